@@ -1,0 +1,24 @@
+// Time as a parameter, so that a simulation can run the whole client on a clock of its own.
+
+export interface Timer {
+  cancel(): void;
+}
+
+export interface Clock {
+  /** Monotonic milliseconds, from an arbitrary start. Never the wall clock: that one jumps. */
+  now(): number;
+  /** Runs `fn` once, `delayMs` from now. Does not keep the process alive. */
+  after(delayMs: number, fn: () => void): Timer;
+  /** Runs `fn` once, after the input of this turn of the event loop has been handled. */
+  soon(fn: () => void): void;
+}
+
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  after: (delayMs, fn) => {
+    const timeout = setTimeout(fn, delayMs);
+    timeout.unref();
+    return { cancel: () => clearTimeout(timeout) };
+  },
+  soon: (fn) => void setImmediate(fn),
+};

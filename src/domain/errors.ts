@@ -1,0 +1,44 @@
+// The one table of error codes: what each means, and the HTTP status that it is answered with.
+
+interface ErrorRow {
+  status: number;
+  title: string;
+  /** Seconds for the Retry-After header; absent where a retry is not safe or not useful. */
+  retryAfterSeconds?: number;
+}
+
+export const errorTable = {
+  malformed_json: { status: 400, title: 'The body is not JSON' },
+  bad_request: { status: 400, title: 'The request is not valid HTTP for this service' },
+  validation_failed: { status: 422, title: 'The request is not valid' },
+  unauthorized: { status: 401, title: 'A valid API key is required' },
+  not_found: { status: 404, title: 'Not found' },
+  method_not_allowed: { status: 405, title: 'Method not allowed' },
+  request_timeout: { status: 408, title: 'The request was sent too slowly' },
+  body_too_large: { status: 413, title: 'The body is too large' },
+  too_many_jobs: { status: 413, title: 'The batch has too many jobs' },
+  unsupported_media_type: { status: 415, title: 'Unsupported media type or encoding' },
+  headers_too_large: { status: 431, title: 'The headers are too large' },
+  results_not_kept: { status: 501, title: 'No result store is configured' },
+  broker_unavailable: { status: 503, title: 'The broker is not available', retryAfterSeconds: 1 },
+  overloaded: { status: 503, title: 'The service is overloaded', retryAfterSeconds: 1 },
+  shutting_down: { status: 503, title: 'The service is shutting down', retryAfterSeconds: 1 },
+  outcome_unknown: { status: 504, title: 'The outcome is unknown' },
+  internal: { status: 500, title: 'Internal error' },
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof errorTable;
+
+/** An expected failure. Everything else that is thrown is a bug and is answered as `internal`. */
+export class AppError extends Error {
+  readonly code: ErrorCode;
+  /** Fields of the answer besides the problem's own, for example `limit_bytes`. */
+  readonly fields: Readonly<Record<string, unknown>>;
+
+  /** @param detail goes to the caller, so it holds no secret and no text of a dependency */
+  constructor(code: ErrorCode, detail: string, fields: Readonly<Record<string, unknown>> = {}, cause?: unknown) {
+    super(detail, { cause });
+    this.code = code;
+    this.fields = fields;
+  }
+}

@@ -1,0 +1,31 @@
+// Runs the test files, each in a process of its own, and says at the end which real parts were missing.
+// Usage: node --import tsx test/run.ts [part of a path ...]
+// REQUIRE_REAL=1 makes a missing real part (Faktory, Redis, browser) a failure instead of a skip.
+import { spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { realParts } from './helpers/real-parts.ts';
+
+const root = fileURLToPath(new URL('.', import.meta.url));
+const wanted = process.argv.slice(2);
+const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.test.ts'))
+  .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
+  .sort()
+  .map((file) => join(root, file));
+if (files.length === 0) throw new Error(`no test file matches ${wanted.join(' ')}`);
+
+const missing = realParts().filter((part) => !part.available);
+if (missing.length > 0 && process.env['REQUIRE_REAL'] === '1') {
+  for (const { name, reason } of missing) console.error(`required and missing: ${name} (${reason})`);
+  process.exit(1);
+}
+// Two at a time: most files wait for sockets and timers rather than for the processor.
+const child = spawn(process.execPath, ['--import', 'tsx', '--test', '--test-concurrency=2', ...files], {
+  stdio: 'inherit',
+});
+const [code] = (await once(child, 'exit')) as [number | null];
+for (const { name, reason } of missing) console.log(`SKIPPED, NOT TESTED: everything on ${name} (${reason})`);
+process.exitCode = code ?? 1;
