@@ -1,0 +1,187 @@
+// Every metric of every process, in a registry of its own: nothing global, so tests and an all-in-one process can hold
+// several. Each metric is one small typed function; labels come only from closed sets, never from a caller's text.
+// Names follow the Prometheus guide; the HTTP family has OpenTelemetry's names. Relies on prom-client 15.
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { OperationName } from './domain/operations.ts';
+
+/** `rejected` is counted by http/ (the caller's fault), the others by whoever learns the fate from the broker. */
+export type JobOutcome = 'enqueued' | 'rejected' | 'refused' | 'unknown';
+/** `other` stands for every operation that is not in the table. */
+export type OperationLabel = OperationName | 'other';
+export type ConnectionRole = 'producer' | 'fetch' | 'ack';
+export type ConnectionState = 'connecting' | 'idle' | 'busy';
+/** `ok`: a clear positive reply; `refused`: a clear negative one; `lost`: no clear reply. */
+export type CommandOutcome = 'ok' | 'refused' | 'lost';
+export type CommandVerb = 'HELLO' | 'PUSH' | 'PUSHB' | 'FETCH' | 'ACK' | 'FAIL' | 'BEAT' | 'INFO' | 'END' | 'other';
+export type WorkerOutcome = 'succeeded' | 'failed';
+
+export interface Pending {
+  waitingJobs: number;
+  waitingBytes: number;
+  inFlightJobs: number;
+  inFlightBytes: number;
+}
+
+export interface Metrics {
+  contentType: string;
+  /** The page, in Prometheus' text format. */
+  render(): Promise<string>;
+  /** Prepared once per route, so that a request costs one observation. `route` is a pattern, never a path. */
+  httpRequests(method: string, route: string): (status: number, seconds: number) => void;
+  /** Counts jobs offered over HTTP; one call for all jobs of a request that share operation and outcome. */
+  jobs(operation: OperationLabel, outcome: JobOutcome, count: number): void;
+  /** One PUSHB that was written, with its number of jobs. */
+  faktoryFrame(jobs: number): void;
+  /** One command on a broker connection, from its write to its reply. */
+  faktoryCommand(command: CommandVerb, outcome: CommandOutcome, seconds: number): void;
+  /** One job that a worker ran to its end. */
+  workerJob(operation: OperationLabel, outcome: WorkerOutcome, seconds: number): void;
+  /** The readers below are called when the page is read, and never otherwise; the last one set counts. */
+  readConnections(role: ConnectionRole, read: () => Readonly<Record<ConnectionState, number>>): void;
+  readPending(read: () => Readonly<Pending>): void;
+  readDraining(read: () => boolean): void;
+}
+
+// From below a local round trip to the longest enqueue deadline of a profile, 22 s.
+const secondsBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30];
+// Up to BATCH_MAX_SIZE's accepted maximum.
+const frameJobsBuckets = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
+const runSecondsBuckets = [0.00001, 0.0001, 0.001, 0.01, 0.1, 1, 10];
+
+/** @param version of this program, for `work_factory_build_info` */
+export function createMetrics(version: string): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  addBuildInfo(registers, version);
+  return {
+    contentType: registry.contentType,
+    render: () => registry.metrics(),
+    ...createHttpMetrics(registers),
+    ...createFaktoryMetrics(registers),
+    ...createWorkerMetrics(registers),
+    ...createPendingMetrics(registers),
+    ...createDrainingMetric(registers),
+  };
+}
+
+function addBuildInfo(registers: Registry[], version: string): void {
+  new Gauge({
+    name: 'work_factory_build_info',
+    help: 'Always 1; the labels say what runs.',
+    labelNames: ['version', 'node_version'],
+    registers,
+  }).set({ version, node_version: process.versions.node }, 1);
+}
+
+function createHttpMetrics(registers: Registry[]): Pick<Metrics, 'httpRequests' | 'jobs'> {
+  const requests = new Histogram({
+    name: 'http_server_request_duration_seconds',
+    help: 'From the request line to the last byte of the answer.',
+    labelNames: ['http_request_method', 'http_route', 'http_response_status_code'],
+    buckets: secondsBuckets,
+    registers,
+  });
+  const jobs = new Counter({
+    name: 'work_factory_jobs_total',
+    help: 'Jobs offered over HTTP, by what became of them.',
+    labelNames: ['operation', 'outcome'],
+    registers,
+  });
+  return {
+    httpRequests(method, route) {
+      const children = new Map<number, { observe: (seconds: number) => void }>();
+      return (status, seconds) => {
+        let child = children.get(status);
+        if (child === undefined) children.set(status, (child = requests.labels(method, route, String(status))));
+        child.observe(seconds);
+      };
+    },
+    jobs: (operation, outcome, count) => jobs.inc({ operation, outcome }, count),
+  };
+}
+
+function createFaktoryMetrics(
+  registers: Registry[],
+): Pick<Metrics, 'faktoryFrame' | 'faktoryCommand' | 'readConnections'> {
+  const frames = new Histogram({
+    name: 'work_factory_faktory_frame_jobs',
+    help: 'Jobs of each PUSHB written; its count is the number of frames.',
+    buckets: frameJobsBuckets,
+    registers,
+  });
+  const commands = new Histogram({
+    name: 'work_factory_faktory_command_duration_seconds',
+    help: "From a command's write to its reply, or to the end of the wait.",
+    labelNames: ['command', 'outcome'],
+    buckets: secondsBuckets,
+    registers,
+  });
+  const readers = new Map<ConnectionRole, () => Readonly<Record<ConnectionState, number>>>();
+  new Gauge({
+    name: 'work_factory_faktory_connections',
+    help: 'Connections to the broker.',
+    labelNames: ['role', 'state'],
+    registers,
+    collect() {
+      for (const [role, read] of readers)
+        for (const [state, count] of Object.entries(read())) this.set({ role, state }, count);
+    },
+  });
+  return {
+    faktoryFrame: (jobs) => frames.observe(jobs),
+    faktoryCommand: (command, outcome, seconds) => commands.observe({ command, outcome }, seconds),
+    readConnections: (role, read) => void readers.set(role, read),
+  };
+}
+
+function createWorkerMetrics(registers: Registry[]): Pick<Metrics, 'workerJob'> {
+  const runs = new Histogram({
+    name: 'work_factory_worker_job_duration_seconds',
+    help: 'Run time of jobs; its count is the number of jobs that ended.',
+    labelNames: ['operation', 'outcome'],
+    buckets: runSecondsBuckets,
+    registers,
+  });
+  return { workerJob: (operation, outcome, seconds) => runs.observe({ operation, outcome }, seconds) };
+}
+
+function createPendingMetrics(registers: Registry[]): Pick<Metrics, 'readPending'> {
+  let pending: () => Readonly<Pending> = () => ({ waitingJobs: 0, waitingBytes: 0, inFlightJobs: 0, inFlightBytes: 0 });
+  new Gauge({
+    name: 'work_factory_pending_jobs',
+    help: 'Jobs that wait for a frame or for its reply.',
+    labelNames: ['stage'],
+    registers,
+    collect() {
+      const { waitingJobs, inFlightJobs } = pending();
+      this.set({ stage: 'waiting' }, waitingJobs);
+      this.set({ stage: 'in_flight' }, inFlightJobs);
+    },
+  });
+  new Gauge({
+    name: 'work_factory_pending_bytes',
+    help: 'Their size on the wire.',
+    labelNames: ['stage'],
+    registers,
+    collect() {
+      const { waitingBytes, inFlightBytes } = pending();
+      this.set({ stage: 'waiting' }, waitingBytes);
+      this.set({ stage: 'in_flight' }, inFlightBytes);
+    },
+  });
+  return { readPending: (read) => void (pending = read) };
+}
+
+function createDrainingMetric(registers: Registry[]): Pick<Metrics, 'readDraining'> {
+  let draining = (): boolean => false;
+  new Gauge({
+    name: 'work_factory_draining',
+    help: '1 from the signal to stop until the exit.',
+    registers,
+    collect() {
+      this.set(draining() ? 1 : 0);
+    },
+  });
+  return { readDraining: (read) => void (draining = read) };
+}
