@@ -38,3 +38,31 @@ export interface JobProducer {
   /** Answers what is in flight, refuses what still waits, then closes. Resolves even when the broker is gone. */
   close(): Promise<void>;
 }
+
+/**
+ * Sends frames (one PUSHB each) over many connections at once. A slot is room for one frame on a connection whose last
+ * write the kernel has taken.
+ */
+export interface FrameSender {
+  /** Frames that could leave now. */
+  readonly slots: number;
+  /** Frames without a reply. */
+  readonly inFlight: number;
+  /**
+   * Frames in flight that keep the path busy without making frames small: more with a longer round trip. A frame that is
+   * not full is better kept back, to grow, once there are this many.
+   */
+  readonly inFlightTarget: number;
+  /** Why nothing can be sent for now; undefined while the broker is there or was not asked yet. */
+  readonly downReason: Error | undefined;
+  /** Called whenever one of the above may have changed. */
+  onChange: () => void;
+  /**
+   * Only while `slots` is above 0. Calls `settle` once, with one fate per job in input order.
+   *
+   * @param jobs with distinct jids: the reply is keyed by them
+   */
+  send(jobs: readonly Job[], settle: (fates: readonly Fate[]) => void): void;
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,57 @@
+// The bound on work: waiting and in-flight jobs together, in jobs and in bytes. Above it the answer is an immediate no,
+// because a queue that only grows ends with everybody being answered too late (docs/decisions/bounds.md).
+import type { Job } from '../domain/job.ts';
+import { refused, type JobProducer } from '../domain/producer.ts';
+
+export interface AdmissionOptions {
+  next: JobProducer;
+  pendingJobsMax: number;
+  pendingBytesMax: number;
+}
+
+export interface Admission extends JobProducer {
+  readonly pendingJobs: number;
+  readonly pendingBytes: number;
+}
+
+export function createAdmission({ next, pendingJobsMax, pendingBytesMax }: AdmissionOptions): Admission {
+  let pendingJobs = 0;
+  let pendingBytes = 0;
+  const overloaded = refused('overloaded', 'too much work is waiting for the broker');
+
+  function admits(jobs: number, bytes: number): boolean {
+    if (pendingJobs + jobs > pendingJobsMax || pendingBytes + bytes > pendingBytesMax) return false;
+    pendingJobs += jobs;
+    pendingBytes += bytes;
+    return true;
+  }
+
+  function release(jobs: number, bytes: number): void {
+    pendingJobs -= jobs;
+    pendingBytes -= bytes;
+  }
+
+  return {
+    get pendingJobs() {
+      return pendingJobs;
+    },
+    get pendingBytes() {
+      return pendingBytes;
+    },
+    async push(job, deadlineMs) {
+      if (!admits(1, job.wireBytes)) return overloaded;
+      const fate = await next.push(job, deadlineMs);
+      release(1, job.wireBytes);
+      return fate;
+    },
+    async pushBulk(jobs, deadlineMs) {
+      const bytes = jobs.reduce((sum: number, job: Job) => sum + job.wireBytes, 0);
+      if (!admits(jobs.length, bytes)) return jobs.map(() => overloaded);
+      const fates = await next.pushBulk(jobs, deadlineMs);
+      release(jobs.length, bytes);
+      return fates;
+    },
+    ping: () => next.ping(),
+    close: () => next.close(),
+  };
+}

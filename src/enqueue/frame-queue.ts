@@ -1,0 +1,77 @@
+// What waits for a slot, and how it is packed: small parcels share a frame, large ones have one each, and where both
+// wait they take turns, so that a flood of batches does not starve single jobs.
+import { createFifo, type Fifo } from '../domain/fifo.ts';
+import type { Parcel } from './group-commit.ts';
+
+export interface FrameQueueOptions {
+  frameJobsMax: number;
+  frameBytesMax: number;
+}
+
+export interface FrameQueue {
+  readonly isEmpty: boolean;
+  /** True when waiting longer could not make the next frame larger. */
+  readonly hasFullFrame: boolean;
+  push(parcel: Parcel): void;
+  /** The parcels of the next frame; at least one, unless the queue is empty. */
+  takeFrame(): Parcel[];
+  /** Takes the oldest parcels for as long as they match. */
+  takeWhile(matches: (oldest: Parcel) => boolean): Parcel[];
+}
+
+export function createFrameQueue({ frameJobsMax, frameBytesMax }: FrameQueueOptions): FrameQueue {
+  const small: Fifo<Parcel> = createFifo();
+  const large: Fifo<Parcel> = createFifo();
+  let smallJobs = 0;
+  let smallBytes = 0;
+  let isLargeNext = false;
+
+  const isLarge = ({ jobs, bytes }: Parcel): boolean => jobs.length * 2 > frameJobsMax || bytes * 2 > frameBytesMax;
+
+  function takeSmall(): Parcel {
+    const parcel = small.shift() as Parcel;
+    smallJobs -= parcel.jobs.length;
+    smallBytes -= parcel.bytes;
+    return parcel;
+  }
+
+  function packSmall(): Parcel[] {
+    const parcels: Parcel[] = [];
+    let jobs = 0;
+    let bytes = 0;
+    for (let next; (next = small.peek());) {
+      jobs += next.jobs.length;
+      bytes += next.bytes + 1;
+      if (parcels.length > 0 && (jobs > frameJobsMax || bytes > frameBytesMax)) break;
+      parcels.push(takeSmall());
+    }
+    return parcels;
+  }
+
+  return {
+    get isEmpty() {
+      return small.size === 0 && large.size === 0;
+    },
+    get hasFullFrame() {
+      return large.size > 0 || smallJobs >= frameJobsMax || smallBytes >= frameBytesMax;
+    },
+    push(parcel) {
+      if (isLarge(parcel)) return large.push(parcel);
+      smallJobs += parcel.jobs.length;
+      smallBytes += parcel.bytes;
+      small.push(parcel);
+    },
+    takeFrame() {
+      const takesLarge = large.size > 0 && (small.size === 0 || isLargeNext);
+      isLargeNext = !takesLarge;
+      if (!takesLarge) return packSmall();
+      return [large.shift() as Parcel];
+    },
+    takeWhile(matches) {
+      const taken: Parcel[] = [];
+      for (let next; (next = small.peek()) && matches(next);) taken.push(takeSmall());
+      for (let next; (next = large.peek()) && matches(next);) taken.push(large.shift() as Parcel);
+      return taken;
+    },
+  };
+}

@@ -1,0 +1,210 @@
+// Many callers, few round trips: jobs that wait leave together in one frame as soon as a slot is free. Nothing waits on
+// an idle path; a near broker gets large frames, a distant one many in flight (docs/decisions/group-commit.md).
+// Relies on a FrameSender below, and on deadlines that come in the order of the pushes.
+import type { Clock, Timer } from '../domain/clock.ts';
+import { createFifo, type Fifo } from '../domain/fifo.ts';
+import type { Job } from '../domain/job.ts';
+import { refused, unknown, type Fate, type FrameSender, type JobProducer } from '../domain/producer.ts';
+import { createFrameQueue } from './frame-queue.ts';
+
+export interface GroupCommitOptions {
+  sender: FrameSender;
+  clock: Clock;
+  frameJobsMax: number;
+  /** Of the jobs' JSON in one frame. */
+  frameBytesMax: number;
+  /** How long a job may wait for a slot. */
+  acquireTimeoutMs: number;
+  /** How long a frame that is not full may wait although a slot is free, while another frame is in flight. */
+  lingerMs: number;
+  /** Called with a frame's jids as it is written. */
+  onWrite?: (jobs: readonly Job[]) => void;
+}
+
+/** Jobs of one caller that leave in one frame. */
+export interface Parcel {
+  readonly jobs: readonly Job[];
+  readonly bytes: number;
+  readonly pushedMs: number;
+  readonly deadlineMs: number;
+  isSettled: boolean;
+  /** `fates` are the whole frame's; this parcel's begin at `start`. */
+  readonly settle: (fates: readonly Fate[], start: number) => void;
+}
+
+/** Deadlines are kept to this; the contract allows 250 ms. */
+const sweepMs = 100;
+
+export function createGroupCommit(options: GroupCommitOptions): JobProducer {
+  const { sender, clock, frameJobsMax, frameBytesMax, acquireTimeoutMs, lingerMs } = options;
+  const waiting = createFrameQueue({ frameJobsMax, frameBytesMax });
+  const unsettled: Fifo<Parcel> = createFifo();
+  let unsettledCount = 0;
+  let isPumpScheduled = false;
+  let sweepTimer: Timer | undefined;
+  let lingerTimer: Timer | undefined;
+  let closing: { resolve: () => void } | undefined;
+  let lastSentMs = -Infinity;
+
+  function settle(parcel: Parcel, fates: readonly Fate[], start: number): void {
+    if (parcel.isSettled) return;
+    parcel.isSettled = true;
+    unsettledCount--;
+    parcel.settle(fates, start);
+    if (unsettledCount === 0) closing?.resolve();
+  }
+
+  const settleAll = (parcel: Parcel, fate: Fate): void =>
+    settle(
+      parcel,
+      parcel.jobs.map(() => fate),
+      0,
+    );
+
+  function schedulePump(): void {
+    if (isPumpScheduled || waiting.isEmpty) return;
+    isPumpScheduled = true;
+    // After the input of this turn: requests that arrived together leave together.
+    clock.soon(() => {
+      isPumpScheduled = false;
+      pump();
+    });
+  }
+
+  function pump(): void {
+    if (sender.downReason !== undefined) return refuseWaiting(sender.downReason);
+    while (!waiting.isEmpty && sender.slots > 0) {
+      if (!waiting.hasFullFrame && !mayLeavePartial()) return;
+      sendFrame(waiting.takeFrame());
+    }
+  }
+
+  function mayLeavePartial(): boolean {
+    if (sender.inFlight === 0) return true;
+    if (sender.inFlight >= sender.inFlightTarget) return false;
+    const lingersMs = lastSentMs + lingerMs - clock.now();
+    if (lingersMs <= 0) return true;
+    lingerTimer ??= clock.after(lingersMs, () => {
+      lingerTimer = undefined;
+      schedulePump();
+    });
+    return false;
+  }
+
+  function sendFrame(parcels: readonly Parcel[]): void {
+    const jobs = parcels.length === 1 ? (parcels[0] as Parcel).jobs : parcels.flatMap((parcel) => parcel.jobs);
+    lastSentMs = clock.now();
+    options.onWrite?.(jobs);
+    sender.send(jobs, (fates) => {
+      let start = 0;
+      for (const parcel of parcels) {
+        settle(parcel, fates, start);
+        start += parcel.jobs.length;
+      }
+    });
+  }
+
+  function refuseWaiting(reason: Error): void {
+    const fate = refused('broker_unavailable', `the broker is away: ${reason.message}`);
+    while (!waiting.isEmpty) for (const parcel of waiting.takeFrame()) settleAll(parcel, fate);
+  }
+
+  /** Ends what has waited too long for a slot, and answers every caller whose deadline has come. */
+  function sweep(): void {
+    sweepTimer = undefined;
+    const now = clock.now();
+    const isLate = ({ pushedMs, deadlineMs }: Parcel): boolean =>
+      pushedMs + acquireTimeoutMs <= now || deadlineMs <= now;
+    for (const parcel of waiting.takeWhile(isLate)) {
+      settleAll(parcel, refused('broker_unavailable', 'no connection to the broker had room in time'));
+    }
+    for (let head; (head = unsettled.peek()) && (head.isSettled || head.deadlineMs <= now); unsettled.shift()) {
+      // It was written, or it would have been taken above. The connection is left alone: its other frames must not become
+      // unknown.
+      settleAll(head, unknown('no answer from the broker in time'));
+    }
+    if (unsettled.size > 0) armSweep();
+  }
+
+  function armSweep(): void {
+    sweepTimer ??= clock.after(sweepMs, sweep);
+  }
+
+  function enter(jobs: readonly Job[], bytes: number, deadlineMs: number, onSettled: Parcel['settle']): void {
+    const parcel: Parcel = {
+      jobs,
+      bytes,
+      pushedMs: clock.now(),
+      deadlineMs,
+      isSettled: false,
+      settle: onSettled,
+    };
+    unsettledCount++;
+    unsettled.push(parcel);
+    waiting.push(parcel);
+    armSweep();
+    schedulePump();
+  }
+
+  function refusalNow(): Fate | undefined {
+    if (closing) return refused('shutting_down', 'the service is shutting down');
+    const reason = sender.downReason;
+    return reason && refused('broker_unavailable', `the broker is away: ${reason.message}`);
+  }
+
+  sender.onChange = () => {
+    if (sender.downReason !== undefined) refuseWaiting(sender.downReason);
+    schedulePump();
+  };
+
+  return {
+    push(job, deadlineMs) {
+      const refusal = refusalNow();
+      if (refusal) return Promise.resolve(refusal);
+      return new Promise((resolve) =>
+        enter([job], job.wireBytes, deadlineMs, (fates, start) => resolve(fates[start] as Fate)),
+      );
+    },
+    pushBulk(jobs, deadlineMs) {
+      const refusal = refusalNow();
+      if (refusal || jobs.length === 0) return Promise.resolve(jobs.map(() => refusal as Fate));
+      const all = new Array<Fate>(jobs.length);
+      return new Promise((resolve) => {
+        let missing = jobs.length;
+        for (const { start, end, bytes } of cut(jobs, frameJobsMax, frameBytesMax)) {
+          enter(jobs.slice(start, end), bytes, deadlineMs, (fates, offset) => {
+            for (let index = start; index < end; index++) all[index] = fates[offset + index - start] as Fate;
+            missing -= end - start;
+            if (missing === 0) resolve(all);
+          });
+        }
+      });
+    },
+    ping: () => sender.ping(),
+    async close() {
+      const settled = new Promise<void>((resolve) => (closing = { resolve }));
+      if (unsettledCount > 0) await settled;
+      sweepTimer?.cancel();
+      lingerTimer?.cancel();
+      await sender.close();
+    },
+  };
+}
+
+/** Cuts a batch into parcels that fit a frame each. */
+function cut(jobs: readonly Job[], jobsMax: number, bytesMax: number): { start: number; end: number; bytes: number }[] {
+  const parcels = [];
+  let start = 0;
+  let bytes = 0;
+  for (let index = 0; index < jobs.length; index++) {
+    const { wireBytes } = jobs[index] as Job;
+    if (index > start && (index - start === jobsMax || bytes + wireBytes > bytesMax)) {
+      parcels.push({ start, end: index, bytes });
+      start = index;
+      bytes = 0;
+    }
+    bytes += wireBytes + 1;
+  }
+  parcels.push({ start, end: jobs.length, bytes });
+  return parcels;
+}

@@ -1,0 +1,75 @@
+// What a reply to PUSHB says of each of its jobs: the one road to "enqueued", and the only one.
+// Pure and table-tested. Every text comes from contribsys/faktory v1.9.4 or was seen from its Redis.
+import type { Job } from '../domain/job.ts';
+import { enqueued, refused, unknown, type Fate } from '../domain/producer.ts';
+import type { Reply } from './reply-reader.ts';
+
+/** A reply that cannot belong to the command: the connection is in doubt, and so is everything on it. */
+export interface Violation {
+  readonly violation: string;
+}
+
+/**
+ * Redis refuses these before it runs the write. Faktory's driver sends a command again after 3 s, and then the refusal
+ * may be that of the second sending while the first was stored: past this age they prove nothing.
+ */
+const redisRefusalAgeMsMax = 2500;
+const redisRefusal = /^(MISCONF|OOM|READONLY|NOAUTH)\b/;
+
+/** The broker looked at the job and turned it down. `not stored` is the embedded broker's word for it. */
+const permanentRefusals: readonly RegExp[] = [
+  /^jobs must have a reasonable jid parameter/,
+  /^jobs must have a jobtype parameter/,
+  /^jobs must have an args parameter/,
+  /^jobs cannot be reserved for more than one day/,
+  /queue names must match/,
+  /^invalid timestamp for 'at'/,
+  /^invalid JSON: /,
+  /^not stored: /,
+];
+
+/**
+ * @param ageMs from the command's write to its reply
+ * @returns one fate per job in input order, or why the reply cannot be trusted
+ */
+export function classifyBulkReply(reply: Reply, jobs: readonly Job[], ageMs: number): Fate[] | Violation {
+  if (reply.type === 'error') return jobs.map(() => classifyErrorText(reply.text, ageMs));
+  if (reply.type !== 'bulk') return { violation: `PUSHB was answered with ${reply.type}` };
+  if (reply.text === '{}') return jobs.map(() => enqueued);
+  const refusals = parseRefusals(reply.text);
+  if (refusals === undefined) return { violation: 'PUSHB was answered with something that is no map of refusals' };
+  let matched = 0;
+  const fates = jobs.map((job) => {
+    const text = refusals.get(job.jid);
+    if (text === undefined) return enqueued;
+    matched++;
+    return classifyErrorText(text, ageMs);
+  });
+  // A foreign jid means that this is another command's reply.
+  return matched === refusals.size ? fates : { violation: 'PUSHB was answered for a jid that was not in it' };
+}
+
+/** The class of an error text; what is not in the table is unknown, never refused. */
+export function classifyErrorText(text: string, ageMs: number): Fate {
+  const message = text.replace(/^ERR /, '');
+  if (redisRefusal.test(message)) {
+    return ageMs <= redisRefusalAgeMsMax ? refused('broker_refused', message) : unknown(message);
+  }
+  if (message.startsWith('shutdown in progress')) return refused('broker_unavailable', message);
+  return permanentRefusals.some((pattern) => pattern.test(message))
+    ? refused('broker_refused', message)
+    : unknown(message);
+}
+
+function parseRefusals(text: string): Map<string, string> | undefined {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return undefined;
+    const entries = Object.entries(parsed);
+    return entries.every((entry): entry is [string, string] => typeof entry[1] === 'string')
+      ? new Map(entries)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,162 @@
+// faktory-worker's Client over our own connections and our own generic-pool, through its public fields: the handshake, the
+// password hash and the commands stay the library's, the socket's life is ours (docs/decisions/client.md).
+// The pool manages the life of connections, not their exclusivity: all are borrowed at start and carry many commands each.
+import { connect as connectTcp, isIP } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { connect as connectTls } from 'node:tls';
+import { Client } from 'faktory-worker';
+import { createPool } from 'generic-pool';
+import type { Clock } from '../domain/clock.ts';
+import { Connection } from './connection.ts';
+import { createConnector } from './connector.ts';
+
+export interface FaktoryAddress {
+  host: string;
+  port: number;
+  tls: boolean;
+  password: string | undefined;
+}
+
+export interface FaktoryClientOptions {
+  address: FaktoryAddress;
+  /** Connections, all opened at start and opened again whenever one is lost. */
+  size: number;
+  clock: Clock;
+  random: () => number;
+  connectTimeoutMs: number;
+  readTimeoutMs: number;
+  writeTimeoutMs: number;
+  keepAliveDelayMs: number;
+  /** Marks the connections as a worker's. */
+  wid?: string;
+  labels?: string[];
+  /** Replaces the sockets; for simulations. */
+  connect?: (address: FaktoryAddress) => Duplex;
+}
+
+/** A job of anyone's may be large; ours are below 1 KiB. The server itself knows no limit. */
+const bulkBytesMax = 64 * 1024 * 1024;
+const backoffMsMax = 500;
+
+type LibraryConnection = Parameters<Client['handshake']>[0];
+type LibraryGreeting = Parameters<Client['handshake']>[1];
+
+export class FaktoryClient extends Client {
+  /** Called as a connection becomes live, and as `downReason` changes. */
+  onChange: () => void = () => undefined;
+  readonly #size: number;
+  readonly #connector;
+  readonly #live: Connection[] = [];
+  /** Live ones, and those whose handshake is under way. */
+  readonly #open = new Set<Connection>();
+  #isClosed = false;
+  #resolveWarm!: () => void;
+  /** Resolves when all connections have been live at once for the first time. */
+  readonly warm = new Promise<void>((resolve) => (this.#resolveWarm = resolve));
+
+  constructor(options: FaktoryClientOptions) {
+    const { address, clock } = options;
+    super({
+      host: address.host,
+      port: address.port,
+      ...(address.password !== undefined && { password: address.password }),
+      ...(options.wid !== undefined && { wid: options.wid, labels: options.labels ?? [] }),
+    });
+    this.#size = options.size;
+    const connect = options.connect ?? ((to: FaktoryAddress) => openSocket(to, options.keepAliveDelayMs));
+    this.#connector = createConnector({
+      clock,
+      random: options.random,
+      backoffMsMax,
+      open: async () => {
+        const connection = new Connection({
+          connect: () => connect(address),
+          provesUnsent: !address.tls,
+          clock,
+          connectTimeoutMs: options.connectTimeoutMs,
+          readTimeoutMs: options.readTimeoutMs,
+          writeTimeoutMs: options.writeTimeoutMs,
+          bulkBytesMax,
+        });
+        this.#open.add(connection);
+        void connection.closed.then(() => this.#open.delete(connection));
+        await connection.open((opened, greeting) =>
+          this.handshake(opened as unknown as LibraryConnection, greeting as LibraryGreeting),
+        );
+        return connection;
+      },
+    });
+    this.#connector.onDownChange = () => this.onChange();
+    // The library types its own Connection class, which has private members; ours has what its Client calls.
+    this.connectionFactory = this.#connector as unknown as Client['connectionFactory'];
+    const pool = createPool(this.#connector, { min: 0, max: this.#size, autostart: false });
+    this.pool = pool as unknown as Client['pool'];
+    for (let lane = 0; lane < this.#size; lane++)
+      void this.#keepLane(
+        () => pool.acquire(),
+        (gone) => pool.destroy(gone),
+      );
+  }
+
+  /** Connections that can take commands now. */
+  get live(): readonly Connection[] {
+    return this.#live;
+  }
+
+  /** Why the broker is away; undefined while it is there or was not asked yet. */
+  get downReason(): Error | undefined {
+    return this.#connector.downReason;
+  }
+
+  /** Sends over the live connection with the fewest commands in flight. Rejects at once when there is none. */
+  override async send(command: string[]): Promise<string> {
+    // Nil comes back as null, which the library types as a string and hands to JSON.parse.
+    return (await this.#leastBusy().send(command)) as string;
+  }
+
+  override sendWithAssert(command: string[], expected: string): Promise<string> {
+    return this.#leastBusy().sendWithAssert(command, expected);
+  }
+
+  /** Ends every connection; resolves within a second. */
+  override async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#connector.close();
+    await Promise.all([...this.#open].map((connection) => this.#connector.destroy(connection)));
+  }
+
+  #leastBusy(): Connection {
+    let best: Connection | undefined;
+    for (const connection of this.#live) {
+      if (best === undefined || connection.inFlight < best.inFlight) best = connection;
+    }
+    if (best === undefined) throw new Error('no live connection to the broker', { cause: this.downReason });
+    return best;
+  }
+
+  /** One lane is one connection of the pool, borrowed for as long as it lives. */
+  async #keepLane(acquire: () => Promise<Connection>, giveBack: (gone: Connection) => Promise<void>): Promise<void> {
+    while (!this.#isClosed) {
+      const connection = await acquire();
+      if (connection.isLive && !this.#isClosed) {
+        this.#live.push(connection);
+        if (this.#live.length === this.#size) this.#resolveWarm();
+        this.onChange();
+        await connection.closed;
+        this.#live.splice(this.#live.indexOf(connection), 1);
+      }
+      await giveBack(connection);
+    }
+  }
+}
+
+/** Keepalive as a connect option: set later it is lost or overwritten (nodejs/node#31663). */
+function openSocket({ host, port, tls }: FaktoryAddress, keepAliveDelayMs: number): Duplex {
+  const socket = connectTcp({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveDelayMs });
+  if (!tls) return socket;
+  const secure = connectTls({ socket, ...(isIP(host) === 0 && { servername: host }), host });
+  // The TLS socket does not own a socket that was given to it: it must not outlive it.
+  secure.on('close', () => socket.destroy());
+  socket.on('error', (error) => secure.destroy(error));
+  return secure;
+}

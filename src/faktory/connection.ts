@@ -1,0 +1,268 @@
+// One socket to the broker, from the first packet to the last: commands go out in order, replies come back in order,
+// and a connection in doubt is destroyed, never used again. Takes the place of faktory-worker's own Connection, which
+// has no timeouts: its Client runs the handshake over this one.
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../domain/clock.ts';
+import { createFifo } from '../domain/fifo.ts';
+import { createReplyReader, ProtocolError, type Reply } from './reply-reader.ts';
+import { createWatchdog } from './watchdog.ts';
+
+/** What the broker says first: protocol version, and salt and iterations when it wants a password. */
+export interface Greeting {
+  v: number;
+  s: string;
+  i: number;
+}
+
+/** The connection ended before the reply. */
+export interface Loss {
+  /** False only when it is certain that the broker cannot have read the command. */
+  maybeSent: boolean;
+  reason: Error;
+}
+
+/** Who waits for the reply of one command. Exactly one of the two is called, once. */
+export interface ReplyHandler {
+  onReply(reply: Reply): void;
+  onLost(loss: Loss): void;
+}
+
+export interface ConnectionOptions {
+  /** Opens the socket: a plain one or TLS. */
+  connect: () => Duplex;
+  clock: Clock;
+  /**
+   * True on plain TCP only: there `writableLength` stays above 0 until the kernel took the last byte of the write. A TLS
+   * socket may report a write as pending whose bytes have left (Node's TLSWrap ends writes asynchronously).
+   */
+  provesUnsent: boolean;
+  /** Connect, TLS, greeting and HELLO together. */
+  connectTimeoutMs: number;
+  /** Of the oldest command without a reply; starts again at every reply. */
+  readTimeoutMs: number;
+  /** Until the kernel took the bytes of a write. */
+  writeTimeoutMs: number;
+  bulkBytesMax: number;
+}
+
+/** The broker's own error reply (`-ERR ...`): the connection is as good as before. */
+export class ReplyError extends Error {}
+
+interface Command {
+  line: string;
+  handler: ReplyHandler;
+}
+
+export class Connection {
+  /** Resolves, with the reason, when the connection is of no use any more. */
+  readonly closed: Promise<Error>;
+  /** Round trip of the handshake's HELLO in milliseconds: the path's own, without any job to store. */
+  handshakeMs = 0;
+  readonly #options: ConnectionOptions;
+  readonly #socket: Duplex;
+  readonly #queued = createFifo<Command>();
+  readonly #outstanding = createFifo<Command>();
+  readonly #reading;
+  readonly #writing;
+  #greet: ((greeting: string) => void) | undefined;
+  #live = false;
+  #lost: Error | undefined;
+  #ending = false;
+  /** Commands in the write that the kernel has not taken yet; 0 when there is none. At most one write at a time. */
+  #commandsInWrite = 0;
+  #writeFailed = false;
+  #repliesSinceHello = 0;
+  #resolveClosed!: (reason: Error) => void;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.closed = new Promise((resolve) => (this.#resolveClosed = resolve));
+    const { clock } = options;
+    this.#reading = createWatchdog(clock, options.readTimeoutMs, () => this.destroy(new Error('read timeout')));
+    this.#writing = createWatchdog(clock, options.writeTimeoutMs, () => this.destroy(new Error('write timeout')));
+    const reader = createReplyReader({ bulkBytesMax: options.bulkBytesMax, onReply: (reply) => this.#take(reply) });
+    this.#socket = options.connect();
+    this.#socket.on('data', (chunk: Buffer) => {
+      if (this.#lost) return;
+      try {
+        reader.push(chunk);
+      } catch (error) {
+        if (!(error instanceof ProtocolError)) throw error;
+        this.destroy(error);
+      }
+    });
+    this.#socket.on('error', (error) => this.destroy(error));
+    this.#socket.on('end', () => this.destroy(new Error('closed by the broker')));
+    this.#socket.on('close', () => this.destroy(new Error('closed')));
+  }
+
+  /**
+   * Waits for the greeting and runs the handshake. Rejects with the reason when the connection did not come about within
+   * `connectTimeoutMs`; the socket is destroyed then.
+   */
+  async open(handshake: (connection: Connection, greeting: Greeting) => Promise<unknown>): Promise<void> {
+    const { clock, connectTimeoutMs } = this.#options;
+    const timer = clock.after(connectTimeoutMs, () => this.destroy(new Error('connect timeout')));
+    const lost = this.closed.then((reason) => Promise.reject(reason));
+    try {
+      const text = await Promise.race([new Promise<string>((resolve) => (this.#greet = resolve)), lost]);
+      const greeting = parseGreeting(text);
+      await Promise.race([handshake(this, greeting), lost]);
+      this.#live = true;
+      this.#repliesSinceHello = 0;
+    } catch (error) {
+      this.destroy(error instanceof Error ? error : new Error(String(error)));
+      throw error;
+    } finally {
+      timer.cancel();
+      lost.catch(() => undefined);
+    }
+  }
+
+  /** True while commands can be given to it. */
+  get isLive(): boolean {
+    return this.#live && this.#lost === undefined && !this.#ending;
+  }
+
+  /** Commands without a reply. */
+  get inFlight(): number {
+    return this.#outstanding.size + this.#queued.size;
+  }
+
+  /** True while the kernel has not taken the last write: a command given now would have to wait for it. */
+  get isWriting(): boolean {
+    return this.#commandsInWrite > 0;
+  }
+
+  /**
+   * Sends one command.
+   *
+   * @param line without its CR LF, and without any inside: JSON.stringify escapes them
+   */
+  exchange(line: string, handler: ReplyHandler): void {
+    if (this.#lost) return handler.onLost({ maybeSent: false, reason: this.#lost });
+    if (this.#ending) return handler.onLost({ maybeSent: false, reason: new Error('the connection is closing') });
+    this.#queued.push({ line, handler });
+    if (this.#commandsInWrite === 0) this.#write();
+  }
+
+  /** For faktory-worker's Client. Resolves with a simple or bulk text, or null for nil; rejects with ReplyError or the loss. */
+  send(command: readonly string[]): Promise<string | null> {
+    return new Promise((resolve, reject) => {
+      this.exchange(command.join(' '), {
+        onReply: (reply) => {
+          if (reply.type === 'error') reject(new ReplyError(reply.text));
+          else resolve(reply.type === 'nil' ? null : reply.text);
+        },
+        onLost: ({ reason }) => reject(reason),
+      });
+    });
+  }
+
+  /** For faktory-worker's Client: any other reply is an error, and puts the connection in doubt. */
+  async sendWithAssert(command: readonly string[], expected: string): Promise<string> {
+    const startedMs = this.#options.clock.now();
+    const text = await this.send(command);
+    if (text !== expected) {
+      const error = new ProtocolError(`${command[0]} was answered with something else than ${expected}`);
+      this.destroy(error);
+      throw error;
+    }
+    if (command[0] === 'HELLO') this.handshakeMs = this.#options.clock.now() - startedMs;
+    return text;
+  }
+
+  /** Ends it at once. Every command without a reply is lost, for the given reason. */
+  destroy(reason: Error): void {
+    if (this.#lost) return;
+    this.#lost = reason;
+    this.#reading.rest();
+    this.#writing.rest();
+    const { provesUnsent } = this.#options;
+    // Node merges buffered writes, so this holds only because there is never a second one (contract 1.2).
+    const isPending = this.#writeFailed || this.#socket.writableLength > 0;
+    const lastWriteUnsent = provesUnsent && this.#commandsInWrite === 1 && isPending;
+    const neverRead = isConnectionLimit(reason) && this.#repliesSinceHello === 0;
+    const unsentFrom = neverRead ? 0 : this.#outstanding.size - (lastWriteUnsent ? 1 : 0);
+    this.#socket.destroy();
+    for (let index = 0, command; (command = this.#outstanding.shift()); index++) {
+      command.handler.onLost({ maybeSent: index < unsentFrom, reason });
+    }
+    for (let command; (command = this.#queued.shift());) command.handler.onLost({ maybeSent: false, reason });
+    this.#resolveClosed(reason);
+  }
+
+  /**
+   * Says END, which the server answers by closing (contribsys/faktory server/commands.go: no reply), and destroys the socket
+   * when it has not done so in `graceMs`. Only for a connection without commands in flight.
+   */
+  async end(graceMs: number): Promise<void> {
+    if (this.#lost) return;
+    this.#ending = true;
+    this.#socket.end('END\r\n');
+    const timer = this.#options.clock.after(graceMs, () => this.destroy(new Error('closed by us')));
+    await this.closed;
+    timer.cancel();
+  }
+
+  #write(): void {
+    let lines = '';
+    const count = this.#queued.size;
+    for (let command; (command = this.#queued.shift());) {
+      lines += command.line + '\r\n';
+      this.#outstanding.push(command);
+    }
+    this.#commandsInWrite = count;
+    if (this.#outstanding.size === count) this.#reading.feed();
+    this.#writing.feed();
+    this.#socket.write(lines, (error) => {
+      if (this.#lost) return;
+      if (error) {
+        this.#writeFailed = true;
+        return this.destroy(error);
+      }
+      this.#commandsInWrite = 0;
+      this.#writing.rest();
+      if (this.#queued.size > 0) this.#write();
+    });
+  }
+
+  #take(reply: Reply): void {
+    if (this.#lost) return;
+    if (this.#greet) {
+      if (reply.type !== 'simple') return this.destroy(new ProtocolError('the broker did not greet'));
+      const greet = this.#greet;
+      this.#greet = undefined;
+      return greet(reply.text);
+    }
+    // Unsolicited, before any command is read: must not be taken for a command's reply (server/server.go:361, v1.9.4).
+    if (reply.type === 'error' && reply.text.startsWith(connectionLimitText))
+      return this.destroy(new ReplyError(reply.text));
+    const command = this.#outstanding.shift();
+    if (command === undefined) return this.destroy(new ProtocolError('a reply that no command asked for'));
+    this.#repliesSinceHello++;
+    if (this.#outstanding.size > 0) this.#reading.feed();
+    else this.#reading.rest();
+    command.handler.onReply(reply);
+  }
+}
+
+const connectionLimitText = 'ERR too many connections';
+const isConnectionLimit = (reason: Error): boolean => reason.message.startsWith(connectionLimitText);
+
+function parseGreeting(text: string): Greeting {
+  const match = /^HI (\{.*\})$/.exec(text);
+  if (!match) throw new ProtocolError('the broker did not greet with HI');
+  let greeting: unknown;
+  try {
+    greeting = JSON.parse(match[1] as string);
+  } catch {
+    throw new ProtocolError('the greeting is not JSON');
+  }
+  const { v, s, i } = greeting as Partial<Greeting>;
+  if (v !== 2) throw new ProtocolError(`the broker speaks protocol version ${v}, not 2`);
+  // More rounds would only stop this process: the server picks 4,000 to 8,095 (server/server.go:252).
+  if (i !== undefined && !(Number.isInteger(i) && i >= 1 && i <= 100_000))
+    throw new ProtocolError('iterations out of range');
+  return { v, s: s ?? '', i: i ?? 1 };
+}

@@ -1,0 +1,97 @@
+// Opens connections for the pool, and knows whether the broker is there at all. While no connection is live there is one
+// attempt at a time, with a growing pause after each: a dead broker is not hammered, and callers fail at once.
+import type { Factory } from 'generic-pool';
+import type { Clock, Timer } from '../domain/clock.ts';
+import type { Connection } from './connection.ts';
+
+export interface ConnectorOptions {
+  /** A new connection with its handshake done. Rejects, with the reason, within the connect timeout. */
+  open: () => Promise<Connection>;
+  clock: Clock;
+  /** From 0 up to 1, as Math.random. */
+  random: () => number;
+  /** The pause doubles from 50 ms up to this. */
+  backoffMsMax: number;
+}
+
+export interface Connector extends Factory<Connection> {
+  /** Why the broker is away; undefined while a connection is live, and before the first attempt has ended. */
+  readonly downReason: Error | undefined;
+  /** Called as `downReason` is set or cleared. */
+  onDownChange: () => void;
+  /** Ends the attempts. */
+  close(): void;
+}
+
+const backoffMsMin = 50;
+/** Time for the server to answer END by closing before the socket is destroyed. */
+const endGraceMs = 250;
+
+export function createConnector({ open, clock, random, backoffMsMax }: ConnectorOptions): Connector {
+  let liveCount = 0;
+  let failures = 0;
+  let downReason: Error | undefined;
+  let isClosed = false;
+  let pause: Timer | undefined;
+  let attempt: Promise<void> | undefined;
+
+  function setDown(reason: Error | undefined): void {
+    const changed = (reason === undefined) !== (downReason === undefined);
+    downReason = reason;
+    if (changed) connector.onDownChange();
+  }
+
+  // generic-pool calls create again at once after a rejection, without end: it must always have waited a timer
+  // (coopernurse/node-pool#175, #183).
+  function pauseAfterFailure(): Promise<void> {
+    const delayMs = Math.min(backoffMsMin * 2 ** Math.min(failures - 1, 10), backoffMsMax);
+    return new Promise((resolve) => (pause = clock.after(delayMs * (0.5 + random() / 2), resolve)));
+  }
+
+  async function openOnce(): Promise<Connection> {
+    try {
+      const connection = await open();
+      failures = 0;
+      liveCount++;
+      setDown(undefined);
+      void connection.closed.then(() => liveCount--);
+      return connection;
+    } catch (error) {
+      failures++;
+      if (liveCount === 0) setDown(error as Error);
+      await pauseAfterFailure();
+      throw error;
+    }
+  }
+
+  const connector: Connector = {
+    get downReason() {
+      return downReason;
+    },
+    onDownChange: () => undefined,
+    async create() {
+      while (liveCount === 0 && attempt !== undefined) await attempt;
+      if (isClosed) return new Promise<never>(() => undefined);
+      const opening = openOnce();
+      const settled = opening.then(
+        () => undefined,
+        () => undefined,
+      );
+      attempt = settled;
+      void settled.then(() => {
+        if (attempt === settled) attempt = undefined;
+      });
+      return opening;
+    },
+    async destroy(connection) {
+      if (connection.inFlight > 0 || !connection.isLive) connection.destroy(new Error('closed by us'));
+      else await connection.end(endGraceMs);
+    },
+    validate: (connection) => Promise.resolve(connection.isLive),
+    close() {
+      isClosed = true;
+      pause?.cancel();
+    },
+  };
+  return connector;
+}

@@ -1,0 +1,114 @@
+// Frames of jobs over the client's connections: picks the connection, writes the PUSHB, classifies what comes back.
+import type { Clock } from '../domain/clock.ts';
+import type { Job } from '../domain/job.ts';
+import { refused, unknown, type Fate, type FrameSender } from '../domain/producer.ts';
+import { classifyBulkReply } from './classify.ts';
+import type { FaktoryClient } from './client.ts';
+import { ProtocolError } from './reply-reader.ts';
+import { createRoundTrip } from './round-trip.ts';
+import type { Connection, Loss } from './connection.ts';
+
+export interface FrameSenderOptions {
+  client: FaktoryClient;
+  clock: Clock;
+  /** Counts one frame and its time from write to reply. */
+  onFrame?: (jobs: number, seconds: number) => void;
+}
+
+/**
+ * A frame leaves about every so many milliseconds when the path is long: the number in flight is then the round trip
+ * divided by this.
+ */
+const frameIntervalMs = 1;
+/** One being handled by the broker and one on its way. */
+const inFlightTargetMin = 2;
+/** Bounds what a lost connection makes unknown: at most this many frames. */
+const framesPerConnectionMax = 32;
+
+export function createFrameSender({ client, clock, onFrame }: FrameSenderOptions): FrameSender {
+  const roundTrip = createRoundTrip(clock);
+  let inFlight = 0;
+
+  const inFlightTarget = (): number => {
+    const wanted = Math.max(inFlightTargetMin, Math.round(roundTrip.ms / frameIntervalMs));
+    return Math.min(wanted, client.live.length * framesPerConnectionMax);
+  };
+  const framesPerConnection = (): number =>
+    Math.min(framesPerConnectionMax, Math.max(2, Math.ceil(inFlightTarget() / Math.max(1, client.live.length))));
+
+  const hasRoom = (connection: Connection, frames: number): boolean =>
+    connection.isLive && !connection.isWriting && connection.inFlight < frames;
+
+  function pick(): Connection | undefined {
+    const frames = framesPerConnection();
+    let best: Connection | undefined;
+    for (const connection of client.live) {
+      if (hasRoom(connection, frames) && (best === undefined || connection.inFlight < best.inFlight)) best = connection;
+    }
+    return best;
+  }
+
+  const sender: FrameSender = {
+    get slots() {
+      const frames = framesPerConnection();
+      let slots = 0;
+      for (const connection of client.live) if (hasRoom(connection, frames)) slots++;
+      return slots;
+    },
+    get inFlight() {
+      return inFlight;
+    },
+    get inFlightTarget() {
+      return inFlightTarget();
+    },
+    get downReason() {
+      return client.downReason;
+    },
+    onChange: () => undefined,
+    send(jobs, settle) {
+      const connection = pick();
+      if (connection === undefined) throw new Error('send without a free slot');
+      const startedMs = clock.now();
+      const done = (fates: readonly Fate[]): void => {
+        inFlight--;
+        settle(fates);
+        sender.onChange();
+      };
+      inFlight++;
+      connection.exchange(frameOf(jobs), {
+        onReply(reply) {
+          const ageMs = clock.now() - startedMs;
+          roundTrip.observe(ageMs);
+          onFrame?.(jobs.length, ageMs / 1000);
+          const verdict = classifyBulkReply(reply, jobs, ageMs);
+          if (!('violation' in verdict)) return done(verdict);
+          const error = new ProtocolError(verdict.violation);
+          connection.destroy(error);
+          done(fatesOfLoss(jobs, { maybeSent: true, reason: error }));
+        },
+        onLost: (loss) => done(fatesOfLoss(jobs, loss)),
+      });
+    },
+    // INFO reaches the broker's store, and fails when its disk is full; `PUSHB []` proves nothing about it.
+    ping: async () => void (await client.info()),
+    close: () => client.close(),
+  };
+  client.onChange = () => {
+    for (const connection of client.live) roundTrip.observe(connection.handshakeMs);
+    sender.onChange();
+  };
+  return sender;
+}
+
+function frameOf(jobs: readonly Job[]): string {
+  let line = 'PUSHB [';
+  for (let index = 0; index < jobs.length; index++) line += (index === 0 ? '' : ',') + (jobs[index] as Job).wire;
+  return line + ']';
+}
+
+function fatesOfLoss(jobs: readonly Job[], { maybeSent, reason }: Loss): Fate[] {
+  const fate = maybeSent
+    ? unknown(`connection to the broker lost: ${reason.message}`)
+    : refused('broker_unavailable', `connection to the broker lost before sending: ${reason.message}`);
+  return jobs.map(() => fate);
+}

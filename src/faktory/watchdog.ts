@@ -1,0 +1,39 @@
+// A deadline that moves: costs one timer per period, not one per command.
+import type { Clock, Timer } from '../domain/clock.ts';
+
+export interface Watchdog {
+  /** The deadline is `timeoutMs` from now. */
+  feed(): void;
+  /** No deadline until the next `feed`. */
+  rest(): void;
+}
+
+export function createWatchdog(clock: Clock, timeoutMs: number, onExpired: () => void): Watchdog {
+  let timer: Timer | undefined;
+  // Undefined while there is nothing to watch.
+  let fedAtMs: number | undefined;
+
+  const remainingMs = (): number => (fedAtMs === undefined ? Infinity : fedAtMs + timeoutMs - clock.now());
+
+  function check(): void {
+    timer = undefined;
+    if (fedAtMs === undefined) return;
+    if (remainingMs() > 0) arm(remainingMs());
+    // After a stall of the event loop timers come before sockets: bytes that have already arrived must be seen first.
+    else clock.soon(() => (remainingMs() <= 0 ? onExpired() : arm(remainingMs())));
+  }
+
+  function arm(delayMs: number): void {
+    if (timer === undefined && delayMs !== Infinity) timer = clock.after(delayMs, check);
+  }
+
+  return {
+    feed() {
+      fedAtMs = clock.now();
+      arm(timeoutMs);
+    },
+    rest() {
+      fedAtMs = undefined;
+    },
+  };
+}
