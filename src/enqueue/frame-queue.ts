@@ -9,6 +9,8 @@ export interface FrameQueueOptions {
 }
 
 export interface FrameQueue {
+  readonly jobs: number;
+  readonly bytes: number;
   readonly isEmpty: boolean;
   /** True when waiting longer could not make the next frame larger. */
   readonly hasFullFrame: boolean;
@@ -24,6 +26,8 @@ export function createFrameQueue({ frameJobsMax, frameBytesMax }: FrameQueueOpti
   const large: Fifo<Parcel> = createFifo();
   let smallJobs = 0;
   let smallBytes = 0;
+  let largeJobs = 0;
+  let largeBytes = 0;
   let isLargeNext = false;
 
   const isLarge = ({ jobs, bytes }: Parcel): boolean => jobs.length * 2 > frameJobsMax || bytes * 2 > frameBytesMax;
@@ -32,6 +36,13 @@ export function createFrameQueue({ frameJobsMax, frameBytesMax }: FrameQueueOpti
     const parcel = small.shift() as Parcel;
     smallJobs -= parcel.jobs.length;
     smallBytes -= parcel.bytes;
+    return parcel;
+  }
+
+  function takeLarge(): Parcel {
+    const parcel = large.shift() as Parcel;
+    largeJobs -= parcel.jobs.length;
+    largeBytes -= parcel.bytes;
     return parcel;
   }
 
@@ -49,6 +60,12 @@ export function createFrameQueue({ frameJobsMax, frameBytesMax }: FrameQueueOpti
   }
 
   return {
+    get jobs() {
+      return smallJobs + largeJobs;
+    },
+    get bytes() {
+      return smallBytes + largeBytes;
+    },
     get isEmpty() {
       return small.size === 0 && large.size === 0;
     },
@@ -56,7 +73,11 @@ export function createFrameQueue({ frameJobsMax, frameBytesMax }: FrameQueueOpti
       return large.size > 0 || smallJobs >= frameJobsMax || smallBytes >= frameBytesMax;
     },
     push(parcel) {
-      if (isLarge(parcel)) return large.push(parcel);
+      if (isLarge(parcel)) {
+        largeJobs += parcel.jobs.length;
+        largeBytes += parcel.bytes;
+        return large.push(parcel);
+      }
       smallJobs += parcel.jobs.length;
       smallBytes += parcel.bytes;
       small.push(parcel);
@@ -64,8 +85,7 @@ export function createFrameQueue({ frameJobsMax, frameBytesMax }: FrameQueueOpti
     takeFrame() {
       const takesLarge = large.size > 0 && (small.size === 0 || isLargeNext);
       isLargeNext = !takesLarge;
-      if (!takesLarge) return packSmall();
-      return [large.shift() as Parcel];
+      return takesLarge ? [takeLarge()] : packSmall();
     },
     takeWhile(matches) {
       const taken: Parcel[] = [];

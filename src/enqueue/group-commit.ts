@@ -35,7 +35,12 @@ export interface Parcel {
 /** Deadlines are kept to this; the contract allows 250 ms. */
 const sweepMs = 100;
 
-export function createGroupCommit(options: GroupCommitOptions): JobProducer {
+export interface GroupCommit extends JobProducer {
+  /** What has not been written yet. */
+  readonly waiting: { readonly jobs: number; readonly bytes: number };
+}
+
+export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   const { sender, clock, frameJobsMax, frameBytesMax, acquireTimeoutMs, lingerMs } = options;
   const waiting = createFrameQueue({ frameJobsMax, frameBytesMax });
   const unsettled: Fifo<Parcel> = createFifo();
@@ -158,6 +163,7 @@ export function createGroupCommit(options: GroupCommitOptions): JobProducer {
   };
 
   return {
+    waiting,
     push(job, deadlineMs) {
       const refusal = refusalNow();
       if (refusal) return Promise.resolve(refusal);

@@ -103,6 +103,12 @@ export class FaktoryClient extends Client {
     return this.#live;
   }
 
+  /** Connections by what they do. */
+  get states(): { connecting: number; idle: number; busy: number } {
+    const busy = this.#live.filter((connection) => connection.inFlight > 0).length;
+    return { connecting: this.#size - this.#live.length, idle: this.#live.length - busy, busy };
+  }
+
   /** Why the broker is away; undefined while it is there or was not asked yet. */
   get downReason(): Error | undefined {
     return this.#connector.downReason;

@@ -11,8 +11,8 @@ import type { Connection, Loss } from './connection.ts';
 export interface FrameSenderOptions {
   client: FaktoryClient;
   clock: Clock;
-  /** Counts one frame and its time from write to reply. */
-  onFrame?: (jobs: number, seconds: number) => void;
+  /** Called once per frame, with its time from write to reply or loss. */
+  onFrame?: (jobs: number, seconds: number, outcome: 'ok' | 'refused' | 'lost') => void;
 }
 
 /**
@@ -69,8 +69,9 @@ export function createFrameSender({ client, clock, onFrame }: FrameSenderOptions
       const connection = pick();
       if (connection === undefined) throw new Error('send without a free slot');
       const startedMs = clock.now();
-      const done = (fates: readonly Fate[]): void => {
+      const done = (fates: readonly Fate[], outcome: 'ok' | 'refused' | 'lost'): void => {
         inFlight--;
+        onFrame?.(jobs.length, (clock.now() - startedMs) / 1000, outcome);
         settle(fates);
         sender.onChange();
       };
@@ -79,14 +80,13 @@ export function createFrameSender({ client, clock, onFrame }: FrameSenderOptions
         onReply(reply) {
           const ageMs = clock.now() - startedMs;
           roundTrip.observe(ageMs);
-          onFrame?.(jobs.length, ageMs / 1000);
           const verdict = classifyBulkReply(reply, jobs, ageMs);
-          if (!('violation' in verdict)) return done(verdict);
+          if (!('violation' in verdict)) return done(verdict, reply.type === 'error' ? 'refused' : 'ok');
           const error = new ProtocolError(verdict.violation);
           connection.destroy(error);
-          done(fatesOfLoss(jobs, { maybeSent: true, reason: error }));
+          done(fatesOfLoss(jobs, { maybeSent: true, reason: error }), 'lost');
         },
-        onLost: (loss) => done(fatesOfLoss(jobs, loss)),
+        onLost: (loss) => done(fatesOfLoss(jobs, loss), 'lost'),
       });
     },
     // INFO reaches the broker's store, and fails when its disk is full; `PUSHB []` proves nothing about it.

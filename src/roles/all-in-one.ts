@@ -1,0 +1,38 @@
+// API, worker and embedded broker in one process: what two commands give a newcomer. The broker has a thread of its own,
+// so that its fsyncs and its parsing do not slow the API; the three talk over the same protocol as on three machines.
+import { join } from 'node:path';
+import { createMetrics } from '../metrics.ts';
+import { createEmbeddedResults } from '../results/embedded.ts';
+import { runApi } from './api.ts';
+import { openBroker } from './broker.ts';
+import { openRedisResults } from './results.ts';
+import type { RoleContext, Running } from './role.ts';
+import { runWorker } from './worker.ts';
+
+const defaultBind = { host: '127.0.0.1', port: 0 };
+
+export async function startAllInOne(context: RoleContext): Promise<Running> {
+  const { config, log, version } = context;
+  const broker = await openBroker(context, config.FAKTORY_BIND ?? defaultBind, undefined);
+  const { host, port, durability, recovered } = broker;
+  log.info({ broker: `${host}:${port}`, durability, recovered }, 'the embedded broker listens');
+  const address = { host, port, tls: false, password: undefined };
+  const results =
+    openRedisResults(context) ??
+    (await createEmbeddedResults({
+      dataDir: join(config.DATA_DIR, 'results'),
+      ttlSeconds: config.RESULT_TTL_SECONDS,
+      resultsMax: config.RESULTS_MAX,
+    }));
+  const metrics = createMetrics(version);
+  const worker = runWorker(context, { address, results, metrics });
+  const api = await runApi(context, { address, durability, results, metrics });
+  return {
+    async stop(options) {
+      await api.stop(options);
+      await worker.stop(options);
+      await results.close();
+      await broker.close();
+    },
+  };
+}

@@ -1,0 +1,112 @@
+// The API process: HTTP in, jobs out to a broker. Builds the way of a job from the broker up, closes it from HTTP down.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Durability, FaktoryAddress } from '../config.ts';
+import { systemClock } from '../domain/clock.ts';
+import type { ResultStore } from '../domain/results.ts';
+import { createAdmission } from '../enqueue/admission.ts';
+import { createGroupCommit } from '../enqueue/group-commit.ts';
+import { createMeasured } from '../enqueue/measured.ts';
+import { FaktoryClient } from '../faktory/client.ts';
+import { createFrameSender } from '../faktory/frame-sender.ts';
+import { createApp } from '../http/app.ts';
+import { createMetrics, type Metrics } from '../metrics.ts';
+import { clientOptions } from './client-options.ts';
+import { openRedisResults } from './results.ts';
+import { requireFaktory, RoleError, type RoleContext, type Running } from './role.ts';
+
+export interface ApiParts {
+  address: FaktoryAddress;
+  durability: Durability;
+  results: ResultStore | undefined;
+  metrics: Metrics;
+}
+
+/** One initial TCP window (10 segments of 1,460 bytes) holds the frame and its framing. */
+const frameBytesMax = 14_000;
+
+export async function startApi(context: RoleContext): Promise<Running> {
+  const { config, log } = context;
+  const address = requireFaktory(config, 'API');
+  log.info({ broker: `${address.host}:${address.port}` }, 'no broker and no worker run in this process');
+  const results = openRedisResults(context);
+  const api = await runApi(context, {
+    address,
+    durability: config.FAKTORY_DURABILITY,
+    results,
+    metrics: createMetrics(context.version),
+  });
+  return {
+    async stop(options) {
+      await api.stop(options);
+      await results?.close();
+    },
+  };
+}
+
+export async function runApi({ config, log, version }: RoleContext, parts: ApiParts): Promise<Running> {
+  const { metrics, results } = parts;
+  const clock = systemClock;
+  const client = new FaktoryClient({ ...clientOptions(config, parts.address), size: config.FAKTORY_MAX_CONNECTIONS });
+  const sender = createFrameSender({
+    client,
+    clock,
+    onFrame: (jobs, seconds, outcome) => {
+      metrics.faktoryFrame(jobs);
+      metrics.faktoryCommand('PUSHB', outcome, seconds);
+    },
+  });
+  const groupCommit = createGroupCommit({
+    sender,
+    clock,
+    frameJobsMax: config.BATCH_MAX_SIZE,
+    frameBytesMax,
+    acquireTimeoutMs: config.FAKTORY_ACQUIRE_TIMEOUT_MS,
+    lingerMs: config.BATCH_MAX_DELAY_MS,
+    ...(results && { onWrite: (jobs) => results.remember(jobs.map(({ jid }) => jid)) }),
+  });
+  const admission = createAdmission({
+    next: groupCommit,
+    pendingJobsMax: config.ENQUEUE_MAX_PENDING_JOBS,
+    pendingBytesMax: config.ENQUEUE_MAX_PENDING_BYTES,
+  });
+  const producer = createMeasured({ next: admission, count: metrics.jobs });
+  let isDraining = false;
+  metrics.readDraining(() => isDraining);
+  metrics.readConnections('producer', () => client.states);
+  metrics.readPending(() => ({
+    waitingJobs: groupCommit.waiting.jobs,
+    waitingBytes: groupCommit.waiting.bytes,
+    inFlightJobs: admission.pendingJobs - groupCommit.waiting.jobs,
+    inFlightBytes: admission.pendingBytes - groupCommit.waiting.bytes,
+  }));
+
+  const app = createApp({
+    producer,
+    results,
+    metrics,
+    logger: log,
+    clock,
+    version,
+    durability: parts.durability,
+    enqueueTimeoutMs: config.ENQUEUE_TIMEOUT_MS,
+    batchMaxJobs: config.BATCH_MAX_JOBS,
+    batchBodyBytesMax: config.BATCH_BODY_BYTES_MAX,
+    apiKeys: config.API_KEYS ?? [],
+    isDraining: () => isDraining,
+  });
+  const url = await app.listen(config.BIND_ADDR).catch((error: NodeJS.ErrnoException) => {
+    throw new RoleError(
+      `cannot listen on BIND_ADDR ${config.BIND_ADDR.host}:${config.BIND_ADDR.port}: ${error.message}`,
+    );
+  });
+  log.info({ url, docs: `${url}/docs`, durability: parts.durability }, 'the API listens');
+
+  return {
+    async stop({ skipDrainDelay }) {
+      isDraining = true;
+      if (!skipDrainDelay) await sleep(config.SHUTDOWN_DRAIN_DELAY_MS);
+      await app.close();
+      await producer.close();
+    },
+  };
+}

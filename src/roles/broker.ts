@@ -1,0 +1,28 @@
+// The embedded broker alone, for other processes and for any Faktory client.
+import { join } from 'node:path';
+import { startBrokerThread } from '../broker/broker-thread.ts';
+import { RoleError, type RoleContext, type Running } from './role.ts';
+
+const defaultBind = { host: '127.0.0.1', port: 7419 };
+
+export async function startBroker({ config, log, fail }: RoleContext): Promise<Running> {
+  const broker = await openBroker({ config, fail }, config.FAKTORY_BIND ?? defaultBind, config.FAKTORY_PASSWORD);
+  const { host, port, durability, recovered } = broker;
+  log.info({ broker: `${host}:${port}`, durability, recovered }, 'the broker listens');
+  return { stop: () => broker.close() };
+}
+
+export async function openBroker(
+  { config, fail }: Pick<RoleContext, 'config' | 'fail'>,
+  bind: { host: string; port: number },
+  password: string | undefined,
+) {
+  const dataDir = join(config.DATA_DIR, 'broker');
+  const broker = await startBrokerThread({ ...bind, dataDir, ...(password !== undefined && { password }) }).catch(
+    (error: Error) => {
+      throw new RoleError(`the broker cannot start: ${error.message}`);
+    },
+  );
+  broker.onExit((error) => fail(error ?? new Error('the broker ended')));
+  return broker;
+}

@@ -1,0 +1,28 @@
+// What every role is given and gives back.
+import type { Logger } from 'pino';
+import type { Config, FaktoryAddress } from '../config.ts';
+
+export interface RoleContext {
+  config: Config;
+  log: Logger;
+  version: string;
+  /** Ends the process, in order, because a part of it that cannot be replaced is gone. */
+  fail: (error: Error) => void;
+}
+
+export interface Running {
+  stop(options: { skipDrainDelay: boolean }): Promise<void>;
+}
+
+export type Role = (context: RoleContext) => Promise<Running>;
+
+/** The role cannot run in this environment; the message says what to do. */
+export class RoleError extends Error {}
+
+export function requireFaktory(config: Config, role: string): FaktoryAddress {
+  if (config.FAKTORY_URL) return config.FAKTORY_URL;
+  throw new RoleError(
+    `The ${role} alone needs a broker: set FAKTORY_URL, for example tcp://:password@broker.example:7419. ` +
+      'Without one, `npm start` runs API, worker and an embedded broker in one process.',
+  );
+}
