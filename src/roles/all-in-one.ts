@@ -29,8 +29,8 @@ export async function startAllInOne(context: RoleContext): Promise<Running> {
   const api = await runApi(context, { address, durability, results, metrics });
   return {
     async stop(options) {
-      await api.stop(options);
-      await worker.stop(options);
+      // Side by side: each may take most of SHUTDOWN_TIMEOUT_MS. What is enqueued meanwhile waits in the broker.
+      await Promise.all([api.stop(options), worker.stop(options)]);
       await results.close();
       await broker.close();
     },

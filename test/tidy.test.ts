@@ -1,0 +1,200 @@
+// Holds the house's habits: arrows between rooms, sizes, where the environment and the console may be touched, and
+// documents in step with the code. Every check first asserts that it found something to check.
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+
+const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => {
+    const path = `src/${file}`;
+    const text = read(path);
+    return { path, text, tree: ts.createSourceFile(path, text, ts.ScriptTarget.ES2022, true) };
+  });
+
+type Source = (typeof sources)[number];
+
+const importsOf = ({ path, tree }: Source): string[] =>
+  tree.statements
+    .filter((statement) => ts.isImportDeclaration(statement) || ts.isExportDeclaration(statement))
+    .map((statement) => statement.moduleSpecifier)
+    .filter((specifier) => specifier !== undefined && ts.isStringLiteral(specifier))
+    .map(({ text }) => (text.startsWith('.') ? join(path, '..', text) : text));
+
+/** `src/http/jobs.ts` is of the room `http`; `src/config.ts` is its own. */
+const roomOf = (path: string): string => /^src\/([^/]+)\//.exec(path)?.[1] ?? path.replace(/^src\//, '');
+
+// Which rooms and packages each room may import, besides its own files.
+const arrows: Readonly<Record<string, readonly string[]>> = {
+  domain: ['zod', 'node:assert', 'node:crypto'],
+  http: [
+    'domain',
+    'metrics.ts',
+    'fastify',
+    'fastify-plugin',
+    '@fastify/',
+    'fastify-type-provider-zod',
+    'fast-json-stringify',
+    'pino',
+    'zod',
+    'node:',
+  ],
+  enqueue: ['domain', 'metrics.ts'],
+  faktory: ['domain', 'metrics.ts', 'faktory-worker', 'generic-pool', 'node:'],
+  worker: ['domain', 'faktory', 'metrics.ts', 'pino', 'node:'],
+  results: ['domain', 'classic-level', 'ioredis', 'pino', 'node:'],
+  broker: ['node:', 'classic-level'],
+  'config.ts': ['zod'],
+  'metrics.ts': ['prom-client', 'domain'],
+  roles: [
+    'domain',
+    'http',
+    'enqueue',
+    'faktory',
+    'worker',
+    'results',
+    'broker',
+    'config.ts',
+    'metrics.ts',
+    'pino',
+    'node:',
+  ],
+  'main.ts': ['roles', 'config.ts', 'close-with-grace', 'dotenv', 'pino', 'node:'],
+};
+
+const matches = (target: string, allowed: string): boolean =>
+  target.startsWith('src/')
+    ? roomOf(target) === allowed
+    : target === allowed || (/[:/]$/.test(allowed) && target.startsWith(allowed));
+
+function filesWhere(predicate: (source: Source) => boolean): string[] {
+  assert.ok(sources.length > 20, 'no sources found');
+  return sources.filter(predicate).map(({ path }) => path);
+}
+
+describe('the house', () => {
+  it('lets imports point only where the architecture says', () => {
+    const wrong: string[] = [];
+    let checked = 0;
+    for (const source of sources) {
+      const room = roomOf(source.path);
+      const allowed = arrows[room];
+      assert.ok(allowed, `${source.path} is in a room that the architecture does not know`);
+      for (const target of importsOf(source)) {
+        checked++;
+        const isOwn = target.startsWith('src/') && roomOf(target) === room;
+        if (!isOwn && !allowed.some((name) => matches(target, name))) wrong.push(`${source.path} imports ${target}`);
+      }
+    }
+    assert.ok(checked > 50, 'no imports found');
+    assert.deepEqual(wrong, []);
+  });
+
+  it('keeps files below 250 lines and half of them below 100', () => {
+    const lengths = sources.map(({ text }) => text.split('\n').length).sort((a, b) => a - b);
+    assert.deepEqual(
+      filesWhere(({ text, path }) => path !== 'src/config.ts' && text.split('\n').length > 251),
+      [],
+    );
+    assert.ok((lengths[lengths.length >> 1] as number) <= 100);
+  });
+
+  it('keeps functions at most 70 lines long, factories aside', () => {
+    const long: string[] = [];
+    let checked = 0;
+    for (const { path, tree } of sources) {
+      const visit = (node: ts.Node): void => {
+        if (ts.isFunctionLike(node)) {
+          checked++;
+          const lines = node.getText().split('\n').length;
+          const name = node.name?.getText() ?? '';
+          // A factory holds the functions that it returns; those are counted one by one.
+          if (lines > 70 && !/^(create|start|run)[A-Z]/.test(name)) long.push(`${path} ${name}: ${lines}`);
+        }
+        ts.forEachChild(node, visit);
+      };
+      visit(tree);
+    }
+    assert.ok(checked > 100, 'no functions found');
+    assert.deepEqual(long, []);
+  });
+
+  it('starts every file with what it is', () => {
+    assert.deepEqual(
+      filesWhere(({ text }) => !/^(#!.*\n)?\/\/ \S/.test(text)),
+      [],
+    );
+  });
+
+  it('reads the environment and writes to the console only in main', () => {
+    const touches = filesWhere(({ text }) => /process\.env|process\.exit|console\./.test(text));
+    assert.deepEqual(touches, ['src/main.ts']);
+  });
+
+  it('takes time and randomness as parameters in the rooms that a simulation runs', () => {
+    const rooms = filesWhere(({ path }) => /^src\/(faktory|enqueue)\//.test(path));
+    assert.ok(rooms.length > 8);
+    assert.deepEqual(
+      filesWhere(
+        ({ path, text }) => rooms.includes(path) && /Date\.now|Math\.random\(|setTimeout\(|performance\./.test(text),
+      ),
+      [],
+    );
+  });
+
+  it('names no utils, common or helpers', () => {
+    assert.deepEqual(
+      filesWhere(({ path }) => /util|common|helper/.test(path)),
+      [],
+    );
+  });
+
+  it('does not silence the types', () => {
+    assert.deepEqual(
+      filesWhere(({ text }) => /\bas any\b|: any\b|@ts-/.test(text)),
+      [],
+    );
+  });
+});
+
+describe('the documents', () => {
+  const documents = [
+    'README.md',
+    ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.md'))
+      .map((file) => `docs/${file}`),
+  ];
+  const scripts = Object.keys((JSON.parse(read('package.json')) as { scripts: object }).scripts);
+
+  it('name only scripts that exist', () => {
+    let checked = 0;
+    for (const document of documents) {
+      for (const [, name] of read(document).matchAll(/npm (?:run )?(start|test|run [a-z:]+|[a-z]+:[a-z:]+)/g)) {
+        checked++;
+        const script = (name as string).replace(/^run /, '');
+        assert.ok(scripts.includes(script), `${document} names npm run ${script}`);
+      }
+    }
+    assert.ok(checked > 3, 'no scripts named');
+  });
+
+  it('link only to files that exist', () => {
+    let checked = 0;
+    for (const document of documents) {
+      for (const [, target] of read(document).matchAll(/\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)/g)) {
+        checked++;
+        assert.doesNotThrow(
+          () => readFileSync(join(root, document, '..', target as string)),
+          `${document} links to ${target}`,
+        );
+      }
+    }
+    assert.ok(checked > 3, 'no links found');
+  });
+});
