@@ -1,0 +1,108 @@
+// The whole program, started as its users start it.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { operationNames, operations } from '../src/domain/operations.ts';
+import { get, post, startService } from './helpers/service.ts';
+
+describe('npm start without FAKTORY_URL', () => {
+  it('takes each operation, runs it, and hands back the result', async (t) => {
+    const service = startService(t);
+    const url = await service.url();
+    for (const name of operationNames) {
+      const { a, b, result } = operations[name].example;
+      const posted = await post(`${url}/jobs/${name}`, { a, b });
+      assert.equal(posted.status, 202);
+      assert.equal(posted.body['message'], `Job enqueued to ${name} ${a} ${operations[name].symbol} ${b}`);
+      const { status, body } = await get(`${url}/jobs/${String(posted.body['job_id'])}?wait=10`);
+      assert.equal(status, 200);
+      assert.equal(body['state'], 'succeeded');
+      assert.equal(body['result'], result);
+    }
+  });
+
+  it('answers a batch with a bad entry entry by entry, and runs the good ones', async (t) => {
+    const url = await startService(t).url();
+    const { status, body } = await post(`${url}/jobs/batch`, {
+      jobs: [
+        { operation: 'add', a: 1, b: 2 },
+        { operation: 'pow', a: 1, b: 2 },
+        { operation: 'multiply', a: 3, b: 4 },
+      ],
+    });
+    assert.equal(status, 206);
+    assert.equal(body['message'], 'Enqueued 2/3 jobs');
+    assert.deepEqual(body['errors'], ['Unknown operation: pow']);
+    const ids = body['job_ids'] as string[];
+    const results = await Promise.all(ids.map((id) => get(`${url}/jobs/${id}?wait=10`)));
+    assert.deepEqual(
+      results.map((answer) => answer.body['result']),
+      [3, 12],
+    );
+  });
+
+  it('is ready, names its durability, and stops with exit code 0 on SIGTERM', async (t) => {
+    const service = startService(t, { SHUTDOWN_DRAIN_DELAY_MS: '0' });
+    const ready = await get(`${await service.url()}/ready`);
+    assert.equal(ready.status, 200);
+    assert.equal(ready.body['durability'], 'fsync');
+    assert.equal(await service.end('SIGTERM'), 0);
+    assert.ok(service.lines.some(({ msg }) => msg === 'stopped'));
+  });
+
+  it('still knows jobs and results after kill -9 and a new start on the same folder', async (t) => {
+    const first = startService(t, { SHUTDOWN_DRAIN_DELAY_MS: '0' });
+    const url = await first.url();
+    const { body } = await post(`${url}/jobs/add`, { a: 20, b: 22 });
+    const id = String(body['job_id']);
+    assert.equal((await get(`${url}/jobs/${id}?wait=10`)).body['result'], 42);
+    assert.equal(await first.end('SIGKILL'), null);
+    const second = startService(t, { DATA_DIR: first.dataDir });
+    const again = await get(`${await second.url()}/jobs/${id}`);
+    assert.equal(again.body['result'], 42);
+  });
+});
+
+describe('the roles', () => {
+  it('share one broker and one queue as separate processes', async (t) => {
+    const broker = startService(t, { FAKTORY_BIND: '127.0.0.1:0', FAKTORY_PASSWORD: 'p@ss' }, 'broker');
+    const { broker: address } = await broker.line(({ msg }) => msg === 'the broker listens');
+    const env = { FAKTORY_URL: `tcp://:p%40ss@${String(address)}`, SHUTDOWN_DRAIN_DELAY_MS: '0' };
+    const worker = startService(t, env, 'worker');
+    const api = startService(t, env, 'api');
+    const { body } = await post(`${await api.url()}/jobs/add`, { a: 1, b: 2 });
+    const ran = await worker.line(({ jid }) => jid === body['job_id']);
+    assert.equal(ran['result'], 3);
+    assert.equal((await get(`${await api.url()}/jobs/${String(body['job_id'])}`)).status, 501);
+    assert.equal(await api.end(), 0);
+    assert.equal(await worker.end(), 0);
+    assert.equal(await broker.end(), 0);
+    const printed = JSON.stringify([...broker.lines, ...worker.lines, ...api.lines]);
+    assert.ok(!printed.includes('p@ss') && !printed.includes('p%40ss'), 'the password was printed');
+  });
+
+  for (const role of ['api', 'worker']) {
+    it(`refuse to start as ${role} alone without a broker, and say what to do`, async (t) => {
+      const service = startService(t, {}, role);
+      await service.line(({ msg }) => msg?.includes('set FAKTORY_URL') ?? false);
+      assert.equal(await service.end(), 1);
+    });
+  }
+
+  it('refuse a wrong environment with every problem at once', async (t) => {
+    const service = startService(t, { BATCH_MAX_SIZE: 'many', LOG_LEVEL: 'loud' });
+    await service.line(({ msg }) => msg?.includes('BATCH_MAX_SIZE: got "many"') ?? false);
+    await service.line(({ msg }) => msg?.includes('LOG_LEVEL: got "loud"') ?? false);
+    assert.equal(await service.end(), 1);
+  });
+
+  it('run as the API alone when FAKTORY_URL is set, and answer 503 while that broker is away', async (t) => {
+    const service = startService(t, { FAKTORY_URL: 'tcp://127.0.0.1:1' });
+    const url = await service.url();
+    const { status, body } = await post(`${url}/jobs/add`, { a: 1, b: 2 });
+    assert.equal(status, 503);
+    assert.equal(body['code'], 'broker_unavailable');
+    assert.equal(body['outcome'], 'not_enqueued');
+    assert.equal((await get(`${url}/health`)).status, 200);
+    assert.equal((await get(`${url}/ready`)).status, 503);
+  });
+});

@@ -1,0 +1,90 @@
+// The whole program as a process of its own, as an operator starts it: environment in, log lines and exit code out.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+type LogLine = Record<string, unknown> & { msg?: string };
+
+export interface Service {
+  process: ChildProcess;
+  dataDir: string;
+  /** Log lines so far, and whatever else was printed as `{ msg }`. */
+  lines: LogLine[];
+  /** The first line, past or to come, that matches. Rejects when the process ends without one. */
+  line(matches: (line: LogLine) => boolean): Promise<LogLine>;
+  /** Base URL of the API; waits until it listens. */
+  url(): Promise<string>;
+  /** Sends the signal, and resolves with the exit code (null: killed by the signal). */
+  end(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+
+/** Starts `main.ts [role]` with this environment and no other variable of ours; it dies with the test. */
+export function startService(t: TestContext, env: Record<string, string> = {}, role?: string): Service {
+  const folder = env['DATA_DIR'] ?? mkdtempSync(join(tmpdir(), 'work-factory-'));
+  const child = spawn(process.execPath, ['--import', 'tsx', main, ...(role === undefined ? [] : [role])], {
+    env: { PATH: process.env['PATH'] ?? '', BIND_ADDR: '127.0.0.1:0', DATA_DIR: folder, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const lines: LogLine[] = [];
+  let wake: () => void = () => undefined;
+  const take = (text: string): void => {
+    lines.push(text.startsWith('{') ? (JSON.parse(text) as LogLine) : { msg: text });
+    wake();
+  };
+  createInterface({ input: child.stdout }).on('line', take);
+  createInterface({ input: child.stderr }).on('line', take);
+  const closed = once(child, 'close').then(([code]) => {
+    wake();
+    return code as number | null;
+  });
+  t.after(async () => {
+    child.kill('SIGKILL');
+    await closed;
+    if (env['DATA_DIR'] === undefined) rmSync(folder, { recursive: true, force: true });
+  });
+
+  async function line(matches: (line: LogLine) => boolean): Promise<LogLine> {
+    for (;;) {
+      const found = lines.find(matches);
+      if (found) return found;
+      if (child.exitCode !== null || child.signalCode !== null) {
+        throw new Error(`ended without the line; printed: ${JSON.stringify(lines)}`);
+      }
+      await new Promise<void>((resolve) => (wake = resolve));
+    }
+  }
+
+  return {
+    process: child,
+    dataDir: folder,
+    lines,
+    line,
+    url: async () => (await line(({ msg }) => msg === 'the API listens'))['url'] as string,
+    end(signal = 'SIGTERM') {
+      child.kill(signal);
+      return closed;
+    },
+  };
+}
+
+/** Posts JSON; resolves with the status and the parsed answer. */
+export async function post(url: string, body: unknown): Promise<{ status: number; body: Record<string, unknown> }> {
+  const answer = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+}
+
+export async function get(url: string): Promise<{ status: number; body: Record<string, unknown> }> {
+  const answer = await fetch(url);
+  return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+}
