@@ -1,0 +1,53 @@
+// The README is true: its commands are run and its answers compared; its table is the configuration's own.
+// UPDATE_README=1 writes the table anew.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { variableNames, variables } from '../src/config.ts';
+import { startService } from './helpers/service.ts';
+
+const path = fileURLToPath(new URL('../README.md', import.meta.url));
+const readme = readFileSync(path, 'utf8');
+
+const idPattern = /[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+const timePattern = /\d{4}-\d\d-\d\dT[\d:.]+Z/g;
+const withoutIdsAndTimes = (text: string): unknown =>
+  JSON.parse(text.replace(idPattern, 'ID').replace(timePattern, 'TIME'));
+
+function environmentTable(): string {
+  const rows = variableNames.map((name) => {
+    const variable: { unit: string; reason: string; default?: string } = variables[name];
+    return `| ${name} | ${variable.default ?? ''} | ${variable.unit} | ${variable.reason.replaceAll('|', '\\|')} |`;
+  });
+  return ['| Variable | Default | Unit | |', '| --- | --- | --- | --- |', ...rows].join('\n');
+}
+
+describe('the README', () => {
+  it('lists every variable of the environment as the configuration has it', () => {
+    const updated = readme.replace(
+      /(<!-- environment -->\n)[\s\S]*?(<!-- \/environment -->)/,
+      (_, before: string, after: string) => `${before}\n${environmentTable()}\n\n${after}`,
+    );
+    if (process.env['UPDATE_README'] === '1') writeFileSync(path, updated);
+    else assert.equal(readme, updated, 'run UPDATE_README=1 npm test readme');
+  });
+
+  it('shows commands that give the answers that it shows', async (t) => {
+    const url = await startService(t).url();
+    const pairs = [...readme.matchAll(/```sh\n(curl [\s\S]*?)\n```\n\n```json\n([\s\S]*?)\n```/g)];
+    assert.equal(pairs.length, 3);
+    let jobId = '';
+    for (const [, command, answer] of pairs) {
+      const { stdout } = await promisify(execFile)(
+        'sh',
+        ['-c', (command as string).replaceAll('http://localhost:3000', url)],
+        { env: { PATH: process.env['PATH'] ?? '', JOB_ID: jobId } },
+      );
+      assert.deepEqual(withoutIdsAndTimes(stdout), withoutIdsAndTimes(answer as string));
+      jobId = /"job_id":"([^"]+)"/.exec(stdout)?.[1] ?? jobId;
+    }
+  });
+});
