@@ -1,0 +1,54 @@
+// GET /openapi.json and GET /docs: the OpenAPI 3.1 document, made from the same zod schemas that check and write, and a
+// page that shows it from files of this process only. Relies on @fastify/swagger and @fastify/swagger-ui.
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import type { FastifyInstance } from 'fastify';
+import { jsonSchemaTransform } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { errorTable } from '../domain/errors.ts';
+import { problem } from './schemas.ts';
+
+const description = [
+  'Post a job or a batch of jobs, get a true answer, read the result.',
+  'Every error is `application/problem+json`. Its `code` is one of:',
+  ['| code | status | meaning |', '| --- | --- | --- |']
+    .concat(Object.entries(errorTable).map(([code, row]) => `| \`${code}\` | ${row.status} | ${row.title} |`))
+    .join('\n'),
+].join('\n\n');
+
+// The page's own code needs inline styles; the plugin adds the hashes of its inline scripts.
+const contentSecurityPolicy = {
+  'default-src': ["'self'"],
+  'img-src': ["'self'", 'data:'],
+  'style-src': ["'self'", "'unsafe-inline'"],
+  'object-src': ["'none'"],
+  'base-uri': ["'none'"],
+  'form-action': ["'none'"],
+  'frame-ancestors': ["'none'"],
+};
+
+/** The document itself. It knows the routes that are registered after it. */
+export function registerApiDocument(app: FastifyInstance, version: string, withKeys: boolean): void {
+  app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Work Factory', description, version },
+      components: {
+        schemas: { Problem: z.toJSONSchema(problem) as object },
+        ...(withKeys && { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } }),
+      },
+      ...(withKeys && { security: [{ key: [] }] }),
+    },
+    transform: jsonSchemaTransform,
+  });
+}
+
+/** The two routes that show it. */
+export function registerDocumentRoutes(app: FastifyInstance): void {
+  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+  app.register(swaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: contentSecurityPolicy,
+    uiConfig: { url: '/openapi.json' },
+  });
+}

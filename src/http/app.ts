@@ -1,0 +1,126 @@
+// The HTTP side as one list of calls: server, hooks, routes, in the order in which a request meets them. Knows the
+// broker and the results only as interfaces of domain/. Relies on fastify 5.
+import compress from '@fastify/compress';
+import {
+  fastify,
+  LogController,
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type onRequestHookHandler,
+} from 'fastify';
+import { AppError } from '../domain/errors.ts';
+import { jidPattern } from '../domain/jid.ts';
+import { createAllowedMethods } from './allowed-methods.ts';
+import { createAnswerHook, setAnswerHeaders } from './answer-headers.ts';
+import { registerApiDocument, registerDocumentRoutes } from './api-document.ts';
+import { createApiKeyHook } from './api-keys.ts';
+import { registerBatchRoute, type BatchRouteOptions } from './batch.ts';
+import { createClientErrorHandler } from './client-errors.ts';
+import { closeIdleConnections } from './drain.ts';
+import { handleError } from './error-handler.ts';
+import { createEventLoopLag, type EventLoopLag } from './event-loop-lag.ts';
+import { registerJobState, type JobStateOptions } from './job-state.ts';
+import { registerJobRoutes } from './jobs.ts';
+import { useJsonOnly } from './json-parser.ts';
+import * as limits from './limits.ts';
+import { registerProbes, type ProbesOptions } from './probes.ts';
+import { createRequestGuard } from './request-guards.ts';
+import { createRequestIds } from './request-id.ts';
+import { createRouteObserver } from './request-metrics.ts';
+import { createSerializerCompiler } from './serializer.ts';
+
+export interface AppOptions
+  extends
+    Omit<BatchRouteOptions, 'protect'>,
+    Omit<JobStateOptions, 'protect'>,
+    Omit<ProbesOptions, 'authenticate' | 'lag'> {
+  logger: FastifyBaseLogger;
+  /** When there are any, /jobs* and /metrics want one of them. */
+  apiKeys?: readonly string[];
+}
+
+const encodings: ('br' | 'gzip' | 'deflate' | 'identity')[] = ['br', 'gzip', 'deflate', 'identity'];
+
+/** The whole HTTP side, ready to listen. Closes nothing that it was given. */
+export function createApp(options: AppOptions): FastifyInstance {
+  const { clock, draining, metrics, logger } = options;
+  const app = createServer(options);
+  const lag = createEventLoopLag(clock);
+  const allowedMethods = createAllowedMethods(jidPattern);
+  // `other` and `none` stand for whatever the caller made up.
+  const observeUnrouted = metrics.httpRequests('other', 'none');
+  const countUnrouted = (status: number): void => observeUnrouted(status, 0);
+  useJsonOnly(app);
+  // Handlers check what they read: the schemas of routes are for the document and the serializers.
+  app.setValidatorCompiler(() => () => true);
+  app.setSerializerCompiler(createSerializerCompiler());
+  app.setErrorHandler(handleError);
+  app.addHook('onRoute', allowedMethods.learn);
+  app.addHook('onRoute', createRouteObserver(metrics, logger));
+  app.addHook('onRequest', createRequestGuard({ allowedMethods: allowedMethods.of, countUnrouted }));
+  app.addHook('onSend', createAnswerHook(draining));
+  app.addHook('onClose', async () => lag.stop());
+  closeIdleConnections(app, clock);
+  metrics.readDraining(() => draining.aborted);
+  registerRoutes(app, options, lag);
+  return app;
+}
+
+function createServer({ clock, draining, enqueueTimeoutMs, logger }: AppOptions): FastifyInstance {
+  const createRequestId = createRequestIds();
+  const app = fastify({
+    loggerInstance: logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: createRequestId,
+    clientErrorHandler: createClientErrorHandler(clock, () => createRequestId({ headers: {} })),
+    frameworkErrors: (error, request, reply) => {
+      setAnswerHeaders(request, reply, draining);
+      handleError(error, request, reply);
+    },
+    // Requests on open connections are answered by the producer's own word while the port is closing.
+    return503OnClosing: false,
+    bodyLimit: limits.singleBodyBytesMax,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    // A backstop for silent sockets, beyond the longest that an answer may take.
+    connectionTimeout: Math.max(enqueueTimeoutMs, limits.waitSecondsMax * 1000) + limits.slowReaderTimeoutMs,
+    // Ids have a check of their own that answers 422.
+    routerOptions: { maxParamLength: limits.headerBytesMax },
+    http: {
+      headersTimeout: limits.headersTimeoutMs,
+      connectionsCheckingInterval: limits.connectionsCheckMs,
+      maxHeaderSize: limits.headerBytesMax,
+      // Checked by our own guard, which answers with a problem.
+      requireHostHeader: false,
+      insecureHTTPParser: false,
+    },
+  });
+  app.server.maxConnections = limits.connectionsMax;
+  // One logger for all: a child per request costs more than everything else that we do with it.
+  app.setChildLoggerFactory((parent) => parent);
+  return app;
+}
+
+function registerRoutes(app: FastifyInstance, options: AppOptions, lag: EventLoopLag): void {
+  const { apiKeys = [], version } = options;
+  const authenticate = apiKeys.length > 0 ? [createApiKeyHook(apiKeys)] : [];
+  const protect = [...authenticate, createLagHook(lag)];
+  registerApiDocument(app, version, apiKeys.length > 0);
+  // The answers of the hot routes are far too small to be worth compressing.
+  app.register(async (singles) => {
+    await singles.register(compress, { globalCompression: false, requestEncodings: encodings });
+    registerJobRoutes(singles, { ...options, protect });
+  });
+  app.register(async (others) => {
+    await others.register(compress, { encodings, requestEncodings: encodings, threshold: limits.compressFromBytes });
+    registerBatchRoute(others, { ...options, protect });
+    registerJobState(others, { ...options, protect });
+    registerProbes(others, { ...options, authenticate, lag });
+    registerDocumentRoutes(others);
+  });
+}
+
+const createLagHook =
+  (lag: EventLoopLag): onRequestHookHandler =>
+  (_request, _reply, done) =>
+    done(lag.isHigh() ? new AppError('overloaded', 'The event loop lags') : undefined);

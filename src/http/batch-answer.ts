@@ -1,0 +1,100 @@
+// From the entries of a batch and the fates of its jobs to the answer: one pure function. Some stored is 206, none
+// stored is never a 2xx (contract 2.2).
+import type { ErrorCode } from '../domain/errors.ts';
+import type { Fate, RefusalCode } from '../domain/producer.ts';
+import { collectViolations, isAccepted, type Entry } from './batch-entries.ts';
+import { cut } from './caller-text.ts';
+import { problemCodeOf } from './jobs.ts';
+import type { Problem } from './problem.ts';
+import type { BatchResult, PartialBatch } from './schemas.ts';
+
+export type BatchAnswer =
+  | { status: 202; body: { job_ids: string[]; message: string; count: number } }
+  | { status: 206; body: PartialBatch }
+  | { problem: Problem };
+
+interface Tally {
+  results: BatchResult[];
+  errors: string[];
+  counts: PartialBatch['counts'];
+  refusals: Set<RefusalCode>;
+}
+
+/** @param fates one for each accepted entry, in their order */
+export function createBatchAnswer(entries: readonly Entry[], fates: readonly Fate[]): BatchAnswer {
+  const tally = tallyUp(entries, fates);
+  const { counts } = tally;
+  const idsOf = (status: BatchResult['status']): string[] =>
+    tally.results.flatMap((result) => (result.status === status ? [result.job_id as string] : []));
+  if (counts.enqueued === entries.length) {
+    const message = `Batch of ${counts.enqueued} jobs enqueued`;
+    return { status: 202, body: { job_ids: idsOf('enqueued'), message, count: counts.enqueued } };
+  }
+  const body: PartialBatch = {
+    job_ids: idsOf('enqueued'),
+    count: counts.enqueued,
+    total_requested: entries.length,
+    message: `Enqueued ${counts.enqueued}/${entries.length} jobs`,
+    errors: tally.errors,
+    outcome: 'partial',
+    counts,
+    results: tally.results,
+  };
+  if (counts.enqueued > 0) return { status: 206, body };
+  const code = codeOfNoneStored(tally);
+  // The ids that a caller may have to look for (contract 1.3).
+  if (code === 'outcome_unknown') body.job_ids = idsOf('unknown');
+  return { problem: toProblem(code, entries, body) };
+}
+
+function tallyUp(entries: readonly Entry[], fates: readonly Fate[]): Tally {
+  const tally: Tally = {
+    results: [],
+    errors: [],
+    counts: { enqueued: 0, rejected: 0, failed: 0, unknown: 0 },
+    refusals: new Set(),
+  };
+  let next = 0;
+  for (const [index, entry] of entries.entries()) {
+    const result = isAccepted(entry)
+      ? resultOf(index, entry.job.jid, fates[next++] as Fate, tally)
+      : reject(index, entry, tally);
+    tally.counts[result.status] += 1;
+    tally.results.push(result);
+  }
+  return tally;
+}
+
+function reject(index: number, entry: Exclude<Entry, { job: unknown }>, tally: Tally): BatchResult {
+  tally.errors.push(entry.error);
+  return { index, status: 'rejected', code: entry.code, detail: entry.detail };
+}
+
+function resultOf(index: number, jobId: string, fate: Fate, tally: Tally): BatchResult {
+  if (fate.outcome === 'enqueued') return { index, status: 'enqueued', job_id: jobId };
+  const detail = cut(fate.detail);
+  if (fate.outcome === 'unknown') {
+    tally.errors.push(`Outcome unknown: ${detail}`);
+    return { index, status: 'unknown', job_id: jobId, code: fate.code, detail };
+  }
+  tally.errors.push(`Failed to enqueue: ${detail}`);
+  tally.refusals.add(fate.code);
+  return { index, status: 'failed', code: fate.code, detail };
+}
+
+function codeOfNoneStored({ counts, refusals }: Tally): ErrorCode {
+  if (counts.unknown > 0) return 'outcome_unknown';
+  if (counts.failed === 0) return 'validation_failed';
+  // Of several reasons, the one that says most: a broker that is away stays away for whoever retries elsewhere.
+  const order: readonly RefusalCode[] = ['broker_unavailable', 'broker_refused', 'overloaded', 'shutting_down'];
+  return problemCodeOf(order.find((code) => refusals.has(code)) as RefusalCode);
+}
+
+function toProblem(code: ErrorCode, entries: readonly Entry[], body: PartialBatch): Problem {
+  const fields = {
+    ...body,
+    outcome: code === 'outcome_unknown' ? 'unknown' : 'not_enqueued',
+    ...(code === 'validation_failed' && collectViolations(entries)),
+  };
+  return { code, detail: body.message, fields };
+}

@@ -1,0 +1,85 @@
+// Reads the entries of a batch one by one: a bad entry never stops a good one. Each is checked by the row of its
+// operation; a loop of safeParse is faster than a schema of the array, and can say what is wrong with each
+// (research/dependencies.md 2).
+import { AppError } from '../domain/errors.ts';
+import { createJob, type Job } from '../domain/job.ts';
+import { isOperationName, operations, type Operation, type OperationName } from '../domain/operations.ts';
+import { cut } from './caller-text.ts';
+import { describeIssues, toViolations, violationFields, violationsMax, type Violation } from './violations.ts';
+
+export interface AcceptedEntry {
+  job: Job;
+}
+
+export interface RejectedEntry {
+  code: 'unknown_operation' | 'invalid_job';
+  detail: string;
+  /** One sentence for the answer's `errors`, in the original service's words. */
+  error: string;
+  operation: OperationName | 'other';
+  violations: Violation[];
+}
+
+export type Entry = AcceptedEntry | RejectedEntry;
+
+export const isAccepted = (entry: Entry): entry is AcceptedEntry => 'job' in entry;
+const isRejected = (entry: Entry): entry is RejectedEntry => !isAccepted(entry);
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The entries of the body, still unchecked. Rejects with `validation_failed` or `too_many_jobs`. */
+export function readEnvelope(body: unknown, jobsMax: number): readonly unknown[] {
+  if (body === undefined) throw new AppError('malformed_json', 'The body is empty');
+  const jobs = isObject(body) ? body['jobs'] : undefined;
+  if (!Array.isArray(jobs)) throw badEnvelope(isObject(body) ? '/jobs' : '', 'must be an object with an array "jobs"');
+  if (jobs.length === 0) throw badEnvelope('/jobs', `must have 1 to ${jobsMax} entries`);
+  if (jobs.length > jobsMax) {
+    const detail = `A batch may have ${jobsMax} jobs; this one has ${jobs.length}`;
+    throw new AppError('too_many_jobs', detail, { limit_jobs: jobsMax });
+  }
+  return jobs;
+}
+
+const badEnvelope = (pointer: string, message: string): AppError =>
+  new AppError('validation_failed', `The body ${message}`, violationFields([{ pointer, message }], 1));
+
+export function readEntry(entry: unknown, index: number): Entry {
+  if (!isObject(entry)) return invalidEntry(index, 'other', [{ path: [], message: 'must be an object' }]);
+  const { operation } = entry;
+  if (typeof operation !== 'string') {
+    return invalidEntry(index, 'other', [{ path: ['operation'], message: 'must be a string' }]);
+  }
+  if (!isOperationName(operation)) return unknownOperation(index, operation);
+  const row: Operation = operations[operation];
+  const parsed = row.schema.safeParse(entry);
+  if (parsed.success) return { job: createJob(operation, parsed.data) };
+  return invalidEntry(index, operation, parsed.error.issues);
+}
+
+function unknownOperation(index: number, operation: string): RejectedEntry {
+  const error = cut(`Unknown operation: ${operation}`);
+  const violations = [{ pointer: `/jobs/${index}/operation`, message: 'is not a known operation' }];
+  return { code: 'unknown_operation', detail: error, error, operation: 'other', violations };
+}
+
+function invalidEntry(
+  index: number,
+  operation: OperationName | 'other',
+  issues: Parameters<typeof describeIssues>[0],
+): RejectedEntry {
+  const detail = describeIssues(issues);
+  const error = `Invalid job at index ${index}: ${detail}`;
+  return { code: 'invalid_job', detail, error, operation, violations: toViolations(issues, `/jobs/${index}`) };
+}
+
+/** The violations of all rejected entries: the first ones, and how many there are. */
+export function collectViolations(entries: readonly Entry[]): Record<string, unknown> {
+  const rejected = entries.filter(isRejected);
+  const total = rejected.reduce((sum, { violations }) => sum + violations.length, 0);
+  // One entry has at least one violation.
+  return violationFields(
+    rejected.slice(0, violationsMax).flatMap(({ violations }) => violations),
+    total,
+  );
+}

@@ -1,0 +1,58 @@
+// POST /jobs/batch: entries are checked one by one, the good ones go to the producer in one call, and the answer says
+// what became of each.
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { operations, operationNames, type OperationName } from '../domain/operations.ts';
+import type { Metrics, OperationLabel } from '../metrics.ts';
+import { createBatchAnswer } from './batch-answer.ts';
+import { isAccepted, readEntry, readEnvelope, type Entry } from './batch-entries.ts';
+import type { JobRoutesOptions } from './jobs.ts';
+import { sendProblem } from './problem.ts';
+import { acceptedBatch, bodyProblems, partialBatch, problemResponses } from './schemas.ts';
+
+export interface BatchRouteOptions extends JobRoutesOptions {
+  /** Entries of one request. */
+  batchMaxJobs: number;
+  /** Decoded bytes of its body. */
+  batchBodyBytesMax: number;
+}
+
+// For the document: the union of the rows is what an entry looks like. Requests are read by batch-entries.ts.
+const entryOf = (operation: OperationName) =>
+  z.intersection(z.object({ operation: z.literal(operation) }), operations[operation].schema);
+
+export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOptions): void {
+  const { producer, metrics, clock, enqueueTimeoutMs, batchMaxJobs, batchBodyBytesMax, protect } = options;
+  const schema = {
+    summary: `Enqueue 1 to ${batchMaxJobs} jobs; bad entries never stop good ones`,
+    body: z.object({
+      jobs: z
+        .array(z.union(operationNames.map(entryOf)))
+        .min(1)
+        .max(batchMaxJobs),
+    }),
+    response: { 202: acceptedBatch, 206: partialBatch, ...problemResponses([...bodyProblems, 'too_many_jobs']) },
+  };
+  const route = { schema, bodyLimit: batchBodyBytesMax, onRequest: [...protect] };
+  app.post('/jobs/batch', route, async ({ body }, reply) => {
+    // The handler runs in the turn in which the last byte of the body arrived.
+    const deadlineMs = clock.now() + enqueueTimeoutMs;
+    const entries = readEnvelope(body, batchMaxJobs).map(readEntry);
+    countRejected(metrics, entries);
+    const jobs = entries.filter(isAccepted).map(({ job }) => job);
+    const fates = jobs.length === 0 ? [] : await producer.pushBulk(jobs, deadlineMs);
+    const answer = createBatchAnswer(entries, fates);
+    if ('problem' in answer) return sendProblem(reply, answer.problem);
+    reply.code(answer.status);
+    return answer.body;
+  });
+}
+
+/** One observation per operation, not per entry. */
+function countRejected(metrics: Metrics, entries: readonly Entry[]): void {
+  const counts = new Map<OperationLabel, number>();
+  for (const entry of entries) {
+    if (!isAccepted(entry)) counts.set(entry.operation, (counts.get(entry.operation) ?? 0) + 1);
+  }
+  for (const [operation, count] of counts) metrics.jobs(operation, 'rejected', count);
+}

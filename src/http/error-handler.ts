@@ -1,0 +1,53 @@
+// Turns whatever was thrown into a problem: expected failures by their code, Fastify's and its plugins' errors by the
+// table below, and everything else as `internal`, with its text in the log only.
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AppError, type ErrorCode } from '../domain/errors.ts';
+import { sendProblem, type Problem } from './problem.ts';
+
+interface FrameworkFailure {
+  code: ErrorCode;
+  detail: string;
+}
+
+const notJson: FrameworkFailure = {
+  code: 'malformed_json',
+  detail: 'The body is not JSON, or it holds a key like __proto__',
+};
+const badUrl: FrameworkFailure = { code: 'bad_request', detail: 'The request target cannot be decoded' };
+const badEncoding: FrameworkFailure = {
+  code: 'malformed_json',
+  detail: 'The body cannot be decoded with its Content-Encoding',
+};
+
+// Codes of fastify 5.12 (lib/errors.js) and @fastify/compress 9.2.
+const frameworkFailures: ReadonlyMap<string, FrameworkFailure> = new Map([
+  ['FST_ERR_CTP_INVALID_JSON_BODY', notJson],
+  ['FST_ERR_CTP_EMPTY_JSON_BODY', { code: 'malformed_json', detail: 'The body is empty' }],
+  ['FST_ERR_CTP_BODY_TOO_LARGE', { code: 'body_too_large', detail: 'The body is larger than this route accepts' }],
+  ['FST_ERR_CTP_INVALID_MEDIA_TYPE', { code: 'unsupported_media_type', detail: 'Send application/json in UTF-8' }],
+  ['FST_ERR_CTP_INVALID_CONTENT_LENGTH', { code: 'bad_request', detail: 'The body and its Content-Length differ' }],
+  ['FST_ERR_BAD_URL', badUrl],
+  ['FST_ERR_MAX_PARAM_LENGTH', badUrl],
+  ['FST_CP_ERR_INVALID_CONTENT_ENCODING', { code: 'unsupported_media_type', detail: 'Send gzip, br, deflate or none' }],
+  ['FST_CP_ERR_INVALID_CONTENT', badEncoding],
+]);
+
+// The client went away in mid-body: nobody reads this answer, and it is no bug.
+const aborted: Problem = { code: 'bad_request', detail: 'The request ended before its body' };
+const internal: Problem = { code: 'internal', detail: 'An error on our side; the log has it under this instance' };
+
+function toProblem(error: unknown, request: FastifyRequest): Problem {
+  if (error instanceof AppError) return { code: error.code, detail: error.message, fields: error.fields };
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const failure = typeof code === 'string' ? frameworkFailures.get(code) : undefined;
+  if (failure === undefined) return request.raw.destroyed && !request.raw.complete ? aborted : internal;
+  if (failure.code !== 'body_too_large') return failure;
+  return { ...failure, fields: { limit_bytes: request.routeOptions.bodyLimit } };
+}
+
+/** Fastify's error handler, and its handler of errors before routing. */
+export function handleError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const problem = toProblem(error, request);
+  if (problem.code === 'internal') request.log.error({ err: error, request_id: request.id }, 'request failed by a bug');
+  sendProblem(reply, problem);
+}

@@ -1,0 +1,106 @@
+// GET /jobs/{job_id}: what is known of a job, at once or when it ends (`?wait=`). Held answers are woken by the store,
+// by the caller going away, and by the beginning of the drain; never polled.
+import type { FastifyInstance, FastifyReply, onRequestHookHandler } from 'fastify';
+import { z } from 'zod';
+import { AppError } from '../domain/errors.ts';
+import { jidPattern } from '../domain/jid.ts';
+import { operationNames } from '../domain/operations.ts';
+import type { JobRecord, ResultStore } from '../domain/results.ts';
+import { waitersMax, waitSecondsMax } from './limits.ts';
+import { commonProblems, jobRecord, problemResponses } from './schemas.ts';
+import { violationFields } from './violations.ts';
+
+export interface JobStateOptions {
+  /** Undefined when this deployment keeps no results. */
+  results: ResultStore | undefined;
+  /** Fires when the drain begins. */
+  draining: AbortSignal;
+  protect: readonly onRequestHookHandler[];
+}
+
+// What GET would otherwise take for the id of a job.
+const postOnly: ReadonlySet<string> = new Set([...operationNames, 'batch']);
+const waitPattern = /^\d{1,2}(\.\d{1,3})?$/;
+
+export function registerJobState(app: FastifyInstance, { results, draining, protect }: JobStateOptions): void {
+  const schema = {
+    summary: "A job's state and result",
+    params: z.object({ job_id: z.string().regex(jidPattern) }),
+    querystring: z.object({
+      wait: z.number().min(0).max(waitSecondsMax).optional().meta({ description: 'Seconds to wait for its end' }),
+    }),
+    response: {
+      200: jobRecord,
+      ...problemResponses([...commonProblems, 'not_found', 'validation_failed', 'results_not_kept', 'overloaded']),
+    },
+  };
+  const waiters = createWaiters(draining);
+  app.get('/jobs/:job_id', { schema, onRequest: [...protect] }, async (request, reply) => {
+    const { job_id: jobId } = request.params as { job_id: string };
+    if (postOnly.has(jobId)) {
+      reply.header('allow', 'POST');
+      throw new AppError('method_not_allowed', 'This path accepts POST');
+    }
+    const waitMs = readWaitMs(request.query as { wait?: unknown });
+    if (!jidPattern.test(jobId)) throw invalidPart('/job_id', 'must match [A-Za-z0-9._-]{8,64}');
+    if (results === undefined) {
+      throw new AppError('results_not_kept', 'This deployment keeps no results: RESULTS_URL is not set');
+    }
+    const record = await lookUp(results, jobId, waitMs, waiters, reply);
+    if (record === undefined) throw new AppError('not_found', 'This job is not known here; it may still exist');
+    reply.header('cache-control', 'no-store');
+    return record;
+  });
+}
+
+const invalidPart = (pointer: string, message: string): AppError =>
+  new AppError('validation_failed', `${pointer.slice(1)} ${message}`, violationFields([{ pointer, message }], 1));
+
+function readWaitMs({ wait }: { wait?: unknown }): number {
+  if (wait === undefined) return 0;
+  const seconds = typeof wait === 'string' && waitPattern.test(wait) ? Number(wait) : Number.NaN;
+  if (seconds <= waitSecondsMax) return seconds * 1000;
+  throw invalidPart('/wait', `must be a number of seconds from 0 to ${waitSecondsMax}`);
+}
+
+/** A store that does not answer knows nothing: looking up never fails louder than that (contract 2.4). */
+async function lookUp(
+  results: ResultStore,
+  jobId: string,
+  waitMs: number,
+  waiters: Waiters,
+  reply: FastifyReply,
+): Promise<JobRecord | undefined> {
+  try {
+    const signal = waitMs > 0 ? waiters.enter(reply) : undefined;
+    if (signal === undefined) return await results.get(jobId);
+    return await results.wait(jobId, waitMs, signal);
+  } catch (error) {
+    reply.log.warn({ err: error, request_id: reply.request.id }, 'result store did not answer');
+    return undefined;
+  }
+}
+
+interface Waiters {
+  /** A signal for one held answer; undefined when none may be held: draining, or too many. */
+  enter(reply: FastifyReply): AbortSignal | undefined;
+}
+
+/** One listener on the drain for all of them: signals warn from the eleventh on. */
+function createWaiters(draining: AbortSignal): Waiters {
+  const held = new Set<AbortController>();
+  draining.addEventListener('abort', () => held.forEach((controller) => controller.abort()), { once: true });
+  return {
+    enter(reply) {
+      if (draining.aborted || held.size >= waitersMax) return undefined;
+      const controller = new AbortController();
+      held.add(controller);
+      // Emitted after the answer, and when the caller goes away before it.
+      reply.raw.once('close', () => {
+        held.delete(controller);
+        controller.abort();
+      });
+      return controller.signal;
+    },
+  };
+}

@@ -1,0 +1,25 @@
+// The limits of the HTTP side that no environment variable sets, each with its reason.
+
+/** A job is below 1 KiB; 16 KiB of `[[[[` cost 1-2 ms to parse (research/reliability.md 3.3, row 59). */
+export const singleBodyBytesMax = 16_384;
+/** Node's own default is 16 KiB; nothing here needs even 8. */
+export const headerBytesMax = 8192;
+/** Fastify's defaults leave a dripped body open for ever and dripped headers for 87 s (rows 73, 74). */
+export const headersTimeoutMs = 5000;
+export const requestTimeoutMs = 10_000;
+/** How often Node looks for requests beyond the two timeouts above. */
+export const connectionsCheckMs = 1000;
+/** Longer than the idle time of common proxies (60 s), so that it is the proxy that closes. */
+export const keepAliveTimeoutMs = 72_000;
+/** Each costs about 7 KiB (row 76). */
+export const connectionsMax = 10_000;
+/** A caller that reads nothing of a large answer for this long is cut off. */
+export const slowReaderTimeoutMs = 10_000;
+/** Answers up to this size fit the kernel's send buffer and hold no memory of ours. */
+export const smallAnswerBytesMax = 16_384;
+/** Answers above this size are compressed when the caller asks for it. */
+export const compressFromBytes = 1024;
+/** The longest `?wait=`. */
+export const waitSecondsMax = 30;
+/** Held answers of `?wait=`; above it the present state is answered at once. */
+export const waitersMax = 10_000;

@@ -1,0 +1,46 @@
+// What every request passes before its route: one synchronous hook, no promise, no timer. Node and llhttp already
+// refuse the smuggling set; what they let pass (research/reliability.md 3.3, row 71) is refused here.
+import type { onRequestHookHandler } from 'fastify';
+import { AppError, errorTable } from '../domain/errors.ts';
+
+const headersMax = 64;
+
+/** Exactly one Host (RFC 9112 section 3.2; HTTP/1.0 may have none) and a sane number of header fields. */
+function checkHeaders(rawHeaders: readonly string[], httpVersion: string): AppError | undefined {
+  // Names and values alternate.
+  if (rawHeaders.length > 2 * headersMax) {
+    return new AppError('headers_too_large', `At most ${headersMax} header fields are accepted`);
+  }
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] as string;
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+  }
+  if (hosts === 1 || (hosts === 0 && httpVersion === '1.0')) return undefined;
+  return new AppError('bad_request', 'A request needs exactly one Host header');
+}
+
+export interface RequestGuardOptions {
+  /** Methods of a path that exists, in the form of the Allow header; undefined for any other path. */
+  allowedMethods: (path: string) => string | undefined;
+  /** Counts a request that met no route. */
+  countUnrouted: (status: number) => void;
+}
+
+export function createRequestGuard({ allowedMethods, countUnrouted }: RequestGuardOptions): onRequestHookHandler {
+  return (request, reply, done) => {
+    const failure = checkHeaders(request.raw.rawHeaders, request.raw.httpVersion);
+    if (failure !== undefined) {
+      reply.header('connection', 'close');
+      return done(failure);
+    }
+    if (!request.is404) return done();
+    // Before the body is read: a wrong path is 404 whatever its content type.
+    const allow = allowedMethods(request.url.split('?', 1)[0] as string);
+    const code = allow === undefined ? 'not_found' : 'method_not_allowed';
+    countUnrouted(errorTable[code].status);
+    if (allow === undefined) return done(new AppError(code, 'There is nothing at this path'));
+    reply.header('allow', allow);
+    done(new AppError(code, `This path accepts ${allow}`));
+  };
+}

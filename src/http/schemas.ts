@@ -1,0 +1,104 @@
+// What the answers look like. The serializers and the API document are made from these; requests are described by the
+// table of operations.
+import { z } from 'zod';
+import { errorTable, type ErrorCode } from '../domain/errors.ts';
+
+const count = z.int().min(0);
+const jobId = z.string().meta({ description: 'The id that the broker stores and the worker sees' });
+
+export const acceptedJob = z.object({ job_id: jobId, message: z.string() });
+
+export const acceptedBatch = z.object({ job_ids: z.array(jobId), message: z.string(), count });
+
+const batchResult = z.object({
+  index: count,
+  status: z.enum(['enqueued', 'rejected', 'failed', 'unknown']),
+  job_id: jobId.optional(),
+  code: z.string().optional(),
+  detail: z.string().optional(),
+});
+
+export const partialBatch = z.object({
+  job_ids: z.array(jobId),
+  count,
+  total_requested: count,
+  message: z.string(),
+  errors: z.array(z.string()),
+  outcome: z.enum(['partial', 'not_enqueued', 'unknown']),
+  counts: z.object({ enqueued: count, rejected: count, failed: count, unknown: count }),
+  results: z.array(batchResult),
+});
+export type BatchResult = z.infer<typeof batchResult>;
+export type PartialBatch = z.infer<typeof partialBatch>;
+
+export const jobRecord = z.object({
+  job_id: jobId,
+  state: z.enum(['pending', 'succeeded', 'failed']),
+  operation: z.string().optional(),
+  a: z.number().optional(),
+  b: z.number().optional(),
+  request_id: z.string().nullable().optional(),
+  result: z.number().optional(),
+  error: z.string().optional(),
+  attempts: z.number().optional(),
+  finished_at: z.string().optional(),
+});
+
+export const health = z.object({
+  status: z.literal('healthy'),
+  service: z.literal('api-service'),
+  version: z.string(),
+});
+
+const check = z.object({ ok: z.boolean(), reason: z.string().optional() });
+export const readiness = z.object({
+  status: z.enum(['ready', 'unavailable']),
+  durability: z.string().meta({ description: 'What an acknowledgement survives' }),
+  checks: z.object({ broker: check, accepting: check, draining: check }),
+});
+export type Readiness = z.infer<typeof readiness>;
+
+export const problem = z
+  .looseObject({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    instance: z.string(),
+    code: z.enum(Object.keys(errorTable) as ErrorCode[]),
+    error: z.string(),
+    outcome: z.enum(['not_enqueued', 'unknown']).optional(),
+  })
+  .meta({ id: 'Problem', description: 'RFC 9457 problem details' });
+
+interface DescribedResponse {
+  description: string;
+  content: Record<string, { schema: z.ZodType }>;
+}
+
+/** One described answer per status of the given codes. */
+export function problemResponses(codes: readonly ErrorCode[]): Record<number, DescribedResponse> {
+  const responses: Record<number, DescribedResponse> = {};
+  for (const code of codes) {
+    const { status } = errorTable[code];
+    const known = responses[status];
+    const description = known ? `${known.description}, \`${code}\`` : `\`${code}\``;
+    responses[status] = { description, content: { 'application/problem+json': { schema: problem } } };
+  }
+  return responses;
+}
+
+/** Answers that every route can give. */
+export const commonProblems = ['bad_request', 'headers_too_large', 'internal'] as const satisfies ErrorCode[];
+export const bodyProblems = [
+  ...commonProblems,
+  'malformed_json',
+  'request_timeout',
+  'body_too_large',
+  'unsupported_media_type',
+  'validation_failed',
+  'broker_unavailable',
+  'overloaded',
+  'shutting_down',
+  'outcome_unknown',
+] as const satisfies ErrorCode[];
