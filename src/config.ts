@@ -60,7 +60,12 @@ const faktoryUrl = z.string().transform((text, context): FaktoryAddress => {
     const url = new URL(text);
     const scheme = url.protocol.slice(0, -1);
     const rest = url.pathname + url.search + url.hash;
-    if ((scheme === 'tcp' || scheme === 'tcp+tls') && url.hostname !== '' && (rest === '' || rest === '/')) {
+    if (
+      (scheme === 'tcp' || scheme === 'tcp+tls') &&
+      url.hostname !== '' &&
+      url.port !== '0' &&
+      (rest === '' || rest === '/')
+    ) {
       return {
         host: decodeURIComponent(url.hostname).replace(/^\[(.*)\]$/, '$1'),
         port: url.port === '' ? 7419 : Number(url.port),
@@ -78,7 +83,7 @@ const faktoryUrl = z.string().transform((text, context): FaktoryAddress => {
 const redisUrl = z
   .string()
   .refine(
-    (text) => URL.canParse(text) && /^rediss?:$/.test(new URL(text).protocol),
+    (text) => URL.canParse(text) && /^rediss?:$/.test(new URL(text).protocol) && new URL(text).hostname !== '',
     'redis://[:password@]host[:port][/db]',
   );
 
@@ -341,8 +346,10 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
 const show = (variable: Variable, text: string): string =>
   variable.secret ? '(hidden)' : JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
 
+type NumberName = { [N in VariableName]: Config[N] extends number ? N : never }[VariableName];
+
 interface Relation {
-  variables: readonly VariableName[];
+  variables: readonly NumberName[];
   holds: (config: Config) => boolean;
   accepts: string;
 }
