@@ -42,8 +42,9 @@ async function stubService(t: TestContext, status: (post: Post) => number) {
 async function runScript(args: string[], env: Record<string, string> = {}) {
   const { API_KEY: _, ...inherited } = process.env;
   const child = spawn('bash', [script, ...args], { env: { ...inherited, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
-  const [output, errors, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
-  return { output, errors, code: code as number | null };
+  const exit = once(child, 'exit') as Promise<[number | null]>;
+  const [output, errors, [code]] = await Promise.all([text(child.stdout), text(child.stderr), exit]);
+  return { output, errors, code };
 }
 
 test('the script posts 100 single jobs, one batch of 100 and 1,000 jobs in batches, and prints a line for each', async (t) => {

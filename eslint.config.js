@@ -1,0 +1,77 @@
+// The lint rules: typescript-eslint's type-checked sets, because a queue client lives on promises, and the project's own
+// habits (where time, randomness, console and the environment may be touched).
+import { defineConfig } from 'eslint/config';
+import tseslint from 'typescript-eslint';
+
+const injected = 'it is a parameter (src/domain/clock.ts), so that a seeded simulation can run this code';
+const timers = ['setTimeout', 'setInterval', 'setImmediate', 'performance'];
+
+export default defineConfig(
+  { ignores: ['dist/', 'coverage/', 'data/', 'node_modules/'] },
+  { linterOptions: { reportUnusedDisableDirectives: 'error' } },
+  {
+    files: ['**/*.ts'],
+    extends: [tseslint.configs.strictTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      // == null is null or undefined, and nothing else.
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
+      'no-console': 'error',
+      'prefer-const': 'error',
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-floating-promises': [
+        'error',
+        // The runner itself waits for its tests.
+        {
+          allowForKnownSafeCalls: [
+            { from: 'package', package: 'node:test', name: ['test', 'suite', 'describe', 'it'] },
+          ],
+        },
+      ],
+      // Numbers are at home in messages.
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      // { secret: _, ...rest } leaves a field out.
+      '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true }],
+      // Factories return objects of functions that do not know `this`.
+      '@typescript-eslint/unbound-method': 'off',
+      // A function may be async because its interface is.
+      '@typescript-eslint/require-await': 'off',
+      // () => server.close() is a statement with a value that nobody reads.
+      '@typescript-eslint/no-confusing-void-expression': 'off',
+    },
+  },
+  {
+    files: ['src/**/*.ts'],
+    rules: {
+      'no-restricted-properties': [
+        'error',
+        { object: 'process', property: 'exit', message: 'only src/main.ts and src/roles end the process' },
+      ],
+    },
+  },
+  {
+    files: ['src/enqueue/**/*.ts', 'src/faktory/**/*.ts'],
+    rules: {
+      'no-restricted-globals': ['error', ...timers.map((name) => ({ name, message: injected }))],
+      'no-restricted-properties': [
+        'error',
+        { object: 'process', property: 'exit', message: 'only src/main.ts and src/roles end the process' },
+        { object: 'Date', property: 'now', message: injected },
+        { object: 'Math', property: 'random', message: injected },
+      ],
+      'no-restricted-imports': [
+        'error',
+        {
+          paths: ['node:timers', 'node:timers/promises', 'node:perf_hooks'].map((name) => ({
+            name,
+            message: injected,
+          })),
+        },
+      ],
+    },
+  },
+  {
+    files: ['src/main.ts', 'src/roles/**/*.ts', 'bench/**/*.ts', 'test/**/*.ts'],
+    rules: { 'no-console': 'off', 'no-restricted-properties': 'off' },
+  },
+);

@@ -1,0 +1,367 @@
+// The environment as the program reads it: defaults, refusals, relations, secrets, former names.
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import {
+  ConfigError,
+  configWarnings,
+  loadConfig,
+  variableNames,
+  variables,
+  type ConfigProblem,
+  type VariableName,
+} from '../src/config.ts';
+
+type Environment = Partial<Record<VariableName, string>>;
+
+function problemsOf(env: Environment): readonly ConfigProblem[] {
+  try {
+    loadConfig(env);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError, String(error));
+    return error.problems;
+  }
+  return [];
+}
+
+const isRefused = (name: VariableName, text: string) =>
+  problemsOf({ [name]: text }).some((problem) => problem.variable === name);
+
+suite('defaults', () => {
+  test('an empty environment gives exactly the documented values', () => {
+    assert.deepEqual(
+      { ...loadConfig({}) },
+      {
+        FAKTORY_DURABILITY: 'unknown',
+        FAKTORY_MAX_CONNECTIONS: 10,
+        FAKTORY_CONNECTION_TIMEOUT: 5,
+        FAKTORY_READ_TIMEOUT: 10,
+        FAKTORY_WRITE_TIMEOUT: 5,
+        FAKTORY_ACQUIRE_TIMEOUT_MS: 6000,
+        FAKTORY_KEEPALIVE_DELAY_MS: 60_000,
+        ENQUEUE_TIMEOUT_MS: 20_000,
+        ENQUEUE_MAX_PENDING_JOBS: 20_000,
+        ENQUEUE_MAX_PENDING_BYTES: 16_777_216,
+        BATCH_MAX_SIZE: 100,
+        BATCH_MAX_DELAY_MS: 0,
+        BATCH_MAX_JOBS: 1000,
+        BATCH_BODY_BYTES_MAX: 524_288,
+        SHUTDOWN_TIMEOUT_MS: 28_000,
+        SHUTDOWN_DRAIN_DELAY_MS: 2000,
+        WORKER_CONCURRENCY: 50,
+        WORKER_MAX_CONNECTIONS: 64,
+        WORKER_QUEUES: ['default'],
+        WORKER_POLL_INTERVAL_MS: 0,
+        WORKER_HEARTBEAT_INTERVAL: 15,
+        RESULT_TTL_SECONDS: 86_400,
+        RESULTS_MAX: 1_000_000,
+        DATA_DIR: './data',
+        BIND_ADDR: { host: '127.0.0.1', port: 3000 },
+        LOG_LEVEL: 'info',
+      },
+    );
+  });
+
+  test('an empty variable counts as unset, whichever it is', () => {
+    const empty = Object.fromEntries(variableNames.map((name) => [name, '']));
+    assert.deepEqual(loadConfig(empty), loadConfig({}));
+  });
+
+  test('variables of other programs are of no interest, and nothing is added to the configuration', () => {
+    assert.deepEqual(loadConfig({ PATH: '/bin', NODE_ENV: 'production', FAKTORY_MAX_CONECTIONS: '3' }), loadConfig({}));
+  });
+
+  test('the configuration cannot be changed once it is read', () => {
+    assert.ok(Object.isFrozen(loadConfig({})));
+  });
+
+  test('every variable has a unit and a reason that ends as a sentence', () => {
+    for (const name of variableNames) {
+      assert.notEqual(variables[name].unit, '', name);
+      assert.match(variables[name].reason, /\.$/, name);
+    }
+  });
+});
+
+suite('refusals', () => {
+  const ranges: Partial<Record<VariableName, [lowest: string, highest: string]>> = {
+    FAKTORY_MAX_CONNECTIONS: ['1', '1000'],
+    FAKTORY_CONNECTION_TIMEOUT: ['0.1', '60'],
+    FAKTORY_READ_TIMEOUT: ['0.1', '60'],
+    FAKTORY_WRITE_TIMEOUT: ['0.1', '60'],
+    FAKTORY_ACQUIRE_TIMEOUT_MS: ['10', '60000'],
+    FAKTORY_KEEPALIVE_DELAY_MS: ['1000', '7200000'],
+    ENQUEUE_TIMEOUT_MS: ['100', '60000'],
+    ENQUEUE_MAX_PENDING_JOBS: ['1000', '1000000'],
+    ENQUEUE_MAX_PENDING_BYTES: ['1048576', '1073741824'],
+    BATCH_MAX_SIZE: ['1', '1000'],
+    BATCH_MAX_DELAY_MS: ['0', '1000'],
+    BATCH_MAX_JOBS: ['1', '10000'],
+    BATCH_BODY_BYTES_MAX: ['16384', '8388608'],
+    SHUTDOWN_TIMEOUT_MS: ['1000', '32999'],
+    SHUTDOWN_DRAIN_DELAY_MS: ['0', '30000'],
+    WORKER_CONCURRENCY: ['1', '10000'],
+    WORKER_MAX_CONNECTIONS: ['1', '1000'],
+    WORKER_POLL_INTERVAL_MS: ['0', '60000'],
+    WORKER_HEARTBEAT_INTERVAL: ['0.1', '59'],
+    RESULT_TTL_SECONDS: ['1', '31536000'],
+    RESULTS_MAX: ['1000', '100000000'],
+  };
+
+  for (const [name, [lowest, highest]] of Object.entries(ranges) as [VariableName, [string, string]][]) {
+    test(`${name} accepts ${lowest} to ${highest} and nothing beyond`, () => {
+      // The schema alone: relations between variables are looked at only when every single value is good.
+      for (const good of [lowest, highest]) assert.ok(variables[name].schema.safeParse(good).success, good);
+      const beyond = [String(Number(highest) + 1), String(Number(lowest) - (lowest.includes('.') ? 0.01 : 1))];
+      for (const bad of beyond) assert.ok(isRefused(name, bad), bad);
+    });
+
+    test(`${name} refuses what is not a plain number, and never falls back to its default`, () => {
+      const default_ = 'default' in variables[name] ? String(variables[name].default) : '1';
+      for (const bad of [
+        'abc',
+        'NaN',
+        'Infinity',
+        '1e3',
+        '0x10',
+        '+5',
+        '-5',
+        ' ',
+        `${default_}ms`,
+        ` ${default_}`,
+        `${default_} `,
+        '1,5',
+        '٣',
+      ]) {
+        assert.ok(isRefused(name, bad), JSON.stringify(bad));
+      }
+    });
+  }
+
+  test('every variable with a number as its default is in the table above', () => {
+    const numbers = variableNames.filter((name) => typeof loadConfig({})[name] === 'number');
+    assert.deepEqual(Object.keys(ranges).sort(), numbers.sort());
+  });
+
+  test('seconds may have a fraction, counts and milliseconds may not', () => {
+    assert.equal(loadConfig({ FAKTORY_CONNECTION_TIMEOUT: '2.5' }).FAKTORY_CONNECTION_TIMEOUT, 2.5);
+    assert.ok(isRefused('ENQUEUE_TIMEOUT_MS', '20000.5'));
+    assert.ok(isRefused('WORKER_CONCURRENCY', '50.0'));
+  });
+
+  test('a word that is not in the list of words is refused', () => {
+    for (const bad of ['FSYNC', 'everysec', 'fsync ', 'true']) assert.ok(isRefused('FAKTORY_DURABILITY', bad), bad);
+    for (const bad of ['INFO', 'verbose', '30']) assert.ok(isRefused('LOG_LEVEL', bad), bad);
+    assert.equal(loadConfig({ FAKTORY_DURABILITY: 'second' }).FAKTORY_DURABILITY, 'second');
+    assert.equal(loadConfig({ LOG_LEVEL: 'silent' }).LOG_LEVEL, 'silent');
+  });
+
+  test('queue names are read in order, trimmed, and refused when wrong, doubled or missing', () => {
+    assert.deepEqual(loadConfig({ WORKER_QUEUES: 'high, default,low-1.2_3' }).WORKER_QUEUES, [
+      'high',
+      'default',
+      'low-1.2_3',
+    ]);
+    for (const bad of ['a,,b', 'a,', ',', 'a b', 'a,a', 'ä', 'a/b', 'a\nb'])
+      assert.ok(isRefused('WORKER_QUEUES', bad), bad);
+  });
+
+  test('API keys are visible ASCII of 16 characters or more, each once', () => {
+    const key = '0123456789abcdef';
+    assert.deepEqual(loadConfig({ API_KEYS: `${key}, ${key}2` }).API_KEYS, [key, `${key}2`]);
+    for (const bad of ['short', `${key},`, `${key},${key}`, `${key} ${key}`, `${key}é`, 'x'.repeat(201)]) {
+      assert.ok(isRefused('API_KEYS', bad), bad);
+    }
+  });
+
+  test('all problems are reported at once, each with the variable, what it got and what it accepts', () => {
+    const problems = problemsOf({
+      BATCH_MAX_SIZE: 'many',
+      LOG_LEVEL: 'loud',
+      BIND_ADDR: '3000',
+      FAKTORY_READ_TIMEOUT: '-1',
+    });
+    assert.deepEqual(
+      problems.map((problem) => problem.variable),
+      ['FAKTORY_READ_TIMEOUT', 'BATCH_MAX_SIZE', 'BIND_ADDR', 'LOG_LEVEL'],
+    );
+    const error = new ConfigError(problems);
+    assert.match(error.message, /^The environment has 4 problem\(s\):$/m);
+    assert.match(error.message, /^ {2}BATCH_MAX_SIZE: got "many"; accepts an integer from 1 to 1000$/m);
+    assert.match(
+      error.message,
+      /^ {2}LOG_LEVEL: got "loud"; accepts one of fatal, error, warn, info, debug, trace, silent$/m,
+    );
+  });
+
+  test('a value that is printed is cut and cannot start a line of its own', () => {
+    const [problem] = problemsOf({ LOG_LEVEL: `x\n${'y'.repeat(500)}` });
+    assert.ok(problem && problem.got.length < 100, problem?.got);
+    assert.ok(!problem.got.includes('\n'));
+  });
+
+  test('secrets are never printed, neither whole nor in part', () => {
+    const secret = 'hunter2hunter2';
+    const problems = problemsOf({
+      FAKTORY_URL: `http://:${secret}@host:1`,
+      RESULTS_URL: `http://:${secret}@host`,
+      API_KEYS: `${secret} ${secret}`,
+      LOG_LEVEL: 'loud',
+    });
+    assert.equal(problems.length, 4);
+    assert.ok(!new ConfigError(problems).message.includes('hunter2'));
+  });
+
+  test('every variable that can carry a password or a key is marked secret', () => {
+    const marked = variableNames.filter((name) => 'secret' in variables[name]);
+    assert.deepEqual(marked.sort(), ['API_KEYS', 'FAKTORY_PASSWORD', 'FAKTORY_URL', 'RESULTS_URL']);
+  });
+});
+
+suite('addresses', () => {
+  const urls: [text: string, host: string, port: number, tls: boolean, password: string | undefined][] = [
+    ['tcp://localhost:7419', 'localhost', 7419, false, undefined],
+    ['tcp://localhost', 'localhost', 7419, false, undefined],
+    ['tcp://localhost:7419/', 'localhost', 7419, false, undefined],
+    ['tcp+tls://broker.example:17419', 'broker.example', 17_419, true, undefined],
+    ['tcp://:secret@10.0.0.5:7419', '10.0.0.5', 7419, false, 'secret'],
+    ['tcp://user:secret@10.0.0.5:7419', '10.0.0.5', 7419, false, 'secret'],
+    ['tcp://[::1]:7420', '::1', 7420, false, undefined],
+    ['tcp://:p@[2001:db8::7]', '2001:db8::7', 7419, false, 'p'],
+    ['tcp://:p%40ss%3Aw%2Frd%25%23%3F@h:1', 'h', 1, false, 'p@ss:w/rd%#?'],
+    ['tcp://:%C3%BC@h:1', 'h', 1, false, 'ü'],
+  ];
+  for (const [text, host, port, tls, password] of urls) {
+    test(`FAKTORY_URL ${text} is read`, () => {
+      assert.deepEqual(loadConfig({ FAKTORY_URL: text }).FAKTORY_URL, { host, port, tls, password });
+    });
+  }
+
+  const badUrls = [
+    'localhost:7419',
+    'http://localhost:7419',
+    'tls://localhost:7419',
+    'tcp://',
+    'tcp://:7419',
+    'tcp://h:0',
+    'tcp://h:65536',
+    'tcp://h:7419/queue',
+    'tcp://h:7419?tls=1',
+    'tcp://h:7419#x',
+    'tcp://:%E0%A4%A@h:1',
+    ' ',
+  ];
+  for (const text of badUrls) {
+    test(`FAKTORY_URL ${JSON.stringify(text)} is refused`, () => {
+      assert.ok(isRefused('FAKTORY_URL', text));
+    });
+  }
+
+  test('BIND_ADDR and FAKTORY_BIND read names, IPv4 and IPv6 in brackets, and any port with 0', () => {
+    for (const [text, host, port] of [
+      ['127.0.0.1:3000', '127.0.0.1', 3000],
+      ['0.0.0.0:0', '0.0.0.0', 0],
+      ['[::]:65535', '::', 65_535],
+      ['[::1]:3000', '::1', 3000],
+      ['localhost:80', 'localhost', 80],
+    ] as const) {
+      assert.deepEqual(loadConfig({ BIND_ADDR: text }).BIND_ADDR, { host, port });
+      assert.deepEqual(loadConfig({ FAKTORY_BIND: text }).FAKTORY_BIND, { host, port });
+    }
+    for (const bad of [
+      '3000',
+      ':3000',
+      'localhost',
+      'localhost:',
+      '::1:3000',
+      '[::1]',
+      'h:65536',
+      'h:-1',
+      'h:3000 ',
+      'a b:1',
+      'h:1e3',
+    ]) {
+      assert.ok(isRefused('BIND_ADDR', bad), bad);
+      assert.ok(isRefused('FAKTORY_BIND', bad), bad);
+    }
+  });
+
+  test('RESULTS_URL is a Redis URL', () => {
+    for (const good of ['redis://localhost:6379', 'redis://:p@h/3', 'rediss://h']) {
+      assert.equal(loadConfig({ RESULTS_URL: good }).RESULTS_URL, good);
+    }
+    for (const bad of ['localhost:6379', 'http://h', 'redis', 'redis//h', 'redis://'])
+      assert.ok(isRefused('RESULTS_URL', bad), bad);
+  });
+});
+
+suite('relations', () => {
+  const broken: [rule: string, env: Environment, named: string][] = [
+    [
+      'the connection timeout is below the acquire timeout',
+      { FAKTORY_CONNECTION_TIMEOUT: '6' },
+      'FAKTORY_CONNECTION_TIMEOUT, FAKTORY_ACQUIRE_TIMEOUT_MS',
+    ],
+    [
+      'acquire + read is below the enqueue timeout',
+      { FAKTORY_READ_TIMEOUT: '14' },
+      'FAKTORY_ACQUIRE_TIMEOUT_MS, FAKTORY_READ_TIMEOUT, ENQUEUE_TIMEOUT_MS',
+    ],
+    [
+      'enqueue + drain + 2 s fit into the shutdown timeout',
+      { ENQUEUE_TIMEOUT_MS: '24001' },
+      'ENQUEUE_TIMEOUT_MS, SHUTDOWN_DRAIN_DELAY_MS, SHUTDOWN_TIMEOUT_MS',
+    ],
+    ['the read timeout is at least 7 s', { FAKTORY_READ_TIMEOUT: '6.9' }, 'FAKTORY_READ_TIMEOUT'],
+    ['a batch has at least 400 bytes a job', { BATCH_MAX_JOBS: '1311' }, 'BATCH_MAX_JOBS, BATCH_BODY_BYTES_MAX'],
+    [
+      'a full batch fits among the pending jobs',
+      { BATCH_MAX_JOBS: '1001', ENQUEUE_MAX_PENDING_JOBS: '1000' },
+      'BATCH_MAX_JOBS, ENQUEUE_MAX_PENDING_JOBS',
+    ],
+  ];
+  for (const [rule, env, named] of broken) {
+    test(`${rule}, or the program refuses and names the variables`, () => {
+      const problems = problemsOf(env);
+      assert.deepEqual(
+        problems.map((problem) => problem.variable),
+        [named],
+      );
+      for (const value of Object.values(env)) assert.ok(problems[0]?.got.includes(value), problems[0]?.got);
+    });
+  }
+
+  test('the values next to the forbidden ones are accepted', () => {
+    for (const env of [
+      { FAKTORY_CONNECTION_TIMEOUT: '5.9' },
+      { FAKTORY_READ_TIMEOUT: '13.9' },
+      { ENQUEUE_TIMEOUT_MS: '24000' },
+      { FAKTORY_READ_TIMEOUT: '7' },
+      { BATCH_MAX_JOBS: '1310' },
+      { BATCH_MAX_JOBS: '1000', ENQUEUE_MAX_PENDING_JOBS: '1000' },
+    ]) {
+      assert.deepEqual(problemsOf(env), [], JSON.stringify(env));
+    }
+  });
+
+  test('several broken relations are reported together', () => {
+    assert.equal(
+      problemsOf({ FAKTORY_CONNECTION_TIMEOUT: '7', FAKTORY_READ_TIMEOUT: '6', ENQUEUE_TIMEOUT_MS: '11000' }).length,
+      3,
+    );
+  });
+});
+
+suite('former names', () => {
+  test('a variable of the original service that has another name here gives one warning that names it', () => {
+    const warnings = configWarnings({ RUST_LOG: 'info', TCP_KEEPALIVE_INTERVAL: '10', TCP_KEEPALIVE_PROBES: '3' });
+    assert.equal(warnings.length, 3);
+    assert.match(warnings[0] ?? '', /^RUST_LOG has no effect: use LOG_LEVEL$/);
+    assert.match(warnings[1] ?? '', /^TCP_KEEPALIVE_INTERVAL .*FAKTORY_KEEPALIVE_DELAY_MS/);
+    assert.match(warnings[2] ?? '', /^TCP_KEEPALIVE_PROBES .*FAKTORY_KEEPALIVE_DELAY_MS/);
+  });
+
+  test('unset or empty they give none, and so do all of ours', () => {
+    const ours = Object.fromEntries(variableNames.map((name) => [name, 'x']));
+    assert.deepEqual(configWarnings({ ...ours, RUST_LOG: '', TCP_KEEPALIVE_PROBES: undefined }), []);
+  });
+});
