@@ -1,0 +1,264 @@
+// The compose files and the Dockerfile as text, and the Redis wrapper for real, without a container engine.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite, test, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { variableNames } from '../src/config.ts';
+import { redisServerPath } from './helpers/real-parts.ts';
+
+const pathOf = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
+const read = (path: string): string => readFileSync(pathOf(path), 'utf8');
+
+/** The lines under a key of a YAML file that is indented with two spaces a level, without comments. */
+function block(text: string, ...keys: string[]): string {
+  let lines = text.split('\n').filter((line) => !line.trim().startsWith('#'));
+  keys.forEach((key, depth) => {
+    const indent = '  '.repeat(depth);
+    const start = lines.findIndex((line) => line.startsWith(`${indent}${key}:`));
+    assert.notEqual(start, -1, `no key ${keys.slice(0, depth + 1).join('.')}`);
+    const rest = lines.slice(start + 1);
+    const end = rest.findIndex((line) => line.trim() !== '' && !line.startsWith(`${indent}  `));
+    lines = rest.slice(0, end === -1 ? rest.length : end);
+  });
+  return lines.join('\n');
+}
+
+const compose = read('docker-compose.yml');
+const services = ['api', 'worker', 'faktory', 'results'];
+
+suite('docker-compose.yml', () => {
+  const settings = new Map(
+    block(compose, 'x-settings')
+      .split('\n')
+      .map((line) => /^ {2}([A-Z0-9_]+): (.*)$/.exec(line))
+      .filter((match) => match !== null)
+      .map((match) => [match[1] ?? '', match[2] ?? '']),
+  );
+  const fixed: Record<string, RegExp> = {
+    FAKTORY_URL: /^tcp:\/\/:\$\{FAKTORY_PASSWORD:\?.+\}@faktory:7419$/,
+    FAKTORY_DURABILITY: /^fsync$/,
+    BIND_ADDR: /^0\.0\.0\.0:3000$/,
+    RESULTS_URL: /^\$\{RESULTS_URL:-redis:\/\/:\$\{FAKTORY_PASSWORD\}@results:6379\}$/,
+  };
+
+  test('every variable of the schema reaches the program, in the order of the schema', () => {
+    assert.deepEqual([...settings.keys()], variableNames);
+    for (const [name, value] of settings) {
+      const expected = fixed[name];
+      if (expected) assert.match(value, expected, name);
+      else assert.equal(value, `\${${name}:-}`);
+    }
+  });
+
+  test('the API and the worker get these settings, and the worker machine gets those of the worker', () => {
+    assert.match(block(compose, 'x-program'), /^ {2}environment: \*settings$/m);
+    for (const service of ['api', 'worker']) {
+      const text = block(compose, 'services', service);
+      assert.match(text, /<<: \*program/);
+      assert.doesNotMatch(text, /^ {4}environment:/m);
+    }
+    assert.match(
+      block(read('docker-compose.worker.yml'), 'services', 'worker'),
+      /extends: \{ file: docker-compose\.yml, service: worker \}/,
+    );
+  });
+
+  test('every published port is on the loopback unless a variable says otherwise', () => {
+    const published = compose.split('\n').filter((line) => /:\d+'\]?$/.test(line) && /ports:|^ +- /.test(line));
+    assert.equal(published.length, 4, published.join('\n'));
+    for (const line of published)
+      assert.match(line, /'(\$\{[A-Z]+_HOST:-127\.0\.0\.1\}|127\.0\.0\.1):\$\{[A-Z_]+:-\d+\}:\d+'/);
+    assert.match(compose, /\$\{API_PORT:-3000\}:3000/);
+  });
+
+  test('every service is locked down, restarts, has time to stop, a bounded log and a health check', () => {
+    const service = block(compose, 'x-service');
+    for (const line of [
+      'restart: unless-stopped',
+      'stop_grace_period: 35s',
+      'cap_drop: [ALL]',
+      "security_opt: ['no-new-privileges:true']",
+      'read_only: true',
+      "options: { max-size: 10m, max-file: '3' }",
+    ]) {
+      assert.ok(service.includes(line), line);
+    }
+    assert.match(block(compose, 'x-program'), /<<: \*service/);
+    for (const name of services) {
+      const text = block(compose, 'services', name);
+      assert.match(text, /<<: \*(service|program)/, name);
+      assert.match(block(compose, 'services', name, 'healthcheck'), /test:[^]+retries: \d/, name);
+    }
+  });
+
+  test('the worker has a limit of processors', () => {
+    assert.match(block(compose, 'services', 'worker'), /^ {4}cpus: \$\{WORKER_CPUS:-1\}$/m);
+  });
+
+  test('Faktory runs in production mode, with its data in a volume and the Redis wrapper first on the PATH', () => {
+    const faktory = block(compose, 'services', 'faktory');
+    assert.match(faktory, /image: contribsys\/faktory:1\.9\.4/);
+    assert.match(faktory, /command: \[\/faktory, -e, production,/);
+    assert.match(faktory, /- faktory-data:\/var\/lib\/faktory$/m);
+    assert.match(faktory, /- \.\/containers:\/opt\/work-factory:ro$/m);
+    assert.match(faktory, /PATH: \/opt\/work-factory:/);
+    assert.match(block(compose, 'volumes'), /faktory-data:/);
+  });
+
+  test('results are kept in an append-only file in a volume', () => {
+    const results = block(compose, 'services', 'results');
+    assert.match(results, /- --appendonly\n +- 'yes'\n/);
+    assert.match(results, /results-data:\/data/);
+  });
+});
+
+suite('docker-compose.worker.yml', () => {
+  const worker = block(read('docker-compose.worker.yml'), 'services', 'worker');
+
+  test('the worker needs the address of the broker and its password, and says so', () => {
+    assert.match(
+      worker,
+      /FAKTORY_URL: tcp:\/\/:\$\{FAKTORY_PASSWORD:\?.+\}@\$\{FAKTORY_SERVER_IP:\?.+\}:\$\{FAKTORY_PORT:-7419\}/,
+    );
+    assert.match(worker, /RESULTS_URL: \$\{RESULTS_URL:-redis:\/\/:\$\{FAKTORY_PASSWORD\}@\$\{FAKTORY_SERVER_IP\}/);
+  });
+
+  test('it waits for no service of the other machine', () => {
+    assert.match(worker, /depends_on: !reset/);
+  });
+});
+
+suite('Dockerfile', () => {
+  const dockerfile = read('Dockerfile');
+  const final = dockerfile.slice(dockerfile.lastIndexOf('\nFROM '));
+
+  test('every stage is Node 24 on Debian, and only the last one becomes the image', () => {
+    const froms = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map((match) => match[1]);
+    assert.deepEqual(froms, ['node:24-bookworm-slim', 'base', 'base', 'node:24-bookworm-slim']);
+  });
+
+  test('the image has no development dependencies and ran no install scripts', () => {
+    assert.match(dockerfile, /npm ci --omit=dev --ignore-scripts/);
+    assert.doesNotMatch(final, /^RUN .*npm/m);
+    for (const line of dockerfile.split('\n').filter((text) => text.includes('npm ci')))
+      assert.match(line, /--ignore-scripts/);
+  });
+
+  test('the program is started without a shell, as a numbered user that is not root, listens beyond the loopback and has a health check', () => {
+    assert.match(final, /^ENTRYPOINT \["node", "dist\/main\.js"\]$/m);
+    assert.match(final, /^USER 1000:1000$/m);
+    assert.match(final, /^ENV .*BIND_ADDR=0\.0\.0\.0:3000/m);
+    assert.match(final, /^HEALTHCHECK [^]*127\.0\.0\.1:3000\/health/m);
+  });
+
+  test('nothing enters the build that the ignore file does not name', () => {
+    const lines = read('.dockerignore')
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#'));
+    assert.equal(lines[0], '*');
+    const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap((match) =>
+      (match[1] ?? '').split(' '),
+    );
+    assert.deepEqual(new Set(lines.slice(1)), new Set(copied.map((path) => `!${path}`)));
+  });
+});
+
+suite('the Redis wrapper', () => {
+  const dataFolder = (t: TestContext): string => {
+    const folder = mkdtempSync(join(tmpdir(), 'wrapper-'));
+    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    return folder;
+  };
+
+  /** A PATH as in the container: the wrapper, then a stand-in for Redis that prints its arguments, then the rest. */
+  function run(t: TestContext, data: string, program = 'redis-server') {
+    const bin = dataFolder(t);
+    writeFileSync(join(bin, 'redis-server'), '#!/bin/sh\nprintf "%s\\n" "$0" "$@"\n', { mode: 0o755 });
+    const PATH = [pathOf('containers'), bin, process.env['PATH']].join(':');
+    const args = ['/tmp/redis.conf', '--unixsocket', 'x.sock', '--dir', data, '--logfile', 'redis.log'];
+    const result = spawnSync(program, args, { env: { ...process.env, PATH }, encoding: 'utf8', timeout: 10_000 });
+    return { bin, args, lines: result.stdout.trimEnd().split('\n'), errors: result.stderr, status: result.status };
+  }
+
+  test('it runs the next redis-server of the PATH with all arguments, and with a file that is synced at every write', (t) => {
+    const { bin, args, lines, errors, status } = run(t, dataFolder(t));
+    assert.equal(status, 0, errors);
+    assert.deepEqual(lines, [join(bin, 'redis-server'), ...args, '--appendonly', 'yes', '--appendfsync', 'always']);
+  });
+
+  test('it works by its full path too, as Faktory starts it', (t) => {
+    const { bin, lines } = run(t, dataFolder(t), pathOf('containers/redis-server'));
+    assert.equal(lines[0], join(bin, 'redis-server'));
+  });
+
+  test('it refuses a snapshot without an append-only file, and prints the conversion', (t) => {
+    const data = dataFolder(t);
+    writeFileSync(join(data, 'faktory.rdb'), 'REDIS');
+    for (const prepare of [() => undefined, () => mkdirSync(join(data, 'appendonlydir'))]) {
+      prepare();
+      const { lines, errors, status } = run(t, data);
+      assert.equal(status, 1);
+      assert.deepEqual(lines, [''], 'no Redis was started');
+      assert.match(errors, /REFUSING TO START/);
+      assert.match(errors, /docker compose .* run --rm --no-deps faktory \/opt\/work-factory\/convert-snapshot/);
+    }
+  });
+
+  test('it accepts a snapshot next to an append-only file', (t) => {
+    const data = dataFolder(t);
+    writeFileSync(join(data, 'faktory.rdb'), 'REDIS');
+    mkdirSync(join(data, 'appendonlydir'));
+    writeFileSync(join(data, 'appendonlydir', 'appendonly.aof.manifest'), '');
+    assert.equal(run(t, data).status, 0);
+  });
+
+  test('it says so when there is no other redis-server, and does not start itself for ever', () => {
+    const wrapper = pathOf('containers/redis-server');
+    const env = { PATH: pathOf('containers') };
+    const result = spawnSync('/bin/sh', [wrapper], { env, encoding: 'utf8', timeout: 10_000 });
+    assert.equal(result.status, 1);
+    assert.match(result.stderr, /no other redis-server on the PATH/);
+  });
+
+  test(
+    'convert-snapshot makes an append-only file that holds what the snapshot held',
+    { skip: redisServerPath() === undefined },
+    (t) => {
+      const data = dataFolder(t);
+      const socket = join(data, 'test.sock');
+      const base = [
+        '--port',
+        '0',
+        '--unixsocket',
+        socket,
+        '--dir',
+        data,
+        '--dbfilename',
+        'faktory.rdb',
+        '--daemonize',
+        'yes',
+      ];
+      const sh = (command: string, ...args: string[]) => {
+        const result = spawnSync(command, args, { encoding: 'utf8', timeout: 10_000 });
+        assert.equal(result.status, 0, result.stderr);
+        return result.stdout.trim();
+      };
+      const cli = (...args: string[]) => sh('redis-cli', '-s', socket, ...args);
+      const start = (...args: string[]) => {
+        sh('redis-server', ...base, '--pidfile', join(data, 'pid'), '--logfile', join(data, 'log'), ...args);
+        sh('/bin/sh', '-c', `until redis-cli -s ${socket} ping 2>/dev/null | grep -q PONG; do sleep 0.02; done`);
+        t.after(() => spawnSync('redis-cli', ['-s', socket, 'shutdown', 'nosave']));
+      };
+      start();
+      cli('rpush', 'default', 'one', 'two', 'three');
+      cli('shutdown', 'save');
+      assert.match(sh(pathOf('containers/convert-snapshot'), data), /: 1 keys are in the append-only file/);
+      assert.equal(run(t, data).status, 0, 'the wrapper accepts the folder now');
+      start('--appendonly', 'yes');
+      assert.equal(cli('llen', 'default'), '3');
+    },
+  );
+});
