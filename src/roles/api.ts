@@ -70,8 +70,7 @@ export async function runApi({ config, log, version }: RoleContext, parts: ApiPa
     pendingBytesMax: config.ENQUEUE_MAX_PENDING_BYTES,
   });
   const producer = createMeasured({ next: admission, count: metrics.jobs });
-  let isDraining = false;
-  metrics.readDraining(() => isDraining);
+  const draining = new AbortController();
   metrics.readConnections('producer', () => client.states);
   metrics.readPending(() => ({
     waitingJobs: groupCommit.waiting.jobs,
@@ -92,7 +91,7 @@ export async function runApi({ config, log, version }: RoleContext, parts: ApiPa
     batchMaxJobs: config.BATCH_MAX_JOBS,
     batchBodyBytesMax: config.BATCH_BODY_BYTES_MAX,
     apiKeys: config.API_KEYS ?? [],
-    isDraining: () => isDraining,
+    draining: draining.signal,
   });
   const url = await app.listen(config.BIND_ADDR).catch((error: NodeJS.ErrnoException) => {
     throw new RoleError(
@@ -103,7 +102,7 @@ export async function runApi({ config, log, version }: RoleContext, parts: ApiPa
 
   return {
     async stop({ skipDrainDelay }) {
-      isDraining = true;
+      draining.abort();
       if (!skipDrainDelay) await sleep(config.SHUTDOWN_DRAIN_DELAY_MS);
       await app.close();
       await producer.close();
