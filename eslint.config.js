@@ -36,6 +36,12 @@ export default defineConfig(
       '@typescript-eslint/unbound-method': 'off',
       // A function may be async because its interface is.
       '@typescript-eslint/require-await': 'off',
+      // A parameter used once can still say what a caller gets.
+      '@typescript-eslint/no-unnecessary-type-parameters': 'off',
+      '@typescript-eslint/no-unnecessary-condition': [
+        'error',
+        { allowConstantLoopConditions: 'only-allowed-literals' },
+      ],
       // () => server.close() is a statement with a value that nobody reads.
       '@typescript-eslint/no-confusing-void-expression': 'off',
     },

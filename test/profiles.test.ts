@@ -98,4 +98,13 @@ for (const profile of profiles) {
     assert.deepEqual(config, { ...loadConfig({}), ...differences[profile] });
     assert.equal(FAKTORY_PASSWORD, 'development-only');
   });
+
+  test(`profile ${profile} gives the default and a reason above each value that differs from it`, () => {
+    const explained = [...read(`.env.${profile}`).matchAll(/^# Default (\S+): .+\.\n([A-Z_]+)=/gm)].map((match) => [
+      match[2],
+      match[1],
+    ]);
+    const expected = Object.keys(differences[profile]).map((name) => [name, parse(read('.env.example'))[name]]);
+    assert.deepEqual(explained.sort(), expected.sort());
+  });
 }
