@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { createJob } from '../../src/domain/job.ts';
+import { operationNames } from '../../src/domain/operations.ts';
+
+const operand = fc.oneof(
+  fc.double({ noNaN: true, noDefaultInfinity: true }),
+  fc.constantFrom(-0, 0, 1e21, -1e21, 1e-7, 5e-324, Number.MAX_VALUE, 2 ** 53 + 2, 0.1),
+);
+const requestId = fc.oneof(
+  fc.constantFrom(null, undefined),
+  fc.string({ unit: 'binary', maxLength: 60 }),
+  fc.constantFrom('"', '\\', '\u2028', '\ud800', 'ünï©ødé 🏭', '</script>', '__proto__'),
+);
+
+describe('createJob', () => {
+  it('writes the JSON of exactly the job that it was given', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...operationNames), operand, operand, requestId, (operation, a, b, id) => {
+        const job = createJob(operation, { a, b, request_id: id });
+        assert.deepEqual(JSON.parse(job.wire), {
+          jid: job.jid,
+          jobtype: `math_${operation}`,
+          // JSON has a minus zero, but JSON.stringify does not write it.
+          args: [{ a: a + 0, b: b + 0, request_id: id ?? null }],
+          reserve_for: 60,
+        });
+        assert.equal(job.wireBytes, Buffer.byteLength(job.wire));
+        assert.equal(job.operation, operation);
+        assert.doesNotMatch(job.wire, /[\r\n]/, 'a line break would end the command');
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('has its own jid, or the one that it is given', () => {
+    const args = { a: 1, b: 2 };
+    assert.notEqual(createJob('add', args).jid, createJob('add', args).jid);
+    assert.equal(createJob('add', args, 'a-jid-of-mine').jid, 'a-jid-of-mine');
+  });
+
+  it('takes at most 135 bytes a job in a PUSHB of 100, with one-digit operands', () => {
+    for (const operation of operationNames) {
+      const jobs = Array.from({ length: 100 }, () => createJob(operation, { a: 1, b: 2 }));
+      const line = `PUSHB [${jobs.map(({ wire }) => wire).join(',')}]\r\n`;
+      assert.ok(Buffer.byteLength(line) <= 100 * 135, `${operation}: ${Buffer.byteLength(line) / 100} bytes`);
+    }
+  });
+});
