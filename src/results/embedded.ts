@@ -1,0 +1,153 @@
+// The result store of the all-in-one process: a database of its own, written by one writer that groups what has come
+// meanwhile, with one sync for all records of a group. Relies on classic-level (LevelDB): one process per folder.
+import { ClassicLevel } from 'classic-level';
+import type { JobRecord, ResultStore } from '../domain/results.ts';
+import { createGenerations, keyOf, metaKeyOf, metaRange, rangesOf, type Generation } from './generations.ts';
+import { createWaiters, isEnded } from './waiters.ts';
+
+export interface EmbeddedResultsOptions {
+  /** The database's folder; made when it is missing. */
+  dataDir: string;
+  ttlSeconds: number;
+  /** The latest so many jobs are kept, and at most an eighth more. */
+  resultsMax: number;
+  /** Milliseconds since 1970. */
+  now?: () => number;
+}
+
+interface Put {
+  records: readonly JobRecord[];
+  resolve: () => void;
+  reject: (error: unknown) => void;
+}
+
+type Operation = { type: 'put'; key: string; value: string };
+
+/** Ids that could not be written wait for the next write; more than these would only be memory. */
+const idsHeldMax = 100_000;
+/** Of one group: bounds how long a single record waits for others. */
+const groupMax = 2000;
+
+/** Rejects when the folder cannot be opened, for example because another process has it. */
+export async function createEmbeddedResults(options: EmbeddedResultsOptions): Promise<ResultStore> {
+  const { now = Date.now, resultsMax } = options;
+  const ttlMs = options.ttlSeconds * 1000;
+  const db = new ClassicLevel(options.dataDir);
+  await db.open();
+  const kept = (await db.values(metaRange).all()).map((text) => JSON.parse(text) as Generation);
+  const generations = createGenerations({ kept, ttlMs, jobsMax: resultsMax });
+  const waiters = createWaiters(get);
+  /** Ids that are not written yet. */
+  const heldIds = new Set<string>();
+  let ids: string[] = [];
+  let puts: Put[] = [];
+  let isWriting = false;
+  let written: Promise<void> = Promise.resolve();
+  let dropping: Promise<void> = Promise.resolve();
+
+  async function get(jid: string): Promise<JobRecord | undefined> {
+    const wanted = generations.newestFirst;
+    const keys = [...wanted.map((one) => keyOf('r', one, jid)), ...wanted.map((one) => keyOf('i', one, jid))];
+    const values = await db.getMany(keys);
+    const found = values.findIndex((value) => value !== undefined && Number.parseInt(value, 36) + ttlMs > now());
+    if (found === -1) return heldIds.has(jid) ? { job_id: jid, state: 'pending' } : undefined;
+    if (found >= wanted.length) return { job_id: jid, state: 'pending' };
+    const value = values[found] as string;
+    return JSON.parse(value.slice(value.indexOf(':') + 1)) as JobRecord;
+  }
+
+  /** Records of jobs that threw do not replace the record of an end; they are few. */
+  async function withoutLatecomers(records: readonly JobRecord[]): Promise<readonly JobRecord[]> {
+    if (records.every(isEnded)) return records;
+    const lateness = await Promise.all(records.map(async (one) => !isEnded(one) && isEnded(await get(one.job_id))));
+    return records.filter((_, index) => !lateness[index]);
+  }
+
+  async function writeGroup(newIds: readonly string[], records: readonly JobRecord[]): Promise<void> {
+    const nowMs = now();
+    const stamp = nowMs.toString(36);
+    const generation = generations.current(nowMs);
+    drop(generations.takeOld(nowMs));
+    const operations: Operation[] = [];
+    const put = (key: string, value: string): number => operations.push({ type: 'put', key, value });
+    for (const jid of newIds) put(keyOf('i', generation, jid), stamp);
+    for (const one of records) put(keyOf('r', generation, one.job_id), `${stamp}:${JSON.stringify(one)}`);
+    generation.ids += newIds.length;
+    generation.records += records.length;
+    put(metaKeyOf(generation), JSON.stringify(generation));
+    await db.batch(operations, { sync: records.length > 0 });
+  }
+
+  function drop(old: readonly Generation[]): void {
+    for (const generation of old) {
+      dropping = dropping
+        .then(async () => {
+          for (const range of rangesOf(generation)) {
+            await db.clear(range);
+            await db.compactRange(range.gte, range.lt);
+          }
+          // Last, so that what a crash leaves behind is found again.
+          await db.del(metaKeyOf(generation));
+        })
+        .catch(() => undefined);
+    }
+  }
+
+  async function write(): Promise<void> {
+    isWriting = true;
+    while (ids.length > 0 || puts.length > 0) {
+      const newIds = ids;
+      const group = takeGroup();
+      ids = [];
+      try {
+        const records = await withoutLatecomers(group.flatMap((put) => put.records));
+        await writeGroup(newIds, records);
+        for (const jid of newIds) heldIds.delete(jid);
+        for (const put of group) put.resolve();
+        for (const record of records) if (isEnded(record)) waiters.wake(record);
+      } catch (error) {
+        ids = [...newIds, ...ids];
+        for (const put of group) put.reject(error);
+        // Retried with the next write: without a pause of our own nothing can spin here.
+        if (puts.length === 0) break;
+      }
+    }
+    isWriting = false;
+  }
+
+  function takeGroup(): Put[] {
+    let records = 0;
+    const end = puts.findIndex((put) => (records += put.records.length) > groupMax);
+    return puts.splice(0, end === -1 ? puts.length : Math.max(1, end));
+  }
+
+  function startWriting(): void {
+    if (!isWriting) written = write();
+  }
+
+  drop(generations.takeOld(now()));
+  return {
+    get,
+    wait: (jid, timeoutMs, signal) => waiters.wait(jid, timeoutMs, signal),
+    put(records) {
+      if (records.length === 0) return Promise.resolve();
+      return new Promise((resolve, reject) => {
+        puts.push({ records, resolve, reject });
+        startWriting();
+      });
+    },
+    remember(jids) {
+      for (const jid of jids.slice(0, idsHeldMax - heldIds.size)) {
+        heldIds.add(jid);
+        ids.push(jid);
+      }
+      startWriting();
+    },
+    async close() {
+      waiters.close();
+      await written;
+      await dropping;
+      await db.close();
+    },
+  };
+}

@@ -1,0 +1,68 @@
+// Where entries lie in the embedded store, and which are given up. Keys begin with a generation; a new one begins after
+// an eighth of the room or of the time, and the oldest is given up as a whole, by its range of keys. Nothing ever looks
+// for "the oldest entry", so deleted keys are never walked over again (the tombstone trap of LevelDB).
+
+export interface Generation {
+  readonly number: number;
+  readonly startedMs: number;
+  /** A job has an id entry, a record entry or both, so the larger count is that of its jobs at least. */
+  ids: number;
+  records: number;
+}
+
+export interface GenerationsOptions {
+  /** Oldest first, as they were kept. */
+  kept: Generation[];
+  ttlMs: number;
+  jobsMax: number;
+}
+
+export interface Generations {
+  /** Newest first. */
+  readonly newestFirst: readonly Generation[];
+  /** The one to write to now. */
+  current(nowMs: number): Generation;
+  /** Takes out those that are over: beyond the latest `jobsMax` jobs, or older than `ttlMs`. */
+  takeOld(nowMs: number): Generation[];
+}
+
+/** Finer means less kept beyond the limits, and more places to look for an id. */
+const parts = 8;
+const jobsOf = ({ ids, records }: Generation): number => Math.max(ids, records);
+
+const name = (generation: number): string => generation.toString(16).padStart(8, '0');
+
+/** `i` for an id, `r` for a record. */
+export const keyOf = (kind: 'i' | 'r', { number }: Generation, jid: string): string => kind + name(number) + jid;
+export const metaKeyOf = ({ number }: Generation): string => `m${name(number)}`;
+export const metaRange = { gte: 'm', lt: 'n' } as const;
+export const rangesOf = ({ number }: Generation): { gte: string; lt: string }[] =>
+  ['i', 'r'].map((kind) => ({ gte: kind + name(number), lt: kind + name(number + 1) }));
+
+export function createGenerations({ kept, ttlMs, jobsMax }: GenerationsOptions): Generations {
+  const newestFirst = [...kept].reverse();
+  const partMs = ttlMs / parts;
+  const partJobs = Math.ceil(jobsMax / parts);
+
+  return {
+    newestFirst,
+    current(nowMs) {
+      const newest = newestFirst[0];
+      if (newest && jobsOf(newest) < partJobs && nowMs - newest.startedMs < partMs) return newest;
+      const next = { number: (newest?.number ?? 0) + 1, startedMs: nowMs, ids: 0, records: 0 };
+      newestFirst.unshift(next);
+      return next;
+    },
+    takeOld(nowMs) {
+      let jobs = 0;
+      // The first one without which enough remain, or whose successor, and so its own last entry, is too old.
+      const from = newestFirst.findIndex((generation, index) => {
+        const isBeyond = jobs >= jobsMax;
+        jobs += jobsOf(generation);
+        const endedMs = newestFirst[index - 1]?.startedMs ?? Infinity;
+        return isBeyond || endedMs + ttlMs <= nowMs;
+      });
+      return from === -1 ? [] : newestFirst.splice(from);
+    },
+  };
+}

@@ -1,0 +1,106 @@
+// Ids of enqueued jobs on their way to the store: one command per frame, nobody waits for it, and what the store did not
+// take is kept here, within a bound, until it does.
+import type { Clock, Timer } from '../domain/clock.ts';
+import { jidTimeMs } from '../domain/jid.ts';
+
+export interface HeldIdsOptions {
+  /** Adds ids to the set of the given second; one command. */
+  send: (second: number, jids: readonly string[]) => Promise<unknown>;
+  /** False while sending is known to be in vain. */
+  isReady: () => boolean;
+  clock: Clock;
+}
+
+export interface HeldIds {
+  has(jid: string): boolean;
+  add(jids: readonly string[]): void;
+  close(): void;
+}
+
+/** About 12 MB: ten seconds of the fastest enqueueing. Beyond them the oldest are forgotten and answered 404. */
+const idsMax = 100_000;
+const retryMs = 1000;
+const retryGroupMax = 1000;
+
+/** The second in which a job's id was made; undefined for ids that are not ours. */
+export function jidSecond(jid: string): number | undefined {
+  const timeMs = jidTimeMs(jid);
+  return timeMs === undefined ? undefined : Math.floor(timeMs / 1000);
+}
+
+export function createHeldIds({ send, isReady, clock }: HeldIdsOptions): HeldIds {
+  const held = new Set<string>();
+  /** Not sent, or in vain, by second; the oldest first. */
+  const left = new Map<number, string[]>();
+  let timer: Timer | undefined;
+  let isClosed = false;
+
+  function leave(second: number, jids: readonly string[]): void {
+    const others = left.get(second);
+    if (others) others.push(...jids);
+    else left.set(second, [...jids]);
+    if (!isClosed) timer ??= clock.after(retryMs, () => void retry());
+  }
+
+  const forget = (jids: readonly string[]): void => jids.forEach((jid) => held.delete(jid));
+
+  function makeRoom(count: number): boolean {
+    for (const [second, jids] of left) {
+      if (held.size + count <= idsMax) break;
+      left.delete(second);
+      forget(jids);
+    }
+    return held.size + count <= idsMax;
+  }
+
+  async function retry(): Promise<void> {
+    let isTaken = isReady();
+    for (const [second, jids] of left) {
+      if (!isTaken) break;
+      left.delete(second);
+      for (let start = 0; start < jids.length; start += retryGroupMax) {
+        isTaken = await trySend(second, jids.slice(start, start + retryGroupMax));
+      }
+    }
+    timer = undefined;
+    if (left.size > 0 && !isClosed) timer = clock.after(retryMs, () => void retry());
+  }
+
+  async function trySend(second: number, jids: readonly string[]): Promise<boolean> {
+    try {
+      await send(second, jids);
+      forget(jids);
+      return true;
+    } catch {
+      leave(second, jids);
+      return false;
+    }
+  }
+
+  function addAll(second: number, jids: readonly string[]): void {
+    if (!makeRoom(jids.length)) return;
+    for (const jid of jids) held.add(jid);
+    if (isReady()) void trySend(second, jids);
+    else leave(second, jids);
+  }
+
+  return {
+    has: (jid) => held.has(jid),
+    add(jids) {
+      // A frame's ids are nearly always of one second, or of two in a row.
+      let start = 0;
+      let second = jidSecond(jids[0] ?? '');
+      for (let index = 1; index <= jids.length; index++) {
+        const next = index < jids.length ? jidSecond(jids[index] as string) : undefined;
+        if (next === second && index < jids.length) continue;
+        if (second !== undefined) addAll(second, jids.slice(start, index));
+        start = index;
+        second = next;
+      }
+    },
+    close() {
+      isClosed = true;
+      timer?.cancel();
+    },
+  };
+}

@@ -1,0 +1,69 @@
+// Callers that wait for a job to end: each is woken once, none polls. Shared by the result stores.
+import type { JobRecord } from '../domain/results.ts';
+
+export interface Waiters {
+  readonly size: number;
+  /** The ids that are waited for. */
+  readonly jids: Iterable<string>;
+  has(jid: string): boolean;
+  wait(jid: string, timeoutMs: number, signal?: AbortSignal): Promise<JobRecord | undefined>;
+  /** Hands an ended job's record to all who wait for it. */
+  wake(record: JobRecord): void;
+  /** Sends everybody away. */
+  close(): void;
+}
+
+/** @param record undefined when the time is up */
+type Resolve = (record: JobRecord | undefined) => void;
+
+export const isEnded = (record: JobRecord | undefined): boolean => record !== undefined && record.state !== 'pending';
+
+/** @param read the store's present answer */
+export function createWaiters(read: (jid: string) => Promise<JobRecord | undefined>): Waiters {
+  const waiting = new Map<string, Set<Resolve>>();
+
+  function enter(jid: string, resolve: Resolve): void {
+    const others = waiting.get(jid);
+    if (others) others.add(resolve);
+    else waiting.set(jid, new Set([resolve]));
+  }
+
+  function leave(jid: string, resolve: Resolve): void {
+    const all = waiting.get(jid);
+    if (all?.delete(resolve) && all.size === 0) waiting.delete(jid);
+  }
+
+  return {
+    get size() {
+      return waiting.size;
+    },
+    get jids() {
+      return waiting.keys();
+    },
+    has: (jid) => waiting.has(jid),
+    async wait(jid, timeoutMs, signal) {
+      if (timeoutMs <= 0 || signal?.aborted) return read(jid);
+      let resolve: Resolve = () => undefined;
+      // Entered before the first look: a job that ends in between is not missed.
+      const woken = new Promise<JobRecord | undefined>((settle) => enter(jid, (resolve = settle)));
+      const giveUp = (): void => resolve(undefined);
+      const timer = setTimeout(giveUp, timeoutMs);
+      signal?.addEventListener('abort', giveUp);
+      try {
+        const present = await read(jid);
+        if (isEnded(present)) return present;
+        return (await woken) ?? (await read(jid));
+      } finally {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', giveUp);
+        leave(jid, resolve);
+      }
+    },
+    wake(record) {
+      for (const resolve of waiting.get(record.job_id) ?? []) resolve(record);
+    },
+    close() {
+      for (const all of waiting.values()) for (const resolve of all) resolve(undefined);
+    },
+  };
+}

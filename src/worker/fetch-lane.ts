@@ -1,0 +1,101 @@
+// The FETCHes of one connection. Faktory runs them one after another, each blocks 2 s on an empty queue, and one whose
+// client has gone still takes a job (contribsys/faktory server/commands.go, v1.9.4): so there are few while nothing
+// waits in the queue, many while something does, and after a nil no more until all are answered.
+import type { Clock } from '../domain/clock.ts';
+import type { Connection } from '../faktory/connection.ts';
+import type { Reply } from '../faktory/reply-reader.ts';
+import type { WorkerLog } from './job-log.ts';
+
+export interface FetchLaneOptions {
+  connection: Connection;
+  queues: readonly string[];
+  clock: Clock;
+  pollIntervalMs: number;
+  onJob: (text: string) => void;
+  /** Called whenever a FETCH has ended, and when the lane is ready again after a pause. */
+  onChange: () => void;
+  log: WorkerLog;
+}
+
+export interface FetchLane {
+  /** FETCHes without a reply. */
+  readonly outstanding: number;
+  /** True when one more may be sent. */
+  readonly hasRoom: boolean;
+  fetch(): void;
+}
+
+/** More would only make a stop longer: on an empty queue they take 2 s each. */
+export const fetchesPerConnectionMax = 10;
+/** A reply that took this much longer than the path was waited for: nothing was in the queue. */
+const emptyMsMin = 50;
+const errorPauseMs = 1000;
+/** A broker that says nil at once must not make this loop spin. */
+const quickNilPauseMs = 100;
+
+export function createFetchLane(options: FetchLaneOptions): FetchLane {
+  const { connection, clock, pollIntervalMs, onJob, onChange, log } = options;
+  const line = `FETCH ${options.queues.join(' ')}`;
+  let outstanding = 0;
+  let window = 1;
+  /** Since when the oldest FETCH has been the broker's next one. */
+  let headSinceMs = 0;
+  let isDraining = false;
+  let pauseMs = 0;
+
+  function drain(forMs: number): void {
+    isDraining = true;
+    window = 1;
+    pauseMs = Math.max(pauseMs, forMs);
+  }
+
+  function take(reply: Reply): void {
+    const now = clock.now();
+    const waitedMs = now - headSinceMs;
+    headSinceMs = now;
+    if (reply.type === 'bulk') {
+      window = waitedMs <= emptyMsMin + 1.5 * connection.handshakeMs ? fetchesPerConnectionMax : 1;
+      onJob(reply.text);
+    } else if (reply.type === 'nil') {
+      drain(waitedMs < emptyMsMin ? Math.max(quickNilPauseMs, pollIntervalMs) : pollIntervalMs);
+    } else {
+      if (!isDraining) log.warn({ reply: reply.text }, 'the broker answered a FETCH with no job');
+      drain(errorPauseMs);
+    }
+  }
+
+  function settle(): void {
+    outstanding--;
+    if (outstanding === 0 && isDraining) {
+      if (pauseMs > 0) clock.after(pauseMs, reopen);
+      else isDraining = false;
+      pauseMs = 0;
+    }
+    onChange();
+  }
+
+  function reopen(): void {
+    isDraining = false;
+    onChange();
+  }
+
+  return {
+    get outstanding() {
+      return outstanding;
+    },
+    get hasRoom() {
+      return !isDraining && outstanding < window && connection.isLive;
+    },
+    fetch() {
+      if (outstanding === 0) headSinceMs = clock.now();
+      outstanding++;
+      connection.exchange(line, {
+        onReply(reply) {
+          take(reply);
+          settle();
+        },
+        onLost: settle,
+      });
+    },
+  };
+}

@@ -1,0 +1,55 @@
+// Fills the worker's slots over the connections of one client: slots are not connections (docs/decisions/worker.md).
+import type { Connection } from '../faktory/connection.ts';
+import type { FaktoryClient } from '../faktory/client.ts';
+import { createFetchLane, type FetchLane, type FetchLaneOptions } from './fetch-lane.ts';
+
+export interface FetcherOptions extends Omit<FetchLaneOptions, 'connection'> {
+  client: FaktoryClient;
+}
+
+export interface Fetcher {
+  /** FETCHes without a reply. */
+  readonly outstanding: number;
+  /** Sends at most so many FETCHes more, spread over the connections. */
+  pump(room: number): void;
+  /** Takes up connections that became live. */
+  adopt(): void;
+  /** No more FETCHes; those without a reply may still bring jobs. */
+  stop(): void;
+}
+
+export function createFetcher({ client, ...laneOptions }: FetcherOptions): Fetcher {
+  const lanes = new Map<Connection, FetchLane>();
+  let isStopped = false;
+
+  return {
+    get outstanding() {
+      let outstanding = 0;
+      for (const lane of lanes.values()) outstanding += lane.outstanding;
+      return outstanding;
+    },
+    pump(room) {
+      let left = isStopped ? 0 : room;
+      for (let hasSent = true; hasSent && left > 0;) {
+        hasSent = false;
+        for (const lane of lanes.values()) {
+          if (left <= 0 || !lane.hasRoom) continue;
+          lane.fetch();
+          left--;
+          hasSent = true;
+        }
+      }
+    },
+    adopt() {
+      for (const connection of client.live) {
+        if (lanes.has(connection)) continue;
+        lanes.set(connection, createFetchLane({ connection, ...laneOptions }));
+        // Every command has been told of the loss by then.
+        void connection.closed.then(() => lanes.delete(connection));
+      }
+    },
+    stop() {
+      isStopped = true;
+    },
+  };
+}

@@ -1,0 +1,70 @@
+// Keeps the worker known to the broker, which forgets it after 60 s without a BEAT, and hears what the broker wants of
+// it. On a connection of its own: the broker's `quiet` stops the FETCHes of a wid's first connection only.
+import type { Clock, Timer } from '../domain/clock.ts';
+import type { FaktoryClient } from '../faktory/client.ts';
+import { ReplyError } from '../faktory/connection.ts';
+import type { WorkerLog } from './job-log.ts';
+
+export interface HeartbeatOptions {
+  client: FaktoryClient;
+  wid: string;
+  clock: Clock;
+  intervalMs: number;
+  /** The broker's wish, from its web page. */
+  onState: (state: 'quiet' | 'terminate') => void;
+  log: WorkerLog;
+}
+
+export interface Heartbeat {
+  /** Tells the broker from now on that the worker takes no more jobs. */
+  quiet(): void;
+  stop(): void;
+}
+
+export function createHeartbeat({ client, wid, clock, intervalMs, onState, log }: HeartbeatOptions): Heartbeat {
+  let isQuiet = false;
+  let isStopped = false;
+  let isBeating = false;
+  let timer: Timer | undefined;
+
+  async function beat(): Promise<void> {
+    timer?.cancel();
+    if (isBeating || isStopped) return;
+    isBeating = true;
+    try {
+      const rss_kb = Math.round(process.memoryUsage.rss() / 1024);
+      const body = JSON.stringify({ wid, rss_kb, ...(isQuiet && { current_state: 'quiet' }) });
+      hear(await client.send(['BEAT', body]));
+    } catch (error) {
+      complain(error as Error);
+    }
+    isBeating = false;
+    if (!isStopped) timer = clock.after(intervalMs, () => void beat());
+  }
+
+  function hear(reply: string): void {
+    const state = /^\{.*"state":\s*"(quiet|terminate)"/.exec(reply)?.[1];
+    if (state === 'terminate' || (state === 'quiet' && !isQuiet)) onState(state);
+  }
+
+  function complain(error: Error): void {
+    const isForgotten = error instanceof ReplyError && /unknown worker/i.test(error.message);
+    log.warn({ error: error.message }, isForgotten ? 'the broker forgot this worker' : 'no heartbeat');
+    // A new connection says HELLO, which makes the wid known again; the FETCHes go on undisturbed.
+    if (isForgotten) for (const connection of client.live) connection.destroy(error);
+  }
+
+  client.onChange = () => {
+    if (client.live.length > 0) void beat();
+  };
+
+  return {
+    quiet() {
+      isQuiet = true;
+    },
+    stop() {
+      isStopped = true;
+      timer?.cancel();
+    },
+  };
+}

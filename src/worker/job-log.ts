@@ -1,0 +1,62 @@
+// One line per job while jobs are few; above that a sample of them and a count, because a line costs more than a job.
+import type { Logger } from 'pino';
+import type { Clock, Timer } from '../domain/clock.ts';
+import type { JobEnd } from './run-job.ts';
+
+/** The part of pino that the worker uses. */
+export type WorkerLog = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
+
+export interface JobLog {
+  write(end: JobEnd): void;
+  /** Writes the count of what was left out. */
+  flush(): void;
+}
+
+const windowMs = 1000;
+/** 0.3 % of one processor at about 30 us a line; more than anyone reads as it passes. */
+export const linesPerWindowMax = 100;
+
+export function createJobLog(log: WorkerLog, clock: Clock): JobLog {
+  let lines = 0;
+  let omitted = 0;
+  let windowEndMs = -Infinity;
+  let timer: Timer | undefined;
+
+  function flush(): void {
+    timer?.cancel();
+    timer = undefined;
+    if (omitted > 0) log.info({ omitted }, 'further jobs ran, too many to log each');
+    omitted = 0;
+  }
+
+  return {
+    flush,
+    write(end) {
+      const now = clock.now();
+      if (now >= windowEndMs) {
+        flush();
+        lines = 0;
+        windowEndMs = now + windowMs;
+      }
+      if (lines === linesPerWindowMax) {
+        omitted++;
+        timer ??= clock.after(windowEndMs - now, flush);
+        return;
+      }
+      lines++;
+      writeLine(log, end);
+    },
+  };
+}
+
+function writeLine(log: WorkerLog, { jid, operation, record, failure }: JobEnd): void {
+  if (failure) {
+    const { errtype, message } = failure;
+    return log.warn(
+      { jid, operation, errtype, error: message, attempts: record?.attempts },
+      'job failed, to be retried',
+    );
+  }
+  const { a, b, result, error, request_id } = record ?? {};
+  log.info({ jid, operation, a, b, result, error, request_id }, error === undefined ? 'job succeeded' : 'job failed');
+}

@@ -1,0 +1,98 @@
+// Tells the broker what became of jobs: ACK and FAIL, on connections of their own so that they never wait behind a
+// FETCH that blocks. Both may be said again: an ACK of a job that is gone is OK, a FAIL of one is `Job not found`.
+import type { Clock } from '../domain/clock.ts';
+import { createFifo } from '../domain/fifo.ts';
+import type { FaktoryClient } from '../faktory/client.ts';
+import type { Connection } from '../faktory/connection.ts';
+import type { Reply } from '../faktory/reply-reader.ts';
+import type { WorkerLog } from './job-log.ts';
+import type { Failure } from './run-job.ts';
+
+export interface ReporterOptions {
+  client: FaktoryClient;
+  clock: Clock;
+  /** Called whenever a report has ended. */
+  onChange: () => void;
+  log: WorkerLog;
+}
+
+export interface Reporter {
+  /** Reports without the broker's clear answer. The caller keeps them few. */
+  readonly pending: number;
+  ack(jid: string): void;
+  fail(jid: string, failure: Failure): void;
+  /** Sends what waited for a connection. */
+  pump(): void;
+}
+
+interface Report {
+  jid: string;
+  line: string;
+  untilMs: number;
+}
+
+/** The shortest reservation: afterwards the broker has given the job to somebody else. */
+const reportForMs = 60_000;
+const retryPauseMs = 500;
+
+export function createReporter({ client, clock, onChange, log }: ReporterOptions): Reporter {
+  const waiting = createFifo<Report>();
+  let pending = 0;
+
+  function pick(): Connection | undefined {
+    let best: Connection | undefined;
+    for (const connection of client.live) {
+      if (connection.isLive && (best === undefined || connection.inFlight < best.inFlight)) best = connection;
+    }
+    return best;
+  }
+
+  function pump(): void {
+    for (let connection; waiting.size > 0 && (connection = pick());) send(connection, waiting.shift() as Report);
+  }
+
+  function send(connection: Connection, report: Report): void {
+    connection.exchange(report.line, {
+      onReply: (reply) => take(report, reply),
+      // Later than the loss itself, which is told for every command in turn.
+      onLost: ({ reason }) => clock.soon(() => again(report, reason.message)),
+    });
+  }
+
+  function take(report: Report, reply: Reply): void {
+    const isDone = reply.type !== 'error' || /^ERR Job not found/i.test(reply.text);
+    if (isDone) return end();
+    clock.after(retryPauseMs, () => again(report, reply.text));
+  }
+
+  function again(report: Report, reason: string): void {
+    if (clock.now() < report.untilMs) {
+      waiting.push(report);
+      return pump();
+    }
+    log.warn({ jid: report.jid, reason }, 'the broker could not be told of a job; it will run again');
+    end();
+  }
+
+  function end(): void {
+    pending--;
+    onChange();
+  }
+
+  function enter(jid: string, line: string): void {
+    pending++;
+    const report = { jid, line, untilMs: clock.now() + reportForMs };
+    const connection = waiting.size === 0 ? pick() : undefined;
+    if (connection) send(connection, report);
+    else waiting.push(report);
+  }
+
+  return {
+    get pending() {
+      return pending;
+    },
+    pump,
+    ack: (jid) => enter(jid, `ACK ${JSON.stringify({ jid })}`),
+    fail: (jid, failure) => enter(jid, `FAIL ${JSON.stringify({ jid, ...failure })}`),
+  };
+}

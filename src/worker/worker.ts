@@ -1,0 +1,214 @@
+// The worker: slots filled by pipelined FETCHes, results stored before the ACK, all that ended in one turn told in one
+// go. Relies on src/faktory for connections that come back by themselves (docs/decisions/worker.md).
+import { hostname } from 'node:os';
+import type { ResultStore } from '../domain/results.ts';
+import { FaktoryClient, type FaktoryClientOptions } from '../faktory/client.ts';
+import type { OperationLabel, WorkerOutcome } from '../metrics.ts';
+import { fetchesPerConnectionMax } from './fetch-lane.ts';
+import { createFetcher } from './fetcher.ts';
+import { createHeartbeat } from './heartbeat.ts';
+import { createJobLog, type WorkerLog } from './job-log.ts';
+import { createRecorder } from './recorder.ts';
+import { createReporter } from './reporter.ts';
+import { runJob, type Failure, type JobEnd, type OperationTable } from './run-job.ts';
+
+export interface WorkerOptions extends Omit<FaktoryClientOptions, 'size' | 'wid'> {
+  /** The first one first: a later queue is served while those before it are empty. */
+  queues: readonly string[];
+  /** Jobs fetched at once. */
+  concurrency: number;
+  /** Of the fetch connections. */
+  connectionsMax: number;
+  /** Pause after an empty FETCH. */
+  pollIntervalMs: number;
+  heartbeatIntervalMs: number;
+  /** Undefined: results are not kept. */
+  results: ResultStore | undefined;
+  log: WorkerLog;
+  onJob?: (operation: OperationLabel, outcome: WorkerOutcome, seconds: number) => void;
+  /** The broker's web page asked this worker to end. */
+  onTerminate?: () => void;
+  /** Other code for the operations; for tests. */
+  operations?: OperationTable;
+}
+
+export interface WorkerStats {
+  /** FETCHes without a reply. */
+  fetching: number;
+  /** Jobs that ran and are not stored yet. */
+  storing: number;
+  /** ACKs and FAILs without a reply. */
+  reporting: number;
+  /** Runs since the start. */
+  succeeded: number;
+  failed: number;
+}
+
+export interface Worker {
+  /** Its name in Faktory's page. */
+  readonly wid: string;
+  readonly stats: Readonly<WorkerStats>;
+  start(): void;
+  /** Fetches no more; what is under way goes on. */
+  quiet(): void;
+  /**
+   * Takes what outstanding FETCHes still bring, finishes, stores, acknowledges, closes. What does not end in time is FAILed,
+   * so that it is retried soon and not after its reservation. Resolves within `timeoutMs`, also when the broker is gone.
+   */
+  stop(timeoutMs: number): Promise<void>;
+}
+
+/**
+ * One connection's ACKs are handled one after another, at 4 Redis commands each; two keep up with five of FETCHes
+ * (measured: docs/decisions/worker.md).
+ */
+const reportConnections = 2;
+/**
+ * Jobs that ran and wait for the store or for the reply to their ACK, per slot. They hold no slot, or a distant broker would
+ * cost two round trips a job; 4 cover a store that is as far away.
+ */
+const heldPerSlot = 4;
+const heldMin = 100;
+
+const storeAway: Failure = { errtype: 'ResultStoreAway', message: 'the result store did not answer', backtrace: [] };
+const stopped: Failure = { errtype: 'WorkerStopped', message: 'the worker ended before the job did', backtrace: [] };
+
+export function createWorker(options: WorkerOptions): Worker {
+  const { clock, concurrency, log, results } = options;
+  const suffix = Math.floor(options.random() * 2 ** 32);
+  const wid = `${hostname()}-${process.pid}-${suffix.toString(16).padStart(8, '0')}`;
+  const connections = Math.min(options.connectionsMax, Math.ceil(concurrency / fetchesPerConnectionMax));
+  const openClient = (size: number): FaktoryClient =>
+    new FaktoryClient({ labels: ['work-factory'], ...options, wid, size });
+  const fetchClient = openClient(connections);
+  const reportClient = openClient(reportConnections);
+  const beatClient = openClient(1);
+  const heldMax = Math.max(heldMin, heldPerSlot * concurrency);
+  const jobLog = createJobLog(log, clock);
+  let succeeded = 0;
+  let failed = 0;
+  let isStarted = false;
+  let isTurnScheduled = false;
+  let isAway = false;
+  let isOutOfTime = false;
+  let onIdle: (() => void) | undefined;
+
+  const reporter = createReporter({ client: reportClient, clock, onChange: scheduleTurn, log });
+  const recorder =
+    results &&
+    createRecorder({
+      results,
+      clock,
+      onStored: (ends) => ends.forEach(report),
+      onGivenUp: (ends) => ends.forEach(({ jid, failure }) => reporter.fail(jid, failure ?? storeAway)),
+      onUp: scheduleTurn,
+      log,
+    });
+  const fetcher = createFetcher({ ...options, client: fetchClient, onJob: run, onChange: scheduleTurn });
+  const heartbeat = createHeartbeat({
+    client: beatClient,
+    wid,
+    clock,
+    intervalMs: options.heartbeatIntervalMs,
+    log,
+    onState(state) {
+      log.info({ state }, 'the broker wants this worker to end');
+      quiet();
+      if (state === 'terminate') options.onTerminate?.();
+    },
+  });
+
+  function run(text: string): void {
+    const startedMs = clock.now();
+    const end = runJob(text, options.operations);
+    if (end === undefined) return log.error('the broker sent something that is no job');
+    options.onJob?.(end.operation, end.outcome, (clock.now() - startedMs) / 1000);
+    if (end.outcome === 'succeeded') succeeded++;
+    else failed++;
+    jobLog.write(end);
+    if (isOutOfTime) reporter.fail(end.jid, end.failure ?? stopped);
+    else if (recorder && end.record) recorder.add(end);
+    else report(end);
+  }
+
+  function report({ jid, failure }: JobEnd): void {
+    if (failure) reporter.fail(jid, failure);
+    else reporter.ack(jid);
+  }
+
+  // After the input of this turn, so that jobs that came together are fetched, stored and acknowledged together.
+  function scheduleTurn(): void {
+    if (isTurnScheduled) return;
+    isTurnScheduled = true;
+    clock.soon(turn);
+  }
+
+  function turn(): void {
+    isTurnScheduled = false;
+    const fetching = fetcher.outstanding;
+    const held = reporter.pending + (recorder?.size ?? 0);
+    const room = Math.min(concurrency, heldMax - held) - fetching;
+    if (isStarted && !recorder?.isDown) fetcher.pump(room);
+    recorder?.flush();
+    if (fetching + held === 0) onIdle?.();
+  }
+
+  fetchClient.onChange = () => {
+    fetcher.adopt();
+    const reason = fetchClient.downReason;
+    if (reason && !isAway) log.warn({ reason: reason.message }, 'the broker is away');
+    if (!reason && isAway) log.info('the broker is there again');
+    isAway = reason !== undefined;
+    scheduleTurn();
+  };
+  reportClient.onChange = () => reporter.pump();
+
+  function quiet(): void {
+    fetcher.stop();
+    heartbeat.quiet();
+  }
+
+  /** Resolves when nothing is under way any more, or after `timeoutMs`. */
+  async function idle(timeoutMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = clock.after(timeoutMs, resolve);
+      onIdle = () => {
+        timer.cancel();
+        resolve();
+      };
+      scheduleTurn();
+    });
+    onIdle = undefined;
+  }
+
+  return {
+    wid,
+    get stats() {
+      const storing = recorder?.size ?? 0;
+      return { fetching: fetcher.outstanding, storing, reporting: reporter.pending, succeeded, failed };
+    },
+    start() {
+      isStarted = true;
+      scheduleTurn();
+    },
+    quiet,
+    async stop(timeoutMs) {
+      quiet();
+      await idle(timeoutMs * 0.75);
+      isOutOfTime = true;
+      const left = recorder?.takeAll() ?? [];
+      for (const { jid, failure } of left) reporter.fail(jid, failure ?? stopped);
+      const { outstanding } = fetcher;
+      if (left.length + outstanding + reporter.pending > 0) {
+        log.warn(
+          { unstored: left.length, fetching: outstanding, reporting: reporter.pending },
+          'stopping all the same',
+        );
+        if (reporter.pending > 0) await idle(timeoutMs * 0.15);
+      }
+      heartbeat.stop();
+      jobLog.flush();
+      await Promise.all([fetchClient, reportClient, beatClient].map((client) => client.close()));
+    },
+  };
+}
