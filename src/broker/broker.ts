@@ -1,0 +1,116 @@
+// The embedded broker: a server that speaks Faktory's protocol (FWP) and keeps jobs in a folder of its own.
+// It shares no code with the client in this program, so that each checks the other's reading of the protocol.
+import { resolve } from 'node:path';
+import { systemClock, type BrokerClock } from './clock.ts';
+import { runCommand, type CommandContext } from './commands.ts';
+import { createEngine } from './engine.ts';
+import { formatInfo, type BrokerDurability } from './info.ts';
+import { openLevelStore } from './level-store.ts';
+import { defaultLimits, type BrokerLimits } from './limits.ts';
+import { createMemoryStore } from './memory-store.ts';
+import { createPush } from './push.ts';
+import type { Recovered } from './recovery.ts';
+import { createServer } from './server.ts';
+import { StoreError, type Store } from './store.ts';
+import { startTasks } from './tasks.ts';
+import { error } from './wire.ts';
+import { createWorkers } from './workers.ts';
+
+export interface BrokerOptions {
+  /** The folder of the store, made if it is missing; undefined keeps jobs in memory only. */
+  dataDir?: string | undefined;
+  /** Default 127.0.0.1. */
+  host?: string;
+  /** Default 0: a free port. */
+  port?: number;
+  password?: string | undefined;
+  limits?: Partial<BrokerLimits>;
+  clock?: BrokerClock;
+  /** From 0 to below 1, for the delay of retries. */
+  random?: () => number;
+  /** Stands between the broker and its store: faults for tests. */
+  wrapStore?: (store: Store) => Store;
+  /** Told of failures that no reply can carry. */
+  report?: (message: string, cause?: unknown) => void;
+}
+
+export interface Broker {
+  readonly host: string;
+  readonly port: number;
+  readonly durability: BrokerDurability;
+  /** What was found in the folder at open. */
+  readonly recovered: Recovered;
+  /** Stops listening, answers what is committed, closes the folder. */
+  close(): Promise<void>;
+}
+
+/** Rejects with a StoreError that names the folder, or with the error of the address. */
+export async function createBroker(options: BrokerOptions = {}): Promise<Broker> {
+  const { dataDir, clock = systemClock, random = Math.random, report = () => {} } = options;
+  const limits = { ...defaultLimits, ...options.limits };
+  const opened = dataDir === undefined ? createMemoryStore() : await openLevelStore(dataDir);
+  const store = options.wrapStore?.(opened) ?? opened;
+  const engine = await createEngine({ store, clock, random, limits, report }).catch(async (cause: unknown) => {
+    await store.close();
+    const where = `the data folder ${resolve(dataDir ?? '')} cannot be used`;
+    throw cause instanceof StoreError ? new StoreError(cause.code, `${where}: ${cause.message}`, cause) : cause;
+  });
+  const workers = createWorkers();
+  const durability: BrokerDurability = dataDir === undefined ? 'memory' : 'fsync';
+  const startMs = clock.nowMs();
+  const nowMs = () => clock.nowMs();
+  let commands = 0;
+
+  const context: CommandContext = {
+    engine,
+    workers,
+    nowMs,
+    push: createPush({ engine, limits, nowMs }),
+    queuesMax: limits.queuesMax,
+    info: () =>
+      formatInfo({
+        state: engine.state(),
+        nowMs: nowMs(),
+        startMs,
+        connections: server.connections(),
+        commands,
+        workers: workers.count(),
+        durability,
+      }),
+  };
+
+  const server = await createServer({
+    host: options.host ?? '127.0.0.1',
+    port: options.port ?? 0,
+    clock,
+    limits,
+    ledger: engine.ledger,
+    password: options.password,
+    onCommand(connection, line) {
+      commands++;
+      runCommand(context, connection, line);
+    },
+    giveBack: (taken) => engine.delivery.giveBack(taken),
+    onJoined: (connection) => workers.join(connection, nowMs()),
+    onLeft: (connection) => workers.leave(connection),
+  }).catch(async (cause: unknown) => {
+    await engine.close();
+    throw cause;
+  });
+  const stopTasks = startTasks({ engine, workers, clock, deadJobsMax: limits.deadJobsMax, report });
+  let closing: Promise<void> | undefined;
+
+  return {
+    host: server.host,
+    port: server.port,
+    durability,
+    recovered: engine.recovered,
+    close: () =>
+      (closing ??= (async () => {
+        stopTasks();
+        engine.delivery.dismiss(error('shutdown in progress'));
+        await server.close();
+        await engine.close();
+      })()),
+  };
+}

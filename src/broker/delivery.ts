@@ -1,0 +1,158 @@
+// Hands jobs to workers and takes their reports: FETCH, ACK, FAIL. The pop of a job and its reservation are changes of
+// one group, so a crash leaves the job either in its queue or reserved, never in neither.
+import type { BrokerClock } from './clock.ts';
+import { judge, reservationExpired, type FailPayload } from './failure.ts';
+import { formatJob, parseLine, queueOf, type WireJob } from './job.ts';
+import type { BrokerLimits } from './limits.ts';
+import type { Queue } from './queue.ts';
+import type { Reservation } from './reservations.ts';
+import type { Session } from './session.ts';
+import type { State } from './state.ts';
+import { bulk, error, nil } from './wire.ts';
+
+export interface Delivery {
+  /** Answers with a job now, when one arrives, or with nil after two seconds. */
+  fetch(session: Session, names: readonly string[], quiet: boolean): void;
+  /** Gives what a queue has to those who wait for it. */
+  serve(queue: Queue): void;
+  ack(jid: string): void;
+  /** False: nothing is reserved under this jid. */
+  fail(jid: string, failure: FailPayload): boolean;
+  /** Fails what has been reserved for too long. */
+  expire(): number;
+  /** The job of a client that left before it got the reply. */
+  giveBack(reservation: Reservation): void;
+  /** Stores a job that has its form already, and enqueues it. */
+  enqueueText(text: string): void;
+  /** Answers all who wait. */
+  dismiss(text: string): void;
+}
+
+interface DeliveryOptions {
+  state: () => State;
+  clock: BrokerClock;
+  random: () => number;
+  limits: BrokerLimits;
+}
+
+interface Waiter {
+  readonly session: Session;
+  readonly names: readonly string[];
+  cancel: () => void;
+}
+
+/** Faktory's BRPOP (manager/fetch.go). */
+const fetchWaitMs = 2000;
+const deadForMs = 180 * 86_400_000;
+const reserveSeconds = { default: 1800, min: 60, max: 86_400 };
+
+export function createDelivery({ state, clock, random, limits }: DeliveryOptions): Delivery {
+  const waiters = new Set<Waiter>();
+  /** Who waits for a queue, in the order of arrival. */
+  const waitersOf = new Map<string, Set<Waiter>>();
+
+  function leave(waiter: Waiter): void {
+    waiter.cancel();
+    waiters.delete(waiter);
+    for (const name of waiter.names) {
+      const waiting = waitersOf.get(name);
+      waiting?.delete(waiter);
+      if (waiting?.size === 0) waitersOf.delete(name);
+    }
+  }
+
+  function answer(waiter: Waiter, text: string): void {
+    leave(waiter);
+    waiter.session.reply(text);
+    waiter.session.release();
+  }
+
+  function wait(session: Session, names: readonly string[]): void {
+    const waiter: Waiter = { session, names, cancel: () => {} };
+    waiter.cancel = clock.after(fetchWaitMs, () => answer(waiter, nil));
+    waiters.add(waiter);
+    for (const name of names) {
+      let waiting = waitersOf.get(name);
+      if (!waiting) waitersOf.set(name, (waiting = new Set()));
+      waiting.add(waiter);
+    }
+    session.hold(() => leave(waiter));
+  }
+
+  function give(session: Session, { job, enqueuedMs }: { job: WireJob; enqueuedMs: number }): void {
+    const text = formatJob(job, enqueuedMs, enqueuedMs);
+    const nowMs = clock.nowMs();
+    const { min, max } = reserveSeconds;
+    const seconds = Math.min(max, Math.max(min, job.reserve_for || reserveSeconds.default));
+    const reservation = state().working.add(job.jid as string, session.wid, nowMs, nowMs + seconds * 1000, text);
+    session.replyStored(bulk(text), reservation);
+  }
+
+  const mayReserve = (): boolean =>
+    state().working.count() < limits.reservedJobsMax && state().working.bytes() < limits.reservedBytesMax;
+
+  function serve(queue: Queue): void {
+    const waiting = waitersOf.get(queue.name);
+    if (!waiting || queue.isPaused()) return;
+    for (const waiter of waiting) {
+      const taken = mayReserve() ? queue.take() : undefined;
+      if (!taken) return;
+      leave(waiter);
+      give(waiter.session, taken);
+      waiter.session.release();
+    }
+  }
+
+  function enqueueText(text: string): void {
+    const jobs = parseLine(text);
+    const queue = state().queue(queueOf(jobs[0] as WireJob));
+    queue.append(Buffer.from(text), jobs);
+    serve(queue);
+  }
+
+  function failed(reservation: Reservation, failure: FailPayload): void {
+    const { counters, retries, dead } = state();
+    const job = JSON.parse(reservation.text) as WireJob;
+    const nowMs = clock.nowMs();
+    const fate = judge(job, failure, nowMs, random);
+    counters.processed++;
+    counters.failures++;
+    if (fate.to === 'retries') retries.add(fate.dueMs, JSON.stringify(job));
+    if (fate.to === 'dead') dead.add(nowMs + deadForMs, JSON.stringify(job));
+  }
+
+  return {
+    fetch(session, names, quiet) {
+      if (session.isGone()) return session.reply(nil);
+      if (quiet) return wait(session, []);
+      if (!mayReserve()) return session.reply(error(`${state().working.count()} jobs are reserved, ACK or FAIL some`));
+      for (const name of names) {
+        const queue = state().queues.get(name);
+        const taken = queue && !queue.isPaused() ? queue.take() : undefined;
+        if (taken) return give(session, taken);
+      }
+      wait(session, names);
+    },
+    serve,
+    ack(jid) {
+      if (state().working.release(jid)) state().counters.processed++;
+    },
+    fail(jid, failure) {
+      const reservation = state().working.release(jid);
+      if (reservation) failed(reservation, failure);
+      return reservation !== undefined;
+    },
+    expire() {
+      const ended = state().working.takeExpired(clock.nowMs());
+      for (const reservation of ended) failed(reservation, reservationExpired);
+      return ended.length;
+    },
+    giveBack(reservation) {
+      if (state().working.revoke(reservation)) enqueueText(reservation.text);
+    },
+    enqueueText,
+    dismiss(text) {
+      for (const waiter of [...waiters]) answer(waiter, text);
+    },
+  };
+}

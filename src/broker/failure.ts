@@ -1,0 +1,55 @@
+// What a failure makes of a job: contribsys/faktory v1.9.4, manager/retry.go.
+import { rfc3339 } from './clock.ts';
+import { retryOf, type WireJob } from './job.ts';
+
+export interface FailPayload {
+  errtype: string;
+  message: string;
+  backtrace: string[];
+}
+
+/** The reservation ran out: the worker died, or was slower than `reserve_for`. */
+export const reservationExpired: FailPayload = {
+  errtype: 'ReservationExpired',
+  message: 'Faktory job reservation expired',
+  backtrace: [],
+};
+
+const textOf = (value: unknown, lengthMax: number): string =>
+  (typeof value === 'string' ? value.trim() : '').slice(0, lengthMax) || 'unknown';
+
+/** Cut as Faktory cuts it: 100 and 1,000 characters, 50 lines. */
+export function readFailure(payload: Record<string, unknown>): FailPayload {
+  const backtrace: unknown[] = Array.isArray(payload['backtrace']) ? payload['backtrace'] : [];
+  return {
+    errtype: textOf(payload['errtype'], 100),
+    message: textOf(payload['message'], 1000),
+    backtrace: backtrace.slice(0, 50).map(String),
+  };
+}
+
+/** count^4 + 15 + random(0..29) * (count + 1) seconds: 15 to 44 s at first, 21 days in all for 25 retries. */
+export const retryDelayMs = (count: number, random: () => number): number =>
+  1000 * (count ** 4 + 15 + Math.floor(random() * 30) * (count + 1));
+
+export type Fate = { to: 'retries'; dueMs: number } | { to: 'dead' } | { to: 'nowhere' };
+
+/** Writes the failure into the job and says where it goes: no `retry` at all means nowhere, not even to the dead. */
+export function judge(job: WireJob, failure: FailPayload, nowMs: number, random: () => number): Fate {
+  const retry = retryOf(job);
+  if (retry === 0) return { to: 'nowhere' };
+  const before = job.failure;
+  const { errtype, message, backtrace } = failure;
+  job.failure = {
+    failed_at: before?.failed_at ?? rfc3339(nowMs),
+    message,
+    errtype,
+    backtrace: backtrace.length > 0 ? backtrace : undefined,
+    retry_count: before ? (Number(before.retry_count) || 0) + 1 : 0,
+    remaining: before ? Math.max(0, (Number(before.remaining) || 0) - 1) : retry,
+  };
+  if (job.failure.retry_count >= retry) return { to: 'dead' };
+  const dueMs = nowMs + retryDelayMs(job.failure.retry_count, random);
+  job.failure.next_at = rfc3339(dueMs);
+  return { to: 'retries', dueMs };
+}

@@ -1,0 +1,142 @@
+// Group commit: what commands change is gathered, written as one synced batch, and only then answered. While one batch
+// is being synced the next one gathers, so the slower the disk the larger the groups.
+import type { Store, StoreOperation } from './store.ts';
+
+export type GroupOutcome = 'stored' | 'unknown' | 'not stored';
+
+export interface Settler {
+  /** Called once after the end of each group that it joined; on failure `detail` says why. */
+  settle(group: number, outcome: GroupOutcome, detail: string): void;
+}
+
+export interface Ledger {
+  put(key: Buffer, value: Buffer): void;
+  del(key: Buffer): void;
+  /** Something has changed that `finish` will put; `size` in bytes. */
+  touch(size: number): void;
+  /** The group that gathers now, and `settler` hears of its end; 0 when nothing has changed since the last one. */
+  join(settler: Settler): number;
+  /** True while the gathering group has no room; `settler` hears of its end. */
+  isFull(settler: Settler): boolean;
+  /** Why nothing can be written now, or undefined. */
+  broken(): string | undefined;
+  /** Refuses what gathers, waits for the write in flight, and stays broken until `mend`. */
+  breakDown(detail: string): Promise<void>;
+  mend(): void;
+  /** Resolves when nothing gathers and nothing is in flight. */
+  drain(): Promise<void>;
+}
+
+interface LedgerOptions {
+  store: Store;
+  groupBytesMax: number;
+  /** Puts what must be written once per group; called right before each write. */
+  finish: () => void;
+  onCommitted: () => void;
+  onFailed: (error: unknown) => void;
+}
+
+export function createLedger(options: LedgerOptions): Ledger {
+  let operations: StoreOperation[] = [];
+  let bytes = 0;
+  let changed = false;
+  let group = 1;
+  let settlers = new Set<Settler>();
+  let inFlight: Promise<void> | undefined;
+  let scheduled = false;
+  let broken: string | undefined;
+
+  function touch(size: number): void {
+    bytes += size;
+    changed = true;
+    if (scheduled || inFlight || broken !== undefined) return;
+    scheduled = true;
+    // After the input of this turn of the event loop has been handled: all of it is one group.
+    setImmediate(() => {
+      scheduled = false;
+      if (!inFlight && broken === undefined) write();
+    });
+  }
+
+  function write(): void {
+    if (!changed) return;
+    options.finish();
+    const batch = operations;
+    const waiting = settlers;
+    const written = group++;
+    reset();
+    inFlight = options.store.write(batch, { sync: true }).then(
+      () => end(waiting, written, 'stored', ''),
+      (error: unknown) => end(waiting, written, 'unknown', String(error), error),
+    );
+  }
+
+  function reset(): void {
+    operations = [];
+    settlers = new Set();
+    bytes = 0;
+    changed = false;
+  }
+
+  function end(waiting: Set<Settler>, ended: number, outcome: GroupOutcome, detail: string, error?: unknown): void {
+    inFlight = undefined;
+    if (outcome === 'stored') {
+      options.onCommitted();
+      // The next sync starts before these replies are written: the disk is the slower part.
+      if (broken === undefined) write();
+    } else {
+      broken ??= detail;
+    }
+    for (const settler of waiting) settler.settle(ended, outcome, detail);
+    if (broken !== undefined) refuseGathered();
+    if (outcome === 'unknown') options.onFailed(error);
+  }
+
+  /** Never given to the store, so certainly not stored. */
+  function refuseGathered(): void {
+    const waiting = settlers;
+    const refused = group++;
+    reset();
+    for (const settler of waiting) settler.settle(refused, 'not stored', broken ?? '');
+  }
+
+  return {
+    put(key, value) {
+      operations.push({ type: 'put', key, value });
+      touch(value.length);
+    },
+    del(key) {
+      operations.push({ type: 'del', key });
+      touch(key.length);
+    },
+    touch,
+    join(settler) {
+      if (!changed) return 0;
+      settlers.add(settler);
+      // What changes while the store is broken is refused with the rest, or by itself when that has been done.
+      if (broken !== undefined && !inFlight) queueMicrotask(refuseGathered);
+      return group;
+    },
+    isFull(settler) {
+      if (bytes < options.groupBytesMax) return false;
+      settlers.add(settler);
+      return true;
+    },
+    broken: () => broken,
+    async breakDown(detail) {
+      broken ??= detail;
+      await inFlight;
+      refuseGathered();
+    },
+    mend() {
+      // Timers may have gone on: what they changed was in memory that is thrown away.
+      refuseGathered();
+      broken = undefined;
+    },
+    async drain() {
+      while (broken === undefined && (inFlight || scheduled || changed)) {
+        await (inFlight ?? new Promise((resolve) => setImmediate(resolve)));
+      }
+    },
+  };
+}

@@ -1,0 +1,102 @@
+// The durable store: classic-level (LevelDB). `sync` batches cost one fdatasync each.
+// LevelDB repairs some damage by leaving records out; recovery.ts finds that by counting. What it cannot find by
+// counting is refused here: a folder whose files have lost their CURRENT would be taken for an empty one.
+import { existsSync } from 'node:fs';
+import { mkdir, open, readdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { ClassicLevel } from 'classic-level';
+import { StoreError, type Store, type StoreRecord } from './store.ts';
+
+type Database = ClassicLevel<Buffer, Buffer>;
+
+const databaseFile = /^(MANIFEST-\d+|\d+\.(ldb|sst|log))$/;
+
+async function refuseHeadless(folder: string): Promise<void> {
+  if (existsSync(join(folder, 'CURRENT'))) return;
+  const files = await readdir(folder);
+  if (files.some((file) => databaseFile.test(file))) {
+    throw new StoreError('damaged', `the broker's data in ${folder} are damaged: the file CURRENT is missing`);
+  }
+}
+
+/** A new file survives a power loss only when the folder that names it was synced. Windows cannot and need not. */
+async function syncFolder(folder: string): Promise<void> {
+  try {
+    const handle = await open(folder);
+    await handle.sync().finally(() => handle.close());
+  } catch (error) {
+    if (process.platform !== 'win32') throw error;
+  }
+}
+
+function causeOf(error: unknown): { code: string; message: string } {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const code: unknown = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined;
+  return { code: String(code), message: cause instanceof Error ? cause.message : String(cause) };
+}
+
+function openError(folder: string, error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
+  const { code, message } = causeOf(error);
+  if (code === 'LEVEL_LOCKED') {
+    return new StoreError('locked', `the data folder ${folder} is in use by another broker`, error);
+  }
+  // A missing table is an IO error in LevelDB's words, and a damaged file a corruption.
+  return code === 'LEVEL_CORRUPTION'
+    ? new StoreError('damaged', `the broker's data in ${folder} are damaged: ${message}`, error)
+    : new StoreError('failed', `the broker's data in ${folder} cannot be opened: ${message}`, error);
+}
+
+async function openDatabase(db: Database, folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+    await refuseHeadless(folder);
+    await db.open();
+    await syncFolder(folder);
+    await syncFolder(dirname(folder));
+  } catch (error) {
+    await db.close();
+    throw openError(folder, error);
+  }
+}
+
+async function readPage(db: Database, from: Buffer, to: Buffer, recordsMax: number, bytesMax: number) {
+  const iterator = db.iterator({ gte: from, lt: to, fillCache: false, highWaterMarkBytes: 256 * 1024 });
+  const records: StoreRecord[] = [];
+  let bytes = 0;
+  try {
+    while (records.length < recordsMax && bytes < bytesMax) {
+      const entries = await iterator.nextv(Math.min(recordsMax - records.length, 1000));
+      if (entries.length === 0) break;
+      for (const [key, value] of entries) bytes += key.length + value.length;
+      records.push(...entries);
+    }
+  } finally {
+    await iterator.close();
+  }
+  return records;
+}
+
+/** Rejects with `locked`, `damaged` or `failed`, each naming the folder. */
+export async function openLevelStore(dataDir: string): Promise<Store> {
+  const folder = resolve(dataDir);
+  const db: Database = new ClassicLevel(folder, {
+    keyEncoding: 'buffer',
+    valueEncoding: 'buffer',
+    // Jobs live for seconds: less work now is worth more than a smaller file.
+    compression: false,
+    // Records that are deleted before the buffer is full never become a table.
+    writeBufferSize: 8 * 1024 * 1024,
+  });
+  await openDatabase(db, folder);
+  return {
+    write: (operations, { sync }) => db.batch(operations, { sync }),
+    page: (from, to, recordsMax, bytesMax) => readPage(db, from, to, recordsMax, bytesMax),
+    clear: (from, to) => db.clear({ gte: from, lt: to }),
+    async reopen() {
+      await db.close();
+      await openDatabase(db, folder);
+    },
+    close: () => db.close(),
+  };
+}

@@ -1,0 +1,48 @@
+// Every bound of the broker, each with its reason. Tests and the program may set their own.
+
+export interface BrokerLimits {
+  /** Faktory's own number (server/config.go, v1.9.4), counted after the handshake. */
+  connectionsMax: number;
+  /** One command. 20,000 jobs of 800 bytes fit; a client that never ends its line does not fill the memory. */
+  lineBytesMax: number;
+  /** Unfinished lines of all connections together: 2,000 times `lineBytesMax` would be 32 GiB. */
+  inputBytesMax: number;
+  /** Jobs of one PUSHB; Faktory itself fails above about 100,000, and its author advises 1,000. */
+  bulkJobsMax: number;
+  /** Jobs queued, scheduled and to be retried: bounds the disk, or the memory without a data folder. */
+  jobsMax: number;
+  /** Jobs handed out and not yet acknowledged: these are held in memory. */
+  reservedJobsMax: number;
+  /** The same in bytes. */
+  reservedBytesMax: number;
+  /** Each queue costs a record and a little memory; names are free for clients to make up. */
+  queuesMax: number;
+  /** Buried jobs; above it the purge drops the oldest. Faktory keeps any number. */
+  deadJobsMax: number;
+  /** Replies that a client has not read: above it the broker stops reading that client's commands. */
+  outputBytesMax: number;
+  /** Commands of one connection that wait for the disk; above it the broker stops reading that connection. */
+  pendingRepliesMax: number;
+  /** Bytes gathered for the next write to disk; above it the broker stops reading all connections. */
+  groupBytesMax: number;
+  /** Jobs at the heads of all queues that are kept parsed, in bytes of their JSON; the rest is on disk only. */
+  windowBytesMax: number;
+}
+
+const mebibyte = 1024 * 1024;
+
+export const defaultLimits: BrokerLimits = {
+  connectionsMax: 2000,
+  lineBytesMax: 16 * mebibyte,
+  inputBytesMax: 256 * mebibyte,
+  bulkJobsMax: 20_000,
+  jobsMax: 10_000_000,
+  reservedJobsMax: 100_000,
+  reservedBytesMax: 256 * mebibyte,
+  queuesMax: 1000,
+  deadJobsMax: 100_000,
+  outputBytesMax: mebibyte,
+  pendingRepliesMax: 1000,
+  groupBytesMax: 32 * mebibyte,
+  windowBytesMax: 32 * mebibyte,
+};

@@ -1,0 +1,84 @@
+// PUSH and PUSHB. A PUSHB whose jobs are all well and go to one queue is stored as the bytes that came in.
+import { parseRfc3339 } from './clock.ts';
+import type { Engine } from './engine.ts';
+import { formatJob, jobProblem, parsePush, queueOf, type WireJob } from './job.ts';
+import type { BrokerLimits } from './limits.ts';
+
+export interface Push {
+  /** Throws the text of the refusal. */
+  one(line: Buffer): void;
+  /** Returns jid -> why for the refused; throws when all are. */
+  array(line: Buffer): Map<string, string>;
+}
+
+interface PushOptions {
+  engine: Engine;
+  limits: BrokerLimits;
+  nowMs: () => number;
+}
+
+export function createPush({ engine, limits, nowMs }: PushOptions): Push {
+  function checkRoom(jobs: number): void {
+    const state = engine.state();
+    const held = state.queued() + state.scheduled.record().count + state.retries.record().count;
+    if (held + jobs > limits.jobsMax)
+      throw new Error(`not stored: the broker holds ${held} jobs, its limit is ${limits.jobsMax}`);
+  }
+
+  const isLater = (job: WireJob): boolean => Boolean(job.at) && (parseRfc3339(job.at as string) ?? 0) > nowMs();
+
+  function problemOf(job: WireJob): string | undefined {
+    const problem = jobProblem(job);
+    if (problem !== undefined) return problem;
+    const { queues } = engine.state();
+    return queues.size < limits.queuesMax || queues.has(queueOf(job))
+      ? undefined
+      : `not stored: the broker has ${queues.size} queues, its limit`;
+  }
+
+  function enqueue(name: string, line: Buffer, jobs: readonly WireJob[]): void {
+    const queue = engine.state().queue(name);
+    queue.append(line, jobs);
+    engine.delivery.serve(queue);
+  }
+
+  function store(job: WireJob, line: Buffer): void {
+    if (isLater(job))
+      engine.state().scheduled.add(parseRfc3339(job.at as string) as number, formatJob(job, nowMs(), undefined));
+    else enqueue(queueOf(job), line, [job]);
+  }
+
+  function storeEach(jobs: readonly WireJob[]): Map<string, string> {
+    const refused = new Map<string, string>();
+    for (const job of jobs) {
+      const problem = problemOf(job);
+      if (problem === undefined) store(job, Buffer.from(JSON.stringify(job)));
+      else refused.set(job.jid ?? '', problem);
+    }
+    return refused;
+  }
+
+  return {
+    one(line) {
+      const [job] = parsePush(line.toString(), 'one') as [WireJob];
+      const problem = problemOf(job);
+      if (problem !== undefined) throw new Error(problem);
+      checkRoom(1);
+      store(job, line);
+    },
+    array(line) {
+      const jobs = parsePush(line.toString(), 'array');
+      if (jobs.length > limits.bulkJobsMax) {
+        throw new Error(`not stored: a PUSHB takes at most ${limits.bulkJobsMax} jobs, this one has ${jobs.length}`);
+      }
+      checkRoom(jobs.length);
+      const [first] = jobs;
+      if (!first) return new Map();
+      const name = queueOf(first);
+      const asReceived = jobs.every((job) => queueOf(job) === name && problemOf(job) === undefined && !isLater(job));
+      if (!asReceived) return storeEach(jobs);
+      enqueue(name, line, jobs);
+      return new Map();
+    },
+  };
+}

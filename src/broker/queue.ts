@@ -1,0 +1,180 @@
+// One queue: places from `head` (the next job to hand out) to `tail` (the next to arrive). The head is kept parsed in a
+// window, the rest is on disk only and is read page by page from a remembered key. To hand a job out is to move `head`,
+// so the store never looks for a first key among deleted ones, which takes LevelDB a time that grows with them.
+import type { BrokerClock } from './clock.ts';
+import { openChunk, sealChunk, type Chunk } from './chunk.ts';
+import type { WireJob } from './job.ts';
+import type { Ledger } from './ledger.ts';
+import { placeOf, queueKey, sealJson, streamKey, streamStart } from './records.ts';
+import { StoreError, type Store } from './store.ts';
+
+/** As stored. `chunk` is the key of the first chunk that is still needed: the one that holds `head`. */
+export interface QueueRecord {
+  stream: number;
+  head: number;
+  chunk: number;
+  tail: number;
+  paused: boolean;
+}
+
+export interface Queue {
+  readonly name: string;
+  readonly stream: number;
+  append(line: Buffer, jobs: readonly WireJob[]): void;
+  /** Undefined: there is none, or it must be read first and `onReady` will follow. */
+  take(): { job: WireJob; enqueuedMs: number } | undefined;
+  size(): number;
+  /** Age of the job at the head; 0 when the queue is empty. */
+  latencyMs(): number;
+  isPaused(): boolean;
+  setPaused(paused: boolean): void;
+  /** Puts what the group has changed. */
+  finish(): void;
+  /** A group was committed: what was missing on disk may be there now. */
+  committed(): void;
+  /** The queue is gone; a read under way must not touch anything. */
+  dispose(): void;
+}
+
+interface QueueOptions {
+  name: string;
+  record: QueueRecord;
+  store: Store;
+  ledger: Ledger;
+  clock: BrokerClock;
+  /** Bytes that the windows of all queues may hold. */
+  window: { bytes: number; readonly bytesMax: number };
+  /** `size` in bytes is what `finish` will put for it. */
+  onChanged: (queue: Queue, size: number) => void;
+  onReady: (queue: Queue) => void;
+  onProblem: (error: unknown) => void;
+}
+
+/** Enough that the next page is there before the window is empty, at any speed that one process reaches. */
+const windowJobsMax = 4096;
+/** A page, and so a chunk, is read into memory as a whole; a page is about 4,000 small jobs. */
+const chunkJobsMax = 1000;
+const chunkBytesMax = 512 * 1024;
+
+export function createQueue(options: QueueOptions): Queue {
+  const { name, store, ledger, clock, window } = options;
+  const { stream } = options.record;
+  let { head, tail, paused } = options.record;
+  /** The first place that is not in the window: everything from there to `tail` is on disk, or in `open`. */
+  let windowEnd = options.record.chunk;
+  const chunks: Chunk[] = [];
+  let windowJobs = 0;
+  /** The chunk that this group adds to, and its lines. */
+  let open: { chunk: Chunk; count: number; lines: Buffer[]; held: boolean } | undefined;
+  let reading = false;
+  /** More must be read as soon as it is on disk; true at first, so that the head's age is known. */
+  let starved = true;
+  let disposed = false;
+
+  function hold(chunk: Chunk): void {
+    chunks.push(chunk);
+    windowJobs += chunk.jobs.length;
+    window.bytes += chunk.bytes;
+    windowEnd = chunk.first + chunk.jobs.length;
+  }
+
+  function drop(): Chunk {
+    const chunk = chunks.shift() as Chunk;
+    windowJobs -= chunk.jobs.length;
+    window.bytes -= chunk.bytes;
+    return chunk;
+  }
+
+  const endOf = (chunk: Chunk): number => chunk.first + chunk.jobs.length;
+
+  function closeChunk(): void {
+    if (!open) return;
+    const { chunk, count, lines, held } = open;
+    open = undefined;
+    if (held && chunks[0] === chunk && head === endOf(chunk)) drop();
+    else
+      ledger.put(
+        streamKey(stream, chunk.first),
+        sealChunk(streamKey(stream, chunk.first), count, chunk.enqueuedMs, lines),
+      );
+  }
+
+  function openNew(): NonNullable<typeof open> {
+    const chunk: Chunk = { first: tail, enqueuedMs: clock.nowMs(), jobs: [], bytes: 0 };
+    const held = windowEnd === tail && windowJobs < windowJobsMax && window.bytes < window.bytesMax;
+    if (held) hold(chunk);
+    return { chunk, count: 0, lines: [], held };
+  }
+
+  async function read(): Promise<void> {
+    if (reading || disposed) return;
+    reading = true;
+    try {
+      const start = streamKey(stream, windowEnd);
+      const records = await store.page(start, streamStart(stream + 1), chunkJobsMax, chunkBytesMax);
+      if (disposed) return;
+      for (const [key, value] of records) {
+        if (placeOf(key) !== windowEnd) throw new StoreError('damaged', `queue ${name} has a gap at ${windowEnd}`);
+        hold(openChunk(windowEnd, key, value));
+      }
+      starved = records.length === 0;
+      reading = false;
+      if (!starved) options.onReady(queue);
+    } catch (error) {
+      if (!disposed) options.onProblem(error);
+    } finally {
+      reading = false;
+    }
+  }
+
+  const queue: Queue = {
+    name,
+    stream,
+    append(line, jobs) {
+      if (open && (open.count >= chunkJobsMax || open.chunk.bytes >= chunkBytesMax)) closeChunk();
+      open ??= openNew();
+      open.lines.push(line);
+      open.count += jobs.length;
+      open.chunk.bytes += line.length;
+      tail += jobs.length;
+      if (open.held) {
+        for (const job of jobs) open.chunk.jobs.push(job);
+        windowJobs += jobs.length;
+        window.bytes += line.length;
+        windowEnd = tail;
+      }
+      options.onChanged(queue, line.length);
+    },
+    take() {
+      const chunk = chunks[0];
+      if (windowEnd < tail && windowJobs < windowJobsMax / 2) void read();
+      if (!chunk || head >= endOf(chunk)) return undefined;
+      const job = chunk.jobs[head - chunk.first] as WireJob;
+      head++;
+      if (head === endOf(chunk) && chunk !== open?.chunk) ledger.del(streamKey(stream, drop().first));
+      options.onChanged(queue, 0);
+      return { job, enqueuedMs: chunk.enqueuedMs };
+    },
+    size: () => tail - head,
+    latencyMs: () => (tail === head ? 0 : Math.max(0, clock.nowMs() - (chunks[0]?.enqueuedMs ?? clock.nowMs()))),
+    isPaused: () => paused,
+    setPaused(value) {
+      paused = value;
+      options.onChanged(queue, 0);
+    },
+    finish() {
+      closeChunk();
+      const record: QueueRecord = { stream, head, chunk: chunks[0]?.first ?? windowEnd, tail, paused };
+      const key = queueKey(name);
+      ledger.put(key, sealJson(key, record));
+    },
+    committed() {
+      if (starved && windowEnd < tail) void read();
+    },
+    dispose() {
+      disposed = true;
+      while (chunks.length > 0) drop();
+    },
+  };
+  return queue;
+}

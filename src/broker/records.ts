@@ -1,0 +1,71 @@
+// Keys and values of the store. A key is a stream (4 bytes) and a place in it; streams are numbered once and never
+// again, so that emptying one means to forget its number and to delete its keys later.
+// Every value starts with a CRC-32 of its key and body: LevelDB does not check its tables by default.
+import { crc32 } from 'node:zlib';
+import { StoreError } from './store.ts';
+
+/** Stream of the records that describe the queues; its keys go on with the queue's name. */
+export const queuesStream = 1;
+/** The first number that is given to a stream of jobs. */
+export const firstStream = 16;
+
+export const bytesOfPlace = 8;
+
+/** The one record that describes all others; written with every group. */
+export const metaKey = streamKey(0, 0);
+
+function writePlace(key: Buffer, place: number, offset: number): void {
+  key.writeUInt32BE(Math.floor(place / 2 ** 32), offset);
+  key.writeUInt32BE(place % 2 ** 32, offset + 4);
+}
+
+/** @param place a whole number below 2^53 */
+export function streamKey(stream: number, place: number): Buffer {
+  const key = Buffer.allocUnsafe(4 + bytesOfPlace);
+  key.writeUInt32BE(stream);
+  writePlace(key, place, 4);
+  return key;
+}
+
+/** Sorted by `dueMs`; `sequence` tells apart what is due in the same millisecond. */
+export function timedKey(stream: number, dueMs: number, sequence: number): Buffer {
+  const key = Buffer.allocUnsafe(4 + 2 * bytesOfPlace);
+  key.writeUInt32BE(stream);
+  writePlace(key, dueMs, 4);
+  writePlace(key, sequence, 4 + bytesOfPlace);
+  return key;
+}
+
+export function queueKey(name: string): Buffer {
+  return Buffer.concat([streamStart(queuesStream), Buffer.from(name)]);
+}
+
+/** The first possible key of a stream. */
+export function streamStart(stream: number): Buffer {
+  const key = Buffer.allocUnsafe(4);
+  key.writeUInt32BE(stream);
+  return key;
+}
+
+export const placeOf = (key: Buffer): number => key.readUInt32BE(4) * 2 ** 32 + key.readUInt32BE(8);
+
+/** The body with its checksum in front. */
+export function seal(key: Buffer, ...body: readonly Buffer[]): Buffer {
+  const value = Buffer.concat([Buffer.allocUnsafe(4), ...body]);
+  value.writeUInt32BE(crc32(value.subarray(4), crc32(key)));
+  return value;
+}
+
+/** @returns the body; throws `damaged` when it is not what was sealed */
+export function unseal(key: Buffer, value: Buffer): Buffer {
+  const body = value.subarray(4);
+  if (value.length < 4 || value.readUInt32BE() !== crc32(body, crc32(key))) {
+    throw new StoreError('damaged', `the record ${key.toString('hex')} fails its checksum`);
+  }
+  return body;
+}
+
+export const sealJson = (key: Buffer, body: unknown): Buffer => seal(key, Buffer.from(JSON.stringify(body)));
+
+/** The caller knows the type: a sealed body is what this program wrote. */
+export const unsealJson = <T>(key: Buffer, value: Buffer): T => JSON.parse(unseal(key, value).toString()) as T;

@@ -1,0 +1,68 @@
+// The listener and its connections.
+import { createServer as createNetServer, type AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { createConnection, type Connection, type ConnectionOptions } from './connection.ts';
+
+export interface BrokerServer {
+  readonly host: string;
+  readonly port: number;
+  /** Connections that have said HELLO. */
+  connections(): number;
+  /** Stops listening, ends all connections after the replies that are due. */
+  close(): Promise<void>;
+}
+
+type Shared = Omit<ConnectionOptions, 'socket' | 'input' | 'onReady' | 'onClosed'>;
+
+export interface ServerOptions extends Shared {
+  host: string;
+  port: number;
+  onJoined: (connection: Connection) => void;
+  onLeft: (connection: Connection) => void;
+}
+
+/** Sockets that have not said HELLO: each lives 2 s at most. */
+const strangersMax = 1000;
+
+/** Rejects when the address cannot be had. */
+export async function createServer(options: ServerOptions): Promise<BrokerServer> {
+  const { limits, onJoined, onLeft } = options;
+  const all = new Set<Connection>();
+  const ready = new Set<Connection>();
+  const input = { used: 0, max: limits.inputBytesMax };
+
+  const server = createNetServer({ allowHalfOpen: true }, (socket) => {
+    const connection = createConnection({
+      ...options,
+      socket,
+      input,
+      onReady(one) {
+        if (ready.size >= limits.connectionsMax) return `too many connections: ${ready.size + 1}`;
+        ready.add(one);
+        onJoined(one);
+        return undefined;
+      },
+      onClosed(one) {
+        all.delete(one);
+        if (ready.delete(one)) onLeft(one);
+      },
+    });
+    all.add(connection);
+  });
+  server.maxConnections = limits.connectionsMax + strangersMax;
+  server.listen(options.port, options.host);
+  await once(server, 'listening');
+  const { address, port } = server.address() as AddressInfo;
+
+  return {
+    host: address,
+    port,
+    connections: () => ready.size,
+    async close() {
+      const closed = once(server, 'close');
+      server.close();
+      for (const connection of all) connection.shutDown();
+      await closed;
+    },
+  };
+}

@@ -1,0 +1,19 @@
+// What a command sees of the connection that sent it.
+import type { Reservation } from './reservations.ts';
+
+export interface Session {
+  /** The worker's id from HELLO; undefined for a producer. */
+  readonly wid: string | undefined;
+  /** Answers in order, after the replies that still wait for the disk. */
+  reply(text: string): void;
+  /** Answers when all that this command changed is stored, or with an error when that fails. */
+  replyStored(text: string, taken?: Reservation): void;
+  /** No further command of this connection is read until `release`. `onGone` is called if the client leaves first. */
+  hold(onGone: () => void): void;
+  release(): void;
+  /** The client has closed its side: nobody would run a job that is sent now. */
+  isGone(): boolean;
+  /** Ends the connection after the replies that are still due. */
+  end(): void;
+  destroy(): void;
+}

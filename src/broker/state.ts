@@ -1,0 +1,147 @@
+// All that the broker holds, made from what recovery found. It is thrown away as a whole when a write fails, and made
+// again from what is really on disk.
+import type { BrokerClock } from './clock.ts';
+import type { Ledger } from './ledger.ts';
+import { createQueue, type Queue, type QueueRecord } from './queue.ts';
+import { metaKey, queueKey, sealJson } from './records.ts';
+import type { Meta, Recovery } from './recovery.ts';
+import { createReservations, type Reservations } from './reservations.ts';
+import type { Store } from './store.ts';
+import { createTimedSet, type TimedSet } from './timed-set.ts';
+
+export interface State {
+  working: Reservations;
+  scheduled: TimedSet;
+  retries: TimedSet;
+  dead: TimedSet;
+  readonly queues: ReadonlyMap<string, Queue>;
+  readonly counters: { processed: number; failures: number };
+  /** The queue of this name, made if there is none. */
+  queue(name: string): Queue;
+  removeQueue(name: string): void;
+  flush(): void;
+  /** Jobs in all queues. */
+  queued(): number;
+  /** Puts what the group has changed. */
+  finish(): void;
+  /** The group that was finished last is on disk. */
+  committed(): void;
+  dispose(): void;
+}
+
+interface StateOptions {
+  store: Store;
+  ledger: Ledger;
+  clock: BrokerClock;
+  windowBytesMax: number;
+  onReady: (queue: Queue) => void;
+  onProblem: (error: unknown) => void;
+  /** Forgets a stream's keys; what is left by a crash is swept at the next open. */
+  clear: (stream: number) => void;
+}
+
+type SetName = 'scheduled' | 'retries' | 'dead';
+
+export function createState(recovery: Recovery, options: StateOptions): State {
+  const { store, ledger, clock } = options;
+  const { meta } = recovery;
+  let { sequence, streams } = meta;
+  const nextSequence = (): number => ++sequence;
+  const nextStream = (): number => ++streams;
+  const window = { bytes: 0, bytesMax: options.windowBytesMax };
+  const queues = new Map<string, Queue>();
+  const counters = { processed: meta.processed, failures: meta.failures };
+  let changed = new Set<Queue>();
+  let written = new Set<Queue>();
+  let garbage: number[] = [];
+  let writtenGarbage: number[] = [];
+
+  function addQueue(name: string, record: QueueRecord): Queue {
+    const queue = createQueue({
+      name,
+      record,
+      store,
+      ledger,
+      clock,
+      window,
+      onChanged(one, size) {
+        changed.add(one);
+        ledger.touch(size);
+      },
+      onReady: options.onReady,
+      onProblem: options.onProblem,
+    });
+    queues.set(name, queue);
+    return queue;
+  }
+
+  function removeQueue(name: string): void {
+    const queue = queues.get(name);
+    if (!queue) return;
+    queues.delete(name);
+    changed.delete(queue);
+    queue.dispose();
+    ledger.del(queueKey(name));
+    garbage.push(queue.stream);
+  }
+
+  const timedSet = (record: { stream: number; count: number }): TimedSet =>
+    createTimedSet({ record, store, ledger, nextSequence });
+
+  function emptySet(name: SetName): TimedSet {
+    garbage.push(state[name].record().stream);
+    state[name].dispose();
+    return timedSet({ stream: nextStream(), count: 0 });
+  }
+
+  const state: State = {
+    working: createReservations(meta.working.stream, ledger, nextSequence),
+    scheduled: timedSet(meta.scheduled),
+    retries: timedSet(meta.retries),
+    dead: timedSet(meta.dead),
+    queues,
+    counters,
+    queue: (name) =>
+      queues.get(name) ?? addQueue(name, { stream: nextStream(), head: 0, chunk: 0, tail: 0, paused: false }),
+    removeQueue,
+    flush() {
+      for (const name of [...queues.keys()]) removeQueue(name);
+      garbage.push(state.working.stream);
+      state.working = createReservations(nextStream(), ledger, nextSequence);
+      for (const name of ['scheduled', 'retries', 'dead'] as const) state[name] = emptySet(name);
+      counters.processed = counters.failures = 0;
+    },
+    queued() {
+      let sum = 0;
+      for (const queue of queues.values()) sum += queue.size();
+      return sum;
+    },
+    finish() {
+      for (const queue of changed) queue.finish();
+      const record: Meta = {
+        format: 1,
+        sequence,
+        streams,
+        ...counters,
+        working: { stream: state.working.stream, count: state.working.count() },
+        scheduled: state.scheduled.record(),
+        retries: state.retries.record(),
+        dead: state.dead.record(),
+      };
+      ledger.put(metaKey, sealJson(metaKey, record));
+      [written, changed] = [changed, new Set()];
+      [writtenGarbage, garbage] = [garbage, []];
+    },
+    committed() {
+      for (const queue of written) queue.committed();
+      writtenGarbage.forEach(options.clear);
+    },
+    dispose() {
+      for (const queue of queues.values()) queue.dispose();
+      for (const name of ['scheduled', 'retries', 'dead'] as const) state[name].dispose();
+    },
+  };
+  for (const [name, record] of recovery.queues) addQueue(name, record).committed();
+  for (const [key, value] of recovery.reservations) state.working.restore(key, value);
+  return state;
+}

@@ -1,0 +1,32 @@
+// What the broker asks of its storage: ordered keys, and batches that are applied as a whole or not at all.
+// Two implementations: level-store.ts (durable) and memory-store.ts.
+
+export type StoreOperation =
+  | { readonly type: 'put'; readonly key: Buffer; readonly value: Buffer }
+  | { readonly type: 'del'; readonly key: Buffer };
+
+export type StoreRecord = readonly [key: Buffer, value: Buffer];
+
+export interface Store {
+  /** With `sync` it resolves when the batch, and every one before it, survives a crash of the machine. */
+  write(operations: StoreOperation[], options: { sync: boolean }): Promise<void>;
+  /** Records with from <= key < to in key order, as they are when it is called; at least one if there is one. */
+  page(from: Buffer, to: Buffer, recordsMax: number, bytesMax: number): Promise<StoreRecord[]>;
+  /** Deletes from <= key < to; a crash may leave some. */
+  clear(from: Buffer, to: Buffer): Promise<void>;
+  /** Closes and opens again: after a failed write only what is really on disk counts. */
+  reopen(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** `locked`: another process has the folder. `damaged`: an acknowledged job may be missing. `failed`: the rest. */
+export type StoreErrorCode = 'locked' | 'damaged' | 'failed';
+
+export class StoreError extends Error {
+  readonly code: StoreErrorCode;
+
+  constructor(code: StoreErrorCode, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+}
