@@ -22,7 +22,10 @@ export interface BuiltApp {
   listen: () => Promise<string>;
 }
 
-export function build(t: TestContext, overrides: Partial<AppOptions> & { logLevel?: string } = {}): BuiltApp {
+export function build(
+  t: Pick<TestContext, 'after'>,
+  overrides: Partial<AppOptions> & { logLevel?: string } = {},
+): BuiltApp {
   const { logLevel = 'info', ...options } = overrides;
   const producer = createRecordingProducer();
   const draining = new AbortController();
@@ -71,7 +74,7 @@ export interface RawClient {
 }
 
 /** A socket that sends exactly the given bytes to a listening app. */
-export async function connectRaw(t: TestContext, app: FastifyInstance, bytes = ''): Promise<RawClient> {
+export async function connectRaw(t: Pick<TestContext, 'after'>, app: FastifyInstance, bytes = ''): Promise<RawClient> {
   const socket = connect({ port: (app.server.address() as AddressInfo).port, host: '127.0.0.1' });
   t.after(() => socket.destroy());
   let text = '';

@@ -1,0 +1,304 @@
+// The HTTP contract (sections 2.1 to 2.4) as a suite for any running service: the app on a recording producer, the
+// all-in-one, or an API in front of a real Faktory. It needs no fault and no look behind the door; what a caller may
+// see when the broker misbehaves is tested in test/http/.
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { operationNames, operations } from '../../src/domain/operations.ts';
+
+export interface HttpTarget {
+  /** Without a trailing slash. */
+  url: string;
+  batchMaxJobs: number;
+  batchBodyBytesMax: number;
+  /** `none`: GET /jobs/{id} answers 501. `kept`: it answers. `run`: and a worker runs the jobs. */
+  results: 'none' | 'kept' | 'run';
+  /** Needed when the service has keys. */
+  apiKey?: string;
+  close: () => Promise<void>;
+}
+
+interface Answer {
+  status: number;
+  headers: Headers;
+  body: Record<string, unknown>;
+}
+
+/** Registers the suite. `open` is called once, before its first test. */
+export function httpContract(name: string, open: () => Promise<HttpTarget>): void {
+  describe(`the HTTP contract, ${name}`, () => {
+    let target: HttpTarget;
+    before(async () => void (target = await open()));
+    after(() => target.close());
+    const call: Call = async (method, path, body, headers = {}) => {
+      const response = await fetch(target.url + path, {
+        method,
+        headers: {
+          ...(target.apiKey !== undefined && { authorization: `Bearer ${target.apiKey}` }),
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      });
+      const text = await response.text();
+      const isJson = /json/.test(response.headers.get('content-type') ?? '');
+      return {
+        status: response.status,
+        headers: response.headers,
+        body: isJson && text !== '' ? JSON.parse(text) : {},
+      };
+    };
+    const context: Context = { call, target: () => target };
+    singleJobs(context);
+    batches(context);
+    errors(context);
+    states(context);
+    pages(context);
+  });
+}
+
+type Call = (method: string, path: string, body?: unknown, headers?: Record<string, string>) => Promise<Answer>;
+interface Context {
+  call: Call;
+  target: () => HttpTarget;
+}
+
+const uuidV7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+function assertProblem({ status, headers, body }: Answer, expected: { status: number; code: string }): void {
+  assert.deepEqual({ status, code: body['code'] }, expected);
+  assert.equal(headers.get('content-type'), 'application/problem+json');
+  assert.equal(body['status'], expected.status);
+  assert.equal(body['instance'], headers.get('x-request-id'));
+  for (const field of ['type', 'title', 'detail', 'error']) assert.equal(typeof body[field], 'string', field);
+}
+
+function singleJobs({ call }: Context): void {
+  for (const name of operationNames) {
+    const { symbol, example } = operations[name];
+    it(`answers 202 with the id and the message to POST /jobs/${name}`, async () => {
+      const { a, b } = example;
+      const { status, headers, body } = await call('POST', `/jobs/${name}`, { a, b });
+      assert.equal(status, 202);
+      assert.deepEqual(Object.keys(body), ['job_id', 'message']);
+      assert.match(String(body['job_id']), uuidV7);
+      assert.equal(body['message'], `Job enqueued to ${name} ${a} ${symbol} ${b}`);
+      assert.match(headers.get('content-type') ?? '', /^application\/json/);
+      assert.equal(headers.get('x-content-type-options'), 'nosniff');
+      assert.ok(headers.get('x-request-id'));
+    });
+  }
+
+  it('accepts a request_id of 200 bytes, null and other fields', async () => {
+    for (const extra of [{ request_id: 'é'.repeat(100) }, { request_id: null }, { unknown: [1], queue: 'x' }]) {
+      const { status } = await call('POST', '/jobs/add', { a: 1, b: 2, ...extra });
+      assert.equal(status, 202);
+    }
+  });
+
+  const invalid: [string, string, string][] = [
+    ['a missing operand', '{"a":1}', '/b'],
+    ['an operand that is text', '{"a":"1","b":2}', '/a'],
+    ['an operand that is not finite', '{"a":1e400,"b":2}', '/a'],
+    ['a request_id of 201 bytes', JSON.stringify({ a: 1, b: 2, request_id: 'x'.repeat(201) }), '/request_id'],
+    ['a request_id with a control character', '{"a":1,"b":2,"request_id":"a\\u0000"}', '/request_id'],
+    ['a body that is no object', '[]', ''],
+  ];
+  for (const [what, text, pointer] of invalid) {
+    it(`refuses ${what} with 422 and its pointer`, async () => {
+      const answer = await call('POST', '/jobs/add', text);
+      assertProblem(answer, { status: 422, code: 'validation_failed' });
+      assert.equal(answer.body['outcome'], 'not_enqueued');
+      assert.equal((answer.body['violations'] as { pointer: string }[])[0]?.pointer, pointer);
+      assert.equal(answer.body['violations_total'], (answer.body['violations'] as unknown[]).length);
+    });
+  }
+
+  it('refuses to divide by zero and by minus zero', async () => {
+    for (const zero of ['0', '-0', '0.0']) {
+      const answer = await call('POST', '/jobs/divide', `{"a":1,"b":${zero}}`);
+      assertProblem(answer, { status: 422, code: 'validation_failed' });
+      assert.deepEqual(answer.body['violations'], [{ pointer: '/b', message: 'must not be zero' }]);
+    }
+  });
+}
+
+function batches({ call, target }: Context): void {
+  it('answers 202 with the ids in input order to a batch that is stored whole', async () => {
+    const jobs = operationNames.map((operation) => ({ operation, a: 6, b: 3 }));
+    const { status, body } = await call('POST', '/jobs/batch', { jobs });
+    assert.equal(status, 202);
+    const ids = body['job_ids'] as string[];
+    assert.equal(new Set(ids).size, jobs.length);
+    for (const id of ids) assert.match(id, uuidV7);
+    assert.deepEqual(body, { job_ids: ids, message: `Batch of ${jobs.length} jobs enqueued`, count: jobs.length });
+  });
+
+  it('answers 206 and says what became of each entry when some are bad', async () => {
+    const jobs = [
+      { operation: 'add', a: 1, b: 2 },
+      { operation: 'pow', a: 1, b: 2 },
+      { operation: 'add', a: 3, b: 4 },
+      { operation: 'divide', a: 1, b: 0 },
+    ];
+    const { status, body } = await call('POST', '/jobs/batch', { jobs });
+    const [first, third] = body['job_ids'] as [string, string];
+    assert.equal(status, 206);
+    assert.deepEqual(body, {
+      job_ids: [first, third],
+      count: 2,
+      total_requested: 4,
+      message: 'Enqueued 2/4 jobs',
+      errors: ['Unknown operation: pow', 'Invalid job at index 3: b must not be zero'],
+      outcome: 'partial',
+      counts: { enqueued: 2, rejected: 2, failed: 0, unknown: 0 },
+      results: [
+        { index: 0, status: 'enqueued', job_id: first },
+        { index: 1, status: 'rejected', code: 'unknown_operation', detail: 'Unknown operation: pow' },
+        { index: 2, status: 'enqueued', job_id: third },
+        { index: 3, status: 'rejected', code: 'invalid_job', detail: 'b must not be zero' },
+      ],
+    });
+  });
+
+  it('answers 422 when every entry is bad', async () => {
+    const answer = await call('POST', '/jobs/batch', {
+      jobs: Array.from({ length: 30 }, () => ({ operation: 'pow' })),
+    });
+    assertProblem(answer, { status: 422, code: 'validation_failed' });
+    assert.equal(answer.body['count'], 0);
+    assert.deepEqual(answer.body['job_ids'], []);
+    assert.equal((answer.body['errors'] as unknown[]).length, 30);
+    assert.equal((answer.body['violations'] as unknown[]).length, 20);
+    assert.equal(answer.body['violations_total'], 30);
+  });
+
+  it('refuses an empty batch and an envelope without jobs with 422', async () => {
+    for (const body of [{ jobs: [] }, {}, [], { jobs: { length: 1 } }, null]) {
+      assertProblem(await call('POST', '/jobs/batch', body), { status: 422, code: 'validation_failed' });
+    }
+  });
+
+  it('accepts the largest batch and refuses one entry more with 413', async () => {
+    const { batchMaxJobs } = target();
+    const batchOf = (length: number) => ({ jobs: Array.from({ length }, () => ({ operation: 'add', a: 1, b: 2 })) });
+    const { status, body } = await call('POST', '/jobs/batch', batchOf(batchMaxJobs));
+    assert.deepEqual([status, body['count']], [202, batchMaxJobs]);
+    const answer = await call('POST', '/jobs/batch', batchOf(batchMaxJobs + 1));
+    assertProblem(answer, { status: 413, code: 'too_many_jobs' });
+    assert.equal(answer.body['limit_jobs'], batchMaxJobs);
+  });
+}
+
+function errors({ call, target }: Context): void {
+  it('answers 400 to a body that is not JSON', async () => {
+    for (const text of ['', '{', '{"a":1,}', '{"a":NaN,"b":1}', '{"a":1,"b":2,"__proto__":{}}']) {
+      assertProblem(await call('POST', '/jobs/add', text), { status: 400, code: 'malformed_json' });
+    }
+  });
+
+  it('answers 413 with the limit to a body that is too large', async () => {
+    const single = await call('POST', '/jobs/add', { a: 1, b: 2, padding: 'x'.repeat(16_384) });
+    assertProblem(single, { status: 413, code: 'body_too_large' });
+    assert.equal(single.body['limit_bytes'], 16_384);
+    const batch = await call('POST', '/jobs/batch', { jobs: [], padding: 'x'.repeat(target().batchBodyBytesMax) });
+    assertProblem(batch, { status: 413, code: 'body_too_large' });
+    assert.equal(batch.body['limit_bytes'], target().batchBodyBytesMax);
+  });
+
+  it('answers 415 to another content type or encoding', async () => {
+    const body = { a: 1, b: 2 };
+    for (const type of ['text/plain', 'application/vnd.api+json', 'application/json; charset=utf-16']) {
+      const answer = await call('POST', '/jobs/add', body, { 'content-type': type });
+      assertProblem(answer, { status: 415, code: 'unsupported_media_type' });
+    }
+    const encoded = await call('POST', '/jobs/add', body, { 'content-encoding': 'compress' });
+    assertProblem(encoded, { status: 415, code: 'unsupported_media_type' });
+  });
+
+  it('answers 404 to an unknown path and 405 with Allow to another method', async () => {
+    assertProblem(await call('GET', '/nothing'), { status: 404, code: 'not_found' });
+    assertProblem(await call('POST', '/jobs/pow', { a: 1, b: 2 }), { status: 404, code: 'not_found' });
+    for (const [method, path, allow] of [
+      ...[...operationNames, 'batch'].map((name) => ['GET', `/jobs/${name}`, 'POST'] as const),
+      ['PUT', '/jobs/add', 'POST'],
+      ['DELETE', '/health', 'GET, HEAD'],
+    ] as const) {
+      const answer = await call(method, path);
+      assertProblem(answer, { status: 405, code: 'method_not_allowed' });
+      assert.equal(answer.headers.get('allow'), allow);
+    }
+  });
+
+  it('keeps a harmless x-request-id and replaces any other', async () => {
+    const kept = await call('GET', '/nothing', undefined, { 'x-request-id': 'caller-1.a_B' });
+    assert.equal(kept.body['instance'], 'caller-1.a_B');
+    const replaced = await call('GET', '/nothing', undefined, { 'x-request-id': '{"a":1}' });
+    assert.match(String(replaced.body['instance']), /^[a-z0-9-]+$/);
+  });
+}
+
+function states({ call, target }: Context): void {
+  it('answers 422 to an id or a wait that is not well formed', async () => {
+    for (const path of ['/jobs/short', `/jobs/${'x'.repeat(65)}`, '/jobs/white%20space', '/jobs/nul%00nulnul']) {
+      assertProblem(await call('GET', path), { status: 422, code: 'validation_failed' });
+    }
+    for (const wait of ['31', '-1', 'x', '', '1e1', '0x1']) {
+      assertProblem(await call('GET', `/jobs/unknown-id?wait=${wait}`), { status: 422, code: 'validation_failed' });
+    }
+  });
+
+  it('answers 404 to an unknown id, or 501 when no results are kept', async () => {
+    const answer = await call('GET', '/jobs/00000000-0000-7000-8000-000000000000');
+    if (target().results === 'none') assertProblem(answer, { status: 501, code: 'results_not_kept' });
+    else assertProblem(answer, { status: 404, code: 'not_found' });
+  });
+
+  for (const name of operationNames) {
+    it(`tells the state of a job that was enqueued to ${name}`, async (t) => {
+      if (target().results === 'none') return t.skip('no results are kept');
+      const { a, b, result } = operations[name].example;
+      const posted = await call('POST', `/jobs/${name}`, { a, b, request_id: 'r-1' });
+      const wait = target().results === 'run' ? '?wait=10' : '';
+      const { status, body } = await call('GET', `/jobs/${posted.body['job_id']}${wait}`);
+      assert.equal(status, 200);
+      assert.equal(body['job_id'], posted.body['job_id']);
+      if (target().results === 'kept') return;
+      assert.equal(body['state'], 'succeeded');
+      assert.deepEqual([body['operation'], body['a'], body['b'], body['result']], [name, a, b, result]);
+      assert.equal(body['request_id'], 'r-1');
+    });
+  }
+}
+
+function pages({ call, target }: Context): void {
+  it('answers /health without asking anyone', async () => {
+    const { status, body } = await call('GET', '/health');
+    assert.deepEqual([status, body['status'], body['service']], [200, 'healthy', 'api-service']);
+    assert.equal(typeof body['version'], 'string');
+  });
+
+  it('answers /ready with each check and the durability', async () => {
+    const { status, body } = await call('GET', '/ready');
+    assert.deepEqual([status, body['status']], [200, 'ready']);
+    assert.deepEqual(body['checks'], { broker: { ok: true }, accepting: { ok: true }, draining: { ok: true } });
+    assert.match(String(body['durability']), /^(fsync|second|snapshot|memory|unknown)$/);
+  });
+
+  it('answers /metrics in the text format of Prometheus', async () => {
+    const { apiKey } = target();
+    const response = await fetch(`${target().url}/metrics`, {
+      headers: apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` },
+    });
+    assert.equal(response.status, 200);
+    assert.match(response.headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/);
+    assert.match(await response.text(), /^http_server_request_duration_seconds_count\{/m);
+  });
+
+  it('answers /openapi.json with a document of version 3.1, and /docs with a page', async () => {
+    const { status, body } = await call('GET', '/openapi.json');
+    assert.deepEqual([status, body['openapi']], [200, '3.1.0']);
+    const page = await call('GET', '/docs');
+    assert.equal(page.status, 200);
+    assert.match(page.headers.get('content-security-policy') ?? '', /default-src 'self'/);
+  });
+}

@@ -1,0 +1,69 @@
+// A ResultStore in memory that a test can end jobs in, and break.
+import type { JobRecord, ResultStore } from '../../src/domain/results.ts';
+
+export interface RecordingResults extends ResultStore {
+  /** How many callers are held in `wait` now. */
+  waiting: () => number;
+  /** Resolves as soon as that many are. */
+  untilWaiting: (count: number) => Promise<void>;
+  breakWith: (error: Error) => void;
+}
+
+interface Waiter {
+  jid: string;
+  finish: () => void;
+}
+
+export function createRecordingResults(): RecordingResults {
+  const records = new Map<string, JobRecord>();
+  const waiters = new Set<Waiter>();
+  const watchers = new Set<() => void>();
+  let broken: Error | undefined;
+  const changed = (): void => watchers.forEach((watch) => watch());
+  const get = async (jid: string): Promise<JobRecord | undefined> => {
+    if (broken) throw broken;
+    return records.get(jid);
+  };
+  return {
+    get,
+    async wait(jid, timeoutMs, signal) {
+      const present = await get(jid);
+      if (present !== undefined && present.state !== 'pending') return present;
+      await new Promise<void>((resolve) => {
+        const finish = (): void => {
+          clearTimeout(timer);
+          waiters.delete(waiter);
+          resolve();
+          changed();
+        };
+        const timer = setTimeout(finish, timeoutMs);
+        const waiter = { jid, finish };
+        waiters.add(waiter);
+        signal?.addEventListener('abort', finish, { once: true });
+        changed();
+      });
+      return get(jid);
+    },
+    async put(next) {
+      for (const record of next) records.set(record.job_id, record);
+      for (const waiter of waiters) {
+        const record = records.get(waiter.jid);
+        if (record !== undefined && record.state !== 'pending') waiter.finish();
+      }
+    },
+    remember: (jids) => jids.forEach((jid) => records.set(jid, { job_id: jid, state: 'pending' })),
+    close: async () => undefined,
+    waiting: () => waiters.size,
+    untilWaiting: (count) =>
+      new Promise((resolve) => {
+        const watch = (): void => {
+          if (waiters.size !== count) return;
+          watchers.delete(watch);
+          resolve();
+        };
+        watchers.add(watch);
+        watch();
+      }),
+    breakWith: (error) => void (broken = error),
+  };
+}
