@@ -1,0 +1,98 @@
+// Contestants take turns: A B C, C B A, A B C. In each turn one of them is loaded, the others idle, so what happens to the
+// machine in a round happens to all of them, and ratios are taken within a round.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { HttpServer } from '../servers/service.ts';
+import type { Counter } from './counts.ts';
+import { runLoad, type Load, type LoadLimits } from './load.ts';
+import type { RunningProcess } from './processes.ts';
+
+export interface Contestant {
+  name: string;
+  /** What to load. */
+  load: Load;
+  /** The process that answers the load; none for clients without one. */
+  process?: RunningProcess;
+  /** Where the jobs end up; none where nothing is stored. */
+  counter?: Counter;
+  jobsPerRequest: number;
+}
+
+export interface Turn {
+  /** By the broker's own count; of answers where nothing is stored. */
+  jobsPerS: number;
+  /** CPU time of the API process, all threads, per request. */
+  cpuUsPerRequest: number;
+  p50Ms: number;
+  p99Ms: number;
+  /** What must not be: answers other than 202, and a count that differs from the answers. */
+  problem: string | undefined;
+}
+
+export interface Schedule {
+  rounds: number;
+  turnMs: number;
+  /** Before the first round, for each contestant. */
+  warmUpMs: number;
+}
+
+export const singleBody = '{"a":1,"b":2}';
+export const batchBody = (jobs: number): string =>
+  JSON.stringify({ jobs: Array.from({ length: jobs }, () => ({ operation: 'add', a: 1, b: 2 })) });
+
+export function singles(name: string, server: HttpServer, limits: LoadLimits, counter?: Counter): Contestant {
+  const load: Load = { kind: 'http', port: server.port, path: '/jobs/add', body: singleBody, ...limits };
+  return { name, load, process: server.process, jobsPerRequest: 1, ...(counter && { counter }) };
+}
+
+export function batches(
+  name: string,
+  server: HttpServer,
+  jobs: number,
+  limits: LoadLimits,
+  counter?: Counter,
+): Contestant {
+  const load: Load = { kind: 'http', port: server.port, path: '/jobs/batch', body: batchBody(jobs), ...limits };
+  return { name, load, process: server.process, jobsPerRequest: jobs, ...(counter && { counter }) };
+}
+
+/** The turns of every contestant, by name, in the order of the rounds. */
+export async function takeTurns(contestants: readonly Contestant[], schedule: Schedule): Promise<Map<string, Turn[]>> {
+  const { rounds, turnMs, warmUpMs } = schedule;
+  const turns = new Map(contestants.map(({ name }): [string, Turn[]] => [name, []]));
+  for (const contestant of contestants) {
+    await runLoad({ ...contestant.load, durationMs: warmUpMs });
+  }
+  for (let round = 0; round < rounds; round++) {
+    const order = round % 2 === 0 ? contestants : [...contestants].reverse();
+    for (const contestant of order) turns.get(contestant.name)?.push(await takeTurn(contestant, turnMs));
+  }
+  return turns;
+}
+
+/** What was left over of the contestant before has ended by then: deletions in the broker, garbage. */
+const pauseMs = 150;
+
+async function takeTurn(contestant: Contestant, turnMs: number): Promise<Turn> {
+  const { load, counter, jobsPerRequest, process } = contestant;
+  await runLoad({ ...load, durationMs: Math.min(300, turnMs / 4) });
+  await counter?.clear();
+  await sleep(pauseMs);
+  const queuedBefore = (await counter?.queued()) ?? 0;
+  const cpuBefore = process?.cpuMs() ?? 0;
+  const result = await runLoad({ ...load, durationMs: turnMs });
+  const cpuMs = (process?.cpuMs() ?? 0) - cpuBefore;
+  const answered = result.accepted * jobsPerRequest;
+  const stored = counter ? (await counter.queued()) - queuedBefore : answered;
+  await counter?.clear();
+  const problems = [
+    result.failed > 0 && `${result.failed} of ${result.accepted + result.failed} requests were not accepted`,
+    stored !== answered && `${stored} jobs are in the broker, ${answered} were accepted`,
+  ].filter((problem) => problem !== false);
+  return {
+    jobsPerS: (stored / result.elapsedMs) * 1000,
+    cpuUsPerRequest: (cpuMs * 1000) / result.accepted,
+    p50Ms: result.p50Ms,
+    p99Ms: result.p99Ms,
+    problem: problems.length > 0 ? problems.join('; ') : undefined,
+  };
+}

@@ -1,0 +1,58 @@
+// How many jobs a broker holds, asked of the broker itself.
+import { openFaktoryLink, openRedisLink } from './resp-link.ts';
+import { median } from './stats.ts';
+
+export interface Counter {
+  /** Jobs that wait in the queue. */
+  queued(): Promise<number>;
+  /** Forgets them all. */
+  clear(): Promise<void>;
+  close(): void;
+}
+
+export interface FaktoryCounter extends Counter {
+  /** Jobs that workers have acknowledged since the broker's start. */
+  processed(): Promise<number>;
+  version(): Promise<string>;
+}
+
+interface FaktoryInfo {
+  faktory: { queues: Record<string, number>; total_processed: number };
+  server: { faktory_version: string };
+}
+
+/** Real Faktory or the embedded broker; its queue `default`. */
+export async function countFaktory(port: number): Promise<FaktoryCounter> {
+  const link = await openFaktoryLink(port);
+  const info = async (): Promise<FaktoryInfo> => JSON.parse((await link.call('INFO')) ?? '{}') as FaktoryInfo;
+  return {
+    queued: async () => (await info()).faktory.queues['default'] ?? 0,
+    processed: async () => (await info()).faktory.total_processed,
+    version: async () => (await info()).server.faktory_version,
+    clear: async () => void (await link.call('QUEUE REMOVE default')),
+    close: link.close,
+  };
+}
+
+/** BullMQ's list of waiting jobs of the queue `jobs`. */
+export async function countBullmq(port: number): Promise<Counter> {
+  const link = await openRedisLink(port);
+  return {
+    queued: async () => Number(await link.call('LLEN bull:jobs:wait')),
+    clear: async () => void (await link.call('FLUSHALL')),
+    close: link.close,
+  };
+}
+
+/** Round trip in milliseconds of the cheapest command over this path: the median of `samples` empty PUSHBs. */
+export async function roundTripMs(port: number, samples = 15): Promise<number> {
+  const link = await openFaktoryLink(port);
+  const times: number[] = [];
+  for (let sample = 0; sample < samples; sample++) {
+    const startedMs = performance.now();
+    await link.call('PUSHB []');
+    times.push(performance.now() - startedMs);
+  }
+  link.close();
+  return median(times);
+}

@@ -1,0 +1,18 @@
+// A caller that posts one body again and again.
+import type { Caller, OnDone } from '../load-generator.ts';
+import { encodeRequest, openHttpConnection } from './http-connection.ts';
+import type { HttpLoad } from './load.ts';
+
+export function createHttpCaller({ port, path, body }: HttpLoad, onDone: OnDone): Caller {
+  const request = encodeRequest('POST', path, body);
+  const connection = openHttpConnection(port, {
+    onAnswer: (status) => onDone(caller, status === 202),
+    onLost: () => onDone(caller, false),
+  });
+  const caller: Caller = {
+    opened: connection.opened,
+    next: () => connection.send(request),
+    close: connection.close,
+  };
+  return caller;
+}

@@ -1,0 +1,52 @@
+// Figures as text, and the table that most scenarios show: one line per contestant.
+import type { Turn } from '../harness/contestants.ts';
+import { median, spread } from '../harness/stats.ts';
+import type { Check, Table } from '../scenario.ts';
+
+/** Three significant digits, thousands separated. */
+export function figure(value: number): string {
+  if (!Number.isFinite(value)) return '-';
+  const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value) || 1)));
+  const rounded = Number(value.toPrecision(3));
+  return rounded.toLocaleString('en-US', { maximumFractionDigits: Math.min(digits, 3) });
+}
+
+/** `1,234 (1,200-1,300)`: median, and the lowest and the highest round. */
+export function figures(values: readonly number[]): string {
+  const { median: middle, min, max } = spread(values);
+  return values.length > 1 ? `${figure(middle)} (${figure(min)}-${figure(max)})` : figure(middle);
+}
+
+export function turnsTable(title: string, turns: ReadonlyMap<string, readonly Turn[]>): Table {
+  const of = (list: readonly Turn[], key: 'jobsPerS' | 'cpuUsPerRequest' | 'p50Ms' | 'p99Ms') =>
+    figures(list.map((turn) => turn[key]));
+  return {
+    title,
+    columns: ['', 'jobs/s in the broker', 'CPU per request, us', 'p50 ms', 'p99 ms'],
+    rows: [...turns].map(([name, list]) => [
+      name,
+      of(list, 'jobsPerS'),
+      of(list, 'cpuUsPerRequest'),
+      of(list, 'p50Ms'),
+      of(list, 'p99Ms'),
+    ]),
+  };
+}
+
+/** What went wrong in any turn, for the notes. */
+export const problemsOf = (turns: ReadonlyMap<string, readonly Turn[]>): string[] =>
+  [...turns].flatMap(([name, list]) =>
+    list.flatMap(({ problem }, round) => (problem === undefined ? [] : [`${name}, round ${round + 1}: ${problem}`])),
+  );
+
+export const rates = (turns: readonly Turn[] | undefined): number[] => (turns ?? []).map(({ jobsPerS }) => jobsPerS);
+export const cpu = (turns: readonly Turn[] | undefined): number[] =>
+  (turns ?? []).map(({ cpuUsPerRequest }) => cpuUsPerRequest);
+
+export function passes({ measured, target }: Check): boolean {
+  const value = median(measured);
+  return 'atLeast' in target ? value >= target.atLeast : value <= target.atMost;
+}
+
+export const targetText = ({ target, unit = '' }: Check): string =>
+  'atLeast' in target ? `>= ${target.atLeast}${unit}` : `<= ${target.atMost}${unit}`;
