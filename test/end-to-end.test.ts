@@ -84,7 +84,7 @@ describe('the roles', () => {
     it(`refuse to start as ${role} alone without a broker, and say what to do`, async (t) => {
       const service = startService(t, {}, role);
       await service.line(({ msg }) => msg?.includes('set FAKTORY_URL') ?? false);
-      assert.equal(await service.end(), 1);
+      assert.equal(await service.exited, 1);
     });
   }
 
@@ -92,7 +92,7 @@ describe('the roles', () => {
     const service = startService(t, { BATCH_MAX_SIZE: 'many', LOG_LEVEL: 'loud' });
     await service.line(({ msg }) => msg?.includes('BATCH_MAX_SIZE: got "many"') ?? false);
     await service.line(({ msg }) => msg?.includes('LOG_LEVEL: got "loud"') ?? false);
-    assert.equal(await service.end(), 1);
+    assert.equal(await service.exited, 1);
   });
 
   it('run as the API alone when FAKTORY_URL is set, and answer 503 while that broker is away', async (t) => {

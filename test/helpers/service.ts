@@ -19,6 +19,8 @@ export interface Service {
   line(matches: (line: LogLine) => boolean): Promise<LogLine>;
   /** Base URL of the API; waits until it listens. */
   url(): Promise<string>;
+  /** The exit code, once the process has ended by itself. */
+  exited: Promise<number | null>;
   /** Sends the signal, and resolves with the exit code (null: killed by the signal). */
   end(signal?: NodeJS.Signals): Promise<number | null>;
 }
@@ -66,6 +68,7 @@ export function startService(t: TestContext, env: Record<string, string> = {}, r
     dataDir: folder,
     lines,
     line,
+    exited: closed,
     url: async () => (await line(({ msg }) => msg === 'the API listens'))['url'] as string,
     end(signal = 'SIGTERM') {
       child.kill(signal);
