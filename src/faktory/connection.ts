@@ -4,15 +4,9 @@
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../domain/clock.ts';
 import { createFifo } from '../domain/fifo.ts';
+import { parseGreeting, type Greeting } from './greeting.ts';
 import { createReplyReader, ProtocolError, type Reply } from './reply-reader.ts';
 import { createWatchdog } from './watchdog.ts';
-
-/** What the broker says first: protocol version, and salt and iterations when it wants a password. */
-export interface Greeting {
-  v: number;
-  s: string;
-  i: number;
-}
 
 /** The connection ended before the reply. */
 export interface Loss {
@@ -70,6 +64,9 @@ export class Connection {
   #ending = false;
   /** Commands in the write that the kernel has not taken yet; 0 when there is none. At most one write at a time. */
   #commandsInWrite = 0;
+  #writes = 0;
+  /** Number of the last write that was still pending a turn of the event loop after it began. */
+  #stuckWrite = 0;
   #writeFailed = false;
   #repliesSinceHello = 0;
   #resolveClosed!: (reason: Error) => void;
@@ -96,10 +93,7 @@ export class Connection {
     this.#socket.on('close', () => this.destroy(new Error('closed')));
   }
 
-  /**
-   * Waits for the greeting and runs the handshake. Rejects with the reason when the connection did not come about within
-   * `connectTimeoutMs`; the socket is destroyed then.
-   */
+  /** Waits for the greeting, runs the handshake. Rejects within `connectTimeoutMs`, the reason given, the socket destroyed. */
   async open(handshake: (connection: Connection, greeting: Greeting) => Promise<unknown>): Promise<void> {
     const { clock, connectTimeoutMs } = this.#options;
     const timer = clock.after(connectTimeoutMs, () => this.destroy(new Error('connect timeout')));
@@ -134,11 +128,7 @@ export class Connection {
     return this.#commandsInWrite > 0;
   }
 
-  /**
-   * Sends one command.
-   *
-   * @param line without its CR LF, and without any inside: JSON.stringify escapes them
-   */
+  /** Sends one command. `line` has no CR LF, inside neither: JSON.stringify escapes them. */
   exchange(line: string, handler: ReplyHandler): void {
     if (this.#lost) return handler.onLost({ maybeSent: false, reason: this.#lost });
     if (this.#ending) return handler.onLost({ maybeSent: false, reason: new Error('the connection is closing') });
@@ -178,11 +168,11 @@ export class Connection {
     this.#lost = reason;
     this.#reading.rest();
     this.#writing.rest();
-    const { provesUnsent } = this.#options;
     // Node merges buffered writes, so this holds only because there is never a second one (contract 1.2).
-    const isPending = this.#writeFailed || this.#socket.writableLength > 0;
-    const lastWriteUnsent = provesUnsent && this.#commandsInWrite === 1 && isPending;
-    const neverRead = isConnectionLimit(reason) && this.#repliesSinceHello === 0;
+    const isPending = this.#stuckWrite === this.#writes && this.#socket.writableLength > 0;
+    const isUnsent = this.#options.provesUnsent && (isPending || this.#writeFailed);
+    const lastWriteUnsent = isUnsent && this.#commandsInWrite === 1;
+    const neverRead = reason.message.startsWith(connectionLimitText) && this.#repliesSinceHello === 0;
     const unsentFrom = neverRead ? 0 : this.#outstanding.size - (lastWriteUnsent ? 1 : 0);
     this.#socket.destroy();
     for (let index = 0, command; (command = this.#outstanding.shift()); index++) {
@@ -225,6 +215,10 @@ export class Connection {
       this.#writing.rest();
       if (this.#queued.size > 0) this.#write();
     });
+    const write = ++this.#writes;
+    // What the kernel could not take at first it may take an instant later, within the same call, and libuv tells so only in
+    // its next turn (uv__write in libuv's src/unix/stream.c): until then a pending write proves nothing.
+    if (this.#socket.writableLength > 0) this.#options.clock.soon(() => (this.#stuckWrite = write));
   }
 
   #take(reply: Reply): void {
@@ -248,21 +242,3 @@ export class Connection {
 }
 
 const connectionLimitText = 'ERR too many connections';
-const isConnectionLimit = (reason: Error): boolean => reason.message.startsWith(connectionLimitText);
-
-function parseGreeting(text: string): Greeting {
-  const match = /^HI (\{.*\})$/.exec(text);
-  if (!match) throw new ProtocolError('the broker did not greet with HI');
-  let greeting: unknown;
-  try {
-    greeting = JSON.parse(match[1] as string);
-  } catch {
-    throw new ProtocolError('the greeting is not JSON');
-  }
-  const { v, s, i } = greeting as Partial<Greeting>;
-  if (v !== 2) throw new ProtocolError(`the broker speaks protocol version ${v}, not 2`);
-  // More rounds would only stop this process: the server picks 4,000 to 8,095 (server/server.go:252).
-  if (i !== undefined && !(Number.isInteger(i) && i >= 1 && i <= 100_000))
-    throw new ProtocolError('iterations out of range');
-  return { v, s: s ?? '', i: i ?? 1 };
-}

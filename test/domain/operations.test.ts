@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { inspect } from 'node:util';
 import {
   describeJob,
   isOperationName,
@@ -31,8 +32,8 @@ describe('operations', () => {
 
     it(`${name}: refuses what is not two finite numbers`, () => {
       for (const wrong of [Infinity, -Infinity, NaN, '1', null, undefined, true, [], {}, 1n]) {
-        assert.ok(!accepts(name, { a: wrong, b: 1 }), `a is ${String(wrong)}`);
-        assert.ok(!accepts(name, { a: 1, b: wrong }), `b is ${String(wrong)}`);
+        assert.ok(!accepts(name, { a: wrong, b: 1 }), inspect(wrong));
+        assert.ok(!accepts(name, { a: 1, b: wrong }), inspect(wrong));
       }
       assert.ok(!accepts(name, JSON.parse('{"a":1e400,"b":1}')));
       for (const wrong of [null, [], 'x', 1]) assert.ok(!accepts(name, wrong));
