@@ -90,7 +90,7 @@ export function createFrameQueue({ frameJobsMax, frameBytesMax }: FrameQueueOpti
     takeWhile(matches) {
       const taken: Parcel[] = [];
       for (let next; (next = small.peek()) && matches(next);) taken.push(takeSmall());
-      for (let next; (next = large.peek()) && matches(next);) taken.push(large.shift() as Parcel);
+      for (let next; (next = large.peek()) && matches(next);) taken.push(takeLarge());
       return taken;
     },
   };
