@@ -161,7 +161,9 @@ export function createConnection(options: ConnectionOptions): Connection {
       else pending.push({ text, group: 0, taken: undefined });
     },
     replyStored(text, taken) {
-      pending.push({ text, group: ledger.join(settler), taken });
+      const group = ledger.join(settler);
+      if (group === 0) connection.reply(text);
+      else pending.push({ text, group, taken });
     },
     hold(gone) {
       onGone = gone;
