@@ -24,12 +24,18 @@ export interface Connector extends Factory<Connection> {
 }
 
 const backoffMsMin = 50;
+/**
+ * A connection that ends sooner after it opened counts as a failed attempt: a broker at its connection limit answers HELLO
+ * before it hangs up (contribsys/faktory server/server.go:361, v1.9.4).
+ */
+const youngMs = 1000;
 /** Time for the server to answer END by closing before the socket is destroyed. */
 const endGraceMs = 250;
 
 export function createConnector({ open, clock, random, backoffMsMax }: ConnectorOptions): Connector {
   let liveCount = 0;
   let failures = 0;
+  let pausesOwed = 0;
   let downReason: Error | undefined;
   let isClosed = false;
   let pause: Timer | undefined;
@@ -48,13 +54,31 @@ export function createConnector({ open, clock, random, backoffMsMax }: Connector
     return new Promise((resolve) => (pause = clock.after(delayMs * (0.5 + random() / 2), resolve)));
   }
 
+  /** Counts it as live until it is lost. */
+  function watch(connection: Connection): void {
+    const openedMs = clock.now();
+    const failuresBefore = failures;
+    failures = 0;
+    liveCount++;
+    setDown(undefined);
+    void connection.closed.then((reason) => {
+      liveCount--;
+      if (clock.now() - openedMs >= youngMs) return;
+      failures = Math.max(failures, failuresBefore) + 1;
+      pausesOwed++;
+      if (liveCount === 0) setDown(reason);
+    });
+  }
+
   async function openOnce(): Promise<Connection> {
+    if (pausesOwed > 0) {
+      pausesOwed--;
+      await pauseAfterFailure();
+    }
+    if (isClosed) return new Promise<never>(() => undefined);
     try {
       const connection = await open();
-      failures = 0;
-      liveCount++;
-      setDown(undefined);
-      void connection.closed.then(() => liveCount--);
+      watch(connection);
       return connection;
     } catch (error) {
       failures++;
@@ -71,7 +95,6 @@ export function createConnector({ open, clock, random, backoffMsMax }: Connector
     onDownChange: () => undefined,
     async create() {
       while (liveCount === 0 && attempt !== undefined) await attempt;
-      if (isClosed) return new Promise<never>(() => undefined);
       const opening = openOnce();
       const settled = opening.then(
         () => undefined,
