@@ -39,11 +39,12 @@ const bulkBytesMax = 64 * 1024 * 1024;
 const backoffMsMax = 500;
 
 type LibraryConnection = Parameters<Client['handshake']>[0];
-type LibraryGreeting = Parameters<Client['handshake']>[1];
 
 export class FaktoryClient extends Client {
   /** Called as a connection becomes live, and as `downReason` changes. */
   onChange: () => void = () => undefined;
+  /** Called as a connection has taken its last write, so that the next command need not wait for a reply. */
+  onRoom: () => void = () => undefined;
   readonly #size: number;
   readonly #connector;
   readonly #live: Connection[] = [];
@@ -57,6 +58,8 @@ export class FaktoryClient extends Client {
   constructor(options: FaktoryClientOptions) {
     const { address, clock } = options;
     super({
+      // Else the library reads FAKTORY_PROVIDER and FAKTORY_URL, for a password too.
+      url: 'tcp://127.0.0.1',
       host: address.host,
       port: address.port,
       ...(address.password !== undefined && { password: address.password }),
@@ -77,12 +80,11 @@ export class FaktoryClient extends Client {
           readTimeoutMs: options.readTimeoutMs,
           writeTimeoutMs: options.writeTimeoutMs,
           bulkBytesMax,
+          onWritten: () => this.onRoom(),
         });
         this.#open.add(connection);
         void connection.closed.then(() => this.#open.delete(connection));
-        await connection.open((opened, greeting) =>
-          this.handshake(opened as unknown as LibraryConnection, greeting as LibraryGreeting),
-        );
+        await connection.open((opened, greeting) => this.handshake(opened as unknown as LibraryConnection, greeting));
         return connection;
       },
     });
@@ -120,7 +122,7 @@ export class FaktoryClient extends Client {
     return (await this.#leastBusy().send(command)) as string;
   }
 
-  override sendWithAssert(command: string[], expected: string): Promise<string> {
+  override async sendWithAssert(command: string[], expected: string): Promise<string> {
     return this.#leastBusy().sendWithAssert(command, expected);
   }
 
@@ -142,9 +144,10 @@ export class FaktoryClient extends Client {
 
   /** One lane is one connection of the pool, borrowed for as long as it lives. */
   async #keepLane(acquire: () => Promise<Connection>, giveBack: (gone: Connection) => Promise<void>): Promise<void> {
-    while (!this.#isClosed) {
+    for (;;) {
       const connection = await acquire();
-      if (connection.isLive && !this.#isClosed) {
+      if (this.#isClosed) return giveBack(connection);
+      if (connection.isLive) {
         this.#live.push(connection);
         if (this.#live.length === this.#size) this.#resolveWarm();
         this.onChange();

@@ -37,6 +37,8 @@ export interface ConnectionOptions {
   /** Until the kernel took the bytes of a write. */
   writeTimeoutMs: number;
   bulkBytesMax: number;
+  /** Called when the kernel has taken the last write, and nothing else waits to be written. */
+  onWritten?: () => void;
 }
 
 /** The broker's own error reply (`-ERR ...`): the connection is as good as before. */
@@ -214,6 +216,7 @@ export class Connection {
       this.#commandsInWrite = 0;
       this.#writing.rest();
       if (this.#queued.size > 0) this.#write();
+      else this.#options.onWritten?.();
     });
     const write = ++this.#writes;
     // What the kernel could not take at first it may take an instant later, within the same call, and libuv tells so only in

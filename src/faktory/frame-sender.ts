@@ -90,9 +90,12 @@ export function createFrameSender({ client, clock, onFrame }: FrameSenderOptions
       });
     },
     // INFO reaches the broker's store, and fails when its disk is full; `PUSHB []` proves nothing about it.
-    ping: async () => void (await client.info()),
+    async ping() {
+      await client.info();
+    },
     close: () => client.close(),
   };
+  client.onRoom = () => sender.onChange();
   client.onChange = () => {
     for (const connection of client.live) roundTrip.observe(connection.handshakeMs);
     sender.onChange();
