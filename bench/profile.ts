@@ -10,11 +10,15 @@ import { createScope, type Scope } from './harness/scope.ts';
 import { startFaktory } from './servers/faktory.ts';
 import { startAllInOne, startApi, startEmbeddedBroker, type HttpServer } from './servers/service.ts';
 
+const warmUpMs = 1500;
 const durationMs = 5000;
-const shownFunctions = 25;
+const shownLines = 30;
+const monotonicUs = (): number => Number(process.hrtime.bigint() / 1000n);
 
 interface CpuProfile {
   nodes: { id: number; callFrame: { functionName: string; url: string; lineNumber: number } }[];
+  /** Monotonic clock, microseconds; so are `timeDeltas`, each from the sample before. */
+  startTime: number;
   samples: number[];
   timeDeltas: number[];
 }
@@ -28,12 +32,14 @@ const load: Load =
   kind === 'batches'
     ? { kind: 'http', port: server.port, path: '/jobs/batch', body: batchBody(100), callers: 8, durationMs }
     : { kind: 'http', port: server.port, path: '/jobs/add', body: singleBody, callers: 64, durationMs };
+await runLoad({ ...load, durationMs: warmUpMs });
+const fromUs = monotonicUs();
 const { accepted, elapsedMs } = await runLoad(load);
+const toUs = monotonicUs();
 console.log(`${broker}, ${kind}: ${Math.round((accepted / elapsedMs) * 1000)} requests/s`);
 await scope.close();
 stopLoadGenerator();
 for (const file of readdirSync(folder)) summarize(file);
-process.exit(0);
 
 async function startServer(owner: Scope): Promise<HttpServer> {
   if (broker === 'all-in-one') return startAllInOne(owner, 'idle', nodeArgs);
@@ -41,27 +47,51 @@ async function startServer(owner: Scope): Promise<HttpServer> {
   return startApi(owner, port, nodeArgs);
 }
 
-/** One file per thread: the main one and, in the all-in-one, the broker's. */
+/** One file per thread: the main one and, in the all-in-one, the broker's. Counts what was sampled under load. */
 function summarize(file: string): void {
   const profile = JSON.parse(readFileSync(join(folder, file), 'utf8')) as CpuProfile;
-  const names = new Map(profile.nodes.map(({ id, callFrame }) => [id, nameOf(callFrame)]));
-  const selfUs = new Map<string, number>();
+  const frames = new Map(profile.nodes.map(({ id, callFrame }) => [id, callFrame]));
+  const byFunction = new Map<string, number>();
+  const byOwner = new Map<string, number>();
+  let atUs = profile.startTime;
   profile.samples.forEach((id, index) => {
-    const name = names.get(id) ?? '';
-    selfUs.set(name, (selfUs.get(name) ?? 0) + (profile.timeDeltas[index] ?? 0));
+    // A sample stands for the time until the next one.
+    const us = profile.timeDeltas[index + 1] ?? 0;
+    atUs += profile.timeDeltas[index] ?? 0;
+    const frame = frames.get(id);
+    if (frame === undefined || frame.functionName === '(idle)' || atUs < fromUs || atUs > toUs) return;
+    const place = placeOf(frame.url);
+    add(byFunction, `${frame.functionName || '(anonymous)'} ${place}:${frame.lineNumber + 1}`, us);
+    add(byOwner, ownerOf(place), us);
   });
-  selfUs.delete('(idle)');
-  const total = [...selfUs.values()].reduce((sum, us) => sum + us, 0);
-  console.log(`\n${join(folder, file)}: ${(total / 1e6).toFixed(2)} s busy`);
-  const sorted = [...selfUs].sort(([, a], [, b]) => b - a).slice(0, shownFunctions);
+  const total = [...byOwner.values()].reduce((sum, us) => sum + us, 0);
+  console.log(`\n${join(folder, file)}: ${(total / 1e6).toFixed(2)} s busy of ${((toUs - fromUs) / 1e6).toFixed(2)} s`);
+  print(byOwner, total);
+  console.log('');
+  print(byFunction, total);
+}
+
+function add(sums: Map<string, number>, key: string, us: number): void {
+  sums.set(key, (sums.get(key) ?? 0) + us);
+}
+
+function print(sums: ReadonlyMap<string, number>, total: number): void {
+  const sorted = [...sums].sort(([, a], [, b]) => b - a).slice(0, shownLines);
   for (const [name, us] of sorted) {
-    console.log(
-      `${((us / total) * 100).toFixed(1).padStart(5)} %  ${(us / accepted).toFixed(2).padStart(6)} us/request  ${name}`,
-    );
+    const share = ((us / total) * 100).toFixed(1).padStart(5);
+    console.log(`${share} %  ${(us / accepted).toFixed(2).padStart(6)} us/request  ${name}`);
   }
 }
 
-function nameOf({ functionName, url, lineNumber }: CpuProfile['nodes'][number]['callFrame']): string {
-  const place = url.replace(/^.*\/node_modules\//, '').replace(/^.*\/dist\//, 'dist/');
-  return `${functionName || '(anonymous)'}${place === '' ? '' : ` ${place}:${lineNumber + 1}`}`;
+function placeOf(url: string): string {
+  return url.replace(/^.*\/node_modules\//, '').replace(/^.*\/dist\//, 'dist/');
+}
+
+/** `dist/http`, `fastify`, `node:internal/streams`; native code and the collector have no place. */
+function ownerOf(place: string): string {
+  if (place === '') return '(native, collector)';
+  return place
+    .split('/')
+    .slice(0, /^(dist|node:|@)/.test(place) ? 2 : 1)
+    .join('/');
 }

@@ -1,5 +1,6 @@
 // How many jobs a broker holds, asked of the broker itself.
 import { openFaktoryLink, openRedisLink } from './resp-link.ts';
+import type { Scope } from './scope.ts';
 import { median } from './stats.ts';
 
 export interface Counter {
@@ -7,40 +8,34 @@ export interface Counter {
   queued(): Promise<number>;
   /** Forgets them all. */
   clear(): Promise<void>;
-  close(): void;
 }
 
 export interface FaktoryCounter extends Counter {
   /** Jobs that workers have acknowledged since the broker's start. */
   processed(): Promise<number>;
-  version(): Promise<string>;
 }
 
 interface FaktoryInfo {
   faktory: { queues: Record<string, number>; total_processed: number };
-  server: { faktory_version: string };
 }
 
 /** Real Faktory or the embedded broker; its queue `default`. */
-export async function countFaktory(port: number): Promise<FaktoryCounter> {
-  const link = await openFaktoryLink(port);
+export async function useFaktoryCounter(scope: Scope, port: number): Promise<FaktoryCounter> {
+  const link = scope.use(await openFaktoryLink(port), (opened) => opened.close());
   const info = async (): Promise<FaktoryInfo> => JSON.parse((await link.call('INFO')) ?? '{}') as FaktoryInfo;
   return {
     queued: async () => (await info()).faktory.queues['default'] ?? 0,
     processed: async () => (await info()).faktory.total_processed,
-    version: async () => (await info()).server.faktory_version,
     clear: async () => void (await link.call('QUEUE REMOVE default')),
-    close: link.close,
   };
 }
 
 /** BullMQ's list of waiting jobs of the queue `jobs`. */
-export async function countBullmq(port: number): Promise<Counter> {
-  const link = await openRedisLink(port);
+export async function useBullmqCounter(scope: Scope, port: number): Promise<Counter> {
+  const link = scope.use(await openRedisLink(port), (opened) => opened.close());
   return {
     queued: async () => Number(await link.call('LLEN bull:jobs:wait')),
     clear: async () => void (await link.call('FLUSHALL')),
-    close: link.close,
   };
 }
 

@@ -1,5 +1,6 @@
 // Figures as text, and the table that most scenarios show: one line per contestant.
 import type { Turn } from '../harness/contestants.ts';
+import type { BarChart } from './chart.ts';
 import { median, spread } from '../harness/stats.ts';
 import type { Check, Table } from '../scenario.ts';
 
@@ -39,9 +40,16 @@ export const problemsOf = (turns: ReadonlyMap<string, readonly Turn[]>): string[
     list.flatMap(({ problem }, round) => (problem === undefined ? [] : [`${name}, round ${round + 1}: ${problem}`])),
   );
 
-export const rates = (turns: readonly Turn[] | undefined): number[] => (turns ?? []).map(({ jobsPerS }) => jobsPerS);
-export const cpu = (turns: readonly Turn[] | undefined): number[] =>
-  (turns ?? []).map(({ cpuUsPerRequest }) => cpuUsPerRequest);
+export const rateBars = (name: string, title: string, turns: ReadonlyMap<string, readonly Turn[]>): BarChart => ({
+  kind: 'bars',
+  name,
+  title,
+  unit: 'jobs/s',
+  bars: [...turns].map(([label, list]) => {
+    const { median: value, min, max } = spread(list.map(({ jobsPerS }) => jobsPerS));
+    return { label, value, min, max };
+  }),
+});
 
 export function passes({ measured, target }: Check): boolean {
   const value = median(measured);

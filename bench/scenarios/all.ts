@@ -1,5 +1,9 @@
 // The scenarios in the order of the report.
 import type { Scenario } from '../scenario.ts';
 import { p1 } from './p1-singles.ts';
+import { p2 } from './p2-embedded.ts';
+import { p3 } from './p3-batches.ts';
+import { p4 } from './p4-distance.ts';
+import { p5 } from './p5-first-batch.ts';
 
-export const scenarios: readonly Scenario[] = [p1];
+export const scenarios: readonly Scenario[] = [p1, p2, p3, p4, p5];

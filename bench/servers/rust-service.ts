@@ -16,3 +16,5 @@ export async function startRustService(scope: Scope, faktoryPort: number): Promi
   const running = await startProcess({ command, args: [], env, port });
   return scope.use({ port, process: running }, () => running.stop());
 }
+
+export const noRustService = 'The Rust service is not at hand (RUST_SERVICE_BIN): not compared.';

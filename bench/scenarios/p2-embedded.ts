@@ -1,0 +1,63 @@
+// P2: the embedded broker, which syncs to disk before every 202, beside BullMQ on a Redis that never does.
+import { compareRates } from '../harness/comparison.ts';
+import { batches, singles, takeTurns } from '../harness/contestants.ts';
+import { useBullmqCounter, useFaktoryCounter } from '../harness/counts.ts';
+import { problemsOf, rateBars, turnsTable } from '../report/tables.ts';
+import type { Scenario } from '../scenario.ts';
+import { startBareFastify, startBullmq } from '../servers/peers.ts';
+import { startRedis } from '../servers/redis.ts';
+import { startAllInOne, startApi, startEmbeddedBroker } from '../servers/service.ts';
+import * as names from './names.ts';
+
+export const p2: Scenario = {
+  id: 'P2',
+  title: 'The embedded broker, synced to disk before every 202',
+  needs: ['Redis'],
+  async run({ scope, schedule }) {
+    const broker = await startEmbeddedBroker(scope);
+    const brokerCounter = await useFaktoryCounter(scope, broker.port);
+    const api = await startApi(scope, broker.port);
+    const whole = await startAllInOne(scope, 'idle');
+    const wholeCounter = await useFaktoryCounter(scope, whole.brokerPort);
+    const redis = await startRedis(scope);
+    const bullmq = await startBullmq(scope, redis.port);
+    const bullmqCounter = await useBullmqCounter(scope, redis.port);
+    const one = { callers: 64, durationMs: schedule.turnMs };
+    const many = { callers: 8, durationMs: schedule.turnMs };
+    const ofSingles = await takeTurns(
+      [
+        singles(names.bare, await startBareFastify(scope), one),
+        singles(names.bullmq, bullmq, one, bullmqCounter),
+        singles(names.onEmbedded, api, one, brokerCounter),
+        singles(names.allInOne, whole, one, wholeCounter),
+      ],
+      schedule,
+    );
+    const ofBatches = await takeTurns(
+      [
+        batches(names.bullmq, bullmq, 100, many, bullmqCounter),
+        batches(names.onEmbedded, api, 100, many, brokerCounter),
+        batches(names.allInOne, whole, 100, many, wholeCounter),
+      ],
+      schedule,
+    );
+    const batchCheck = compareRates(ofBatches, names.onEmbedded, names.bullmq, { atLeast: 1.5 });
+    return {
+      checks: [
+        compareRates(ofSingles, names.onEmbedded, names.bullmq, { atLeast: 1.1 }),
+        compareRates(ofSingles, names.onEmbedded, names.bare, { atLeast: 0.6 }),
+        { ...batchCheck, what: `batches of 100, ${batchCheck.what}` },
+      ],
+      tables: [turnsTable('Single jobs, 64 callers', ofSingles), turnsTable('Batches of 100, 8 callers', ofBatches)],
+      charts: [
+        rateBars('singles-embedded', 'Single jobs stored per second, 64 callers, embedded broker', ofSingles),
+        rateBars('batches-embedded', 'Jobs stored per second in batches of 100, 8 callers, embedded broker', ofBatches),
+      ],
+      notes: [
+        'API and broker are a process each; beside them the all-in-one, whose CPU holds the broker and which remembers every id for GET /jobs/{id}. Its worker has no work.',
+        ...problemsOf(ofSingles),
+        ...problemsOf(ofBatches),
+      ],
+    };
+  },
+};
