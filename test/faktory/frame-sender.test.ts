@@ -1,0 +1,208 @@
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { systemClock } from '../../src/domain/clock.ts';
+import type { Job } from '../../src/domain/job.ts';
+import type { Fate, FrameSender } from '../../src/domain/producer.ts';
+import { createFrameSender } from '../../src/faktory/frame-sender.ts';
+import { startDelayProxy } from '../helpers/fault-proxy.ts';
+import { createJobs, createProducer, type ProducerOptions } from '../helpers/producer.ts';
+import { bulk, jidsOf, ok, refusals, startScriptedBroker, type Peer, type Script } from '../helpers/scripted-broker.ts';
+
+async function setUp(t: TestContext, script: Script = {}, options: ProducerOptions = {}) {
+  const broker = await startScriptedBroker({ script });
+  t.after(() => broker.close());
+  const { client, sender } = createProducer(t, broker.port, options);
+  await client.warm;
+  return { broker, client, sender };
+}
+
+const send = (sender: FrameSender, jobs: readonly Job[]): Promise<readonly Fate[]> =>
+  new Promise((resolve) => sender.send(jobs, resolve));
+
+/** The kernel takes a small write at once; the socket says so a little later. */
+const untilRoom = (sender: FrameSender): Promise<void> =>
+  new Promise((resolve) => {
+    if (sender.slots > 0) return resolve();
+    sender.onChange = () => {
+      if (sender.slots > 0) resolve();
+    };
+  });
+
+const outcomes = (fates: readonly Fate[]): string[] => fates.map(({ outcome }) => outcome);
+const answerLater = (held: { line: string; peer: Peer }[]) => (line: string, peer: Peer) => {
+  held.push({ line, peer });
+  return undefined;
+};
+
+describe('the frame sender', () => {
+  it('sends the jobs of a frame in one PUSHB, as they are', async (t) => {
+    const { broker, sender } = await setUp(t);
+    const jobs = createJobs(3);
+    assert.deepEqual(outcomes(await send(sender, jobs)), ['enqueued', 'enqueued', 'enqueued']);
+    assert.deepEqual(broker.lines, [`PUSHB [${jobs.map(({ wire }) => wire).join(',')}]`]);
+  });
+
+  it('gives each job its own fate, in input order', async (t) => {
+    const jobs = createJobs(3);
+    const [, second, third] = jobs as [Job, Job, Job];
+    const { sender } = await setUp(t, {
+      answer: () => refusals({ [third.jid]: 'EOF', [second.jid]: 'jobs must have an args parameter' }),
+    });
+    assert.deepEqual(outcomes(await send(sender, jobs)), ['enqueued', 'refused', 'unknown']);
+  });
+
+  it('has several frames on one connection without waiting for replies, each with its own', async (t) => {
+    const held: { line: string; peer: Peer }[] = [];
+    const { broker, sender } = await setUp(t, { answer: answerLater(held) });
+    const [first, second] = [createJobs(1), createJobs(1)] as const;
+    const firstFate = send(sender, first);
+    assert.equal(sender.slots, 0, 'one write at a time');
+    await untilRoom(sender);
+    const secondFate = send(sender, second);
+    await broker.until(() => held.length === 2);
+    assert.equal(sender.inFlight, 2);
+    broker.peers[0]?.write(refusals() + refusals({ [second[0]?.jid ?? '']: 'EOF' }));
+    assert.deepEqual(outcomes(await firstFate), ['enqueued']);
+    assert.deepEqual(outcomes(await secondFate), ['unknown']);
+    assert.equal(sender.inFlight, 0);
+  });
+
+  it('says when there is room again after a write, not only after a reply', async (t) => {
+    const { sender } = await setUp(t, { answer: () => undefined });
+    let changes = 0;
+    sender.onChange = () => changes++;
+    void send(sender, createJobs(1));
+    await untilRoom(sender);
+    assert.ok(sender.slots > 0);
+  });
+
+  it('takes the connection with the fewest commands in flight', async (t) => {
+    const { broker, sender } = await setUp(t, { answer: () => undefined }, { size: 3 });
+    for (let i = 0; i < 3; i++) void send(sender, createJobs(1));
+    await broker.until(() => broker.lines.length === 3);
+    assert.deepEqual(
+      broker.peers.map(({ lines }) => lines.length),
+      [2, 2, 2],
+    );
+  });
+
+  const lies: [string, (line: string) => string][] = [
+    ['OK, as for a PUSH', () => ok],
+    ['nil', () => '$-1\r\n'],
+    ['an integer', () => ':1\r\n'],
+    ['an array', () => '*0\r\n'],
+    ['a map that is cut', () => '$9\r\n{"a":"b\r\n\r\n'],
+    ['a job that was not in the frame', () => refusals({ 'a-foreign-jid': 'OOM command not allowed' })],
+    ['a length below zero', () => '$-5\r\n'],
+    ['a length of 100 GB', () => '$100000000000\r\n'],
+    ['the text of another command', () => bulk('OK')],
+    ['an OK before the error', () => `+OK\r\n-ERR context deadline exceeded\r\n`],
+  ];
+  for (const [what, answer] of lies) {
+    it(`makes everything on the connection unknown when a reply is ${what}`, async (t) => {
+      const held: { line: string; peer: Peer }[] = [];
+      const { broker, client, sender } = await setUp(t, { answer: answerLater(held) });
+      const fates = [send(sender, createJobs(2))];
+      await untilRoom(sender);
+      fates.push(send(sender, createJobs(1)));
+      await broker.until(() => held.length === 2);
+      const doubtful = client.live[0];
+      held[0]?.peer.write(answer(held[0].line));
+      held[0]?.peer.end();
+      assert.deepEqual((await Promise.all(fates)).flatMap(outcomes), ['unknown', 'unknown', 'unknown']);
+      assert.equal(doubtful?.isLive, false);
+    });
+  }
+
+  it('notices that the replies of two frames were swapped, by the jid in them', async (t) => {
+    const held: { line: string; peer: Peer }[] = [];
+    const { broker, sender } = await setUp(t, { answer: answerLater(held) });
+    const fates = [send(sender, createJobs(2))];
+    await untilRoom(sender);
+    fates.push(send(sender, createJobs(2)));
+    await broker.until(() => held.length === 2);
+    const reply = (index: number) =>
+      refusals({ [jidsOf(held[index]?.line ?? '')[0] ?? '']: 'OOM command not allowed' });
+    broker.peers[0]?.write(reply(1) + reply(0));
+    assert.deepEqual((await Promise.all(fates)).flatMap(outcomes), ['unknown', 'unknown', 'unknown', 'unknown']);
+  });
+
+  it('keeps the connection of a clear refusal', async (t) => {
+    const { client, sender } = await setUp(t, { answer: () => '-ERR shutdown in progress\r\n' });
+    const [connection] = client.live;
+    assert.deepEqual(outcomes(await send(sender, createJobs(2))), ['refused', 'refused']);
+    assert.ok(connection?.isLive);
+  });
+
+  it('believes a refusal of Redis only when it was quick, by its own clock', async (t) => {
+    let nowMs = 0;
+    const held: { line: string; peer: Peer }[] = [];
+    const { broker, sender } = await setUp(
+      t,
+      { answer: answerLater(held) },
+      { clock: { ...systemClock, now: () => nowMs }, readTimeoutMs: 60_000 },
+    );
+    for (const [ageMs, outcome] of [
+      [2500, 'refused'],
+      [2600, 'unknown'],
+    ] as const) {
+      const fates = send(sender, createJobs(1));
+      await broker.until(() => held.length === 1);
+      nowMs += ageMs;
+      held.pop()?.peer.write('-OOM command not allowed\r\n');
+      assert.deepEqual(outcomes(await fates), [outcome], `${ageMs} ms`);
+    }
+  });
+
+  it('answers refused for every frame that met the connection limit of the broker', async (t) => {
+    const { broker, sender } = await setUp(t, { answer: () => undefined });
+    const fates = send(sender, createJobs(2));
+    await broker.until(() => broker.lines.length === 1);
+    broker.peers[0]?.write('-ERR too many connections: 2001\r\n');
+    broker.peers[0]?.end();
+    for (const fate of await fates) {
+      assert.ok(fate.outcome === 'refused' && fate.code === 'broker_unavailable');
+      assert.match(fate.detail, /too many connections/);
+    }
+  });
+
+  it('wants more frames in flight on a longer path, and offers their slots', async (t) => {
+    const broker = await startScriptedBroker();
+    t.after(() => broker.close());
+    const proxy = await startDelayProxy(broker.port, 40);
+    t.after(() => proxy.close());
+    const near = createProducer(t, broker.port, { size: 2 });
+    const far = createProducer(t, proxy.port, { size: 2 });
+    await Promise.all([near.client.warm, far.client.warm]);
+    assert.ok(far.sender.inFlightTarget >= 40, `${far.sender.inFlightTarget}`);
+    assert.ok(far.sender.inFlightTarget <= 64, 'bounded by 32 a connection');
+    assert.ok(near.sender.inFlightTarget < far.sender.inFlightTarget);
+  });
+
+  it('pings with a command that reaches the store, and tells when that fails', async (t) => {
+    let info = bulk('{}');
+    const { broker, sender } = await setUp(t, { answer: () => info });
+    await sender.ping();
+    assert.deepEqual(broker.lines, ['INFO']);
+    info = '-ERR MISCONF Redis is configured to save RDB snapshots\r\n';
+    await assert.rejects(sender.ping(), /MISCONF/);
+    await broker.kill();
+    await assert.rejects(sender.ping());
+  });
+
+  it('counts every frame once, by how it ended', async (t) => {
+    const answers = [refusals(), '-ERR shutdown in progress\r\n', ':1\r\n'];
+    const { client } = await setUp(t, { answer: () => answers.shift() });
+    const frames: string[] = [];
+    const sender = createFrameSender({
+      client,
+      clock: systemClock,
+      onFrame: (jobs, seconds, outcome) => {
+        assert.ok(seconds >= 0 && seconds < 10);
+        frames.push(`${jobs} ${outcome}`);
+      },
+    });
+    for (const count of [3, 2, 1]) await send(sender, createJobs(count));
+    assert.deepEqual(frames, ['3 ok', '2 refused', '1 lost']);
+  });
+});

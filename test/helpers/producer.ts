@@ -1,0 +1,52 @@
+// The way of a job from group commit down to a socket, as the API role builds it, with times that suit tests.
+import type { TestContext } from 'node:test';
+import { systemClock } from '../../src/domain/clock.ts';
+import { createJob, type Job } from '../../src/domain/job.ts';
+import type { FrameSender } from '../../src/domain/producer.ts';
+import { createGroupCommit, type GroupCommit } from '../../src/enqueue/group-commit.ts';
+import { FaktoryClient, type FaktoryClientOptions } from '../../src/faktory/client.ts';
+import { createFrameSender } from '../../src/faktory/frame-sender.ts';
+
+export interface ProducerParts {
+  client: FaktoryClient;
+  sender: FrameSender;
+  producer: GroupCommit;
+}
+
+export interface ProducerOptions extends Partial<FaktoryClientOptions> {
+  acquireTimeoutMs?: number;
+  frameJobsMax?: number;
+}
+
+/** Closed, without waiting for what is in flight, when the test ends. */
+export function createProducer(t: TestContext, port: number, options: ProducerOptions = {}): ProducerParts {
+  const clock = options.clock ?? systemClock;
+  const client = new FaktoryClient({
+    address: { host: '127.0.0.1', port, tls: false, password: undefined },
+    size: 1,
+    clock,
+    random: Math.random,
+    connectTimeoutMs: 2000,
+    readTimeoutMs: 3000,
+    writeTimeoutMs: 3000,
+    keepAliveDelayMs: 60_000,
+    ...options,
+  });
+  t.after(() => client.close());
+  const sender = createFrameSender({ client, clock });
+  const producer = createGroupCommit({
+    sender,
+    clock,
+    frameJobsMax: options.frameJobsMax ?? 100,
+    frameBytesMax: 14_000,
+    acquireTimeoutMs: options.acquireTimeoutMs ?? 2000,
+    lingerMs: 0,
+  });
+  return { client, sender, producer };
+}
+
+export const createJobs = (count: number): Job[] =>
+  Array.from({ length: count }, (_, a) => createJob('add', { a, b: 1 }));
+
+/** Far enough for any test. */
+export const inAMinute = (): number => systemClock.now() + 60_000;
