@@ -6,7 +6,7 @@ import type { FastifyInstance } from 'fastify';
 import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { errorTable } from '../domain/errors.ts';
-import { problem } from './schemas.ts';
+import { problemBody } from './schemas.ts';
 
 const description = [
   'Post a job or a batch of jobs, get a true answer, read the result.',
@@ -34,7 +34,7 @@ export function registerApiDocument(app: FastifyInstance, version: string, withK
       openapi: '3.1.0',
       info: { title: 'Work Factory', description, version },
       components: {
-        schemas: { Problem: z.toJSONSchema(problem) as object },
+        schemas: { Problem: z.toJSONSchema(problemBody) as object },
         ...(withKeys && { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } }),
       },
       ...(withKeys && { security: [{ key: [] }] }),

@@ -58,7 +58,7 @@ export const readiness = z.object({
 });
 export type Readiness = z.infer<typeof readiness>;
 
-export const problem = z
+export const problemBody = z
   .looseObject({
     type: z.string(),
     title: z.string(),
@@ -69,7 +69,9 @@ export const problem = z
     error: z.string(),
     outcome: z.enum(['not_enqueued', 'unknown']).optional(),
   })
-  .meta({ id: 'Problem', description: 'RFC 9457 problem details' });
+  .meta({ description: 'RFC 9457 problem details' });
+// The API document refers to it by this name instead of repeating it.
+const problem = problemBody.meta({ id: 'Problem' });
 
 interface DescribedResponse {
   description: string;

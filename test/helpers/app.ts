@@ -67,8 +67,8 @@ export interface RawClient {
   socket: Socket;
   /** Everything received so far. */
   received: () => string;
-  /** Resolves when what was received matches; rejects when the connection closes before. */
-  until: (pattern: RegExp) => Promise<string>;
+  /** Resolves when what was received is enough; rejects when the connection closes before. */
+  until: (isEnough: (text: string) => boolean) => Promise<string>;
   /** Resolves with everything received, when the connection is closed. */
   closed: Promise<string>;
 }
@@ -84,11 +84,11 @@ export async function connectRaw(t: Pick<TestContext, 'after'>, app: FastifyInst
   const closed = once(socket, 'close').then(() => text);
   await once(socket, 'connect');
   if (bytes !== '') socket.write(bytes);
-  const until = (pattern: RegExp): Promise<string> =>
+  const until = (isEnough: (text: string) => boolean): Promise<string> =>
     new Promise((resolve, reject) => {
-      const check = (): void => void (pattern.test(text) && resolve(text));
+      const check = (): void => void (isEnough(text) && resolve(text));
       socket.on('data', check);
-      socket.on('close', () => reject(new Error(`closed before ${pattern}: ${text}`)));
+      socket.on('close', () => reject(new Error(`closed early: ${text}`)));
       check();
     });
   return { socket, received: () => text, until, closed };

@@ -1,0 +1,86 @@
+// The API document equals the routes, and its page needs nothing from outside.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { operationNames, operations } from '../../src/domain/operations.ts';
+import { build } from '../helpers/app.ts';
+
+interface Document {
+  paths: Record<
+    string,
+    Record<string, { requestBody?: { content: Record<string, { schema: object; example: object }> } }>
+  >;
+  components: { schemas: Record<string, { properties: object }>; securitySchemes?: object };
+}
+
+describe('/openapi.json', () => {
+  it('has exactly the routes that are served, the pages about them left out', async (t) => {
+    const { app, get } = build(t);
+    const served: string[] = [];
+    await app.ready();
+    const { paths } = (await get('/openapi.json')).json() as Document;
+    for (const [path, methods] of Object.entries(paths)) {
+      for (const method of Object.keys(methods)) {
+        served.push(`${method.toUpperCase()} ${path}`);
+        const url = path.replaceAll(/\{(\w+)\}/g, ':$1');
+        assert.ok(app.hasRoute({ method: method.toUpperCase() as 'GET', url }), `${method} ${url}`);
+      }
+    }
+    const expected = [
+      ...operationNames.map((name) => `POST /jobs/${name}`),
+      'POST /jobs/batch',
+      'GET /jobs/{job_id}',
+      'GET /health',
+      'GET /ready',
+      'GET /metrics',
+    ];
+    assert.deepEqual(served.sort(), expected.sort());
+  });
+
+  it('describes each operation by its own row', async (t) => {
+    const { paths } = (await build(t).get('/openapi.json')).json() as Document;
+    for (const name of operationNames) {
+      const content = paths[`/jobs/${name}`]?.['post']?.requestBody?.content['application/json'];
+      const schema = content?.schema as { required: string[]; properties: { b: object } };
+      assert.deepEqual(schema.required, ['a', 'b']);
+      const { a, b } = operations[name].example;
+      assert.deepEqual(content?.example, { a, b });
+      assert.deepEqual('not' in schema.properties.b, name === 'divide');
+    }
+  });
+
+  it('describes problems once, and keys only when there are any', async (t) => {
+    const open = (await build(t).get('/openapi.json')).json() as Document;
+    assert.deepEqual(Object.keys(open.components.schemas), ['Problem']);
+    assert.equal(open.components.securitySchemes, undefined);
+    const guarded = (await build(t, { apiKeys: ['0123456789abcdef'] }).get('/openapi.json')).json() as Document;
+    assert.deepEqual(guarded.components.securitySchemes, { key: { type: 'http', scheme: 'bearer' } });
+  });
+
+  it('refers to nothing that is missing', async (t) => {
+    const { payload } = await build(t).get('/openapi.json');
+    const references = [...payload.matchAll(/"\$ref":"([^"]+)"/g)].map(([, reference]) => reference);
+    assert.ok(references.length > 0);
+    assert.deepEqual([...new Set(references)], ['#/components/schemas/Problem']);
+  });
+});
+
+describe('/docs', () => {
+  it('loads everything from this service, under a policy that allows nothing else', async (t) => {
+    const { get } = build(t);
+    const page = await get('/docs');
+    assert.equal(page.statusCode, 200);
+    const policy = String(page.headers['content-security-policy']);
+    assert.match(policy, /default-src 'self';/);
+    assert.match(policy, /frame-ancestors 'none'/);
+    assert.doesNotMatch(policy, /http/);
+    assert.equal(page.headers['x-content-type-options'], 'nosniff');
+    const files = [...page.payload.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, file]) => file as string);
+    assert.ok(files.length > 3);
+    for (const file of files) {
+      assert.match(file, /^\/docs\//);
+      assert.equal((await get(file)).statusCode, 200, file);
+    }
+    // No script inside the page: the policy would stop it.
+    assert.doesNotMatch(page.payload, /<script(?![^>]*src=)/);
+  });
+});

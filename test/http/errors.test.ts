@@ -1,0 +1,230 @@
+// The exact body of a problem for every code that a request can provoke (contract 2.3), and that one table rules them.
+import assert from 'node:assert/strict';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
+import { describe, it, type TestContext } from 'node:test';
+import type { LightMyRequestResponse } from 'fastify';
+import { errorTable, type ErrorCode } from '../../src/domain/errors.ts';
+import { refused, unknown } from '../../src/domain/producer.ts';
+import { build, type BuiltApp } from '../helpers/app.ts';
+
+const good = { a: 1, b: 2 };
+const headers = { 'x-request-id': 'i-1' };
+const pushWith = (built: BuiltApp, fate: Parameters<typeof refused> | ['outcome_unknown']) => {
+  built.producer.decide(() => (fate[0] === 'outcome_unknown' ? unknown('no reply') : refused(fate[0], fate[1] ?? '')));
+  return built.post('/jobs/add', good, headers);
+};
+
+interface Case {
+  code: ErrorCode;
+  ask: (built: BuiltApp) => Promise<LightMyRequestResponse>;
+  detail: string;
+  fields?: Record<string, unknown>;
+  isPost?: false;
+}
+
+const cases: Case[] = [
+  {
+    code: 'malformed_json',
+    ask: ({ post }) => post('/jobs/add', '{', headers),
+    detail: 'The body is not JSON, or it holds a key like __proto__',
+  },
+  {
+    code: 'malformed_json',
+    ask: ({ app }) => app.inject({ method: 'POST', url: '/jobs/batch', headers }),
+    detail: 'The body is empty',
+  },
+  {
+    code: 'bad_request',
+    ask: ({ get }) => get('/jobs/%zz', headers),
+    detail: 'The request target cannot be decoded',
+    isPost: false,
+  },
+  {
+    code: 'validation_failed',
+    ask: ({ post }) => post('/jobs/divide', { a: 1, b: 0 }, headers),
+    detail: 'b must not be zero',
+    fields: { violations: [{ pointer: '/b', message: 'must not be zero' }], violations_total: 1 },
+  },
+  {
+    code: 'not_found',
+    ask: ({ get }) => get('/x', headers),
+    detail: 'There is nothing at this path',
+    isPost: false,
+  },
+  {
+    code: 'method_not_allowed',
+    ask: ({ post }) => post('/jobs/some-long-id', good, headers),
+    detail: 'This path accepts GET, HEAD',
+  },
+  {
+    code: 'body_too_large',
+    ask: ({ post }) => post('/jobs/add', `{"a":"${'x'.repeat(16_384)}"}`, headers),
+    detail: 'The body is larger than this route accepts',
+    fields: { limit_bytes: 16_384 },
+  },
+  {
+    code: 'too_many_jobs',
+    ask: ({ post }) => post('/jobs/batch', { jobs: Array.from({ length: 1001 }, () => 0) }, headers),
+    detail: 'A batch may have 1000 jobs; this one has 1001',
+    fields: { limit_jobs: 1000 },
+  },
+  {
+    code: 'unsupported_media_type',
+    ask: ({ post }) => post('/jobs/add', good, { ...headers, 'content-type': 'text/plain' }),
+    detail: 'Send application/json in UTF-8',
+  },
+  {
+    code: 'results_not_kept',
+    ask: ({ get }) => get('/jobs/some-long-id', headers),
+    detail: 'This deployment keeps no results: RESULTS_URL is not set',
+    isPost: false,
+  },
+  {
+    code: 'broker_unavailable',
+    ask: (built) => pushWith(built, ['broker_unavailable', 'no connection']),
+    detail: 'no connection',
+  },
+  { code: 'overloaded', ask: (built) => pushWith(built, ['overloaded', 'full']), detail: 'full' },
+  { code: 'shutting_down', ask: (built) => pushWith(built, ['shutting_down', 'closing']), detail: 'closing' },
+  { code: 'outcome_unknown', ask: (built) => pushWith(built, ['outcome_unknown']), detail: 'no reply' },
+  {
+    code: 'internal',
+    ask: ({ producer, post }) => (producer.breakWith(new Error('bug')), post('/jobs/add', good, headers)),
+    detail: 'An error on our side; the log has it under this instance',
+  },
+];
+
+describe('a problem', () => {
+  for (const { code, ask, detail, fields, isPost } of cases) {
+    it(`has exactly these fields: ${code}, ${detail}`, async (t) => {
+      const built = build(t);
+      const answer = await ask(built);
+      const { status, title } = errorTable[code];
+      assert.equal(answer.statusCode, status);
+      assert.equal(answer.headers['content-type'], 'application/problem+json');
+      assert.equal(answer.headers['x-request-id'], 'i-1');
+      assert.equal(answer.headers['x-content-type-options'], 'nosniff');
+      assert.deepEqual(answer.json(), {
+        type: `/docs#${code}`,
+        title,
+        status,
+        detail,
+        instance: 'i-1',
+        code,
+        error: detail,
+        ...(isPost !== false && { outcome: /unknown|internal/.test(code) ? 'unknown' : 'not_enqueued' }),
+        ...(code === 'outcome_unknown' && { job_ids: [built.producer.jobs[0]?.jid] }),
+        ...fields,
+      });
+    });
+  }
+
+  it('carries Retry-After exactly where the table says so, with a little jitter', async (t) => {
+    const seen = new Set<unknown>();
+    for (const { ask, code } of cases) {
+      const retryAfter = (await ask(build(t))).headers['retry-after'];
+      assert.equal(retryAfter !== undefined, 'retryAfterSeconds' in errorTable[code], code);
+    }
+    const built = build(t);
+    for (let count = 0; count < 50; count += 1)
+      seen.add((await pushWith(built, ['overloaded', ''])).headers['retry-after']);
+    assert.deepEqual([...seen].sort(), ['1', '2']);
+  });
+});
+
+describe('a content type', () => {
+  const statusOf = async (t: TestContext, type: string): Promise<number> =>
+    (await build(t).post('/jobs/add', good, { 'content-type': type })).statusCode;
+
+  it('is accepted in every spelling of JSON in UTF-8', async (t) => {
+    for (const type of [
+      'application/json',
+      'APPLICATION/JSON',
+      'application/json;charset=UTF-8',
+      'application/json; charset="utf-8"',
+    ]) {
+      assert.equal(await statusOf(t, type), 202, type);
+    }
+  });
+
+  it('is refused when anything is hung onto it, or another charset is named', async (t) => {
+    const types = [
+      'application/json\tx',
+      'application/jsonx',
+      'application/json x',
+      'application/json/text',
+      'text/json',
+      'application/json; charset=utf-16',
+      'application/json; charset=utf-8; charset=utf-16',
+      'application/x-www-form-urlencoded',
+      'multipart/form-data; boundary=x',
+      '*',
+    ];
+    for (const type of types) assert.equal(await statusOf(t, type), 415, type);
+  });
+});
+
+describe('a body', () => {
+  const text = JSON.stringify({ jobs: [{ operation: 'add', a: 1, b: 2 }] });
+  const encode = { gzip: gzipSync, br: brotliCompressSync, deflate: deflateSync } as const;
+
+  for (const [encoding, compress] of Object.entries(encode)) {
+    it(`may be encoded with ${encoding}`, async (t) => {
+      const { post } = build(t);
+      const single = compress(JSON.stringify(good));
+      assert.equal((await post('/jobs/batch', compress(text), { 'content-encoding': encoding })).statusCode, 202);
+      assert.equal((await post('/jobs/add', single, { 'content-encoding': encoding })).statusCode, 202);
+    });
+
+    it(`is counted in decoded bytes: a bomb of ${encoding} is 413`, async (t) => {
+      const { post, producer } = build(t, { batchBodyBytesMax: 524_288 });
+      const bomb = compress(Buffer.alloc(8_000_000, ' '));
+      assert.ok(bomb.length < 524_288);
+      const before = process.memoryUsage.rss();
+      const answer = await post('/jobs/batch', bomb, { 'content-encoding': encoding });
+      assert.deepEqual([answer.statusCode, answer.json().code], [413, 'body_too_large']);
+      assert.ok(process.memoryUsage.rss() - before < 40_000_000);
+      assert.equal(producer.calls.length, 0);
+    });
+  }
+
+  it('that cannot be decoded is 400', async (t) => {
+    const { post } = build(t);
+    for (const bytes of [Buffer.from('no gzip'), gzipSync(text).subarray(0, 20)]) {
+      const answer = await post('/jobs/batch', bytes, { 'content-encoding': 'gzip' });
+      assert.deepEqual([answer.statusCode, answer.json().code], [400, 'malformed_json']);
+    }
+  });
+
+  it('in another encoding, or encoded twice, is 415', async (t) => {
+    const { post } = build(t);
+    for (const encoding of ['zstd', 'gzip, gzip', 'x-gzip', 'constructor']) {
+      assert.equal(
+        (await post('/jobs/batch', gzipSync(text), { 'content-encoding': encoding })).statusCode,
+        415,
+        encoding,
+      );
+    }
+  });
+
+  it('with 16 KiB of brackets or 1,000 bad entries costs milliseconds, not more', async (t) => {
+    const { post } = build(t);
+    await post('/jobs/add', '[]');
+    const started = performance.now();
+    assert.equal((await post('/jobs/add', '['.repeat(8000) + ']'.repeat(8000))).statusCode, 422);
+    const entries = Array.from({ length: 1000 }, () => ({ operation: 'add', a: 'x'.repeat(300), b: [] }));
+    const answer = await post('/jobs/batch', { jobs: entries });
+    assert.equal(answer.statusCode, 422);
+    assert.ok(answer.payload.length < 400_000, String(answer.payload.length));
+    assert.ok(performance.now() - started < 250);
+  });
+
+  it('is answered in the encoding asked for, when the answer is above 1 KB', async (t) => {
+    const { post, get } = build(t);
+    const jobs = Array.from({ length: 100 }, () => ({ operation: 'add', a: 1, b: 2 }));
+    const large = await post('/jobs/batch', { jobs }, { 'accept-encoding': 'gzip' });
+    assert.deepEqual([large.statusCode, large.headers['content-encoding']], [202, 'gzip']);
+    const small = await get('/health', { 'accept-encoding': 'gzip' });
+    assert.equal(small.headers['content-encoding'], undefined);
+  });
+});

@@ -1,0 +1,231 @@
+// The HTTP side against raw bytes: smuggling, slow and oversize requests, pipelining, callers that do not read, and the
+// end of connections. What Node refuses by itself is asserted too: a new version must not change it unseen.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { describe, it, type TestContext } from 'node:test';
+import { enqueued, type Fate } from '../../src/domain/producer.ts';
+import * as limits from '../../src/http/limits.ts';
+import { build, connectRaw, type BuiltApp, type RawClient } from '../helpers/app.ts';
+
+const json = '{"a":1,"b":2}';
+const post = (extra: string, body = json, path = '/jobs/add'): string =>
+  `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${extra}\r\n${body}`;
+const whole = post(`Content-Length: ${json.length}\r\n`);
+
+async function open(t: TestContext, bytes: string): Promise<BuiltApp & { client: RawClient }> {
+  const built = build(t);
+  await built.listen();
+  return { ...built, client: await connectRaw(t, built.app, bytes) };
+}
+
+/** Status and code of the only answer, which must be a problem. */
+function onlyProblem(text: string): [number, string] {
+  const answers = text.match(/HTTP\/1\.1 \d{3}/g) ?? [];
+  assert.equal(answers.length, 1, text);
+  const [head = '', body = ''] = text.split('\r\n\r\n');
+  assert.match(head, /content-type: application\/problem\+json/i);
+  assert.match(head, /connection: close/i);
+  assert.match(head, /x-content-type-options: nosniff/i);
+  const problem = JSON.parse(body) as { code: string; status: number; instance: string };
+  assert.match(head, new RegExp(`x-request-id: ${problem.instance}`, 'i'));
+  return [problem.status, problem.code];
+}
+
+const smuggled: [string, string][] = [
+  ['Content-Length and Transfer-Encoding', post(`Content-Length: 13\r\nTransfer-Encoding: chunked\r\n`)],
+  ['two Content-Lengths', post('Content-Length: 13\r\nContent-Length: 14\r\n')],
+  ['two equal Content-Lengths', post('Content-Length: 13\r\nContent-Length: 13\r\n')],
+  ['a list as Content-Length', post('Content-Length: 13, 13\r\n')],
+  ['a signed Content-Length', post('Content-Length: +13\r\n')],
+  ['a negative Content-Length', post('Content-Length: -1\r\n')],
+  ['an unknown Transfer-Encoding', post('Transfer-Encoding: xchunked\r\n', `d\r\n${json}\r\n0\r\n\r\n`)],
+  ['chunked before another coding', post('Transfer-Encoding: chunked, identity\r\n', `d\r\n${json}\r\n0\r\n\r\n`)],
+  ['a space before a colon', post('Content-Length : 13\r\n')],
+  ['a bare line feed', post('Content-Length: 13\r\n').replaceAll('\r\n', '\n')],
+  ['a bare carriage return in a value', post('X: a\rb\r\nContent-Length: 13\r\n')],
+  ['a folded header', post('X: a\r\n b\r\nContent-Length: 13\r\n')],
+  ['a NUL in a value', post('X: a\0b\r\nContent-Length: 13\r\n')],
+  ['a chunk size that is no number', post('Transfer-Encoding: chunked\r\n', `zz\r\n${json}\r\n0\r\n\r\n`)],
+  ['a chunk size that overflows', post('Transfer-Encoding: chunked\r\n', `fffffffffffffffff\r\n${json}\r\n0\r\n\r\n`)],
+  ['a preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
+  ['a TLS hello', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
+  ['no Host', `POST /jobs/add HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n${json}`],
+  ['two Hosts', post('hOST: y\r\nContent-Length: 13\r\n')],
+];
+
+describe('bytes that are no clean request', () => {
+  for (const [what, bytes] of smuggled) {
+    it(`are answered 400, once, and the connection closes: ${what}`, async (t) => {
+      const { client, producer } = await open(t, bytes);
+      assert.deepEqual(onlyProblem(await client.closed), [400, 'bad_request']);
+      assert.equal(producer.calls.length, 0);
+    });
+  }
+
+  it('are answered 431 above 8 KiB of headers, and above 64 of them', async (t) => {
+    for (const extra of [`X: ${'x'.repeat(8192)}\r\n`, 'X: y\r\n'.repeat(65)]) {
+      const { client } = await open(t, post(`${extra}Content-Length: 13\r\n`));
+      assert.deepEqual(onlyProblem(await client.closed), [431, 'headers_too_large']);
+    }
+  });
+
+  it('are answered 413 when a body is announced, or arrives, above the limit', async (t) => {
+    const bodies = ['Content-Length: 99000000000\r\n', 'Transfer-Encoding: chunked\r\n'];
+    for (const extra of bodies) {
+      const { client } = await open(t, post(extra, `5000\r\n${'x'.repeat(0x5000)}\r\n`));
+      assert.deepEqual(onlyProblem(await client.closed), [413, 'body_too_large']);
+    }
+  });
+
+  it('do not become a job when the rest of a broken chunk looks like one', async (t) => {
+    const { client, producer } = await open(t, post('Transfer-Encoding: chunked\r\n', 'z\r\n'));
+    client.socket.write(`d\r\n${json}\r\n0\r\n\r\n${whole}`);
+    assert.deepEqual(onlyProblem(await client.closed), [400, 'bad_request']);
+    assert.equal(producer.calls.length, 0);
+  });
+});
+
+describe('a slow request', { concurrency: true }, () => {
+  it('has the limits that are documented', async (t) => {
+    const { app } = build(t);
+    const { headersTimeout, requestTimeout, keepAliveTimeout, maxConnections, timeout } = app.server;
+    assert.deepEqual(
+      { headersTimeout, requestTimeout, keepAliveTimeout, maxConnections, timeout },
+      {
+        headersTimeout: 5000,
+        requestTimeout: 10_000,
+        keepAliveTimeout: 72_000,
+        maxConnections: 10_000,
+        timeout: 40_000,
+      },
+    );
+  });
+
+  const slow: [string, string][] = [
+    ['nothing at all', ''],
+    ['half a header', 'POST /jobs/add HTTP/1.1\r\nHost: x\r\nConte'],
+    ['half a body', post('Content-Length: 13\r\n', '{"a":')],
+    ['half a chunk', post('Transfer-Encoding: chunked\r\n', 'd\r\n{"a":')],
+  ];
+  for (const [what, bytes] of slow) {
+    it(`is answered 408 and the connection closes: ${what}`, async (t) => {
+      const built = build(t);
+      built.app.server.headersTimeout = 100;
+      built.app.server.requestTimeout = 200;
+      await built.listen();
+      const client = await connectRaw(t, built.app, bytes);
+      assert.deepEqual(onlyProblem(await client.closed), [408, 'request_timeout']);
+      assert.equal(built.producer.calls.length, 0);
+    });
+  }
+});
+
+describe('pipelined requests', () => {
+  it('are answered in order', async (t) => {
+    const { client, producer } = await open(t, whole.repeat(100));
+    const text = await client.until((received) => received.split('job_id').length === 101);
+    assert.deepEqual(
+      [...text.matchAll(/"job_id":"([^"]+)"/g)].map(([, id]) => id),
+      producer.jobs.map(({ jid }) => jid),
+    );
+  });
+
+  it('end with the first bad body: nothing after it is enqueued or answered', async (t) => {
+    const { client, producer } = await open(t, whole + post('Content-Length: 1\r\n', '{') + whole);
+    const text = await client.closed;
+    assert.deepEqual(text.match(/HTTP\/1\.1 \d{3}/g), ['HTTP/1.1 202', 'HTTP/1.1 400']);
+    // The third may have been read with the second's packet; it is not answered, so its caller knows nothing of it.
+    assert.ok(producer.calls.length <= 2);
+  });
+
+  it('never get the refusal of the bytes behind them', async (t) => {
+    const built = build(t);
+    let decide: (fate: Fate) => void = () => undefined;
+    built.producer.push = () => new Promise((resolve) => void (decide = resolve));
+    await built.listen();
+    const client = await connectRaw(t, built.app, whole);
+    const parsed = once(built.app.server, 'clientError');
+    client.socket.write('NO HTTP AT ALL\r\n\r\n');
+    await parsed;
+    assert.equal(client.received(), '');
+    decide(enqueued);
+    const text = await client.closed;
+    assert.deepEqual(text.match(/HTTP\/1\.1 \d{3}/g), ['HTTP/1.1 202']);
+  });
+});
+
+describe('a caller', () => {
+  it('that half-closes after its request still gets the answer', async (t) => {
+    const built = build(t);
+    await built.listen();
+    const client = await connectRaw(t, built.app);
+    client.socket.end(whole);
+    assert.match(await client.closed, /^HTTP\/1\.1 202/);
+  });
+
+  it('that goes away in mid-body leaves no job and no complaint', async (t) => {
+    const built = build(t);
+    await built.listen();
+    const arrived = once(built.app.server, 'request');
+    const client = await connectRaw(t, built.app, post('Content-Length: 13\r\n', '{"a":'));
+    const [request] = (await arrived) as [NodeJS.EventEmitter];
+    const gone = new Promise((resolve) => request.on('close', resolve));
+    client.socket.destroy();
+    await gone;
+    assert.equal(built.producer.calls.length, 0);
+    assert.deepEqual(
+      built.log.filter(({ level }) => Number(level) >= 40),
+      [],
+    );
+  });
+
+  it('that does not read a large answer is cut off, and holds a bounded amount of memory', async (t) => {
+    const built = build(t);
+    built.app.server.on('connection', (socket: Socket) => {
+      const setTimeout = socket.setTimeout.bind(socket);
+      socket.setTimeout = (ms, callback) => setTimeout(ms === limits.slowReaderTimeoutMs ? 100 : ms, callback);
+    });
+    await built.listen();
+    const client = await connectRaw(t, built.app);
+    client.socket.pause();
+    const [serverSide] = (await Promise.all([
+      once(built.app.server, 'request').then(([request]) => [(request as { socket: Socket }).socket]),
+      client.socket.write('GET /docs/static/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(20)),
+    ])) as [[Socket], boolean];
+    await once(serverSide[0], 'close');
+    assert.ok(serverSide[0].bytesWritten < 20_000_000);
+  });
+});
+
+describe('the end', () => {
+  it('lets an answer out, marks it as the last of its connection, and closes at once', async (t) => {
+    const built = build(t);
+    let decide: (fate: Fate) => void = () => undefined;
+    const pushed = new Promise<void>((resolve) => {
+      built.producer.push = () => {
+        resolve();
+        return new Promise((settle) => void (decide = settle));
+      };
+    });
+    await built.listen();
+    const idle = await connectRaw(t, built.app, 'GET /health HTTP/1.1\r\nHost: x\r\n\r\n');
+    await idle.until((received) => received.includes('healthy'));
+    const busy = await connectRaw(t, built.app, whole);
+    await pushed;
+    const started = performance.now();
+    const closed = built.app.close();
+    decide(enqueued);
+    assert.match(await busy.closed, /^HTTP\/1\.1 202/);
+    await Promise.all([idle.closed, closed]);
+    assert.ok(performance.now() - started < 1000);
+  });
+
+  it('still enqueues while draining, and says Connection: close', async (t) => {
+    const { post: send, drain, producer } = build(t);
+    drain();
+    const answer = await send('/jobs/add', { a: 1, b: 2 });
+    assert.deepEqual([answer.statusCode, answer.headers.connection, producer.jobs.length], [202, 'close', 1]);
+    assert.equal((await send('/nothing', {})).headers.connection, 'close');
+  });
+});

@@ -1,0 +1,53 @@
+// The metrics as a scraper sees them.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createMetrics } from '../src/metrics.ts';
+
+describe('the metrics', () => {
+  it('are kept apart: two sets in one process share nothing', async () => {
+    const [one, two] = [createMetrics('1'), createMetrics('2')];
+    one.jobs('add', 'enqueued', 3);
+    assert.match(await one.render(), /^work_factory_jobs_total\{operation="add",outcome="enqueued"\} 3$/m);
+    assert.doesNotMatch(await two.render(), /work_factory_jobs_total\{/);
+  });
+
+  it('say what runs', async () => {
+    const version = process.versions.node.replaceAll('.', '\\.');
+    const expected = new RegExp(`^work_factory_build_info\\{version="1\\.2\\.3",node_version="${version}"\\} 1$`, 'm');
+    assert.match(await createMetrics('1.2.3').render(), expected);
+  });
+
+  it('observe each kind of event under its labels', async () => {
+    const metrics = createMetrics('1');
+    metrics.httpRequests('POST', '/jobs/add')(202, 0.002);
+    metrics.faktoryFrame(100);
+    metrics.faktoryCommand('PUSHB', 'ok', 0.001);
+    metrics.workerJob('add', 'succeeded', 0.0001);
+    const page = await metrics.render();
+    for (const line of [
+      'http_server_request_duration_seconds_count{http_request_method="POST",http_route="/jobs/add",http_response_status_code="202"} 1',
+      'work_factory_faktory_frame_jobs_sum 100',
+      'work_factory_faktory_command_duration_seconds_count{command="PUSHB",outcome="ok"} 1',
+      'work_factory_worker_job_duration_seconds_count{operation="add",outcome="succeeded"} 1',
+    ]) {
+      assert.ok(page.includes(`${line}\n`), line);
+    }
+  });
+
+  it('read states only when the page is read', async () => {
+    const metrics = createMetrics('1');
+    let reads = 0;
+    metrics.readConnections('producer', () => ((reads += 1), { connecting: 1, idle: 2, busy: 3 }));
+    metrics.readPending(() => ({ waitingJobs: 4, waitingBytes: 5, inFlightJobs: 6, inFlightBytes: 7 }));
+    assert.equal(reads, 0);
+    const page = await metrics.render();
+    assert.equal(reads, 1);
+    for (const line of [
+      'work_factory_faktory_connections{role="producer",state="busy"} 3',
+      'work_factory_pending_jobs{stage="waiting"} 4',
+      'work_factory_pending_bytes{stage="in_flight"} 7',
+    ]) {
+      assert.ok(page.includes(`${line}\n`), line);
+    }
+  });
+});
