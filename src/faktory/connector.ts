@@ -50,21 +50,20 @@ export function createConnector({ open, clock, random, backoffMsMax }: Connector
   // generic-pool calls create again at once after a rejection, without end: it must always have waited a timer
   // (coopernurse/node-pool#175, #183).
   function pauseAfterFailure(): Promise<void> {
-    const delayMs = Math.min(backoffMsMin * 2 ** Math.min(failures - 1, 10), backoffMsMax);
+    const delayMs = Math.min(backoffMsMin * 2 ** Math.max(0, Math.min(failures - 1, 10)), backoffMsMax);
     return new Promise((resolve) => (pause = clock.after(delayMs * (0.5 + random() / 2), resolve)));
   }
 
   /** Counts it as live until it is lost. */
   function watch(connection: Connection): void {
     const openedMs = clock.now();
-    const failuresBefore = failures;
-    failures = 0;
     liveCount++;
     setDown(undefined);
     void connection.closed.then((reason) => {
       liveCount--;
-      if (clock.now() - openedMs >= youngMs) return;
-      failures = Math.max(failures, failuresBefore) + 1;
+      // Not as it opens: one that will die young must not shorten the pause of another.
+      if (clock.now() - openedMs >= youngMs) return void (failures = 0);
+      failures++;
       pausesOwed++;
       if (liveCount === 0) setDown(reason);
     });
