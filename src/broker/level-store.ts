@@ -11,7 +11,8 @@ type Database = ClassicLevel<Buffer, Buffer>;
 
 const databaseFile = /^(MANIFEST-\d+|\d+\.(ldb|sst|log))$/;
 
-async function refuseHeadless(folder: string): Promise<void> {
+async function prepareFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
   if (existsSync(join(folder, 'CURRENT'))) return;
   const files = await readdir(folder);
   if (files.some((file) => databaseFile.test(file))) {
@@ -47,15 +48,29 @@ function openError(folder: string, error: unknown): StoreError {
     : new StoreError('failed', `the broker's data in ${folder} cannot be opened: ${message}`, error);
 }
 
-async function openDatabase(db: Database, folder: string): Promise<void> {
+/** A new ClassicLevel opens itself soon: the folder must have been looked at before. */
+function createDatabase(folder: string): Database {
+  return new ClassicLevel(folder, {
+    keyEncoding: 'buffer',
+    valueEncoding: 'buffer',
+    // Jobs live for seconds: less work now is worth more than a smaller file.
+    compression: false,
+    // Records that are deleted before the buffer is full never become a table.
+    writeBufferSize: 8 * 1024 * 1024,
+  });
+}
+
+async function openDatabase(folder: string): Promise<Database> {
+  let db: Database | undefined;
   try {
-    await mkdir(folder, { recursive: true });
-    await refuseHeadless(folder);
+    await prepareFolder(folder);
+    db = createDatabase(folder);
     await db.open();
     await syncFolder(folder);
     await syncFolder(dirname(folder));
+    return db;
   } catch (error) {
-    await db.close();
+    await db?.close();
     throw openError(folder, error);
   }
 }
@@ -80,22 +95,14 @@ async function readPage(db: Database, from: Buffer, to: Buffer, recordsMax: numb
 /** Rejects with `locked`, `damaged` or `failed`, each naming the folder. */
 export async function openLevelStore(dataDir: string): Promise<Store> {
   const folder = resolve(dataDir);
-  const db: Database = new ClassicLevel(folder, {
-    keyEncoding: 'buffer',
-    valueEncoding: 'buffer',
-    // Jobs live for seconds: less work now is worth more than a smaller file.
-    compression: false,
-    // Records that are deleted before the buffer is full never become a table.
-    writeBufferSize: 8 * 1024 * 1024,
-  });
-  await openDatabase(db, folder);
+  let db = await openDatabase(folder);
   return {
     write: (operations, { sync }) => db.batch(operations, { sync }),
     page: (from, to, recordsMax, bytesMax) => readPage(db, from, to, recordsMax, bytesMax),
     clear: (from, to) => db.clear({ gte: from, lt: to }),
     async reopen() {
       await db.close();
-      await openDatabase(db, folder);
+      db = await openDatabase(folder);
     },
     close: () => db.close(),
   };

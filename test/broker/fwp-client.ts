@@ -1,6 +1,5 @@
 // A bare FWP client for tests: sends lines, keeps replies in their order. It knows nothing of jobs.
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 
@@ -79,9 +78,12 @@ export async function connectFwp(t: Pick<TestContext, 'after'>, options: FwpClie
     }
   });
   socket.on('error', () => {});
-  const closed = once(socket, 'close').then(() => {
-    ended = true;
-    for (const { reject } of waiting.splice(0)) reject(new Error('the connection was closed'));
+  const closed = new Promise<void>((resolve) => {
+    socket.once('close', () => {
+      ended = true;
+      for (const { reject } of waiting.splice(0)) reject(new Error('the connection was closed'));
+      resolve();
+    });
   });
 
   const next = (): Promise<FwpReply> =>

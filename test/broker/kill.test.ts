@@ -1,0 +1,114 @@
+// kill -9 at random moments under load: every acknowledged job is there after the restart, and no acknowledged ACK is undone.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { it, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { createBroker } from '../../src/broker/broker.ts';
+import { brokerFolder } from '../helpers/broker.ts';
+import { connectFwp, makeJob, type FwpClient } from './fwp-client.ts';
+
+const child = fileURLToPath(new URL('./kill-child.ts', import.meta.url));
+
+interface Ledger {
+  /** Jobs whose PUSHB was answered with {}. */
+  acknowledged: Set<string>;
+  /** Jobs that a FETCH brought. */
+  fetched: Set<string>;
+  /** Jobs whose ACK was sent: they may be gone. */
+  finishing: Set<string>;
+  /** Jobs whose ACK was answered: they must be gone. */
+  finished: Set<string>;
+}
+
+/** Until the connection ends. */
+async function produce(client: FwpClient, ledger: Ledger): Promise<never> {
+  for (;;) {
+    const jobs = Array.from({ length: 20 }, () => makeJob());
+    assert.equal(await client.ask(`PUSHB ${JSON.stringify(jobs)}`), '{}');
+    for (const { jid } of jobs) ledger.acknowledged.add(jid);
+  }
+}
+
+async function consume(client: FwpClient, ledger: Ledger): Promise<never> {
+  for (;;) {
+    const reply = await client.ask('FETCH default');
+    if (reply === null) continue;
+    const { jid } = JSON.parse(reply) as { jid: string };
+    ledger.fetched.add(jid);
+    if (ledger.fetched.size % 3 === 0) continue;
+    ledger.finishing.add(jid);
+    assert.equal(await client.ask(`ACK {"jid":"${jid}"}`), '+OK');
+    ledger.finished.add(jid);
+  }
+}
+
+/** Load on a broker in a process of its own, which is killed in the middle of it. */
+async function killUnderLoad(t: TestContext, dataDir: string, honest: boolean, loadMs: number): Promise<Ledger> {
+  const process_ = spawn(process.execPath, ['--import', 'tsx', child, dataDir, String(honest)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.after(() => process_.kill('SIGKILL'));
+  const [port] = (await once(createInterface(process_.stdout), 'line')) as [string];
+  const ledger: Ledger = { acknowledged: new Set(), fetched: new Set(), finishing: new Set(), finished: new Set() };
+  const clients = await Promise.all(Array.from({ length: 5 }, () => connectFwp(t, { port: Number(port) })));
+  const loads = clients.map((client, index) => (index < 3 ? produce(client, ledger) : consume(client, ledger)));
+  const ends = Promise.allSettled(loads);
+  // The moment is random on purpose; nothing waits for it.
+  await delay(loadMs);
+  process_.kill('SIGKILL');
+  for (const end of await ends) {
+    assert.match(String((end as PromiseRejectedResult).reason), /the connection was closed/);
+  }
+  return ledger;
+}
+
+/** Which jobs a broker on this folder still has, in its queue or reserved; empties it. */
+async function heldJobs(
+  t: TestContext,
+  dataDir: string,
+  ledger: Ledger,
+): Promise<{ held: Set<string>; undone: number }> {
+  const broker = await createBroker({ dataDir });
+  const client = await connectFwp(t, { port: broker.port });
+  const held = new Set<string>();
+  let undone = 0;
+  const reserved = await Promise.all([...ledger.acknowledged].map((jid) => client.ask(`FAIL {"jid":"${jid}"}`)));
+  [...ledger.acknowledged].forEach((jid, index) => {
+    if (reserved[index] !== '+OK') return;
+    held.add(jid);
+    if (ledger.finished.has(jid)) undone++;
+  });
+  const fetches = Array.from({ length: broker.recovered.queued }, () => client.ask('FETCH default'));
+  const jids = (await Promise.all(fetches)).map((reply) => (JSON.parse(String(reply)) as { jid: string }).jid);
+  await Promise.all(jids.map((jid) => client.ask(`ACK {"jid":"${jid}"}`)));
+  for (const jid of jids) {
+    held.add(jid);
+    if (ledger.finished.has(jid)) undone++;
+  }
+  await broker.close();
+  return { held, undone };
+}
+
+async function lossOf(t: TestContext, dataDir: string, honest: boolean, loadMs: number) {
+  const ledger = await killUnderLoad(t, dataDir, honest, loadMs);
+  const { held, undone } = await heldJobs(t, dataDir, ledger);
+  const lost = [...ledger.acknowledged].filter((jid) => !held.has(jid) && !ledger.finishing.has(jid)).length;
+  return { acknowledged: ledger.acknowledged.size, finished: ledger.finished.size, lost, undone };
+}
+
+it('loses no acknowledged job in five kills under load', async (t) => {
+  const dataDir = brokerFolder(t);
+  for (let kill = 0; kill < 5; kill++) {
+    const { acknowledged, finished, ...loss } = await lossOf(t, dataDir, true, 50 + Math.random() * 150);
+    assert.deepEqual(loss, { lost: 0, undone: 0 });
+    assert.ok(acknowledged > 0 && finished > 0, `nothing to lose: ${acknowledged} pushed, ${finished} finished`);
+  }
+});
+
+it('would notice a broker that does not sync', async (t) => {
+  const { acknowledged, lost } = await lossOf(t, brokerFolder(t), false, 150);
+  assert.ok(lost > 0, `none of ${acknowledged} acknowledged jobs is missing although nothing was synced`);
+});
