@@ -9,7 +9,7 @@ export interface EmbeddedResultsOptions {
   /** The database's folder; made when it is missing. */
   dataDir: string;
   ttlSeconds: number;
-  /** The latest so many jobs are kept, and at most an eighth more. */
+  /** The latest so many jobs are kept, and up to an eighth more (records without an id: twice as many). */
   resultsMax: number;
   /** Milliseconds since 1970. */
   now?: () => number;
@@ -46,11 +46,13 @@ export async function createEmbeddedResults(options: EmbeddedResultsOptions): Pr
   let dropping: Promise<void> = Promise.resolve();
 
   async function get(jid: string): Promise<JobRecord | undefined> {
-    const wanted = generations.newestFirst;
+    const wanted = [...generations.newestFirst];
+    // Looked up first: it may be written while the database is read.
+    const isHeld = heldIds.has(jid);
     const keys = [...wanted.map((one) => keyOf('r', one, jid)), ...wanted.map((one) => keyOf('i', one, jid))];
     const values = await db.getMany(keys);
     const found = values.findIndex((value) => value !== undefined && Number.parseInt(value, 36) + ttlMs > now());
-    if (found === -1) return heldIds.has(jid) ? { job_id: jid, state: 'pending' } : undefined;
+    if (found === -1) return isHeld ? { job_id: jid, state: 'pending' } : undefined;
     if (found >= wanted.length) return { job_id: jid, state: 'pending' };
     const value = values[found] as string;
     return JSON.parse(value.slice(value.indexOf(':') + 1)) as JobRecord;
@@ -72,8 +74,7 @@ export async function createEmbeddedResults(options: EmbeddedResultsOptions): Pr
     const put = (key: string, value: string): number => operations.push({ type: 'put', key, value });
     for (const jid of newIds) put(keyOf('i', generation, jid), stamp);
     for (const one of records) put(keyOf('r', generation, one.job_id), `${stamp}:${JSON.stringify(one)}`);
-    generation.ids += newIds.length;
-    generation.records += records.length;
+    generation.entries += operations.length;
     put(metaKeyOf(generation), JSON.stringify(generation));
     await db.batch(operations, { sync: records.length > 0 });
   }

@@ -5,9 +5,8 @@
 export interface Generation {
   readonly number: number;
   readonly startedMs: number;
-  /** A job has an id entry, a record entry or both, so the larger count is that of its jobs at least. */
-  ids: number;
-  records: number;
+  /** Ids and records together. */
+  entries: number;
 }
 
 export interface GenerationsOptions {
@@ -28,7 +27,8 @@ export interface Generations {
 
 /** Finer means less kept beyond the limits, and more places to look for an id. */
 const parts = 8;
-const jobsOf = ({ ids, records }: Generation): number => Math.max(ids, records);
+/** A job's id and its record. */
+const entriesPerJob = 2;
 
 const name = (generation: number): string => generation.toString(16).padStart(8, '0');
 
@@ -42,23 +42,23 @@ export const rangesOf = ({ number }: Generation): { gte: string; lt: string }[] 
 export function createGenerations({ kept, ttlMs, jobsMax }: GenerationsOptions): Generations {
   const newestFirst = [...kept].reverse();
   const partMs = ttlMs / parts;
-  const partJobs = Math.ceil(jobsMax / parts);
+  const entriesMax = jobsMax * entriesPerJob;
 
   return {
     newestFirst,
     current(nowMs) {
       const newest = newestFirst[0];
-      if (newest && jobsOf(newest) < partJobs && nowMs - newest.startedMs < partMs) return newest;
-      const next = { number: (newest?.number ?? 0) + 1, startedMs: nowMs, ids: 0, records: 0 };
+      if (newest && newest.entries < entriesMax / parts && nowMs - newest.startedMs < partMs) return newest;
+      const next = { number: (newest?.number ?? 0) + 1, startedMs: nowMs, entries: 0 };
       newestFirst.unshift(next);
       return next;
     },
     takeOld(nowMs) {
-      let jobs = 0;
+      let entries = 0;
       // The first one without which enough remain, or whose successor, and so its own last entry, is too old.
       const from = newestFirst.findIndex((generation, index) => {
-        const isBeyond = jobs >= jobsMax;
-        jobs += jobsOf(generation);
+        const isBeyond = entries >= entriesMax;
+        entries += generation.entries;
         const endedMs = newestFirst[index - 1]?.startedMs ?? Infinity;
         return isBeyond || endedMs + ttlMs <= nowMs;
       });

@@ -60,15 +60,16 @@ export function createRedisResults({ url, ttlSeconds, log }: RedisResultsOptions
 
   async function get(jid: string): Promise<JobRecord | undefined> {
     const second = jidSecond(jid);
+    const isHeld = heldIds.has(jid);
     try {
       const [record, isKnown] = await Promise.all([
         redis.get(resultKey(jid)),
         second === undefined ? 0 : redis.sismember(idsKey(second), jid),
       ]);
       if (record !== null) return JSON.parse(record) as JobRecord;
-      return isKnown === 1 || heldIds.has(jid) ? { job_id: jid, state: 'pending' } : undefined;
+      return isKnown === 1 || isHeld ? { job_id: jid, state: 'pending' } : undefined;
     } catch (error) {
-      if (heldIds.has(jid)) return { job_id: jid, state: 'pending' };
+      if (isHeld) return { job_id: jid, state: 'pending' };
       throw error;
     }
   }

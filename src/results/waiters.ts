@@ -1,4 +1,5 @@
 // Callers that wait for a job to end: each is woken once, none polls. Shared by the result stores.
+import { setMaxListeners } from 'node:events';
 import type { JobRecord } from '../domain/results.ts';
 
 export interface Waiters {
@@ -48,7 +49,11 @@ export function createWaiters(read: (jid: string) => Promise<JobRecord | undefin
       const woken = new Promise<JobRecord | undefined>((settle) => enter(jid, (resolve = settle)));
       const giveUp = (): void => resolve(undefined);
       const timer = setTimeout(giveUp, timeoutMs);
-      signal?.addEventListener('abort', giveUp);
+      if (signal) {
+        // One signal for the process: a listener per waiter is no leak.
+        setMaxListeners(0, signal);
+        signal.addEventListener('abort', giveUp);
+      }
       try {
         const present = await read(jid);
         if (isEnded(present)) return present;

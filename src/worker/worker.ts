@@ -58,11 +58,8 @@ export interface Worker {
   stop(timeoutMs: number): Promise<void>;
 }
 
-/**
- * One connection's ACKs are handled one after another, at 4 Redis commands each; two keep up with five of FETCHes
- * (measured: docs/decisions/worker.md).
- */
-const reportConnections = 2;
+/** One connection's ACKs are handled one after another, at four Redis commands each: twice the work of a FETCH. */
+const reportConnectionsMax = 4;
 /**
  * Jobs that ran and wait for the store or for the reply to their ACK, per slot. They hold no slot, or a distant broker would
  * cost two round trips a job; 4 cover a store that is as far away.
@@ -81,7 +78,7 @@ export function createWorker(options: WorkerOptions): Worker {
   const openClient = (size: number): FaktoryClient =>
     new FaktoryClient({ labels: ['work-factory'], ...options, wid, size });
   const fetchClient = openClient(connections);
-  const reportClient = openClient(reportConnections);
+  const reportClient = openClient(Math.min(reportConnectionsMax, connections));
   const beatClient = openClient(1);
   const heldMax = Math.max(heldMin, heldPerSlot * concurrency);
   const jobLog = createJobLog(log, clock);
@@ -193,6 +190,8 @@ export function createWorker(options: WorkerOptions): Worker {
     },
     quiet,
     async stop(timeoutMs) {
+      // The clock's timers do not keep the process alive, and when the broker is gone nothing else does.
+      const alive = setInterval(() => undefined, timeoutMs);
       quiet();
       await idle(timeoutMs * 0.75);
       isOutOfTime = true;
@@ -209,6 +208,7 @@ export function createWorker(options: WorkerOptions): Worker {
       heartbeat.stop();
       jobLog.flush();
       await Promise.all([fetchClient, reportClient, beatClient].map((client) => client.close()));
+      clearInterval(alive);
     },
   };
 }

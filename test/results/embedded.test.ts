@@ -1,0 +1,111 @@
+// The embedded store: the contract, and what it keeps through a new start and beyond its limits.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { createJid } from '../../src/domain/jid.ts';
+import { createEmbeddedResults } from '../../src/results/embedded.ts';
+import { createGenerations } from '../../src/results/generations.ts';
+import { resultStoreContract, succeeded } from '../contract/results.ts';
+
+const limits = { ttlSeconds: 86_400, resultsMax: 1_000_000 };
+
+function folder(t: TestContext): string {
+  const dataDir = mkdtempSync(join(tmpdir(), 'results-'));
+  t.after(() => rmSync(dataDir, { recursive: true, force: true }));
+  return dataDir;
+}
+
+resultStoreContract(
+  'embedded',
+  async (t) => {
+    const results = await createEmbeddedResults({ dataDir: folder(t), ...limits });
+    t.after(() => results.close());
+    return results;
+  },
+  false,
+);
+
+describe('the embedded result store', () => {
+  it('has records and ids again after a new start', async (t) => {
+    const dataDir = folder(t);
+    const [ended, pending] = [createJid(), createJid()];
+    const first = await createEmbeddedResults({ dataDir, ...limits });
+    first.remember([ended, pending]);
+    await first.put([succeeded(ended)]);
+    await first.close();
+    const second = await createEmbeddedResults({ dataDir, ...limits });
+    t.after(() => second.close());
+    assert.deepEqual(await second.get(ended), succeeded(ended));
+    assert.equal((await second.get(pending))?.state, 'pending');
+  });
+
+  it('keeps the latest RESULTS_MAX jobs, and few beyond them, through a new start', async (t) => {
+    const dataDir = folder(t);
+    const resultsMax = 1000;
+    const jids = Array.from({ length: 3000 }, () => createJid());
+    let results = await createEmbeddedResults({ dataDir, ttlSeconds: 86_400, resultsMax });
+    for (let start = 0; start < jids.length; start += 50) {
+      if (start === 1500) {
+        await results.close();
+        results = await createEmbeddedResults({ dataDir, ttlSeconds: 86_400, resultsMax });
+      }
+      const some = jids.slice(start, start + 50);
+      results.remember(some);
+      await results.put(some.map((jid) => succeeded(jid)));
+    }
+    const found = await Promise.all(jids.map((jid) => results.get(jid)));
+    await results.close();
+    assert.ok(found.slice(-resultsMax).every((record) => record?.state === 'succeeded'));
+    assert.ok(found.slice(0, -1.25 * resultsMax).every((record) => record === undefined));
+  });
+
+  it('forgets records and ids when their time is up, not before', async (t) => {
+    let nowMs = Date.now();
+    const results = await createEmbeddedResults({
+      dataDir: folder(t),
+      ttlSeconds: 10,
+      resultsMax: 1000,
+      now: () => nowMs,
+    });
+    t.after(() => results.close());
+    const [ended, pending] = [createJid(), createJid()];
+    results.remember([pending]);
+    await results.put([succeeded(ended)]);
+    nowMs += 9999;
+    assert.equal((await results.get(ended))?.state, 'succeeded');
+    assert.equal((await results.get(pending))?.state, 'pending');
+    nowMs += 1;
+    assert.equal(await results.get(ended), undefined);
+    assert.equal(await results.get(pending), undefined);
+  });
+
+  it('refuses a folder that another one has open', async (t) => {
+    const dataDir = folder(t);
+    const first = await createEmbeddedResults({ dataDir, ...limits });
+    t.after(() => first.close());
+    await assert.rejects(createEmbeddedResults({ dataDir, ...limits }));
+  });
+});
+
+describe('generations', () => {
+  it('are few, and given up as a whole by count or by age', () => {
+    const generations = createGenerations({ kept: [], ttlMs: 8000, jobsMax: 800 });
+    for (let entry = 0; entry < 9950; entry++) {
+      generations.current(0).entries++;
+      generations.takeOld(0);
+      assert.ok(generations.newestFirst.length <= 10);
+    }
+    const kept = generations.newestFirst.reduce((sum, { entries }) => sum + entries, 0);
+    assert.ok(kept >= 1600 && kept <= 1800, `${kept} entries are kept`);
+    const newest = generations.newestFirst[0];
+    assert.equal(generations.current(999), newest);
+    assert.notEqual(generations.current(1000), newest);
+    // Its last entry may be as young as its successor.
+    generations.takeOld(8999);
+    assert.ok(newest && generations.newestFirst.includes(newest));
+    generations.takeOld(9000);
+    assert.equal(generations.newestFirst.length, 1);
+  });
+});

@@ -1,0 +1,110 @@
+// How long a store that is away is asked, and what is done then; and how much of many jobs is logged.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createJobLog, linesPerWindowMax } from '../../src/worker/job-log.ts';
+import { createRecorder } from '../../src/worker/recorder.ts';
+import type { JobEnd } from '../../src/worker/run-job.ts';
+import { createFakeClock } from '../helpers/fake-clock.ts';
+import { createHeldResults } from './worker-harness.ts';
+
+const log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+
+const end = (jid: string): JobEnd => ({
+  jid,
+  operation: 'add',
+  outcome: 'succeeded',
+  record: { job_id: jid, state: 'succeeded', operation: 'add', a: 1, b: 2, result: 3 },
+  failure: undefined,
+});
+
+/** Lets promises that are settled already call whom they have to. */
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('the recorder', () => {
+  it('gives jobs back after 15 s, and takes new ones only when the store answers', async () => {
+    const clock = createFakeClock();
+    const results = createHeldResults();
+    const events: string[] = [];
+    results.onPut = () => Promise.reject(new Error('away'));
+    results.get = () => Promise.reject(new Error('away'));
+    const recorder = createRecorder({
+      results,
+      clock,
+      log,
+      onStored: (ends) => events.push(`stored ${ends.length}`),
+      onGivenUp: (ends) => events.push(`gave up ${ends.length}`),
+      onUp: () => events.push('up'),
+    });
+    recorder.add(end('job-0001'));
+    recorder.add(end('job-0002'));
+    recorder.flush();
+    for (let second = 0; second < 14; second++) {
+      await settled();
+      clock.advance(1000);
+    }
+    await settled();
+    assert.deepEqual(events, []);
+    assert.ok(results.puts.length > 5 && results.puts.length < 20, `${results.puts.length} tries`);
+    for (let second = 0; second < 3; second++) {
+      clock.advance(1000);
+      await settled();
+    }
+    assert.deepEqual(events, ['gave up 2']);
+    assert.equal(recorder.isDown, true);
+    assert.equal(recorder.size, 0);
+    results.get = () => Promise.resolve(undefined);
+    clock.advance(2000);
+    await settled();
+    assert.deepEqual(events, ['gave up 2', 'up']);
+    assert.equal(recorder.isDown, false);
+  });
+
+  it('hands over what is not stored, and stores it no more', async () => {
+    const clock = createFakeClock();
+    const results = createHeldResults();
+    const stored: string[] = [];
+    results.onPut = () => Promise.reject(new Error('away'));
+    const recorder = createRecorder({
+      results,
+      clock,
+      log,
+      onStored: (ends) => stored.push(...ends.map(({ jid }) => jid)),
+      onGivenUp: () => assert.fail('nothing was given up'),
+      onUp: () => undefined,
+    });
+    recorder.add(end('job-0001'));
+    recorder.flush();
+    await settled();
+    recorder.add(end('job-0002'));
+    assert.deepEqual(
+      recorder.takeAll().map(({ jid }) => jid),
+      ['job-0001', 'job-0002'],
+    );
+    results.onPut = () => Promise.resolve();
+    clock.advance(60_000);
+    await settled();
+    assert.deepEqual(stored, []);
+    assert.equal(clock.pendingTimers, 0);
+  });
+});
+
+describe('the job log', () => {
+  it('has one line with the result per job, and counts those beyond 100 in a second', () => {
+    const clock = createFakeClock();
+    const lines: [Record<string, unknown>, string][] = [];
+    const write = (fields: unknown, message?: string): void => {
+      lines.push([fields as Record<string, unknown>, message ?? '']);
+    };
+    const jobLog = createJobLog({ ...log, info: write }, clock);
+    for (let job = 0; job < linesPerWindowMax + 150; job++) jobLog.write(end(`job-${job}`));
+    assert.equal(lines.length, linesPerWindowMax);
+    const [fields, message] = lines[0] as [Record<string, unknown>, string];
+    assert.equal(message, 'job succeeded');
+    assert.deepEqual([fields['jid'], fields['operation'], fields['result']], ['job-0', 'add', 3]);
+    clock.advance(1000);
+    assert.deepEqual(lines.at(-1)?.[0], { omitted: 150 });
+    jobLog.write(end('job-next'));
+    assert.equal(lines.at(-1)?.[0]['jid'], 'job-next');
+    assert.equal(clock.pendingTimers, 0);
+  });
+});
