@@ -7,6 +7,10 @@ export interface AdmissionOptions {
   next: JobProducer;
   pendingJobsMax: number;
   pendingBytesMax: number;
+  /** How long a job that comes now will wait for its frame. */
+  expectedWaitMs: () => number;
+  /** A longer wait is refused at once: the job would be refused anyway, later. */
+  waitMsMax: number;
 }
 
 export interface Admission extends JobProducer {
@@ -14,13 +18,15 @@ export interface Admission extends JobProducer {
   readonly pendingBytes: number;
 }
 
-export function createAdmission({ next, pendingJobsMax, pendingBytesMax }: AdmissionOptions): Admission {
+export function createAdmission(options: AdmissionOptions): Admission {
+  const { next, pendingJobsMax, pendingBytesMax, expectedWaitMs, waitMsMax } = options;
   let pendingJobs = 0;
   let pendingBytes = 0;
   const overloaded = refused('overloaded', 'too much work is waiting for the broker');
 
   function admits(jobs: number, bytes: number): boolean {
     if (pendingJobs + jobs > pendingJobsMax || pendingBytes + bytes > pendingBytesMax) return false;
+    if (expectedWaitMs() > waitMsMax) return false;
     pendingJobs += jobs;
     pendingBytes += bytes;
     return true;

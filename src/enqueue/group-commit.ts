@@ -2,9 +2,9 @@
 // an idle path; a near broker gets large frames, a distant one many in flight (docs/decisions/group-commit.md).
 // Relies on a FrameSender below, and on deadlines that come in the order of the pushes.
 import type { Clock, Timer } from '../domain/clock.ts';
-import { createFifo, type Fifo } from '../domain/fifo.ts';
 import type { Job } from '../domain/job.ts';
 import { refused, unknown, type Fate, type FrameSender, type JobProducer } from '../domain/producer.ts';
+import { createDrainRate } from './drain-rate.ts';
 import { createFrameQueue } from './frame-queue.ts';
 
 export interface GroupCommitOptions {
@@ -27,36 +27,40 @@ export interface Parcel {
   readonly bytes: number;
   readonly pushedMs: number;
   readonly deadlineMs: number;
-  isSettled: boolean;
   /** `fates` are the whole frame's; this parcel's begin at `start`. */
   readonly settle: (fates: readonly Fate[], start: number) => void;
 }
 
 /** Deadlines are kept to this; the contract allows 250 ms. */
 const sweepMs = 100;
+/** A frame that is not full waits no longer for replies: the frames in flight may all be on connections that hang. */
+const holdBackMsMax = 50;
 
 export interface GroupCommit extends JobProducer {
   /** What has not been written yet. */
   readonly waiting: { readonly jobs: number; readonly bytes: number };
+  /** How long a job that comes now will wait for its frame, as far as is known. */
+  readonly expectedWaitMs: number;
 }
 
 export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   const { sender, clock, frameJobsMax, frameBytesMax, acquireTimeoutMs, lingerMs } = options;
   const waiting = createFrameQueue({ frameJobsMax, frameBytesMax });
-  const unsettled: Fifo<Parcel> = createFifo();
-  let unsettledCount = 0;
+  const drainRate = createDrainRate(clock);
+  // In the order of the pushes. A settled parcel leaves at once: behind one that hangs there may be a million others.
+  const unsettled = new Set<Parcel>();
   let isPumpScheduled = false;
   let sweepTimer: Timer | undefined;
   let lingerTimer: Timer | undefined;
-  let closing: { resolve: () => void } | undefined;
+  let isClosing = false;
+  let allSettled: Promise<void> | undefined;
+  let onAllSettled: () => void = () => undefined;
   let lastSentMs = -Infinity;
 
   function settle(parcel: Parcel, fates: readonly Fate[], start: number): void {
-    if (parcel.isSettled) return;
-    parcel.isSettled = true;
-    unsettledCount--;
+    if (!unsettled.delete(parcel)) return;
     parcel.settle(fates, start);
-    if (unsettledCount === 0) closing?.resolve();
+    if (unsettled.size === 0) onAllSettled();
   }
 
   const settleAll = (parcel: Parcel, fate: Fate): void =>
@@ -86,19 +90,18 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
 
   function mayLeavePartial(): boolean {
     if (sender.inFlight === 0) return true;
-    if (sender.inFlight >= sender.inFlightTarget) return false;
-    const lingersMs = lastSentMs + lingerMs - clock.now();
-    if (lingersMs <= 0) return true;
-    lingerTimer ??= clock.after(lingersMs, () => {
-      lingerTimer = undefined;
-      schedulePump();
-    });
+    const waitMs = sender.inFlight < sender.inFlightTarget ? lingerMs : Math.max(lingerMs, holdBackMsMax);
+    const leftMs = lastSentMs + waitMs - clock.now();
+    if (leftMs <= 0) return true;
+    lingerTimer?.cancel();
+    lingerTimer = clock.after(leftMs, schedulePump);
     return false;
   }
 
   function sendFrame(parcels: readonly Parcel[]): void {
     const jobs = parcels.length === 1 ? (parcels[0] as Parcel).jobs : parcels.flatMap((parcel) => parcel.jobs);
     lastSentMs = clock.now();
+    drainRate.left(jobs.length, !waiting.isEmpty);
     options.onWrite?.(jobs);
     sender.send(jobs, (fates) => {
       let start = 0;
@@ -123,10 +126,11 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     for (const parcel of waiting.takeWhile(isLate)) {
       settleAll(parcel, refused('broker_unavailable', 'no connection to the broker had room in time'));
     }
-    for (let head; (head = unsettled.peek()) && (head.isSettled || head.deadlineMs <= now); unsettled.shift()) {
+    for (const parcel of unsettled) {
+      if (parcel.deadlineMs > now) break;
       // It was written, or it would have been taken above. The connection is left alone: its other frames must not become
       // unknown.
-      settleAll(head, unknown('no answer from the broker in time'));
+      settleAll(parcel, unknown('no answer from the broker in time'));
     }
     if (unsettled.size > 0) armSweep();
   }
@@ -141,18 +145,16 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
       bytes,
       pushedMs: clock.now(),
       deadlineMs,
-      isSettled: false,
       settle: onSettled,
     };
-    unsettledCount++;
-    unsettled.push(parcel);
+    unsettled.add(parcel);
     waiting.push(parcel);
     armSweep();
     schedulePump();
   }
 
   function refusalNow(): Fate | undefined {
-    if (closing) return refused('shutting_down', 'the service is shutting down');
+    if (isClosing) return refused('shutting_down', 'the service is shutting down');
     const reason = sender.downReason;
     return reason && refused('broker_unavailable', `the broker is away: ${reason.message}`);
   }
@@ -164,6 +166,9 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
 
   return {
     waiting,
+    get expectedWaitMs() {
+      return drainRate.waitMs(waiting.jobs);
+    },
     push(job, deadlineMs) {
       const refusal = refusalNow();
       if (refusal) return Promise.resolve(refusal);
@@ -188,8 +193,9 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     },
     ping: () => sender.ping(),
     async close() {
-      const settled = new Promise<void>((resolve) => (closing = { resolve }));
-      if (unsettledCount > 0) await settled;
+      isClosing = true;
+      allSettled ??= new Promise((resolve) => (onAllSettled = resolve));
+      if (unsettled.size > 0) await allSettled;
       sweepTimer?.cancel();
       lingerTimer?.cancel();
       await sender.close();

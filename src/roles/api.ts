@@ -24,6 +24,9 @@ export interface ApiParts {
 /** One initial TCP window (10 segments of 1,460 bytes) holds the frame and its framing. */
 const frameBytesMax = 14_000;
 
+/** Of the acquire timeout: a broker that becomes slower must not turn what was admitted into refusals. */
+const acquireShare = 0.4;
+
 export async function startApi(context: RoleContext): Promise<Running> {
   const { config, log } = context;
   const address = requireFaktory(config, 'API');
@@ -68,6 +71,8 @@ export async function runApi({ config, log, version }: RoleContext, parts: ApiPa
     next: groupCommit,
     pendingJobsMax: config.ENQUEUE_MAX_PENDING_JOBS,
     pendingBytesMax: config.ENQUEUE_MAX_PENDING_BYTES,
+    expectedWaitMs: () => groupCommit.expectedWaitMs,
+    waitMsMax: config.FAKTORY_ACQUIRE_TIMEOUT_MS * acquireShare,
   });
   const producer = createMeasured({ next: admission, count: metrics.jobs });
   const draining = new AbortController();
