@@ -1,0 +1,153 @@
+// The worker on whole brokers, the embedded one and a real Faktory, with the stores that belong to them.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it, type TestContext } from 'node:test';
+import { systemClock } from '../../src/domain/clock.ts';
+import { createJob } from '../../src/domain/job.ts';
+import { FaktoryClient } from '../../src/faktory/client.ts';
+import { createEmbeddedResults } from '../../src/results/embedded.ts';
+import { startBroker } from '../helpers/broker.ts';
+import { startFaktory } from '../helpers/real-faktory.ts';
+import { faktoryPath } from '../helpers/real-parts.ts';
+import { createHeldResults, job, startWorker } from './worker-harness.ts';
+
+interface Info {
+  faktory: { queues: Record<string, number>; tasks: Record<string, { size: number }>; total_processed: number };
+}
+
+async function openClient(t: TestContext, port: number): Promise<FaktoryClient> {
+  const client = new FaktoryClient({
+    address: { host: '127.0.0.1', port, tls: false, password: undefined },
+    size: 1,
+    clock: systemClock,
+    random: Math.random,
+    connectTimeoutMs: 2000,
+    readTimeoutMs: 10_000,
+    writeTimeoutMs: 2000,
+    keepAliveDelayMs: 60_000,
+  });
+  t.after(() => client.close());
+  await client.warm;
+  return client;
+}
+
+const infoOf = async (client: FaktoryClient): Promise<Info> => (await client.info()) as unknown as Info;
+
+/** Looks again until it holds: a broker tells nobody what it did. */
+async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (let tries = 0; !(await holds()); tries++) {
+    if (tries === 800) throw new Error('it did not come to hold');
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+async function openResults(t: TestContext) {
+  const dataDir = mkdtempSync(join(tmpdir(), 'results-'));
+  const results = await createEmbeddedResults({ dataDir, ttlSeconds: 60, resultsMax: 100_000 });
+  t.after(async () => {
+    await results.close();
+    rmSync(dataDir, { recursive: true, force: true });
+  });
+  return results;
+}
+
+type Start = (t: Pick<TestContext, 'after'>) => Promise<{ port: number }>;
+
+function workerSuite(name: string, start: Start, skip: boolean): void {
+  describe(`the worker on ${name}`, { skip }, () => {
+    // One server for all: a Faktory takes a second to start. Each test leaves the queues empty.
+    const ends: (() => unknown)[] = [];
+    let port = 0;
+    before(async () => ({ port } = await start({ after: (fn) => void ends.push(fn as () => unknown) })));
+    after(async () => {
+      for (const end of ends) await end();
+    });
+
+    it('runs every job once, keeps every result, and leaves nothing behind', async (t) => {
+      const client = await openClient(t, port);
+      const results = await openResults(t);
+      const jobs = Array.from({ length: 2000 }, (_, index) => createJob('multiply', { a: index, b: 2 }));
+      await client.send([`PUSHB [${jobs.map(({ wire }) => wire).join(',')}]`]);
+      const worker = startWorker(t, port, { results, concurrency: 50 });
+      const records = await Promise.all(jobs.map(({ jid }) => results.wait(jid, 10_000)));
+      assert.deepEqual(
+        records.map((record) => record?.result),
+        jobs.map((_, index) => index * 2),
+      );
+      await until(() => worker.stats.reporting === 0);
+      const { faktory } = await infoOf(client);
+      assert.equal(faktory.queues['default'] ?? 0, 0);
+      assert.equal(faktory.tasks['Working']?.size ?? 0, 0);
+      assert.equal(faktory.total_processed, 2000);
+      assert.equal(worker.stats.succeeded, 2000);
+    });
+
+    it('serves its queues in strict order', async (t) => {
+      const client = await openClient(t, port);
+      const results = createHeldResults();
+      const push = (queue: string) =>
+        client.send([
+          `PUSHB [${Array.from({ length: 20 }, () => job({ queue, jid: `${queue}-${Math.random()}` })).join(',')}]`,
+        ]);
+      await push('low');
+      await push('high');
+      const worker = startWorker(t, port, { results, queues: ['high', 'low'], concurrency: 1 });
+      await until(() => worker.stats.succeeded === 40);
+      const order = results.puts.flat().map(({ job_id }) => job_id.split('-')[0]);
+      assert.deepEqual(order, [...Array<string>(20).fill('high'), ...Array<string>(20).fill('low')]);
+    });
+
+    it('gives a job of another service back for a retry', async (t) => {
+      const client = await openClient(t, port);
+      // In a queue of its own: the FETCHes of the workers before this one still take jobs, although their clients are gone.
+      await client.send([`PUSH ${job({ jobtype: 'send_mail', queue: 'mail' })}`]);
+      startWorker(t, port, { queues: ['mail'] });
+      await until(async () => (await infoOf(client)).faktory.tasks['Retries']?.size === 1);
+    });
+
+    it('stops within the time of one blocked FETCH', async (t) => {
+      const worker = startWorker(t, port, { concurrency: 50 });
+      await until(() => worker.stats.fetching === 5);
+      const startedMs = performance.now();
+      await worker.stop(10_000);
+      assert.ok(performance.now() - startedMs < 3000);
+    });
+  });
+}
+
+workerSuite('the embedded broker', (t) => startBroker(t), false);
+workerSuite('a real Faktory', (t) => startFaktory(t), faktoryPath() === undefined);
+
+describe('two workers on a real Faktory', { skip: faktoryPath() === undefined }, () => {
+  it('share a queue, and are both in its page by name', async (t) => {
+    const { port, webPort } = await startFaktory(t);
+    const client = await openClient(t, port);
+    const workers = [startWorker(t, port, { concurrency: 50 }), startWorker(t, port, { concurrency: 50 })];
+    await until(() => workers.every(({ stats }) => stats.fetching === 5));
+    const jobs = Array.from({ length: 2000 }, () => job());
+    await client.send([`PUSHB [${jobs.join(',')}]`]);
+    const ran = (): number[] => workers.map(({ stats }) => stats.succeeded);
+    await until(() => ran().reduce((sum, count) => sum + count) === 2000);
+    assert.ok(Math.min(...ran()) > 200, `they ran ${ran().join(' and ')} jobs`);
+    const page = await (await fetch(`http://127.0.0.1:${webPort}/busy`)).text();
+    for (const { wid } of workers) assert.ok(page.includes(wid), `${wid} is not in the page`);
+    assert.ok(page.includes('work-factory'));
+  });
+
+  it('go on after the server was killed and came back', async (t) => {
+    const server = await startFaktory(t);
+    const worker = startWorker(t, server.port);
+    for (let round = 1; round <= 2; round++) {
+      const client = await openClient(t, server.port);
+      await client.send([`PUSH ${job()}`]);
+      await until(() => worker.stats.succeeded === round && worker.stats.reporting === 0);
+      await client.close();
+      if (round === 1) {
+        await server.kill('SIGKILL');
+        await server.restart();
+      }
+    }
+  });
+});
