@@ -35,7 +35,7 @@ export interface JobProducer {
   pushBulk(jobs: readonly Job[], deadlineMs: number): Promise<Fate[]>;
   /** Rejects, with the reason, unless the broker answers a command that reaches its store. */
   ping(): Promise<void>;
-  /** Answers what is in flight, refuses what still waits, then closes. Resolves even when the broker is gone. */
+  /** Refuses what comes from now on, answers what came before, then closes. Resolves even when the broker is gone. */
   close(): Promise<void>;
 }
 

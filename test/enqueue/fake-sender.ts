@@ -1,0 +1,61 @@
+// A FrameSender in the hands of the test.
+import assert from 'node:assert/strict';
+import type { Job } from '../../src/domain/job.ts';
+import { enqueued, type Fate, type FrameSender } from '../../src/domain/producer.ts';
+
+export interface FakeFrame {
+  jobs: readonly Job[];
+  reply: (fates?: readonly Fate[]) => void;
+}
+
+export interface FakeSender extends FrameSender {
+  slots: number;
+  inFlightTarget: number;
+  downReason: Error | undefined;
+  /** All so far. */
+  readonly frames: FakeFrame[];
+  frame(index: number): FakeFrame;
+  isClosed: boolean;
+}
+
+export function createFakeSender(): FakeSender {
+  const frames: FakeFrame[] = [];
+  let inFlight = 0;
+  const sender: FakeSender = {
+    slots: 10,
+    inFlightTarget: 2,
+    downReason: undefined,
+    isClosed: false,
+    frames,
+    get inFlight() {
+      return inFlight;
+    },
+    onChange: () => undefined,
+    send(jobs, settle) {
+      assert.ok(sender.slots > 0, 'a frame without a slot');
+      assert.ok(jobs.length > 0, 'an empty frame');
+      sender.slots--;
+      inFlight++;
+      frames.push({
+        jobs,
+        reply(fates = jobs.map(() => enqueued)) {
+          sender.slots++;
+          inFlight--;
+          settle(fates);
+          sender.onChange();
+        },
+      });
+    },
+    frame(index) {
+      const frame = frames[index];
+      assert.ok(frame, `no frame ${index}`);
+      return frame;
+    },
+    ping: () => Promise.resolve(),
+    close() {
+      sender.isClosed = true;
+      return Promise.resolve();
+    },
+  };
+  return sender;
+}

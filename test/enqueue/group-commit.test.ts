@@ -1,0 +1,423 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import fc from 'fast-check';
+import { createJob, type Job } from '../../src/domain/job.ts';
+import { enqueued, refused, unknown, type Fate } from '../../src/domain/producer.ts';
+import { createGroupCommit, type GroupCommitOptions } from '../../src/enqueue/group-commit.ts';
+import { createFakeClock } from '../helpers/fake-clock.ts';
+import { createJobs } from '../helpers/producer.ts';
+import { createFakeSender } from './fake-sender.ts';
+
+const acquireTimeoutMs = 1000;
+
+function setUp(overrides: Partial<GroupCommitOptions> = {}) {
+  const clock = createFakeClock();
+  const sender = createFakeSender();
+  const producer = createGroupCommit({
+    sender,
+    clock,
+    frameJobsMax: 10,
+    frameBytesMax: 14_000,
+    acquireTimeoutMs,
+    lingerMs: 0,
+    ...overrides,
+  });
+  const settled = new Map<string, Fate>();
+  /** Pushes, and keeps the fates by jid as they become known. */
+  const push = (jobs: readonly Job[], deadlineMs = clock.now() + 5000): void => {
+    for (const job of jobs) void producer.push(job, deadlineMs).then((fate) => settled.set(job.jid, fate));
+  };
+  const fatesOf = async (jobs: readonly Job[]): Promise<(Fate | undefined)[]> => {
+    await new Promise((resolve) => setImmediate(resolve));
+    return jobs.map(({ jid }) => settled.get(jid));
+  };
+  return { clock, sender, producer, push, fatesOf };
+}
+
+const outcomes = (fates: readonly (Fate | undefined)[]): (string | undefined)[] => fates.map((fate) => fate?.outcome);
+const sizes = (frames: readonly { jobs: readonly Job[] }[]): number[] => frames.map(({ jobs }) => jobs.length);
+
+describe('group commit', () => {
+  it('sends a lone job at once, in the turn that brought it', () => {
+    const { clock, sender, push } = setUp();
+    push(createJobs(1));
+    assert.equal(sender.frames.length, 0);
+    clock.turn();
+    assert.deepEqual(sizes(sender.frames), [1]);
+  });
+
+  it('sends what arrived in one turn together', async () => {
+    const { clock, sender, push, fatesOf } = setUp();
+    const jobs = createJobs(5);
+    push(jobs);
+    clock.turn();
+    assert.deepEqual(sender.frame(0).jobs, jobs);
+    sender.frame(0).reply();
+    assert.deepEqual(
+      await fatesOf(jobs),
+      jobs.map(() => enqueued),
+    );
+  });
+
+  it('lets a frame grow while there is no slot, and sends it on the next one', () => {
+    const { clock, sender, push } = setUp();
+    sender.slots = 1;
+    push(createJobs(1));
+    clock.turn();
+    for (let i = 0; i < 7; i++) {
+      push(createJobs(1));
+      clock.turn();
+    }
+    assert.deepEqual(sizes(sender.frames), [1]);
+    sender.frame(0).reply();
+    clock.turn();
+    assert.deepEqual(sizes(sender.frames), [1, 7]);
+  });
+
+  it('keeps a partial frame back while enough frames are in flight, and sends it on the next reply', () => {
+    const { clock, sender, push } = setUp();
+    for (let i = 0; i < 5; i++) {
+      push(createJobs(1));
+      clock.turn();
+    }
+    assert.deepEqual(sizes(sender.frames), [1, 1]);
+    sender.frame(1).reply();
+    clock.turn();
+    assert.deepEqual(sizes(sender.frames), [1, 1, 3]);
+  });
+
+  it('does not keep a full frame back', () => {
+    const { clock, sender, push } = setUp();
+    push(createJobs(1));
+    clock.turn();
+    push(createJobs(1));
+    clock.turn();
+    push(createJobs(25));
+    clock.turn();
+    assert.deepEqual(sizes(sender.frames), [1, 1, 10, 10]);
+  });
+
+  it('keeps a partial frame back for 50 ms at most: the frames in flight may be on connections that hang', () => {
+    const { clock, sender, push } = setUp();
+    for (let i = 0; i < 3; i++) {
+      push(createJobs(1));
+      clock.turn();
+    }
+    clock.advance(49);
+    assert.deepEqual(sizes(sender.frames), [1, 1]);
+    clock.advance(1);
+    assert.deepEqual(sizes(sender.frames), [1, 1, 1]);
+  });
+
+  it('lingers for a partial frame while another is in flight, not longer than it was told', () => {
+    const { clock, sender, push } = setUp({ lingerMs: 5 });
+    push(createJobs(1));
+    clock.turn();
+    assert.deepEqual(sizes(sender.frames), [1], 'nothing lingers on an idle path');
+    push(createJobs(2));
+    clock.advance(4);
+    push(createJobs(2));
+    clock.turn();
+    assert.deepEqual(sizes(sender.frames), [1]);
+    clock.advance(1);
+    assert.deepEqual(sizes(sender.frames), [1, 4]);
+  });
+
+  it('lingers as told again once enough frames were answered', () => {
+    const { clock, sender, push } = setUp({ lingerMs: 5 });
+    push(createJobs(1));
+    clock.turn();
+    push(createJobs(1));
+    clock.advance(5);
+    push(createJobs(1));
+    clock.advance(1);
+    assert.deepEqual(sizes(sender.frames), [1, 1], 'held back');
+    sender.frame(0).reply();
+    clock.advance(3);
+    assert.deepEqual(sizes(sender.frames), [1, 1]);
+    clock.advance(1);
+    assert.deepEqual(sizes(sender.frames), [1, 1, 1]);
+  });
+
+  it('gives each of many callers the fate of its own job', async () => {
+    const { clock, sender, push, fatesOf } = setUp();
+    const jobs = createJobs(4);
+    push(jobs);
+    clock.turn();
+    const no = refused('broker_refused', 'jobs must have an args parameter');
+    const perhaps = unknown('EOF');
+    sender.frame(0).reply([enqueued, no, perhaps, enqueued]);
+    assert.deepEqual(await fatesOf(jobs), [enqueued, no, perhaps, enqueued]);
+  });
+
+  it('refuses what waited too long for a slot, and never sends it', async () => {
+    const { clock, sender, push, fatesOf } = setUp();
+    sender.slots = 0;
+    const jobs = createJobs(3);
+    push(jobs);
+    clock.advance(acquireTimeoutMs - 1);
+    assert.deepEqual(outcomes(await fatesOf(jobs)), [undefined, undefined, undefined]);
+    clock.advance(101);
+    assert.deepEqual(
+      (await fatesOf(jobs)).map((fate) => fate?.outcome === 'refused' && fate.code),
+      jobs.map(() => 'broker_unavailable'),
+    );
+    sender.slots = 10;
+    sender.onChange();
+    clock.advance(1000);
+    assert.deepEqual(sender.frames, []);
+  });
+
+  it('refuses a job whose deadline comes while it waits', async () => {
+    const { clock, sender, push, fatesOf } = setUp();
+    sender.slots = 0;
+    const jobs = createJobs(1);
+    push(jobs, clock.now() + 300);
+    clock.advance(400);
+    assert.deepEqual(outcomes(await fatesOf(jobs)), ['refused']);
+  });
+
+  it('answers unknown at the deadline of a job that was sent, and leaves the frame alone', async () => {
+    const { clock, sender, push, fatesOf } = setUp();
+    const [early, late] = [createJobs(1), createJobs(1)];
+    push(early, clock.now() + 300);
+    push(late, clock.now() + 3000);
+    clock.turn();
+    assert.deepEqual(sizes(sender.frames), [2]);
+    clock.advance(299);
+    assert.deepEqual(outcomes(await fatesOf(early)), [undefined]);
+    clock.advance(101);
+    assert.deepEqual(outcomes(await fatesOf([...early, ...late])), ['unknown', undefined]);
+    sender.frame(0).reply();
+    assert.deepEqual(outcomes(await fatesOf([...early, ...late])), ['unknown', 'enqueued'], 'a fate is told once');
+  });
+
+  it('answers within 100 ms of the deadline, whatever else is going on', async () => {
+    const { clock, sender, push, fatesOf } = setUp();
+    const jobs = createJobs(40);
+    for (const [index, job] of jobs.entries()) {
+      push([job], clock.now() + 500);
+      if (index % 3 === 0) sender.frames.at(-1)?.reply();
+      clock.advance(7);
+    }
+    clock.advance(600);
+    const fates = await fatesOf(jobs);
+    assert.ok(fates.every((fate) => fate !== undefined));
+  });
+
+  it('refuses at once while the broker is away', async () => {
+    const { clock, sender, producer, push, fatesOf } = setUp();
+    sender.downReason = new Error('connect ECONNREFUSED');
+    const jobs = createJobs(1);
+    push(jobs);
+    assert.deepEqual(await fatesOf(jobs), [refused('broker_unavailable', 'the broker is away: connect ECONNREFUSED')]);
+    assert.deepEqual(outcomes(await producer.pushBulk(createJobs(30), clock.now() + 5000)), Array(30).fill('refused'));
+    assert.equal(clock.pendingTimers, 0, 'nothing is kept of it');
+  });
+
+  it('refuses all that waits as soon as the broker goes away, and nothing that was sent', async () => {
+    const { clock, sender, push, fatesOf } = setUp();
+    sender.slots = 1;
+    const [sent, waiting] = [createJobs(1), createJobs(25)];
+    push(sent);
+    clock.turn();
+    push(waiting);
+    sender.downReason = new Error('lost');
+    sender.onChange();
+    assert.deepEqual(outcomes(await fatesOf([...sent, ...waiting])), [undefined, ...Array<string>(25).fill('refused')]);
+  });
+
+  it('tells of each frame as it is written', () => {
+    const written: number[] = [];
+    const { clock, push } = setUp({ onWrite: (jobs) => written.push(jobs.length) });
+    push(createJobs(12));
+    assert.deepEqual(written, []);
+    clock.turn();
+    assert.deepEqual(written, [10, 2]);
+  });
+
+  it('knows how much waits', () => {
+    const { clock, sender, producer, push } = setUp();
+    const jobs = createJobs(3);
+    sender.slots = 0;
+    push(jobs);
+    const bytes = jobs.reduce((sum, { wireBytes }) => sum + wireBytes, 0);
+    assert.deepEqual({ jobs: producer.waiting.jobs, bytes: producer.waiting.bytes }, { jobs: 3, bytes });
+    sender.slots = 1;
+    clock.turn();
+    assert.deepEqual({ jobs: producer.waiting.jobs, bytes: producer.waiting.bytes }, { jobs: 0, bytes: 0 });
+  });
+
+  it('keeps nothing of a settled job while an older one still has no answer', async () => {
+    const { clock, sender, producer } = setUp();
+    void producer.push(createJob('add', { a: 1, b: 1 }), clock.now() + 60_000);
+    clock.turn();
+    const pushed: WeakRef<Job>[] = [];
+    for (let i = 0; i < 100; i++) {
+      let job: Job | undefined = createJob('add', { a: i, b: 1 });
+      pushed.push(new WeakRef(job));
+      void producer.push(job, clock.now() + 60_000);
+      job = undefined;
+      clock.turn();
+      sender.frames.pop()?.reply();
+      clock.advance(10);
+    }
+    sender.frames.length = 0;
+    setFlagsFromString('--expose-gc');
+    await new Promise((resolve) => setImmediate(resolve));
+    (runInNewContext('gc') as () => void)();
+    const kept = pushed.filter((ref) => ref.deref() !== undefined).length;
+    assert.ok(kept <= 2, `${kept} of 100 settled jobs are still held`);
+  });
+});
+
+describe('a batch in group commit', () => {
+  it('goes out in frames of at most so many jobs, and its fates come back in input order', async () => {
+    const { clock, sender, producer } = setUp();
+    const jobs = createJobs(35);
+    const fates = producer.pushBulk(jobs, clock.now() + 5000);
+    clock.turn();
+    assert.deepEqual(sizes(sender.frames).sort(), [10, 10, 10, 5]);
+    const no = refused('broker_refused', 'x');
+    const marked = new Set([9, 19, 29, 34].map((index) => jobs[index]));
+    // Replies in another order than the frames.
+    for (const index of [2, 0, 3, 1]) {
+      const { jobs: own, reply } = sender.frame(index);
+      reply(own.map((job) => (marked.has(job) ? no : enqueued)));
+    }
+    assert.deepEqual(
+      await fates,
+      jobs.map((_, index) => ([9, 19, 29, 34].includes(index) ? no : enqueued)),
+    );
+  });
+
+  it('goes out in frames of at most so many bytes', () => {
+    const jobs = createJobs(20);
+    const [{ wireBytes }] = jobs as [Job];
+    const { clock, sender, producer } = setUp({ frameJobsMax: 100, frameBytesMax: 4 * (wireBytes + 3) });
+    void producer.pushBulk(jobs, clock.now() + 5000);
+    clock.turn();
+    assert.deepEqual(sizes(sender.frames), [4, 4, 4, 4, 4]);
+    assert.deepEqual(
+      sender.frames.flatMap((frame) => frame.jobs),
+      jobs,
+    );
+  });
+
+  it('of no jobs has no fates', async () => {
+    const { clock, producer } = setUp();
+    assert.deepEqual(await producer.pushBulk([], clock.now()), []);
+  });
+
+  it('has a fate for every job when only some frames were answered by the deadline', async () => {
+    const { clock, sender, producer } = setUp();
+    sender.slots = 2;
+    const fates = producer.pushBulk(createJobs(30), clock.now() + 2000);
+    clock.turn();
+    sender.frame(0).reply();
+    sender.slots = 0;
+    clock.advance(2100);
+    assert.deepEqual(outcomes(await fates), [
+      ...Array<string>(10).fill('enqueued'),
+      ...Array<string>(10).fill('unknown'),
+      ...Array<string>(10).fill('refused'),
+    ]);
+  });
+});
+
+describe('closing group commit', () => {
+  it('answers what was pushed before, refuses what comes after, and then closes the sender', async () => {
+    const { clock, sender, producer, push, fatesOf } = setUp();
+    sender.slots = 1;
+    const [sent, waiting, late] = [createJobs(1), createJobs(2), createJobs(1)];
+    push(sent);
+    clock.turn();
+    push(waiting);
+    const closed = producer.close();
+    push(late);
+    assert.deepEqual(await fatesOf(late), [refused('shutting_down', 'the service is shutting down')]);
+    assert.equal(sender.isClosed, false);
+    sender.frame(0).reply();
+    clock.turn();
+    sender.frame(1).reply();
+    await closed;
+    assert.deepEqual(outcomes(await fatesOf([...sent, ...waiting])), ['enqueued', 'enqueued', 'enqueued']);
+    assert.equal(sender.isClosed, true);
+    assert.equal(clock.pendingTimers, 0);
+  });
+
+  it('waits no longer than the deadlines of what is in flight', async () => {
+    const { clock, sender, producer, push, fatesOf } = setUp();
+    const jobs = createJobs(2);
+    push(jobs, clock.now() + 700);
+    clock.turn();
+    const closed = producer.close();
+    clock.advance(800);
+    await closed;
+    assert.deepEqual(outcomes(await fatesOf(jobs)), ['unknown', 'unknown']);
+    assert.equal(sender.isClosed, true);
+  });
+
+  it('may be asked twice', async () => {
+    const { clock, sender, producer, push } = setUp();
+    push(createJobs(1));
+    clock.turn();
+    const closed = [producer.close(), producer.close()];
+    sender.frame(0).reply();
+    await Promise.all(closed);
+  });
+});
+
+describe('any traffic through group commit', () => {
+  it('gives every job exactly one fate, and sends each at most once', async () => {
+    const step = fc.oneof(
+      fc.record({ kind: fc.constant('push' as const), count: fc.integer({ min: 1, max: 30 }), bulk: fc.boolean() }),
+      fc.record({ kind: fc.constant('reply' as const), index: fc.nat(10) }),
+      fc.record({ kind: fc.constant('advance' as const), ms: fc.integer({ min: 0, max: 400 }) }),
+      fc.record({ kind: fc.constant('down' as const), isDown: fc.boolean() }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        const { clock, sender, producer } = setUp();
+        sender.slots = 3;
+        const all: Job[] = [];
+        const fates = new Map<string, Fate>();
+        const tell = (job: Job, fate: Fate): void => {
+          assert.ok(!fates.has(job.jid));
+          fates.set(job.jid, fate);
+        };
+        const open: { jobs: readonly Job[]; reply: () => void }[] = [];
+        let seen = 0;
+        for (const action of steps) {
+          if (action.kind === 'push') {
+            const jobs = createJobs(action.count);
+            all.push(...jobs);
+            const deadlineMs = clock.now() + 1500;
+            if (action.bulk) {
+              void producer
+                .pushBulk(jobs, deadlineMs)
+                .then((own) => own.forEach((fate, i) => tell(jobs[i] as Job, fate)));
+            } else for (const job of jobs) void producer.push(job, deadlineMs).then((fate) => tell(job, fate));
+          } else if (action.kind === 'reply') open.splice(action.index % (open.length + 1), 1)[0]?.reply();
+          else if (action.kind === 'down') {
+            sender.downReason = action.isDown ? new Error('away') : undefined;
+            sender.onChange();
+          }
+          clock.advance(action.kind === 'advance' ? action.ms : 0);
+          for (; seen < sender.frames.length; seen++) open.push(sender.frame(seen));
+        }
+        clock.advance(2000);
+        await new Promise((resolve) => setImmediate(resolve));
+        const sent = sender.frames.flatMap(({ jobs }) => jobs.map(({ jid }) => jid));
+        assert.equal(new Set(sent).size, sent.length, 'a job was sent twice');
+        assert.deepEqual([...fates.keys()].sort(), all.map(({ jid }) => jid).sort());
+        const isSent = new Set(sent);
+        for (const [jid, fate] of fates) assert.equal(fate.outcome === 'refused', !isSent.has(jid), fate.outcome);
+        assert.deepEqual([producer.waiting.jobs, producer.waiting.bytes], [0, 0]);
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
