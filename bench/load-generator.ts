@@ -25,7 +25,7 @@ async function run(load: Load): Promise<LoadResult> {
   const finished = new Promise<void>((resolve) => (finish = resolve));
 
   const start = (caller: Caller): void => {
-    if (isOver || requests === load.requestsMax) return;
+    if (isOver || requests >= (load.requestsMax ?? Infinity)) return;
     requests++;
     started.set(caller, performance.now());
     caller.next();

@@ -37,12 +37,13 @@ const facts = machineFacts();
 for (const [name, value] of facts) console.log(`${name}: ${value}`);
 
 const entries: Entry[] = [];
+let hasFailed = false;
 const chosen = scenarios.filter(({ id, isLong }) => (wanted ? wanted.includes(id) : !(isQuick && isLong)));
 for (const scenario of chosen) entries.push(await runScenario(scenario));
 stopLoadGenerator();
 if (values.write === true) writeDocument(root, facts, schedule, entries);
 // A miss is a finding, not a failure of the bench.
-process.exit(0);
+process.exit(hasFailed ? 1 : 0);
 
 async function runScenario(scenario: Scenario): Promise<Entry> {
   console.log(`\n=== ${scenario.id}: ${scenario.title}`);
@@ -60,6 +61,10 @@ async function runScenario(scenario: Scenario): Promise<Entry> {
     const findings = await scenario.run({ scope, schedule, isQuick });
     printFindings(findings);
     return { scenario, findings };
+  } catch (error) {
+    console.error('FAILED:', error);
+    hasFailed = true;
+    return { scenario, skipped: `failed: ${String(error)}` };
   } finally {
     await scope.close();
     console.log(`(${((performance.now() - startedMs) / 1000).toFixed(1)} s)`);

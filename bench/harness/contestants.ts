@@ -90,7 +90,7 @@ async function takeTurn(contestant: Contestant, turnMs: number): Promise<Turn> {
   ].filter((problem) => problem !== false);
   return {
     jobsPerS: (stored / result.elapsedMs) * 1000,
-    cpuUsPerRequest: (cpuMs * 1000) / result.accepted,
+    cpuUsPerRequest: process ? (cpuMs * 1000) / result.accepted : Number.NaN,
     p50Ms: result.p50Ms,
     p99Ms: result.p99Ms,
     problem: problems.length > 0 ? problems.join('; ') : undefined,

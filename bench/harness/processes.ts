@@ -22,6 +22,8 @@ export interface RunningProcess {
   /** User and system time of all its threads so far. Ticks of 10 ms. */
   cpuMs(): number;
   rssBytes(): number;
+  /** How it ended and what it said last; undefined while it runs. */
+  failure(): string | undefined;
   /** SIGTERM, and SIGKILL for the whole group when it is still there after a while. */
   stop(graceMs?: number): Promise<void>;
 }
@@ -69,14 +71,14 @@ export async function startProcess(options: ProcessOptions): Promise<RunningProc
   child.once('exit', (code, signal) => (ended ??= `ended with ${code ?? signal}`));
   await once(child, 'spawn');
   const pid = endWithBench(child);
-  if (options.port !== undefined) {
-    const name = [options.command, ...options.args].join(' ');
-    await untilListening(options.port, () => ended && `${name} ${ended}\n${tail}`);
-  }
+  const failure = (): string | undefined =>
+    ended && `${[options.command, ...options.args].join(' ')} ${ended}\n${tail}`;
+  if (options.port !== undefined) await untilListening(options.port, failure);
   return {
     pid,
     cpuMs: () => cpuMs(pid),
     rssBytes: () => rssBytes(pid),
+    failure,
     async stop(graceMs = 3000) {
       if (ended !== undefined) return;
       const exited = once(child, 'exit');

@@ -5,5 +5,10 @@ import { p2 } from './p2-embedded.ts';
 import { p3 } from './p3-batches.ts';
 import { p4 } from './p4-distance.ts';
 import { p5 } from './p5-first-batch.ts';
+import { p6 } from './p6-worker.ts';
+import { p7 } from './p7-bytes.ts';
+import { p8 } from './p8-end-to-end.ts';
+import { p9 } from './p9-start.ts';
+import { p10 } from './p10-growth.ts';
 
-export const scenarios: readonly Scenario[] = [p1, p2, p3, p4, p5];
+export const scenarios: readonly Scenario[] = [p1, p2, p3, p4, p5, p6, p7, p8, p9, p10];

@@ -1,0 +1,88 @@
+// P9: `npm start` to the first 202, and the memory of the process when it has nothing to do.
+import { fileURLToPath } from 'node:url';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { singleBody } from '../harness/contestants.ts';
+import { createHttpClient } from '../harness/http-client.ts';
+import { freePort, isListening, startProcess } from '../harness/processes.ts';
+import { createScope } from '../harness/scope.ts';
+import { figures } from '../report/tables.ts';
+import type { Scenario } from '../scenario.ts';
+import { serviceMain, startAllInOne } from '../servers/service.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const startTimeoutMs = 20_000;
+const idleMs = 3000;
+
+export const p9: Scenario = {
+  id: 'P9',
+  title: 'Start to first 202, all in one process',
+  needs: [],
+  async run({ schedule }) {
+    const npmMs: number[] = [];
+    const nodeMs: number[] = [];
+    const idleMib: number[] = [];
+    for (let round = 0; round < schedule.rounds; round++) {
+      npmMs.push(await timeStart('npm', ['start']));
+      nodeMs.push(await timeStart(process.execPath, [serviceMain]));
+      idleMib.push(await measureIdle());
+    }
+    return {
+      checks: [
+        { what: '`npm start` (built) to the first 202', measured: npmMs, target: { atMost: 1500 }, unit: ' ms' },
+        { what: 'memory when idle, MiB', measured: idleMib, target: { atMost: 120 } },
+      ],
+      tables: [
+        {
+          title: 'From the command to the first 202',
+          columns: ['', 'ms'],
+          rows: [
+            ['npm start', figures(npmMs)],
+            ['node dist/main.js', figures(nodeMs)],
+          ],
+        },
+      ],
+      notes: [`Memory is the resident set ${idleMs / 1000} s after a first job.`],
+    };
+  },
+};
+
+async function timeStart(command: string, args: readonly string[]): Promise<number> {
+  const scope = createScope();
+  const port = await freePort();
+  // The variables win over an .env that may lie there; an empty one counts as unset.
+  const env = { BIND_ADDR: `127.0.0.1:${port}`, DATA_DIR: scope.folder(), LOG_LEVEL: 'warn', FAKTORY_URL: '' };
+  const startedMs = performance.now();
+  const running = await startProcess({ command, args, cwd: root, env });
+  scope.use(running, () => running.stop(10_000));
+  try {
+    for (;;) {
+      if (await isAccepting(port)) return performance.now() - startedMs;
+      const isLate = performance.now() - startedMs > startTimeoutMs;
+      const failure = running.failure() ?? (isLate ? `no 202 after ${startTimeoutMs} ms` : undefined);
+      if (failure !== undefined) throw new Error(failure);
+      await sleep(5);
+    }
+  } finally {
+    await scope.close();
+  }
+}
+
+async function isAccepting(port: number): Promise<boolean> {
+  if (!(await isListening(port))) return false;
+  const client = createHttpClient(port);
+  const { status } = await client.post('/jobs/add', singleBody);
+  client.close();
+  return status === 202;
+}
+
+async function measureIdle(): Promise<number> {
+  const scope = createScope();
+  try {
+    const { port, process: running } = await startAllInOne(scope);
+    if (!(await isAccepting(port))) throw new Error('the service took no job');
+    await sleep(idleMs);
+    return running.rssBytes() / 2 ** 20;
+  } finally {
+    await scope.close();
+  }
+}
