@@ -4,6 +4,7 @@
 import type { Clock, Timer } from '../domain/clock.ts';
 import type { Job } from '../domain/job.ts';
 import { refused, unknown, type Fate, type FrameSender, type JobProducer } from '../domain/producer.ts';
+import { createDrainRate } from './drain-rate.ts';
 import { createFrameQueue } from './frame-queue.ts';
 
 export interface GroupCommitOptions {
@@ -38,11 +39,14 @@ const holdBackMsMax = 50;
 export interface GroupCommit extends JobProducer {
   /** What has not been written yet. */
   readonly waiting: { readonly jobs: number; readonly bytes: number };
+  /** How long a job that comes now will wait for its frame, as far as is known. */
+  readonly expectedWaitMs: number;
 }
 
 export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   const { sender, clock, frameJobsMax, frameBytesMax, acquireTimeoutMs, lingerMs } = options;
   const waiting = createFrameQueue({ frameJobsMax, frameBytesMax });
+  const drainRate = createDrainRate(clock);
   // In the order of the pushes. A settled parcel leaves at once: behind one that hangs there may be a million others.
   const unsettled = new Set<Parcel>();
   let isPumpScheduled = false;
@@ -97,6 +101,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   function sendFrame(parcels: readonly Parcel[]): void {
     const jobs = parcels.length === 1 ? (parcels[0] as Parcel).jobs : parcels.flatMap((parcel) => parcel.jobs);
     lastSentMs = clock.now();
+    drainRate.left(jobs.length, !waiting.isEmpty);
     options.onWrite?.(jobs);
     sender.send(jobs, (fates) => {
       let start = 0;
@@ -161,6 +166,9 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
 
   return {
     waiting,
+    get expectedWaitMs() {
+      return drainRate.waitMs(waiting.jobs);
+    },
     push(job, deadlineMs) {
       const refusal = refusalNow();
       if (refusal) return Promise.resolve(refusal);
