@@ -3,7 +3,7 @@
 /** A detail, and any text inside one, has at most this many characters. */
 export const detailCharactersMax = 80;
 
-const controlCharacters = /\p{Cc}+/gu;
+const controlCharacters = /\p{Cc}/gu;
 
 /** At most `max` characters; the cut is shown, and never leaves half of a surrogate pair. */
 export function cut(text: string, max: number = detailCharactersMax): string {

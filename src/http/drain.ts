@@ -8,6 +8,8 @@ const sweepEveryMs = 50;
 /** After the port closed, connections end as soon as their last answer is sent. */
 export function closeIdleConnections(app: FastifyInstance, clock: Clock): void {
   app.addHook('preClose', (done) => {
+    // Without a port there is no `close` event to end this.
+    if (!app.server.listening) return done();
     let timer: Timer;
     const sweep = (): void => {
       app.server.closeIdleConnections();
@@ -15,7 +17,6 @@ export function closeIdleConnections(app: FastifyInstance, clock: Clock): void {
     };
     sweep();
     app.server.once('close', () => timer.cancel());
-    if (!app.server.listening) timer!.cancel();
     done();
   });
 }

@@ -100,6 +100,16 @@ describe('POST /jobs/batch', () => {
     ]);
   });
 
+  it('lists at most 20 violations, however many entries have several', async (t) => {
+    const { post } = build(t);
+    const answer = (
+      await post('/jobs/batch', { jobs: Array.from({ length: 30 }, () => ({ operation: 'add' })) })
+    ).json();
+    assert.equal(answer.violations.length, 20);
+    assert.equal(answer.violations_total, 60);
+    assert.deepEqual(answer.violations[1], { pointer: '/jobs/0/b', message: 'must be a finite number' });
+  });
+
   it('counts rejected entries by operation, once per batch', async (t) => {
     const { post, get } = build(t);
     await post('/jobs/batch', { jobs: [{ operation: 'add' }, { operation: 'pow' }, { operation: 'pow' }] });

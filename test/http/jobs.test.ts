@@ -71,7 +71,7 @@ describe('POST /jobs/{operation}', () => {
     producer.decide(() => refused('broker_refused', `ERR \u001b[31m\r\n${'x'.repeat(200)}`));
     const { detail } = (await post('/jobs/add', body)).json();
     assert.equal(detail.length, 80);
-    assert.match(detail, /^ERR +\[31m x+…$/);
+    assert.match(detail, /^ERR {2}\[31m {2}x+…$/);
   });
 
   it('keeps the text of a bug inside, says that the outcome is unknown, and logs it under the instance', async (t) => {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
-import { enqueued, type Fate } from '../../src/domain/producer.ts';
+import { enqueued } from '../../src/domain/producer.ts';
 import * as limits from '../../src/http/limits.ts';
 import { build, connectRaw, type BuiltApp, type RawClient } from '../helpers/app.ts';
 
@@ -17,6 +17,22 @@ async function open(t: TestContext, bytes: string): Promise<BuiltApp & { client:
   const built = build(t);
   await built.listen();
   return { ...built, client: await connectRaw(t, built.app, bytes) };
+}
+
+/** An app whose producer holds every job until it is told. */
+async function openHolding(t: TestContext) {
+  const built = build(t);
+  const held: (() => void)[] = [];
+  let noticed = (): void => undefined;
+  built.producer.push = () => {
+    noticed();
+    return new Promise((resolve) => void held.push(() => resolve(enqueued)));
+  };
+  await built.listen();
+  const untilHeld = async (count: number): Promise<void> => {
+    while (held.length < count) await new Promise<void>((resolve) => (noticed = () => setImmediate(resolve)));
+  };
+  return { ...built, untilHeld, release: () => held.splice(0).forEach((answer) => answer()) };
 }
 
 /** Status and code of the only answer, which must be a problem. */
@@ -68,6 +84,18 @@ describe('bytes that are no clean request', () => {
       const { client } = await open(t, post(`${extra}Content-Length: 13\r\n`));
       assert.deepEqual(onlyProblem(await client.closed), [431, 'headers_too_large']);
     }
+  });
+
+  it('get their answer even when more of them arrive before it is read', async (t) => {
+    const { client, app } = await open(t, '');
+    client.socket.pause();
+    for (const bytes of [`GET / HTTP/1.1\r\nX: ${'x'.repeat(9000)}`, 'more', 'and more']) {
+      const refused = once(app.server, 'clientError');
+      client.socket.write(bytes);
+      await refused;
+    }
+    client.socket.resume();
+    assert.deepEqual(onlyProblem(await client.closed), [431, 'headers_too_large']);
   });
 
   it('are answered 413 when a body is announced, or arrives, above the limit', async (t) => {
@@ -140,16 +168,14 @@ describe('pipelined requests', () => {
   });
 
   it('never get the refusal of the bytes behind them', async (t) => {
-    const built = build(t);
-    let decide: (fate: Fate) => void = () => undefined;
-    built.producer.push = () => new Promise((resolve) => void (decide = resolve));
-    await built.listen();
+    const built = await openHolding(t);
     const client = await connectRaw(t, built.app, whole);
+    await built.untilHeld(1);
     const parsed = once(built.app.server, 'clientError');
     client.socket.write('NO HTTP AT ALL\r\n\r\n');
     await parsed;
     assert.equal(client.received(), '');
-    decide(enqueued);
+    built.release();
     const text = await client.closed;
     assert.deepEqual(text.match(/HTTP\/1\.1 \d{3}/g), ['HTTP/1.1 202']);
   });
@@ -198,27 +224,41 @@ describe('a caller', () => {
   });
 });
 
+const portClosed = async ({ app }: BuiltApp): Promise<void> => {
+  while (app.server.listening) await new Promise((resolve) => setImmediate(resolve));
+};
+
 describe('the end', () => {
-  it('lets an answer out, marks it as the last of its connection, and closes at once', async (t) => {
-    const built = build(t);
-    let decide: (fate: Fate) => void = () => undefined;
-    const pushed = new Promise<void>((resolve) => {
-      built.producer.push = () => {
-        resolve();
-        return new Promise((settle) => void (decide = settle));
-      };
-    });
-    await built.listen();
+  it('lets answers out and then closes every connection at once', async (t) => {
+    const built = await openHolding(t);
     const idle = await connectRaw(t, built.app, 'GET /health HTTP/1.1\r\nHost: x\r\n\r\n');
     await idle.until((received) => received.includes('healthy'));
     const busy = await connectRaw(t, built.app, whole);
-    await pushed;
+    await built.untilHeld(1);
     const started = performance.now();
     const closed = built.app.close();
-    decide(enqueued);
+    await portClosed(built);
+    built.release();
     assert.match(await busy.closed, /^HTTP\/1\.1 202/);
     await Promise.all([idle.closed, closed]);
     assert.ok(performance.now() - started < 1000);
+  });
+
+  it('leaves a request on an open connection to the producer even then, and says that it is the last', async (t) => {
+    const built = await openHolding(t);
+    const client = await connectRaw(t, built.app, whole);
+    await built.untilHeld(1);
+    void built.app.close();
+    await portClosed(built);
+    client.socket.write(whole);
+    await built.untilHeld(2);
+    built.release();
+    const text = await client.closed;
+    assert.deepEqual(text.match(/HTTP\/1\.1 \d{3}|connection: close/gi), [
+      'HTTP/1.1 202',
+      'HTTP/1.1 202',
+      'Connection: close',
+    ]);
   });
 
   it('still enqueues while draining, and says Connection: close', async (t) => {
