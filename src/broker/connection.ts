@@ -131,8 +131,12 @@ export function createConnection(options: ConnectionOptions): Connection {
   }
 
   function flush(): void {
-    if (output !== '' && phase !== 'closed') socket.write(output);
+    if (output === '' || phase === 'closed') return;
+    const text = output;
     output = '';
+    // Where this write reaches the limit, its end lets the reading go on.
+    if (text.length + socket.writableLength < limits.outputBytesMax) socket.write(text);
+    else socket.write(text, pump);
   }
 
   function leaveIfDone(): void {
@@ -192,7 +196,6 @@ export function createConnection(options: ConnectionOptions): Connection {
     reader.push(bytes);
     pump();
   });
-  socket.on('drain', pump);
   socket.on('end', finish);
   socket.on('error', () => socket.destroy());
   socket.on('close', () => {
