@@ -66,6 +66,9 @@ export function resultStoreContract(name: string, open: OpenResults, skip: boole
       await results.put([threw(jid, 3)]);
       results.remember([jid]);
       assert.deepEqual(await results.get(jid), succeeded(jid));
+      const twice = createJid();
+      await results.put([succeeded(twice), threw(twice, 1)]);
+      assert.deepEqual(await results.get(twice), succeeded(twice));
     });
 
     it('takes more records in one call than it writes in one command', async (t) => {

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { ClassicLevel } from 'classic-level';
 import { createJid } from '../../src/domain/jid.ts';
 import { createEmbeddedResults } from '../../src/results/embedded.ts';
 import { createGenerations } from '../../src/results/generations.ts';
@@ -79,6 +80,25 @@ describe('the embedded result store', () => {
     nowMs += 1;
     assert.equal(await results.get(ended), undefined);
     assert.equal(await results.get(pending), undefined);
+  });
+
+  it('takes writes again after one that the disk refused, and has not lost an id', async (t) => {
+    const results = await createEmbeddedResults({ dataDir: folder(t), ...limits });
+    t.after(() => results.close());
+    const batches = t.mock.method(ClassicLevel.prototype, 'batch', () => ({
+      put: () => undefined,
+      write: () => Promise.reject(new Error('IO error: No space left on device')),
+    }));
+    const [remembered, ended] = [createJid(), createJid()];
+    results.remember([remembered]);
+    await assert.rejects(results.put([succeeded(ended)]), /No space left/);
+    assert.equal((await results.get(remembered))?.state, 'pending');
+    batches.mock.restore();
+    const opened = t.mock.method(ClassicLevel.prototype, 'open');
+    await results.put([succeeded(ended)]);
+    assert.ok(opened.mock.callCount() > 0, 'the database was not opened again');
+    assert.deepEqual(await results.get(ended), succeeded(ended));
+    assert.equal((await results.get(remembered))?.state, 'pending');
   });
 
   it('refuses a folder that another one has open', async (t) => {
