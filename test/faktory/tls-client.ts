@@ -1,0 +1,38 @@
+// A process of its own for tls.test.ts: NODE_EXTRA_CA_CERTS is read once, as Node starts.
+// Usage: tls-client.ts HOST PORT; prints the outcome of one job and, when the broker is away, why.
+import { once } from 'node:events';
+import { systemClock } from '../../src/domain/clock.ts';
+import { createJob } from '../../src/domain/job.ts';
+import { FaktoryClient } from '../../src/faktory/client.ts';
+import { createFrameSender } from '../../src/faktory/frame-sender.ts';
+
+const [host = '', port = ''] = process.argv.slice(2);
+const client = new FaktoryClient({
+  address: { host, port: Number(port), tls: true, password: undefined },
+  size: 1,
+  clock: systemClock,
+  random: Math.random,
+  connectTimeoutMs: 5000,
+  readTimeoutMs: 5000,
+  writeTimeoutMs: 5000,
+  keepAliveDelayMs: 60_000,
+});
+const sender = createFrameSender({ client, clock: systemClock });
+const alive = setInterval(() => undefined, 1000);
+const isDown = new Promise<string>((resolve) => {
+  const before = client.onChange;
+  client.onChange = () => {
+    before();
+    if (client.downReason) resolve(client.downReason.message);
+  };
+});
+const outcome = client.warm.then(
+  () =>
+    new Promise<string>((resolve) =>
+      sender.send([createJob('add', { a: 1, b: 2 })], ([fate]) => resolve(fate?.outcome ?? 'nothing')),
+    ),
+);
+process.stdout.write(await Promise.race([outcome, isDown]));
+await client.close();
+clearInterval(alive);
+if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain');
