@@ -1,7 +1,7 @@
 // Which methods a path has, learnt from the routes as they are registered: the difference between 404 and 405.
 import type { RouteOptions } from 'fastify';
 
-export interface AllowedMethods {
+interface AllowedMethods {
   /** Fastify's `onRoute` hook. */
   learn(route: Pick<RouteOptions, 'method' | 'url'>): void;
   /** For the Allow header, for example `GET, HEAD`. */

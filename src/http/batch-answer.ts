@@ -8,7 +8,7 @@ import { problemCodeOf } from './jobs.ts';
 import type { Problem } from './problem.ts';
 import type { BatchResult, PartialBatch } from './schemas.ts';
 
-export type BatchAnswer =
+type BatchAnswer =
   | { status: 202; body: { job_ids: string[]; message: string; count: number } }
   | { status: 206; body: PartialBatch }
   | { problem: Problem };

@@ -1,7 +1,7 @@
 // Text of callers and of the broker on its way into an answer: cut, and without control characters.
 
 /** A detail, and any text inside one, has at most this many characters. */
-export const detailCharactersMax = 80;
+const detailCharactersMax = 80;
 
 const controlCharacters = /\p{Cc}/gu;
 

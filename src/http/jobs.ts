@@ -28,7 +28,7 @@ export const problemCodeOf = (code: RefusalCode): ErrorCode =>
   code === 'broker_refused' ? 'broker_unavailable' : code;
 
 /** The failure for a body that its schema did not accept. An empty body without a type was never parsed. */
-export const invalidBody = (body: unknown, error: Parameters<typeof invalid>[0]): AppError =>
+const invalidBody = (body: unknown, error: Parameters<typeof invalid>[0]): AppError =>
   body === undefined ? new AppError('malformed_json', 'The body is empty') : invalid(error);
 
 export function registerJobRoutes(app: FastifyInstance, options: JobRoutesOptions): void {

@@ -6,7 +6,7 @@ import { AppError } from '../domain/errors.ts';
 const charset = /;\s*charset\s*=\s*"?([^";,\s]*)/gi;
 
 /** JSON is UTF-8 (RFC 8259 section 8.1); another charset would be read wrongly, not refused, by the parser. */
-export function isUtf8(contentType: string): boolean {
+function isUtf8(contentType: string): boolean {
   for (const [, name] of contentType.matchAll(charset)) if (!/^utf-?8$/i.test(name ?? '')) return false;
   return true;
 }

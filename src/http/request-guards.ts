@@ -20,7 +20,7 @@ function checkHeaders(rawHeaders: readonly string[], httpVersion: string): AppEr
   return new AppError('bad_request', 'A request needs exactly one Host header');
 }
 
-export interface RequestGuardOptions {
+interface RequestGuardOptions {
   /** Methods of a path that exists, in the form of the Allow header; undefined for any other path. */
   allowedMethods: (path: string) => string | undefined;
   /** Counts a request that met no route. */

@@ -3,7 +3,7 @@
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest, onResponseHookHandler, RouteOptions } from 'fastify';
 import type { Metrics } from '../metrics.ts';
 
-export type Observe = (request: FastifyRequest, reply: FastifyReply) => void;
+type Observe = (request: FastifyRequest, reply: FastifyReply) => void;
 
 function createObserve(metrics: Metrics, logger: FastifyBaseLogger, method: string, route: string): Observe {
   const observe = metrics.httpRequests(method, route);

@@ -1,7 +1,7 @@
 // A clock that moves when it is told to. A jump is like a stalled process: timers that became due run once, late.
 import type { Clock } from '../../src/domain/clock.ts';
 
-export interface ManualClock extends Clock {
+interface ManualClock extends Clock {
   advance: (ms: number) => void;
   /** How many timers are set. */
   timers: () => number;

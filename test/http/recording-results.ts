@@ -1,7 +1,7 @@
 // A ResultStore in memory that a test can end jobs in, and break.
 import type { JobRecord, ResultStore } from '../../src/domain/results.ts';
 
-export interface RecordingResults extends ResultStore {
+interface RecordingResults extends ResultStore {
   /** How many callers are held in `wait` now. */
   waiting: () => number;
   /** Resolves as soon as that many are. */
