@@ -24,6 +24,8 @@ export interface Turn {
   cpuUsPerRequest: number;
   p50Ms: number;
   p99Ms: number;
+  /** Share of one processor that the load generator took; near 1 it is the generator that limits. */
+  generatorShare: number;
   /** What must not be: answers other than 202, and a count that differs from the answers. */
   problem: string | undefined;
 }
@@ -93,6 +95,7 @@ async function takeTurn(contestant: Contestant, turnMs: number): Promise<Turn> {
     cpuUsPerRequest: process ? (cpuMs * 1000) / result.accepted : Number.NaN,
     p50Ms: result.p50Ms,
     p99Ms: result.p99Ms,
+    generatorShare: result.generatorCpuMs / result.elapsedMs,
     problem: problems.length > 0 ? problems.join('; ') : undefined,
   };
 }

@@ -39,7 +39,7 @@ export interface LoadResult {
   p50Ms: number;
   p99Ms: number;
   maxMs: number;
-  /** Of the generator itself: when it nears `elapsedMs` the generator is what limits. */
+  /** Of the generator's process. */
   generatorCpuMs: number;
 }
 

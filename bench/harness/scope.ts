@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import './processes.ts';
 
 export interface Scope {
   /** Registers how to close something; returns the thing. */
@@ -11,6 +12,10 @@ export interface Scope {
   close(): Promise<void>;
 }
 
+const folders = new Set<string>();
+// After the servers that write there have been ended: processes.ts, imported first, listens first.
+process.on('exit', () => folders.forEach(removeFolder));
+
 export function createScope(): Scope {
   const closers: (() => unknown)[] = [];
   const use: Scope['use'] = (thing, close) => {
@@ -19,12 +24,19 @@ export function createScope(): Scope {
   };
   return {
     use,
-    folder: () => use(mkdtempSync(join(tmpdir(), 'bench-')), removeFolder),
+    folder() {
+      const path = mkdtempSync(join(tmpdir(), 'bench-'));
+      folders.add(path);
+      return use(path, removeFolder);
+    },
     async close() {
       for (let closer; (closer = closers.pop());) await closer();
     },
   };
 }
 
-// A server that is being ended may still be writing: removed again and again for a while.
-const removeFolder = (path: string): void => rmSync(path, { recursive: true, force: true, maxRetries: 5 });
+function removeFolder(path: string): void {
+  // A server that is being ended may still be writing: tried again for a while.
+  rmSync(path, { recursive: true, force: true, maxRetries: 10 });
+  folders.delete(path);
+}

@@ -1,6 +1,7 @@
 // What the figures were measured on and with.
 import { spawnSync } from 'node:child_process';
-import { cpus, release, totalmem, type } from 'node:os';
+import { statfsSync } from 'node:fs';
+import { cpus, loadavg, release, tmpdir, totalmem, type } from 'node:os';
 import { realParts } from '../../test/helpers/real-parts.ts';
 import { peerVersion } from '../servers/peers.ts';
 
@@ -13,12 +14,27 @@ const versionOf = (command: string | undefined, flag: string): string => {
   return /\d+\.\d+\.\d+/.exec(stdout + stderr)?.[0] ?? 'unknown';
 };
 
+/** statfs(2): what a sync costs depends on it, and in memory it costs nothing. */
+function fileSystem(folder: string): string {
+  const { type: magic } = statfsSync(folder);
+  const names = new Map([
+    [0xef53, 'ext4'],
+    [0x58465342, 'xfs'],
+    [0x9123683e, 'btrfs'],
+    [0x794c7630, 'overlayfs'],
+    [0x01021994, 'tmpfs, in memory: syncs cost nothing here, set TMPDIR to a disk'],
+  ]);
+  return names.get(magic) ?? `0x${magic.toString(16)}`;
+}
+
 export function machineFacts(): Fact[] {
   const processors = cpus();
   const [faktory, redis] = realParts();
   return [
     ['processors', `${processors.length} x ${processors[0]?.model ?? 'unknown'}`],
     ['memory', `${Math.round(totalmem() / 2 ** 30)} GiB`],
+    ['load of the machine before the run, 1 min', (loadavg()[0] ?? 0).toFixed(1)],
+    ["file system of the brokers' data", fileSystem(tmpdir())],
     ['system', `${type()} ${release()}`],
     ['Node', process.version],
     ['Faktory', versionOf(faktory?.path, '-v')],

@@ -23,13 +23,14 @@ export function turnsTable(title: string, turns: ReadonlyMap<string, readonly Tu
     figures(list.map((turn) => turn[key]));
   return {
     title,
-    columns: ['', 'jobs/s in the broker', 'CPU per request, us', 'p50 ms', 'p99 ms'],
+    columns: ['', 'jobs/s in the broker', 'CPU per request, us', 'p50 ms', 'p99 ms', 'generator, % of a core'],
     rows: [...turns].map(([name, list]) => [
       name,
       of(list, 'jobsPerS'),
       of(list, 'cpuUsPerRequest'),
       of(list, 'p50Ms'),
       of(list, 'p99Ms'),
+      figures(list.map(({ generatorShare }) => Math.round(generatorShare * 100))),
     ]),
   };
 }

@@ -10,5 +10,21 @@ import { p7 } from './p7-bytes.ts';
 import { p8 } from './p8-end-to-end.ts';
 import { p9 } from './p9-start.ts';
 import { p10 } from './p10-growth.ts';
+import { callers, distance, distantBatches, sizes } from './sweeps.ts';
 
-export const scenarios: readonly Scenario[] = [p1, p2, p3, p4, p5, p6, p7, p8, p9, p10];
+export const scenarios: readonly Scenario[] = [
+  p1,
+  p2,
+  p3,
+  p4,
+  p5,
+  p6,
+  p7,
+  p8,
+  p9,
+  p10,
+  callers,
+  sizes,
+  distance,
+  distantBatches,
+];
