@@ -216,7 +216,7 @@ describe('a body', () => {
     const answer = await post('/jobs/batch', { jobs: entries });
     assert.equal(answer.statusCode, 422);
     assert.ok(answer.payload.length < 400_000, String(answer.payload.length));
-    assert.ok(performance.now() - started < 250);
+    assert.ok(performance.now() - started < 1000);
   });
 
   it('is answered in the encoding asked for, when the answer is above 1 KB', async (t) => {
