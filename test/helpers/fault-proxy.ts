@@ -7,7 +7,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { parseArgs } from 'node:util';
 import { pathToFileURL } from 'node:url';
 
-/** What befalls the bytes of one direction. */
+/** What befalls the bytes of one direction. May be changed at any time: every chunk looks at it anew. */
 export interface Fault {
   delayMs?: number;
   /** Up to so much on top of the delay, for each chunk; order is kept. */
@@ -19,12 +19,12 @@ export interface Fault {
   mergeMs?: number;
   /** What arrives is read and lost. */
   blackHole?: boolean;
-  /** Hands so many bytes on, then does this; the bytes after that are never handed on. */
+  /** Hands so many bytes on, counted from when this was set, then does that; what comes after is never handed on. */
   cut?: { afterBytes: number; by: CutKind };
 }
 
 /**
- * - `rst`, `fin`: the side that sent is told so; the other side sees the connection end after the bytes before the cut.
+ * - `rst`, `fin`: ends the connection to both sides so; the receiver has the bytes before the cut.
  * - `stall`: nothing more is read nor handed on in this direction, as when the reader hangs.
  * - `garbage`: bytes of no protocol follow, then both sides are closed.
  */
@@ -118,7 +118,8 @@ const waitingBytesMax = 1 << 20;
 const garbage = Buffer.from([0xff, 0x00, 0x13, 0x37, 0x0d, 0x0a]);
 
 function relay(from: Socket, to: Socket, fault: Fault, random: () => number): void {
-  let left = fault.cut?.afterBytes ?? Infinity;
+  let counted: Fault['cut'];
+  let left = Infinity;
   let freeAtMs = 0;
   let waitingBytes = 0;
   let isCut = false;
@@ -158,18 +159,17 @@ function relay(from: Socket, to: Socket, fault: Fault, random: () => number): vo
     isCut = true;
     if (by === 'stall') return void from.pause();
     inTurn(0, () => {
-      if (by === 'garbage') {
-        to.end(garbage);
-        from.end();
-      } else {
-        to.end();
-        endBy(by, from);
-      }
+      if (by === 'garbage') to.write(garbage);
+      for (const socket of [to, from]) endBy(by === 'rst' ? 'rst' : 'fin', socket);
     });
   }
 
   from.on('data', (chunk: Buffer) => {
     if (fault.blackHole || isCut) return;
+    if (fault.cut !== counted) {
+      counted = fault.cut;
+      left = counted?.afterBytes ?? Infinity;
+    }
     const passing = chunk.subarray(0, left);
     left -= passing.length;
     if (passing.length > 0) {
@@ -183,7 +183,7 @@ function relay(from: Socket, to: Socket, fault: Fault, random: () => number): vo
         }, fault.mergeMs);
       }
     }
-    if (left === 0 && fault.cut) cut(fault.cut.by);
+    if (left === 0 && counted) cut(counted.by);
   });
   from.on('end', () => isCut || inTurn(0, () => to.end()));
   from.on('error', () => inTurn(0, () => to.resetAndDestroy()));

@@ -16,7 +16,7 @@ export interface Peer {
   write(bytes: string | Buffer): void;
   /** FIN, after what was written. */
   end(): void;
-  /** RST, and what was not delivered is lost. */
+  /** RST (on TLS: at once), and what was not delivered is lost. */
   reset(): void;
 }
 
@@ -82,6 +82,12 @@ export async function startScriptedBroker(options: ScriptedBrokerOptions = {}): 
     for (const waiter of waiters) waiter();
   };
 
+  /** TLS sockets know no RST of their own. */
+  const reset = (socket: Socket): void => {
+    if (options.tls === undefined) socket.resetAndDestroy();
+    else socket.destroy();
+  };
+
   function accept(socket: Socket): void {
     const index = peers.length;
     const role = typeof script === 'function' ? script(index) : script;
@@ -92,7 +98,7 @@ export async function startScriptedBroker(options: ScriptedBrokerOptions = {}): 
       received: 0,
       write: (bytes) => void socket.write(bytes),
       end: () => void socket.end(),
-      reset: () => void socket.resetAndDestroy(),
+      reset: () => reset(socket),
     };
     peers.push(peer);
     open.add(socket);
@@ -151,7 +157,7 @@ export async function startScriptedBroker(options: ScriptedBrokerOptions = {}): 
     if (!server.listening) return;
     const closed = once(server, 'close');
     server.close();
-    for (const socket of open) socket.resetAndDestroy();
+    for (const socket of open) reset(socket);
     await closed;
   }
   const port = await listen(0);

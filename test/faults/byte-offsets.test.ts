@@ -1,0 +1,179 @@
+// Frames and their replies, cut at every byte by RST, FIN and stall, on plain TCP and on TLS. FAULTS=1 takes every offset;
+// otherwise a sample with both ends of everything.
+import assert from 'node:assert/strict';
+import { connect as connectTcp } from 'node:net';
+import { describe, it, type TestContext } from 'node:test';
+import { connect as connectTls } from 'node:tls';
+import { systemClock } from '../../src/domain/clock.ts';
+import type { Job } from '../../src/domain/job.ts';
+import type { Fate, FrameSender } from '../../src/domain/producer.ts';
+import { FaktoryClient } from '../../src/faktory/client.ts';
+import { createFrameSender } from '../../src/faktory/frame-sender.ts';
+import { createCertificate, type Certificate } from '../helpers/certificate.ts';
+import { assertTrueFates } from '../helpers/fates.ts';
+import { startFaultProxy, type CutKind, type Faults } from '../helpers/fault-proxy.ts';
+import { createJobs } from '../helpers/producer.ts';
+import { jidsOf, refusals, startScriptedBroker, type ScriptedBroker } from '../helpers/scripted-broker.ts';
+
+const isComplete = process.env['FAULTS'] === '1';
+const sampleStep = 61;
+const kinds: readonly CutKind[] = ['rst', 'fin', 'stall'];
+const readTimeoutMs = 60;
+/** Cases at once: each mostly waits. */
+const lanes = 16;
+/** Of a TLS 1.3 record around its text: header, type and tag. */
+const recordBytes = 5 + 1 + 16;
+
+function offsetsUpTo(last: number): number[] {
+  const all = Array.from({ length: last }, (_, index) => index + 1);
+  return isComplete ? all : all.filter((offset) => offset <= 2 || offset > last - 3 || offset % sampleStep === 0);
+}
+
+/** The broker turns down the last job of every frame, so that a reply says something of each job. */
+const answer = (line: string): string => {
+  const jids = jidsOf(line);
+  return refusals(jids.length > 1 ? { [jids.at(-1) as string]: 'jobs must have an args parameter' } : {});
+};
+
+interface Case {
+  direction: 'toBroker' | 'toClient';
+  by: CutKind;
+  /** After so many bytes of the frames, or of their replies. */
+  offset: number;
+  frames: readonly (readonly Job[])[];
+}
+
+/** Sends the frames on one connection of its own; resolves with the fates of each. */
+async function run(broker: ScriptedBroker, tls: Certificate | undefined, test: Case): Promise<Fate[][]> {
+  const faults: Required<Faults> = { toBroker: {}, toClient: {} };
+  const proxy = await startFaultProxy(broker.port, { faults });
+  const client = new FaktoryClient({
+    address: { host: '127.0.0.1', port: proxy.port, tls: tls !== undefined, password: undefined },
+    size: 1,
+    clock: systemClock,
+    random: Math.random,
+    connectTimeoutMs: 10_000,
+    readTimeoutMs,
+    writeTimeoutMs: readTimeoutMs,
+    keepAliveDelayMs: 60_000,
+    connect: ({ port }) => {
+      const socket = connectTcp({ port, host: '127.0.0.1', noDelay: true });
+      return tls === undefined ? socket : connectTls({ socket, ca: tls.cert, host: '127.0.0.1' });
+    },
+  });
+  try {
+    const sender = createFrameSender({ client, clock: systemClock });
+    await client.warm;
+    const [connection] = client.live;
+    faults[test.direction].cut = { afterBytes: test.offset, by: test.by };
+    const fates: Promise<Fate[]>[] = [];
+    for (const jobs of test.frames) {
+      if (fates.length > 0) await untilRoomOrLost(sender, connection?.closed);
+      // Lost already, by a cut in an earlier frame.
+      if (connection?.isLive !== true || sender.slots === 0) break;
+      fates.push(new Promise((resolve) => sender.send(jobs, (own) => resolve([...own]))));
+    }
+    return await Promise.all(fates);
+  } finally {
+    await client.close();
+    await proxy.close();
+  }
+}
+
+function untilRoomOrLost(sender: FrameSender, lost: Promise<Error> | undefined): Promise<unknown> {
+  const room = new Promise<void>((resolve) => {
+    const look = (): void => {
+      if (sender.slots > 0) resolve();
+    };
+    sender.onChange = look;
+    look();
+  });
+  return Promise.race([room, lost]);
+}
+
+async function setUp(t: TestContext, isTls: boolean) {
+  const certificate = isTls ? createCertificate(t) : undefined;
+  const broker = await startScriptedBroker({ script: { answer }, ...(certificate && { tls: certificate }) });
+  t.after(() => broker.close());
+  /** Runs every case, and gives its frames and fates to `check`. */
+  async function runAll(cases: readonly Case[], check: (test: Case, fates: Fate[][]) => void): Promise<void> {
+    assert.ok(cases.length > 10, 'no cases');
+    const left = [...cases];
+    const lane = async (): Promise<void> => {
+      for (let test; (test = left.pop());) {
+        const fates = await run(broker, certificate, test);
+        const what = `${test.direction} ${test.by} at ${test.offset}`;
+        for (const [index, own] of fates.entries()) {
+          assertTrueFates(test.frames[index] ?? [], own, broker.seen, `${what}, frame ${index}`);
+          // A small write is the kernel's at once: on no path may it be called unsent.
+          for (const fate of own) {
+            assert.ok(fate.outcome !== 'refused' || fate.code === 'broker_refused', `${what}: refused, though written`);
+          }
+        }
+        check(test, fates);
+      }
+    };
+    await Promise.all(Array.from({ length: lanes }, lane));
+  }
+  return { broker, runAll };
+}
+
+const frameBytes = (jobs: readonly Job[]): number =>
+  Buffer.byteLength(`PUSHB [${jobs.map(({ wire }) => wire).join(',')}]\r\n`);
+const outcomes = (fates: readonly Fate[]): string => fates.map(({ outcome }) => outcome).join(' ');
+const allUnknown = 'unknown unknown unknown';
+const asAnswered = 'enqueued enqueued refused';
+
+for (const isTls of [false, true]) {
+  const perRecord = isTls ? recordBytes : 0;
+  describe(isTls ? 'a frame over TLS' : 'a frame', () => {
+    it('that is cut anywhere is unknown, and was not seen unless its last byte arrived', async (t) => {
+      const { broker, runAll } = await setUp(t, isTls);
+      const length = frameBytes(createJobs(3)) + perRecord;
+      const cases = offsetsUpTo(length).flatMap((offset) =>
+        kinds.map((by): Case => ({ direction: 'toBroker', by, offset, frames: [createJobs(3)] })),
+      );
+      await runAll(cases, ({ offset, by, frames }, [fates = []]) => {
+        const what = `${by} at ${offset} of ${length}`;
+        const isSeen = broker.seen.has(frames[0]?.[0]?.jid ?? '');
+        if (offset < length) assert.ok(!isSeen, what);
+        if (offset < length || by !== 'stall') assert.equal(outcomes(fates), allUnknown, what);
+        // Nothing is lost by a stall behind the last byte.
+        else assert.equal(outcomes(fates), asAnswered, what);
+      });
+    });
+
+    it('whose reply is cut anywhere is unknown until the last byte, and as answered with it', async (t) => {
+      const { broker, runAll } = await setUp(t, isTls);
+      const length =
+        answer(
+          `PUSHB [${createJobs(3)
+            .map(({ wire }) => wire)
+            .join(',')}]`,
+        ).length + perRecord;
+      const cases = offsetsUpTo(length).flatMap((offset) =>
+        kinds.map((by): Case => ({ direction: 'toClient', by, offset, frames: [createJobs(3)] })),
+      );
+      await runAll(cases, ({ offset, by, frames }, [fates = []]) => {
+        assert.ok(broker.seen.has(frames[0]?.[0]?.jid ?? ''));
+        assert.equal(outcomes(fates), offset < length ? allUnknown : asAnswered, `${by} at ${offset} of ${length}`);
+      });
+    });
+
+    it('of three on one connection, cut anywhere, tells the truth of each', async (t) => {
+      const { broker, runAll } = await setUp(t, isTls);
+      const length = frameBytes(createJobs(2)) + perRecord;
+      const cases = offsetsUpTo(3 * length).flatMap((offset) =>
+        kinds.map((by): Case => ({ direction: 'toBroker', by, offset, frames: [1, 2, 3].map(() => createJobs(2)) })),
+      );
+      await runAll(cases, ({ offset, by, frames }, fates) => {
+        const what = `${by} at ${offset} of 3 * ${length}`;
+        for (const [index, jobs] of frames.entries()) {
+          const isWhole = (index + 1) * length <= offset;
+          if (!isWhole) assert.ok(!broker.seen.has(jobs[0]?.jid ?? ''), what);
+          if (!isWhole && fates[index]) assert.equal(outcomes(fates[index]), 'unknown unknown', what);
+        }
+      });
+    });
+  });
+}
