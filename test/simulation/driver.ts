@@ -1,0 +1,122 @@
+// The callers of a run: offers the plan's requests, pings, probes when all faults are over, closes; and checks what only a
+// caller sees: answers at once while the broker is away, success after healing, an end of everything after close.
+import { createJob, type Job } from '../../src/domain/job.ts';
+import type { Fate, JobProducer } from '../../src/domain/producer.ts';
+import type { Network, World } from './network.ts';
+import type { Random } from './random.ts';
+
+/** The parts that a run looks into; callers know only the producer. */
+export interface Client {
+  producer: JobProducer;
+  isDown(): boolean;
+  /** Everything that must be 0 when nothing is under way. */
+  gauges(): Record<string, number>;
+  measured: ReadonlyMap<string, number>;
+}
+
+const requestIds = [null, undefined, 'r-1', 'a "quoted" \\ one', 'grüße 😀', 'two words, {"jid":1}', 'x'.repeat(200)];
+
+export function createDriver(world: World, network: Network, client: Client, random: Random) {
+  const { plan, scheduler, ledger, log, fail, count } = world;
+  const hasFreeze = plan.faults.some(({ kind }) => kind === 'freeze');
+  const mustBeAnswered: { isAnswered: boolean }[] = [];
+  let jobCount = 0;
+  let pings = 0;
+  let closingSinceMs: number | undefined;
+  let isClosed = false;
+
+  function createJobs(jobs: number): Job[] {
+    return Array.from({ length: jobs }, () => {
+      const jid = `j${String(jobCount++).padStart(7, '0')}`;
+      return createJob('add', { a: random.int(-9, 9), b: random.next(), request_id: random.pick(requestIds) }, jid);
+    });
+  }
+
+  function offer(jobs: readonly Job[], isSingle: boolean, timeoutMs: number, onFates: (fates: Fate[]) => void): void {
+    const deadlineMs = scheduler.nowMs + timeoutMs;
+    const mustFail = mustFailFast();
+    const request = ledger.offer(jobs, deadlineMs);
+    log.add(scheduler.nowMs, `offer ${request.id}: ${jobs.length}`);
+    const answer = (fates: Fate[]): void => {
+      log.add(scheduler.nowMs, `answer ${request.id}: ${fates.map((fate) => fate.outcome).join(' ')}`);
+      ledger.answer(request, fates);
+      onFates(fates);
+    };
+    const { producer } = client;
+    const answered = isSingle
+      ? producer.push(jobs[0] as Job, deadlineMs).then((fate) => answer([fate]))
+      : producer.pushBulk(jobs, deadlineMs).then(answer);
+    answered.catch((error: unknown) => fail('rejected', String(error)));
+    if (mustFail) mustBeAnswered.push(request);
+  }
+
+  /** The broker is known to be away, or has been for so long that it must be known. */
+  function mustFailFast(): boolean {
+    if (closingSinceMs !== undefined || client.isDown()) return true;
+    const { noneLiveSinceMs } = network;
+    const knownAfterMs = plan.connectTimeoutMs + 650;
+    return !hasFreeze && noneLiveSinceMs !== undefined && scheduler.nowMs - noneLiveSinceMs > knownAfterMs;
+  }
+
+  function probe(isSingle: boolean): void {
+    if (closingSinceMs !== undefined) return;
+    offer(createJobs(1), isSingle, 20_000, (fates) => {
+      const bad = fates.find((fate) => fate.outcome !== 'enqueued');
+      if (bad) fail('not healed', `a probe was answered ${JSON.stringify(bad)}`);
+      else count('probes enqueued');
+    });
+  }
+
+  function close(): void {
+    if (closingSinceMs !== undefined) return;
+    closingSinceMs = scheduler.nowMs;
+    log.add(scheduler.nowMs, 'close');
+    if (ledger.requests.some((request) => !request.isAnswered)) count('closed with work under way');
+    void client.producer.close().then(() => {
+      isClosed = true;
+      network.close();
+      log.add(scheduler.nowMs, 'closed');
+    });
+  }
+
+  function ping(): void {
+    pings++;
+    const settled = (text: string): void => {
+      pings--;
+      count(text);
+    };
+    client.producer.ping().then(
+      () => settled('pings answered'),
+      () => settled('pings failed'),
+    );
+  }
+
+  for (const { atMs, jobs, isSingle } of plan.requests) {
+    scheduler.at(atMs, 'input', () => offer(createJobs(jobs), isSingle, plan.enqueueTimeoutMs, () => undefined));
+  }
+  for (const atMs of plan.pingsAtMs) scheduler.at(atMs, 'input', ping);
+  const healthyMs =
+    plan.healMs + plan.readTimeoutMs + plan.connectTimeoutMs + 2500 + 8 * (plan.latencyMs + plan.jitterMs);
+  const quietMs = Math.max(healthyMs, plan.healMs + plan.enqueueTimeoutMs + 400);
+  for (const index of [0, 1, 2]) scheduler.at(quietMs + 1000 * index, 'input', () => probe(index !== 1));
+  scheduler.at(plan.closeAtMs ?? quietMs + 10_000, 'input', close);
+
+  return {
+    checkFastRefusals() {
+      for (let request; (request = mustBeAnswered.pop());) {
+        if (!request.isAnswered) fail('slow refusal', 'the broker is away, and a caller waits');
+        count('fast refusals');
+      }
+    },
+    checkEnd() {
+      if (!isClosed) fail('never closed', `since ${closingSinceMs}`);
+      if (network.openCount > 0) fail('socket left open', `${network.openCount}`);
+      if (pings > 0) fail('never answered', `${pings} pings`);
+      for (const [name, value] of Object.entries(client.gauges()))
+        if (value !== 0) fail('gauge', `${name} is ${value}`);
+      const jobs = ledger.requests.reduce((sum, request) => sum + request.jobs.length, 0);
+      const measured = [...client.measured.values()].reduce((sum, value) => sum + value, 0);
+      if (jobs !== measured) fail('gauge', `${measured} jobs measured of ${jobs}`);
+    },
+  };
+}

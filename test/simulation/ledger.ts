@@ -1,0 +1,196 @@
+// The conservation checker: what was offered, what callers were told, what the broker stored, and every way in which these
+// may not differ (Jepsen's total-queue, with a set of its own for definite refusals). Knows nothing of how the client works.
+import type { Job } from '../../src/domain/job.ts';
+import type { Fate } from '../../src/domain/producer.ts';
+
+export interface Violation {
+  name: string;
+  detail: string;
+}
+
+interface JobEntry {
+  job: Job;
+  fate: Fate | undefined;
+  /** Announced by the client as about to be written. */
+  remembered: number;
+  /** Given to a socket. */
+  writes: number;
+  /** Stored copies. */
+  copies: number;
+  /** The broker's positive reply for this job has reached the client's socket. */
+  isPositive: boolean;
+  /** The broker's own driver may have stored it twice. */
+  mayBeDoubled: boolean;
+}
+
+export interface Request {
+  readonly id: number;
+  readonly jobs: readonly Job[];
+  readonly deadlineMs: number;
+  isAnswered: boolean;
+  /** Jobs and bytes that waited or were in flight when it came. */
+  readonly before: { jobs: number; bytes: number };
+  readonly bytes: number;
+}
+
+export interface LedgerOptions {
+  now: () => number;
+  fail: (name: string, detail: string) => void;
+  count: (name: string, by?: number) => void;
+  pendingJobsMax: number;
+  pendingBytesMax: number;
+  /** Whether jobs may be turned away because others wait, below the bounds too. */
+  turnsAwaySlow: boolean;
+  /** How long the process under test stood still in all. */
+  frozenMs: number;
+}
+
+/** Contract 1.5. */
+const lateMsMax = 250;
+
+/** How the details begin of answers that must not be missing from a long run. */
+const tellingDetails = [
+  ['connection to the broker lost before sending', 'refused: unsent write'],
+  ['no connection to the broker had room', 'refused: waited too long'],
+  ['no answer from the broker in time', 'unknown: deadline'],
+] as const;
+
+export type Ledger = ReturnType<typeof createLedger>;
+
+export function createLedger(options: LedgerOptions) {
+  const { now, fail, count, pendingJobsMax, pendingBytesMax, frozenMs } = options;
+  const entries = new Map<string, JobEntry>();
+  const requests: Request[] = [];
+  let pendingJobs = 0;
+  let pendingBytes = 0;
+
+  function entryOf(jid: string, where: string): JobEntry | undefined {
+    const entry = entries.get(jid);
+    if (entry === undefined) fail('invented', `${jid} in ${where} was never offered`);
+    return entry;
+  }
+
+  function checkAnswer({ job, fate, writes, isPositive, copies }: JobEntry, request: Request): void {
+    if (fate?.outcome === 'enqueued') {
+      if (copies === 0) fail('false yes', `${job.jid} answered as enqueued, and not stored`);
+      if (!isPositive) fail('false yes', `${job.jid} answered as enqueued before the broker's positive reply for it`);
+    } else if (fate?.outcome === 'unknown') {
+      if (writes === 0) fail('false unknown', `${job.jid} answered as unknown, and was never written`);
+    } else if (fate?.outcome === 'refused') {
+      if (copies > 0) fail('ghost', `${job.jid} refused (${fate.detail}), and stored`);
+      const named = /j\d{7}/.exec(fate.detail)?.[0];
+      if (named !== undefined && named !== job.jid) fail('cross-talk', `${job.jid} got the answer for ${named}`);
+      const { jobs, bytes } = request.before;
+      const hadRoom = jobs + request.jobs.length <= pendingJobsMax && bytes + request.bytes <= pendingBytesMax;
+      const isSlow = options.turnsAwaySlow && jobs > 0;
+      if (fate.code === 'overloaded' && hadRoom && !isSlow)
+        fail('needless refusal', `overloaded at ${jobs} jobs, ${bytes} bytes`);
+    } else {
+      fail('no fate', `${job.jid} answered with ${JSON.stringify(fate)}`);
+    }
+  }
+
+  function countFate(fate: Fate): void {
+    count(fate.outcome);
+    if (fate.outcome === 'refused') count(`refused: ${fate.code}`);
+    if (fate.outcome === 'enqueued') return;
+    for (const [text, name] of tellingDetails) if (fate.detail.startsWith(text)) count(name);
+  }
+
+  return {
+    get requests(): readonly Request[] {
+      return requests;
+    },
+    offer(jobs: readonly Job[], deadlineMs: number): Request {
+      const bytes = jobs.reduce((sum, job) => sum + job.wireBytes, 0);
+      const before = { jobs: pendingJobs, bytes: pendingBytes };
+      const request: Request = { id: requests.length, jobs, deadlineMs, isAnswered: false, before, bytes };
+      for (const job of jobs) {
+        entries.set(job.jid, {
+          job,
+          fate: undefined,
+          remembered: 0,
+          writes: 0,
+          copies: 0,
+          isPositive: false,
+          mayBeDoubled: false,
+        });
+      }
+      requests.push(request);
+      pendingJobs += jobs.length;
+      pendingBytes += bytes;
+      return request;
+    },
+
+    answer(request: Request, fates: readonly Fate[]): void {
+      if (request.isAnswered) fail('answered twice', `request ${request.id}`);
+      request.isAnswered = true;
+      pendingJobs -= request.jobs.length;
+      pendingBytes -= request.bytes;
+      if (fates.length !== request.jobs.length) fail('no fate', `${fates.length} fates of ${request.jobs.length} jobs`);
+      const lateMs = now() - request.deadlineMs;
+      if (lateMs > lateMsMax + frozenMs) fail('late', `request ${request.id} by ${Math.round(lateMs)} ms`);
+      request.jobs.forEach((job, index) => {
+        const entry = entries.get(job.jid) as JobEntry;
+        entry.fate = fates[index];
+        checkAnswer(entry, request);
+        const { fate } = entry;
+        if (fate) countFate(fate);
+      });
+    },
+
+    /** The client says that it is about to write the job. */
+    remember(jid: string): void {
+      const entry = entryOf(jid, 'the memory');
+      if (entry) entry.remembered++;
+    },
+
+    /** The client gave a line to a socket. */
+    write(jid: string): void {
+      const entry = entryOf(jid, 'a write');
+      if (entry === undefined) return;
+      if (++entry.writes > 1) fail('pushed again', `${jid} was written twice`);
+      if (entry.remembered !== 1) fail('not remembered', `${jid} was announced ${entry.remembered} times at its write`);
+      if (entry.fate) fail('written after the answer', `${jid}, answered as ${entry.fate.outcome}`);
+    },
+
+    /** A complete line reached the broker: true when it is exactly the frame of these jobs. */
+    checkFrame(line: string, jids: readonly string[]): void {
+      const wires = jids.map((jid) => entryOf(jid, 'a frame')?.job.wire);
+      if (line !== `PUSHB [${wires.join(',')}]`)
+        fail('invented', `a frame differs from its jobs: ${line.slice(0, 200)}`);
+      if (new Set(jids).size !== jids.length) fail('invented', `one jid twice in a frame`);
+    },
+
+    store(jid: string, copies: number): void {
+      const entry = entryOf(jid, 'the store');
+      if (entry === undefined) return;
+      entry.copies += copies;
+      if (copies > 1) entry.mayBeDoubled = true;
+      if (entry.copies > 1 && !entry.mayBeDoubled) fail('duplicated', `${jid} is stored ${entry.copies} times`);
+      if (entry.fate?.outcome === 'refused') fail('ghost', `${jid} refused (${entry.fate.detail}), and stored later`);
+      if (entry.fate?.outcome === 'unknown') count('unknown, and stored');
+    },
+
+    positive(jids: readonly string[]): void {
+      for (const jid of jids) (entries.get(jid) as JobEntry).isPositive = true;
+    },
+
+    /** Between two events, when all promises have settled. */
+    checkBounds(): void {
+      if (pendingJobs > pendingJobsMax) fail('bound exceeded', `${pendingJobs} jobs of ${pendingJobsMax}`);
+      if (pendingBytes > pendingBytesMax) fail('bound exceeded', `${pendingBytes} bytes of ${pendingBytesMax}`);
+    },
+
+    /** When everything has come to rest. */
+    checkEnd(isCalm: boolean): void {
+      for (const request of requests) if (!request.isAnswered) fail('never answered', `request ${request.id}`);
+      for (const { job, fate, copies } of entries.values()) {
+        if (fate?.outcome === 'enqueued' && copies === 0) fail('lost', job.jid);
+        if (fate?.outcome === 'refused' && copies > 0) fail('ghost', job.jid);
+        if (fate?.outcome === 'unknown' && copies === 0) count('unknown, and not stored');
+        if (isCalm && fate?.outcome !== 'enqueued') fail('refused without a fault', `${job.jid}: ${fate?.outcome}`);
+      }
+    },
+  };
+}

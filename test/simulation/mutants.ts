@@ -1,0 +1,189 @@
+// Planted bugs, each a textual change to a copy of src/: a checker that does not catch them proves nothing. Every text to be
+// replaced must be found exactly once, so that a mutant cannot quietly turn into the real code.
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { loadSubject, type Subject } from './subject.ts';
+
+interface Edit {
+  /** Below `src/`. */
+  file: string;
+  find: string;
+  replace: string;
+}
+
+export interface Mutant {
+  name: string;
+  edits: readonly Edit[];
+}
+
+const one = (name: string, file: string, find: string, replace: string): Mutant => ({
+  name,
+  edits: [{ file, find, replace }],
+});
+
+const classify = 'faktory/classify.ts';
+const connection = 'faktory/connection.ts';
+const connector = 'faktory/connector.ts';
+const frameSender = 'faktory/frame-sender.ts';
+const groupCommit = 'enqueue/group-commit.ts';
+const admission = 'enqueue/admission.ts';
+
+const shiftOldest = 'const command = this.#outstanding.shift();';
+
+export const mutants: readonly Mutant[] = [
+  one(
+    'acknowledges at the write',
+    frameSender,
+    'connection.exchange(frameOf(jobs), {',
+    `settle(jobs.map(() => ({ outcome: 'enqueued' as const })));\n      connection.exchange(frameOf(jobs), {`,
+  ),
+  one(
+    'matches a reply to the second oldest command',
+    connection,
+    shiftOldest,
+    `if (this.#outstanding.size > 1) this.#outstanding.push(this.#outstanding.shift() as Command);\n    ${shiftOldest}`,
+  ),
+  one(
+    'uses a connection again after a read timeout',
+    connection,
+    `this.destroy(new Error('read timeout'))`,
+    `this.#outstanding.shift()?.handler.onLost({ maybeSent: true, reason: new Error('read timeout') })`,
+  ),
+  one(
+    "takes the server's deadline for a refusal",
+    classify,
+    '/^not stored: /,',
+    '/^not stored: /, /^context deadline exceeded/,',
+  ),
+  one('takes any error for a refusal', classify, ': unknown(message);\n}', `: refused('broker_refused', message);\n}`),
+  one('forgets the age of a refusal', classify, 'ageMs <= redisRefusalAgeMsMax', 'ageMs >= 0'),
+  one(
+    'inverts the proof that a write was not sent',
+    connection,
+    'const lastWriteUnsent = isUnsent && this.#commandsInWrite === 1;',
+    'const lastWriteUnsent = !isUnsent;',
+  ),
+  one(
+    'believes a pending write in the turn in which it began',
+    connection,
+    'this.#stuckWrite === this.#writes && ',
+    '',
+  ),
+  {
+    name: 'writes while a write is outstanding, and calls all such writes not sent',
+    edits: [
+      { file: frameSender, find: ' && !connection.isWriting', replace: '' },
+      { file: connection, find: 'if (this.#commandsInWrite === 0) this.#write();', replace: 'this.#write();' },
+      { file: connection, find: 'this.#commandsInWrite = count;', replace: 'this.#commandsInWrite += count;' },
+      { file: connection, find: '(lastWriteUnsent ? 1 : 0)', replace: '(isUnsent ? this.#commandsInWrite : 0)' },
+    ],
+  },
+  one(
+    'ignores a stray reply',
+    connection,
+    `return this.destroy(new ProtocolError('a reply that no command asked for'));`,
+    'return;',
+  ),
+  one(
+    "takes the connection limit's error for a reply",
+    connection,
+    'reply.text.startsWith(connectionLimitText))',
+    `reply.text === '')`,
+  ),
+  one(
+    'takes +OK for the reply to a PUSHB',
+    classify,
+    `if (reply.type !== 'bulk') return`,
+    `if (reply.type === 'simple') return jobs.map(() => enqueued);\n  if (reply.type !== 'bulk') return`,
+  ),
+  one('takes any map for success', classify, `reply.text === '{}'`, `reply.text.startsWith('{')`),
+  one('accepts a map with a foreign jid', classify, 'matched === refusals.size', 'matched >= 0'),
+  one('keeps a connection that answered nonsense', frameSender, 'connection.destroy(error);', 'void error;'),
+  one(
+    'shifts the fates of a batch by one',
+    groupCommit,
+    'fates[offset + index - start]',
+    'fates[offset + ((index - start + 1) % (end - start))]',
+  ),
+  one("gives every parcel the first one's fates", groupCommit, 'start += parcel.jobs.length;', ''),
+  one(
+    'drops what waits when the broker is away',
+    groupCommit,
+    'while (!waiting.isEmpty) for (const parcel of waiting.takeFrame()) settleAll(parcel, fate);',
+    'while (!waiting.isEmpty) waiting.takeFrame();\n    void fate;',
+  ),
+  one(
+    'keeps what it refused for lateness in the queue',
+    groupCommit,
+    `settleAll(parcel, refused('broker_unavailable', 'no connection to the broker had room in time'));`,
+    `settleAll(parcel, refused('broker_unavailable', 'late'));\n      waiting.push(parcel);`,
+  ),
+  one('does not look at deadlines', groupCommit, 'if (parcel.deadlineMs > now) break;', 'break;'),
+  one(
+    'closes without waiting for what is under way',
+    groupCommit,
+    'if (unsettled.size > 0) await allSettled;',
+    'void allSettled;',
+  ),
+  one(
+    'does not count what is in flight',
+    admission,
+    'const fate = await next.push(job, deadlineMs);\n      release(1, job.wireBytes);',
+    'const pushed = next.push(job, deadlineMs);\n      await Promise.resolve();\n      release(1, job.wireBytes);\n      const fate = await pushed;',
+  ),
+  {
+    name: 'pushes a frame again whose outcome is unknown',
+    edits: [
+      {
+        file: groupCommit,
+        find: 'sender.send(jobs, (fates) => {',
+        replace: 'const onFates = (fates: readonly Fate[]): void => {',
+      },
+      {
+        file: groupCommit,
+        find: '        start += parcel.jobs.length;\n      }\n    });',
+        replace: `        start += parcel.jobs.length;\n      }\n    };\n    sender.send(jobs, (fates) =>
+      fates[0]?.outcome === 'unknown' && sender.slots > 0 ? sender.send(jobs, onFates) : onFates(fates),\n    );`,
+      },
+    ],
+  },
+  one(
+    'never opens a lost connection again',
+    'faktory/client.ts',
+    'await giveBack(connection);',
+    'await giveBack(connection);\n      return;',
+  ),
+  one('believes for ever that the broker is away', connector, 'setDown(undefined);', ''),
+  one(
+    'does not pause between attempts',
+    connector,
+    'clock.after(delayMs * (0.5 + random() / 2), resolve)',
+    'clock.after(delayMs * random() * 0.02, resolve)',
+  ),
+];
+
+const source = fileURLToPath(new URL('../../src/', import.meta.url));
+const rooms = ['domain', 'enqueue', 'faktory'];
+
+/** @param dispose removes the copy; what was loaded from it goes on to work */
+export async function plant({ name, edits }: Mutant): Promise<{ subject: Subject; dispose: () => void }> {
+  const folder = mkdtempSync(join(tmpdir(), 'work-factory-mutant-'));
+  const dispose = (): void => rmSync(folder, { recursive: true, force: true });
+  try {
+    for (const room of rooms) cpSync(join(source, room), join(folder, 'src', room), { recursive: true });
+    symlinkSync(join(source, '../node_modules'), join(folder, 'node_modules'));
+    writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+    for (const { file, find, replace } of edits) {
+      const path = join(folder, 'src', file);
+      const parts = readFileSync(path, 'utf8').split(find);
+      if (parts.length !== 2) throw new Error(`mutant "${name}": ${file} has ${parts.length - 1} times: ${find}`);
+      writeFileSync(path, parts.join(replace));
+    }
+    return { subject: await loadSubject(pathToFileURL(join(folder, 'src/'))), dispose };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}
