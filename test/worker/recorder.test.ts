@@ -86,6 +86,27 @@ describe('the recorder', () => {
     assert.deepEqual(stored, []);
     assert.equal(clock.pendingTimers, 0);
   });
+
+  it('does not go on with what was under way when it handed that over', async () => {
+    const clock = createFakeClock();
+    const results = createHeldResults();
+    let reject: (error: Error) => void = () => undefined;
+    results.onPut = () => new Promise((_, rejectPut) => (reject = rejectPut));
+    const recorder = createRecorder({
+      results,
+      clock,
+      log,
+      onStored: () => assert.fail('it was handed over'),
+      onGivenUp: () => assert.fail('it was handed over'),
+      onUp: () => undefined,
+    });
+    recorder.add(end('job-0001'));
+    recorder.flush();
+    assert.equal(recorder.takeAll().length, 1);
+    reject(new Error('away'));
+    await settled();
+    assert.equal(clock.pendingTimers, 0);
+  });
 });
 
 describe('the job log', () => {

@@ -265,18 +265,22 @@ describe('the heartbeat', () => {
     await new Promise<void>((resolve) => startWorker(t, broker.port, { onTerminate: resolve }));
   });
 
-  it('says HELLO again when the broker forgot the worker, and lets FETCHes be', async (t) => {
-    let beats = 0;
-    const broker = await startFetchScript(t, (line) =>
-      line.startsWith('BEAT') && ++beats === 1 ? '-ERR unknown worker x\r\n' : undefined,
-    );
-    const worker = startWorker(t, broker.port);
-    await broker.until(() => beats === 2 && broker.held.length === 1);
-    assert.equal(broker.peers.length, 4);
-    broker.answerFetch();
-    await broker.reported('ACK', 1);
-    assert.equal(worker.stats.succeeded, 1);
-  });
+  it(
+    'says HELLO again at once when the broker forgot the worker, and lets FETCHes be',
+    { timeout: 5000 },
+    async (t) => {
+      let beats = 0;
+      const broker = await startFetchScript(t, (line) =>
+        line.startsWith('BEAT') && ++beats === 1 ? '-ERR unknown worker x\r\n' : undefined,
+      );
+      const worker = startWorker(t, broker.port);
+      await broker.until(() => beats === 2 && broker.held.length === 1);
+      assert.equal(broker.peers.length, 4);
+      broker.answerFetch();
+      await broker.reported('ACK', 1);
+      assert.equal(worker.stats.succeeded, 1);
+    },
+  );
 });
 
 describe('a stop', () => {
