@@ -9,6 +9,7 @@ import { createPool } from 'generic-pool';
 import type { Clock } from '../domain/clock.ts';
 import { Connection } from './connection.ts';
 import { createConnector } from './connector.ts';
+import { ProtocolError } from './reply-reader.ts';
 
 export interface FaktoryAddress {
   host: string;
@@ -124,6 +125,16 @@ export class FaktoryClient extends Client {
 
   override async sendWithAssert(command: string[], expected: string): Promise<string> {
     return this.#leastBusy().sendWithAssert(command, expected);
+  }
+
+  /** As the library's, but a reply that is no object is not INFO's, and puts the connection in doubt. */
+  override async info(): ReturnType<Client['info']> {
+    const connection = this.#leastBusy();
+    const text = await connection.send(['INFO']);
+    if (text?.startsWith('{')) return JSON.parse(text) as Awaited<ReturnType<Client['info']>>;
+    const error = new ProtocolError('INFO was answered with something else than an object');
+    connection.destroy(error);
+    throw error;
   }
 
   /** Ends every connection; resolves within a second. */
