@@ -53,6 +53,8 @@ export interface FrameSender {
    * not full is better kept back, to grow, once there are this many.
    */
   readonly inFlightTarget: number;
+  /** Jobs that one frame should hold at most because the broker needs long for each; Infinity when it does not. */
+  readonly frameJobsAdvised: number;
   /** Why nothing can be sent for now; undefined while the broker is there or was not asked yet. */
   readonly downReason: Error | undefined;
   /** Called whenever one of the above may have changed. */

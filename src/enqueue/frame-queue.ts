@@ -4,7 +4,8 @@ import { createFifo, type Fifo } from '../domain/fifo.ts';
 import type { Parcel } from './group-commit.ts';
 
 export interface FrameQueueOptions {
-  frameJobsMax: number;
+  /** Jobs of a frame, at present. */
+  frameJobsMax: () => number;
   frameBytesMax: number;
 }
 
@@ -30,7 +31,7 @@ export function createFrameQueue({ frameJobsMax, frameBytesMax }: FrameQueueOpti
   let largeBytes = 0;
   let isLargeNext = false;
 
-  const isLarge = ({ jobs, bytes }: Parcel): boolean => jobs.length * 2 > frameJobsMax || bytes * 2 > frameBytesMax;
+  const isLarge = ({ jobs, bytes }: Parcel): boolean => jobs.length * 2 > frameJobsMax() || bytes * 2 > frameBytesMax;
 
   function takeSmall(): Parcel {
     const parcel = small.shift() as Parcel;
@@ -48,12 +49,13 @@ export function createFrameQueue({ frameJobsMax, frameBytesMax }: FrameQueueOpti
 
   function packSmall(): Parcel[] {
     const parcels: Parcel[] = [];
+    const jobsMax = frameJobsMax();
     let jobs = 0;
     let bytes = 0;
     for (let next; (next = small.peek());) {
       jobs += next.jobs.length;
       bytes += next.bytes + 1;
-      if (parcels.length > 0 && (jobs > frameJobsMax || bytes > frameBytesMax)) break;
+      if (parcels.length > 0 && (jobs > jobsMax || bytes > frameBytesMax)) break;
       parcels.push(takeSmall());
     }
     return parcels;
@@ -70,7 +72,7 @@ export function createFrameQueue({ frameJobsMax, frameBytesMax }: FrameQueueOpti
       return small.size === 0 && large.size === 0;
     },
     get hasFullFrame() {
-      return large.size > 0 || smallJobs >= frameJobsMax || smallBytes >= frameBytesMax;
+      return large.size > 0 || smallJobs >= frameJobsMax() || smallBytes >= frameBytesMax;
     },
     push(parcel) {
       if (isLarge(parcel)) {

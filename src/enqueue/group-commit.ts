@@ -44,7 +44,8 @@ export interface GroupCommit extends JobProducer {
 }
 
 export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
-  const { sender, clock, frameJobsMax, frameBytesMax, acquireTimeoutMs, lingerMs } = options;
+  const { sender, clock, frameBytesMax, acquireTimeoutMs, lingerMs } = options;
+  const frameJobsMax = (): number => Math.min(options.frameJobsMax, sender.frameJobsAdvised);
   const waiting = createFrameQueue({ frameJobsMax, frameBytesMax });
   const drainRate = createDrainRate(clock);
   // In the order of the pushes. A settled parcel leaves at once: behind one that hangs there may be a million others.
@@ -182,7 +183,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
       const all = new Array<Fate>(jobs.length);
       return new Promise((resolve) => {
         let missing = jobs.length;
-        for (const { start, end, bytes } of cut(jobs, frameJobsMax, frameBytesMax)) {
+        for (const { start, end, bytes } of cut(jobs, frameJobsMax(), frameBytesMax)) {
           enter(jobs.slice(start, end), bytes, deadlineMs, (fates, offset) => {
             for (let index = start; index < end; index++) all[index] = fates[offset + index - start] as Fate;
             missing -= end - start;

@@ -5,7 +5,7 @@ import { refused, unknown, type Fate, type FrameSender } from '../domain/produce
 import { classifyBulkReply } from './classify.ts';
 import type { FaktoryClient } from './client.ts';
 import { ProtocolError } from './reply-reader.ts';
-import { createRoundTrip } from './round-trip.ts';
+import { createLeast } from './least.ts';
 import type { Connection, Loss } from './connection.ts';
 
 export interface FrameSenderOptions {
@@ -25,13 +25,31 @@ const inFlightTargetMin = 2;
 /** Bounds what a lost connection makes unknown: at most this many frames. */
 const framesPerConnectionMax = 32;
 
+/**
+ * A broker that syncs for each job stores the jobs of a frame one after another, and those of several connections in one
+ * sync (Redis with `appendfsync always`: once per turn of its loop): there, many small frames beat a few large ones.
+ */
+const slowJobMsMin = 0.1;
+/** What such a broker should need for one frame. */
+const slowFrameMs = 2;
+/** Below this a frame's own cost outweighs the sync that it shares. */
+const slowFrameJobsMin = 5;
+
 export function createFrameSender({ client, clock, onFrame }: FrameSenderOptions): FrameSender {
-  const roundTrip = createRoundTrip(clock);
+  const roundTrip = createLeast(clock);
+  const jobTime = createLeast(clock);
   let inFlight = 0;
 
+  const isSlow = (): boolean => jobTime.value >= slowJobMsMin;
+
   const inFlightTarget = (): number => {
-    const wanted = Math.max(inFlightTargetMin, Math.round(roundTrip.ms / frameIntervalMs));
-    return Math.min(wanted, client.live.length * framesPerConnectionMax);
+    const connections = client.live.length;
+    const wanted = Math.max(
+      inFlightTargetMin,
+      Math.round(roundTrip.value / frameIntervalMs),
+      isSlow() ? connections : 0,
+    );
+    return Math.min(wanted, connections * framesPerConnectionMax);
   };
   const framesPerConnection = (): number =>
     Math.min(framesPerConnectionMax, Math.max(2, Math.ceil(inFlightTarget() / Math.max(1, client.live.length))));
@@ -61,6 +79,9 @@ export function createFrameSender({ client, clock, onFrame }: FrameSenderOptions
     get inFlightTarget() {
       return inFlightTarget();
     },
+    get frameJobsAdvised() {
+      return isSlow() ? Math.max(slowFrameJobsMin, Math.floor(slowFrameMs / jobTime.value)) : Infinity;
+    },
     get downReason() {
       return client.downReason;
     },
@@ -80,6 +101,7 @@ export function createFrameSender({ client, clock, onFrame }: FrameSenderOptions
         onReply(reply) {
           const ageMs = clock.now() - startedMs;
           roundTrip.observe(ageMs);
+          if (jobs.length >= slowFrameJobsMin) jobTime.observe((ageMs - roundTrip.value) / jobs.length);
           const verdict = classifyBulkReply(reply, jobs, ageMs);
           if (!('violation' in verdict)) return done(verdict, reply.type === 'error' ? 'refused' : 'ok');
           const error = new ProtocolError(verdict.violation);

@@ -11,6 +11,7 @@ export interface FakeFrame {
 export interface FakeSender extends FrameSender {
   slots: number;
   inFlightTarget: number;
+  frameJobsAdvised: number;
   downReason: Error | undefined;
   /** All so far. */
   readonly frames: FakeFrame[];
@@ -24,6 +25,7 @@ export function createFakeSender(): FakeSender {
   const sender: FakeSender = {
     slots: 10,
     inFlightTarget: 2,
+    frameJobsAdvised: Infinity,
     downReason: undefined,
     isClosed: false,
     frames,

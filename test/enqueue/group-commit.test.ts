@@ -293,6 +293,14 @@ describe('a batch in group commit', () => {
     );
   });
 
+  it('goes out in smaller frames to a broker that needs long for each job', () => {
+    const { clock, sender, producer } = setUp({ frameJobsMax: 100 });
+    sender.frameJobsAdvised = 8;
+    void producer.pushBulk(createJobs(24), clock.now() + 5000);
+    clock.turn();
+    assert.deepEqual(sizes(sender.frames), [8, 8, 8]);
+  });
+
   it('goes out in frames of at most so many bytes', () => {
     const jobs = createJobs(20);
     const [{ wireBytes }] = jobs as [Job];

@@ -1,0 +1,32 @@
+// The least value seen lately: a time without the waiting that came on top of it.
+import type { Clock } from '../domain/clock.ts';
+
+export interface Least {
+  /** 0 before the first observation. */
+  readonly value: number;
+  observe(value: number): void;
+}
+
+/** The least of the present window and the one before: a value that grew is believed after two of them. */
+const windowMs = 10_000;
+
+export function createLeast(clock: Clock): Least {
+  let leastBefore = Infinity;
+  let least = Infinity;
+  let windowEndMs = clock.now() + windowMs;
+  return {
+    get value() {
+      const value = Math.min(least, leastBefore);
+      return value === Infinity ? 0 : value;
+    },
+    observe(value) {
+      const now = clock.now();
+      if (now >= windowEndMs) {
+        leastBefore = least;
+        least = Infinity;
+        windowEndMs = now + windowMs;
+      }
+      if (value < least) least = value;
+    },
+  };
+}
