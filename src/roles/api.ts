@@ -98,9 +98,9 @@ export async function runApi({ config, log, version }: RoleContext, parts: ApiPa
     apiKeys: config.API_KEYS ?? [],
     draining: draining.signal,
   });
-  const url = await app.listen(config.BIND_ADDR).catch((error: NodeJS.ErrnoException) => {
+  const url = await app.listen(config.BIND_ADDR).catch((error: unknown) => {
     throw new RoleError(
-      `cannot listen on BIND_ADDR ${config.BIND_ADDR.host}:${config.BIND_ADDR.port}: ${error.message}`,
+      `cannot listen on BIND_ADDR ${config.BIND_ADDR.host}:${config.BIND_ADDR.port}: ${(error as Error).message}`,
     );
   });
   log.info({ url, docs: `${url}/docs`, durability: parts.durability }, 'the API listens');

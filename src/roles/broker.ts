@@ -19,8 +19,8 @@ export async function openBroker(
 ) {
   const dataDir = join(config.DATA_DIR, 'broker');
   const broker = await startBrokerThread({ ...bind, dataDir, ...(password !== undefined && { password }) }).catch(
-    (error: Error) => {
-      throw new RoleError(`the broker cannot start: ${error.message}`);
+    (error: unknown) => {
+      throw new RoleError(`the broker cannot start: ${(error as Error).message}`);
     },
   );
   broker.onExit((error) => fail(error ?? new Error('the broker ended')));
