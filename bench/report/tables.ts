@@ -15,7 +15,9 @@ export function figure(value: number): string {
 /** `1,234 (1,200-1,300)`: median, and the lowest and the highest round. */
 export function figures(values: readonly number[]): string {
   const { median: middle, min, max } = spread(values);
-  return values.length > 1 ? `${figure(middle)} (${figure(min)}-${figure(max)})` : figure(middle);
+  return values.length > 1 && Number.isFinite(middle)
+    ? `${figure(middle)} (${figure(min)}-${figure(max)})`
+    : figure(middle);
 }
 
 export function turnsTable(title: string, turns: ReadonlyMap<string, readonly Turn[]>): Table {

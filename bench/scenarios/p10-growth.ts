@@ -10,6 +10,7 @@ import { startEmbeddedBroker } from '../servers/service.ts';
 
 const depths = [1000, 10_000, 100_000, 1_000_000] as const;
 const portion = 5000;
+const warmUpPortions = 8;
 /** Enough for every sync to carry several acknowledgements. */
 const consumers = 50;
 
@@ -98,6 +99,8 @@ async function measureDepths(dataDir: string, repeats: number): Promise<Depth[]>
     );
     links.forEach((link) => scope.use(link, (opened) => opened.close()));
     const results: Depth[] = [];
+    await fillQueue(port, portion * warmUpPortions);
+    await consume(links, portion * warmUpPortions);
     for (const depth of depths) {
       await fillQueue(port, depth - (await counter.queued()));
       const result: Depth = { depth, pushUs: [], consumeUs: [], rssBytes: 0 };
