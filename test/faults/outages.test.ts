@@ -1,0 +1,357 @@
+// The broker goes away, comes back, hangs, hangs up, lies on a path that does as well: every job has a fate, and a true one.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { describe, it, type TestContext } from 'node:test';
+import { systemClock } from '../../src/domain/clock.ts';
+import { createJob, type Job } from '../../src/domain/job.ts';
+import type { Fate } from '../../src/domain/producer.ts';
+import { assertTrueFates } from '../helpers/fates.ts';
+import { startFaultProxy, type Faults } from '../helpers/fault-proxy.ts';
+import {
+  createJobs,
+  createProducer,
+  inAMinute,
+  type ProducerOptions,
+  type ProducerParts,
+} from '../helpers/producer.ts';
+import { refusals, startScriptedBroker, type Script, type ScriptedBroker } from '../helpers/scripted-broker.ts';
+
+type Parts = ProducerParts & { broker: ScriptedBroker };
+
+async function setUp(
+  t: TestContext,
+  script: Script | ((connection: number) => Script) = {},
+  options: ProducerOptions = {},
+): Promise<Parts> {
+  const broker = await startScriptedBroker({ script });
+  t.after(() => broker.close());
+  return { broker, ...createProducer(t, broker.port, options) };
+}
+
+const outcomes = (fates: readonly Fate[]): string[] => fates.map(({ outcome }) => outcome);
+
+/** Resolves once `holds` does; looked at again at whatever happens to the client. */
+function until(parts: ProducerParts, holds: () => boolean): Promise<void> {
+  if (holds()) return Promise.resolve();
+  const { sender } = parts;
+  const before = sender.onChange;
+  return new Promise((resolve) => {
+    sender.onChange = () => {
+      before();
+      if (!holds()) return;
+      sender.onChange = before;
+      resolve();
+    };
+  });
+}
+
+/** Pushes one job after the other, without a rest, until it is told to stop. */
+function startTraffic({ producer }: ProducerParts, callers: number) {
+  const jobs: Job[] = [];
+  const fates: Fate[] = [];
+  let isOn = true;
+  const caller = async (): Promise<void> => {
+    while (isOn) {
+      const job = createJob('multiply', { a: jobs.length, b: 2 });
+      const fate = await producer.push(job, inAMinute());
+      jobs.push(job);
+      fates.push(fate);
+      // A refusal comes at once: the event loop must have its turn.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  const done = Promise.all(Array.from({ length: callers }, caller));
+  return {
+    fates,
+    async stop() {
+      isOn = false;
+      await done;
+      return { jobs, fates };
+    },
+  };
+}
+
+describe('a broker that is killed and comes back', () => {
+  it('twice, under traffic: nobody is told a lie, and it goes on by itself', async (t) => {
+    const parts = await setUp(t, {}, { size: 3 });
+    const { broker, client } = parts;
+    await client.warm;
+    const traffic = startTraffic(parts, 20);
+    for (let round = 1; round <= 2; round++) {
+      const seenBefore = broker.seen.size;
+      await broker.until(() => broker.seen.size > seenBefore + 200);
+      await broker.kill();
+      await until(parts, () => client.downReason !== undefined);
+      await broker.restart();
+      await until(parts, () => client.live.length === 3);
+    }
+    const seenBefore = broker.seen.size;
+    await broker.until(() => broker.seen.size > seenBefore + 200);
+    const { jobs, fates } = await traffic.stop();
+    assertTrueFates(jobs, fates, broker.seen);
+    assert.ok(fates.some(({ outcome }) => outcome === 'enqueued'));
+    assert.ok(fates.some(({ outcome }) => outcome === 'refused'));
+    const lost = broker.seen.size - fates.filter(({ outcome }) => outcome === 'enqueued').length;
+    assert.ok(lost <= fates.filter(({ outcome }) => outcome === 'unknown').length);
+  });
+
+  it('is waited for by the first jobs, and refuses the others at once when it is away', async (t) => {
+    const parts = await setUp(t, {}, { size: 2 });
+    const { broker, client, producer } = parts;
+    await client.warm;
+    await broker.kill();
+    const [first] = await producer.pushBulk(createJobs(1), inAMinute());
+    assert.equal(first?.outcome, 'refused');
+    await until(parts, () => client.downReason !== undefined);
+    for (let i = 0; i < 100; i++) {
+      let fate: Fate | undefined;
+      void producer.push(createJob('add', { a: i, b: 1 }), inAMinute()).then((own) => (fate = own));
+      await Promise.resolve();
+      await Promise.resolve();
+      assert.ok(fate?.outcome === 'refused' && fate.code === 'broker_unavailable', 'it waited');
+      assert.match(fate.detail, /ECONN(REFUSED|RESET)/);
+    }
+  });
+
+  it('was never there: jobs are refused after the first attempt, and enqueued once it is', async (t) => {
+    const broker = await startScriptedBroker();
+    t.after(() => broker.close());
+    await broker.kill();
+    const parts = createProducer(t, broker.port, { size: 2 });
+    const fate = await parts.producer.push(createJob('add', { a: 1, b: 1 }), inAMinute());
+    assert.equal(fate.outcome, 'refused');
+    await broker.restart();
+    await parts.client.warm;
+    const fates = await parts.producer.pushBulk(createJobs(5), inAMinute());
+    assert.deepEqual(new Set(outcomes(fates)), new Set(['enqueued']));
+  });
+
+  it('hangs up after every frame: the next connection takes over', async (t) => {
+    const parts = await setUp(t, {
+      answer: (line, peer) => {
+        if (line.startsWith('PUSHB')) {
+          peer.write(refusals());
+          peer.end();
+        }
+        return undefined;
+      },
+    });
+    for (let i = 0; i < 3; i++) {
+      await until(parts, () => parts.sender.slots > 0);
+      const fates = await parts.producer.pushBulk(createJobs(3), inAMinute());
+      assert.deepEqual(outcomes(fates), ['enqueued', 'enqueued', 'enqueued']);
+      await parts.client.live[0]?.closed;
+    }
+  });
+});
+
+describe('a broker that hangs', () => {
+  it('makes its jobs unknown at the read timeout, and is left', async (t) => {
+    const { broker, client, producer } = await setUp(t, { answer: () => undefined }, { readTimeoutMs: 100 });
+    await client.warm;
+    const jobs = createJobs(3);
+    const startMs = systemClock.now();
+    const fates = await producer.pushBulk(jobs, inAMinute());
+    assert.deepEqual(outcomes(fates), ['unknown', 'unknown', 'unknown']);
+    assert.ok(systemClock.now() - startMs >= 99);
+    assertTrueFates(jobs, fates, broker.seen);
+    await broker.until(() => broker.peers.length > 1);
+  });
+
+  it('never greets: jobs are refused when the connect timeout has told so', async (t) => {
+    const { broker, producer } = await setUp(t, { greeting: null }, { connectTimeoutMs: 100 });
+    const fates = await producer.pushBulk(createJobs(2), inAMinute());
+    assert.deepEqual(outcomes(fates), ['refused', 'refused']);
+    assert.deepEqual(broker.lines, []);
+  });
+
+  it('on two of four connections does not keep jobs from the other two', async (t) => {
+    const parts = await setUp(t, (index) => (index < 2 ? { answer: () => undefined } : {}), {
+      size: 4,
+      readTimeoutMs: 60_000,
+    });
+    const { broker, client, producer } = parts;
+    await client.warm;
+    // A frame goes to the connection with the fewest, of equals to the first: one to each that hangs.
+    const hanging: Promise<Fate>[] = [];
+    for (const hung of broker.peers.slice(0, 2)) {
+      hanging.push(producer.push(createJob('add', { a: 0, b: 0 }), systemClock.now() + 3000));
+      await broker.until(() => hung.lines.length === 2);
+    }
+    for (let i = 0; i < 10; i++) {
+      const fate = await producer.push(createJob('add', { a: i, b: 1 }), systemClock.now() + 2000);
+      assert.equal(fate.outcome, 'enqueued', `job ${i}`);
+    }
+    assert.equal(parts.sender.inFlight, 2);
+    await client.close();
+    await Promise.all(hanging);
+  });
+
+  it('stops reading: what the kernel did not take is refused at the write timeout', async (t) => {
+    const { broker, client, sender } = await setUp(t, { deaf: true }, { writeTimeoutMs: 100 });
+    await client.warm;
+    const jobs = [createJob('add', { a: 1, b: 1, request_id: 'x'.repeat(20_000_000) })];
+    const fates = await new Promise<readonly Fate[]>((resolve) => sender.send(jobs, resolve));
+    assert.deepEqual(outcomes(fates), ['refused']);
+    assertTrueFates(jobs, fates, broker.seen);
+  });
+});
+
+describe('a broker that refuses', () => {
+  it('one job of many callers: that caller alone is told', async (t) => {
+    const jobs = createJobs(50);
+    const bad = jobs[17]?.jid ?? '';
+    const { client, producer } = await setUp(t, {
+      answer: (line) => refusals(line.includes(bad) ? { [bad]: 'jobs must have an args parameter' } : {}),
+    });
+    await client.warm;
+    const fates = await Promise.all(jobs.map((job) => producer.push(job, inAMinute())));
+    assert.deepEqual(
+      outcomes(fates),
+      jobs.map(({ jid }) => (jid === bad ? 'refused' : 'enqueued')),
+    );
+  });
+
+  it('all connections over its limit: every job is refused, and none was read', async (t) => {
+    const { broker, producer } = await setUp(t, { hello: '+OK\r\n-ERR too many connections: 2001\r\n' });
+    const fates = await producer.pushBulk(createJobs(3), inAMinute());
+    for (const fate of fates) assert.ok(fate.outcome === 'refused' && fate.code === 'broker_unavailable');
+    assert.equal(broker.seen.size, 0);
+  });
+
+  it('while it shuts down: jobs are refused, and not as bad ones', async (t) => {
+    const { client, producer } = await setUp(t, {
+      answer: (_line, peer) => {
+        peer.write('-ERR shutdown in progress\r\n');
+        peer.end();
+        return undefined;
+      },
+    });
+    await client.warm;
+    for (const fate of await producer.pushBulk(createJobs(3), inAMinute())) {
+      assert.ok(fate.outcome === 'refused' && fate.code === 'broker_unavailable');
+    }
+  });
+});
+
+describe('a broker that hangs up midway', () => {
+  for (const way of ['end', 'reset'] as const) {
+    for (const said of ['', '$', '$2\r\n', '$2\r\n{}', '$2\r\n{}\r']) {
+      it(`in its reply: ${way} after ${JSON.stringify(said)}`, async (t) => {
+        const { broker, client, producer } = await setUp(t, {
+          answer: (_line, peer) => {
+            peer.write(said);
+            peer[way]();
+            return undefined;
+          },
+        });
+        await client.warm;
+        const jobs = createJobs(2);
+        const fates = await producer.pushBulk(jobs, inAMinute());
+        assert.deepEqual(outcomes(fates), ['unknown', 'unknown']);
+        assertTrueFates(jobs, fates, broker.seen);
+      });
+    }
+  }
+});
+
+describe('a bad path to the broker', () => {
+  const harmless: [string, Faults][] = [
+    ['one byte at a time', { toBroker: { splitBytes: 1 }, toClient: { splitBytes: 1 } }],
+    ['everything in lumps', { toBroker: { mergeMs: 5 }, toClient: { mergeMs: 5 } }],
+    ['jitter', { toBroker: { jitterMs: 20 }, toClient: { jitterMs: 20 } }],
+    ['little bandwidth', { toBroker: { bytesPerSecond: 100_000 }, toClient: { bytesPerSecond: 100_000 } }],
+  ];
+  for (const [what, faults] of harmless) {
+    it(`with ${what} changes no answer`, async (t) => {
+      const jobs = createJobs(60);
+      const bad = new Set(jobs.filter((_, index) => index % 7 === 0).map(({ jid }) => jid));
+      const broker = await startScriptedBroker({
+        script: {
+          answer: (line) => {
+            const own = [...bad].filter((jid) => line.includes(jid));
+            return refusals(Object.fromEntries(own.map((jid) => [jid, 'jobs must have an args parameter'])));
+          },
+        },
+      });
+      t.after(() => broker.close());
+      const proxy = await startFaultProxy(broker.port, { faults });
+      t.after(() => proxy.close());
+      const { producer } = createProducer(t, proxy.port, { size: 2, frameJobsMax: 10 });
+      const fates = await producer.pushBulk(jobs, inAMinute());
+      assert.deepEqual(
+        outcomes(fates),
+        jobs.map(({ jid }) => (bad.has(jid) ? 'refused' : 'enqueued')),
+      );
+    });
+  }
+
+  for (const direction of ['toBroker', 'toClient'] as const) {
+    it(`that swallows everything ${direction === 'toBroker' ? 'sent' : 'answered'} makes jobs unknown, then heals`, async (t) => {
+      const broker = await startScriptedBroker();
+      t.after(() => broker.close());
+      const faults = { toBroker: {}, toClient: {} } as Required<Faults>;
+      const proxy = await startFaultProxy(broker.port, { faults });
+      t.after(() => proxy.close());
+      const parts = createProducer(t, proxy.port, { readTimeoutMs: 100 });
+      await parts.client.warm;
+      faults[direction].blackHole = true;
+      const jobs = createJobs(3);
+      const fates = await parts.producer.pushBulk(jobs, inAMinute());
+      assert.deepEqual(outcomes(fates), ['unknown', 'unknown', 'unknown']);
+      assert.equal(broker.seen.size, direction === 'toBroker' ? 0 : 3);
+      faults[direction].blackHole = false;
+      await until(parts, () => parts.sender.slots > 0);
+      assert.deepEqual(outcomes(await parts.producer.pushBulk(createJobs(1), inAMinute())), ['enqueued']);
+    });
+  }
+
+  it('with garbage in a reply makes jobs unknown', async (t) => {
+    const broker = await startScriptedBroker();
+    t.after(() => broker.close());
+    const faults = { toClient: {} } as Required<Faults>;
+    const proxy = await startFaultProxy(broker.port, { faults });
+    t.after(() => proxy.close());
+    const { client, producer } = createProducer(t, proxy.port);
+    await client.warm;
+    faults.toClient.cut = { afterBytes: 3, by: 'garbage' };
+    assert.deepEqual(outcomes(await producer.pushBulk(createJobs(2), inAMinute())), ['unknown', 'unknown']);
+  });
+
+  it('that breaks again and again under traffic: every fate is true, and it always comes back', async (t) => {
+    const broker = await startScriptedBroker();
+    t.after(() => broker.close());
+    const proxy = await startFaultProxy(broker.port, {
+      faults: { toBroker: { jitterMs: 3 }, toClient: { jitterMs: 3 } },
+      seed: 7,
+    });
+    t.after(() => proxy.close());
+    const parts = createProducer(t, proxy.port, { size: 3 });
+    await parts.client.warm;
+    const traffic = startTraffic(parts, 10);
+    for (let round = 0; round < 6; round++) {
+      const seenBefore = broker.seen.size;
+      await broker.until(() => broker.seen.size > seenBefore + 30);
+      proxy.cutAll(round % 2 === 0 ? 'rst' : 'fin');
+      await until(parts, () => parts.client.live.length > 0);
+    }
+    const { jobs, fates } = await traffic.stop();
+    assertTrueFates(jobs, fates, broker.seen);
+    assert.ok(fates.filter(({ outcome }) => outcome === 'enqueued').length > 100);
+  });
+});
+
+describe('closing during an outage', () => {
+  it('answers what is in flight when the broker hangs, by its deadline, and leaves no socket', async (t) => {
+    const { broker, client, producer } = await setUp(t, { answer: () => undefined });
+    await client.warm;
+    const fates = producer.pushBulk(createJobs(2), systemClock.now() + 200);
+    await broker.until(() => broker.seen.size === 2);
+    const peer = broker.peers[0];
+    assert.ok(peer);
+    const gone = once(peer.socket, 'close');
+    await producer.close();
+    assert.deepEqual(outcomes(await fates), ['unknown', 'unknown']);
+    await gone;
+  });
+});
