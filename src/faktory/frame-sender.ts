@@ -113,7 +113,12 @@ export function createFrameSender({ client, clock, onFrame }: FrameSenderOptions
     },
     // INFO reaches the broker's store, and fails when its disk is full; `PUSHB []` proves nothing about it.
     async ping() {
-      await client.info();
+      try {
+        await client.info();
+      } finally {
+        // A ping takes the room of a frame: what waits for that must hear of it.
+        sender.onChange();
+      }
     },
     close: () => client.close(),
   };
