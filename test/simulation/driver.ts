@@ -9,10 +9,17 @@ import type { Random } from './random.ts';
 export interface Client {
   producer: JobProducer;
   isDown(): boolean;
+  /** Jobs that wait although a frame could leave. */
+  waitingBesideSlot(): number;
   /** Everything that must be 0 when nothing is under way. */
   gauges(): Record<string, number>;
   measured: ReadonlyMap<string, number>;
 }
+
+/** What a frame that is not full may wait in order to grow while others are in flight, and some turns of the event loop. */
+const holdBackMsMax = 60;
+/** Beyond the deadline of what was under way: END and the grace of the last connections. */
+const closeMsMax = 1500;
 
 const requestIds = [null, undefined, 'r-1', 'a "quoted" \\ one', 'grüße 😀', 'two words, {"jid":1}', 'x'.repeat(200)];
 
@@ -23,7 +30,8 @@ export function createDriver(world: World, network: Network, client: Client, ran
   let jobCount = 0;
   let pings = 0;
   let closingSinceMs: number | undefined;
-  let isClosed = false;
+  let closedAtMs: number | undefined;
+  let waiting = { jobs: 0, sinceMs: 0 };
 
   function createJobs(jobs: number): Job[] {
     return Array.from({ length: jobs }, () => {
@@ -73,7 +81,7 @@ export function createDriver(world: World, network: Network, client: Client, ran
     log.add(scheduler.nowMs, 'close');
     if (ledger.requests.some((request) => !request.isAnswered)) count('closed with work under way');
     void client.producer.close().then(() => {
-      isClosed = true;
+      closedAtMs = scheduler.nowMs;
       network.close();
       log.add(scheduler.nowMs, 'closed');
     });
@@ -108,8 +116,22 @@ export function createDriver(world: World, network: Network, client: Client, ran
         count('fast refusals');
       }
     },
+    /** A free slot is used: what waits there waits for nothing. */
+    checkWaiting() {
+      const jobs = hasFreeze ? 0 : client.waitingBesideSlot();
+      waiting = {
+        jobs,
+        sinceMs: jobs > 0 && jobs >= waiting.jobs && waiting.jobs > 0 ? waiting.sinceMs : scheduler.nowMs,
+      };
+      const waitedMs = scheduler.nowMs - waiting.sinceMs;
+      if (waitedMs > plan.lingerMs + holdBackMsMax)
+        fail('needless wait', `${waitedMs.toFixed(0)} ms beside a free slot`);
+    },
     checkEnd() {
-      if (!isClosed) fail('never closed', `since ${closingSinceMs}`);
+      if (closingSinceMs === undefined || closedAtMs === undefined)
+        return fail('never closed', `since ${closingSinceMs}`);
+      const closingMs = closedAtMs - closingSinceMs;
+      if (!hasFreeze && closingMs > plan.enqueueTimeoutMs + closeMsMax) fail('slow close', `${closingMs} ms`);
       if (network.openCount > 0) fail('socket left open', `${network.openCount}`);
       if (pings > 0) fail('never answered', `${pings} pings`);
       for (const [name, value] of Object.entries(client.gauges()))

@@ -156,6 +156,7 @@ export const mutants: readonly Mutant[] = [
     'await giveBack(connection);\n      return;',
   ),
   one('believes for ever that the broker is away', connector, 'setDown(undefined);', ''),
+  one('sends no second frame before a reply', frameSender, 'client.onRoom = () => sender.onChange();', ''),
   one(
     'does not pause between attempts',
     connector,
@@ -167,20 +168,26 @@ export const mutants: readonly Mutant[] = [
 const source = fileURLToPath(new URL('../../src/', import.meta.url));
 const rooms = ['domain', 'enqueue', 'faktory'];
 
+/** The changed files of a mutant, by their path below `src/`. Throws when a text is not there exactly once. */
+export function changedFiles({ name, edits }: Mutant): Map<string, string> {
+  const files = new Map<string, string>();
+  for (const { file, find, replace } of edits) {
+    const parts = (files.get(file) ?? readFileSync(join(source, file), 'utf8')).split(find);
+    if (parts.length !== 2) throw new Error(`mutant "${name}": ${file} has ${parts.length - 1} times: ${find}`);
+    files.set(file, parts.join(replace));
+  }
+  return files;
+}
+
 /** @param dispose removes the copy; what was loaded from it goes on to work */
-export async function plant({ name, edits }: Mutant): Promise<{ subject: Subject; dispose: () => void }> {
+export async function plant(mutant: Mutant): Promise<{ subject: Subject; dispose: () => void }> {
   const folder = mkdtempSync(join(tmpdir(), 'work-factory-mutant-'));
   const dispose = (): void => rmSync(folder, { recursive: true, force: true });
   try {
     for (const room of rooms) cpSync(join(source, room), join(folder, 'src', room), { recursive: true });
     symlinkSync(join(source, '../node_modules'), join(folder, 'node_modules'));
     writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
-    for (const { file, find, replace } of edits) {
-      const path = join(folder, 'src', file);
-      const parts = readFileSync(path, 'utf8').split(find);
-      if (parts.length !== 2) throw new Error(`mutant "${name}": ${file} has ${parts.length - 1} times: ${find}`);
-      writeFileSync(path, parts.join(replace));
-    }
+    for (const [file, text] of changedFiles(mutant)) writeFileSync(join(folder, 'src', file), text);
     return { subject: await loadSubject(pathToFileURL(join(folder, 'src/'))), dispose };
   } catch (error) {
     dispose();

@@ -92,6 +92,7 @@ function createRun(subject: Subject, seed: number, keepsLines: boolean) {
       ledger.checkBounds();
       network.checkSockets();
       driver.checkFastRefusals();
+      driver.checkWaiting();
       if (violation) throw new Stop();
     },
     finish() {
@@ -149,6 +150,7 @@ function createClient(subject: Subject, world: World, network: Network, random: 
       next: admission,
       count: (_operation, outcome, jobs) => measured.set(outcome, (measured.get(outcome) ?? 0) + jobs),
     }),
+    waitingBesideSlot: () => (sender.slots > 0 ? groupCommit.waiting.jobs : 0),
     isDown: () => sender.downReason !== undefined,
     gauges: () => ({
       'waiting jobs': groupCommit.waiting.jobs,

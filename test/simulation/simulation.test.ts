@@ -2,7 +2,7 @@
 // The long run and all planted bugs: run.ts.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { mutants, plant } from './mutants.ts';
+import { changedFiles, mutants, plant } from './mutants.ts';
 import { simulate } from './simulate.ts';
 import { loadSubject } from './subject.ts';
 import { rarities, runSeeds } from './tally.ts';
@@ -58,8 +58,8 @@ describe('the simulated client', () => {
     });
   }
 
-  it('has more than twenty planted bugs, each of which still changes the code it was written for', async () => {
-    assert.ok(mutants.length >= 20);
-    for (const mutant of mutants) (await plant(mutant)).dispose();
+  it('has more than twenty planted bugs, each of which still changes the code it was written for', () => {
+    assert.ok(mutants.length > 20);
+    for (const mutant of mutants) assert.ok(changedFiles(mutant).size > 0);
   });
 });
