@@ -1,7 +1,7 @@
 // The broker without its sockets: state, ledger and delivery, put together again after every failure of the store.
 import type { BrokerClock } from './clock.ts';
 import { createDelivery, type Delivery } from './delivery.ts';
-import { createLedger, type Ledger } from './ledger.ts';
+import { createLedger, messageOf, type Ledger } from './ledger.ts';
 import type { BrokerLimits } from './limits.ts';
 import { streamStart } from './records.ts';
 import { recover, type Recovered } from './recovery.ts';
@@ -59,7 +59,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   /** What is in memory may differ from what is on disk: only the disk counts from here. */
   function fallOver(error: unknown): void {
     report('the store of the broker failed', error);
-    mending ??= ledger.breakDown(String(error)).then(mend);
+    mending ??= ledger.breakDown(messageOf(error)).then(mend);
   }
 
   async function mend(): Promise<void> {

@@ -36,6 +36,8 @@ interface LedgerOptions {
   onFailed: (error: unknown) => void;
 }
 
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
 export function createLedger(options: LedgerOptions): Ledger {
   let operations: StoreOperation[] = [];
   let bytes = 0;
@@ -67,7 +69,7 @@ export function createLedger(options: LedgerOptions): Ledger {
     reset();
     inFlight = options.store.write(batch, { sync: true }).then(
       () => end(waiting, written, 'stored', ''),
-      (error: unknown) => end(waiting, written, 'unknown', String(error), error),
+      (error: unknown) => end(waiting, written, 'unknown', messageOf(error), error),
     );
   }
 

@@ -38,8 +38,8 @@ export interface Recovery {
 }
 
 const lastKey = Buffer.alloc(5, 0xff);
-const pageRecordsMax = 10_000;
-const pageBytesMax = 4 * 1024 * 1024;
+const pageRecordsMax = 4000;
+const pageBytesMax = 1024 * 1024;
 
 const freshMeta = (): Meta => ({
   format: 1,
