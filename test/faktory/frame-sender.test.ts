@@ -3,7 +3,10 @@ import { describe, it, type TestContext } from 'node:test';
 import { systemClock } from '../../src/domain/clock.ts';
 import type { Job } from '../../src/domain/job.ts';
 import type { Fate, FrameSender } from '../../src/domain/producer.ts';
+import type { FaktoryClient } from '../../src/faktory/client.ts';
+import type { ReplyHandler } from '../../src/faktory/connection.ts';
 import { createFrameSender } from '../../src/faktory/frame-sender.ts';
+import { createFakeClock } from '../helpers/fake-clock.ts';
 import { startDelayProxy } from '../helpers/fault-proxy.ts';
 import { createJobs, createProducer, type ProducerOptions } from '../helpers/producer.ts';
 import { bulk, jidsOf, ok, refusals, startScriptedBroker, type Peer, type Script } from '../helpers/scripted-broker.ts';
@@ -204,5 +207,49 @@ describe('the frame sender', () => {
     });
     for (const count of [3, 2, 1]) await send(sender, createJobs(count));
     assert.deepEqual(frames, ['3 ok', '2 refused', '1 lost']);
+  });
+});
+
+/** A broker on a path of 0.5 ms that needs 0.4 ms for each job, one after the other on each of four connections. */
+function createSlowBroker() {
+  const clock = createFakeClock();
+  const [handshakeMs, jobMs] = [0.5, 0.4];
+  const live = [1, 2, 3, 4].map(() => {
+    let freeAtMs = 0;
+    const connection = {
+      handshakeMs,
+      inFlight: 0,
+      isLive: true,
+      isWriting: false,
+      exchange(line: string, handler: ReplyHandler) {
+        connection.inFlight++;
+        freeAtMs = Math.max(freeAtMs, clock.now()) + jidsOf(line).length * jobMs;
+        clock.after(freeAtMs - clock.now() + handshakeMs, () => {
+          connection.inFlight--;
+          handler.onReply({ type: 'bulk', text: '{}' });
+        });
+      },
+    };
+    return connection;
+  });
+  const client = { live, onChange: () => undefined, onRoom: () => undefined, downReason: undefined };
+  const sender = createFrameSender({ client: client as unknown as FaktoryClient, clock });
+  client.onChange();
+  return { clock, sender };
+}
+
+describe('the frame sender under a load that never rests', () => {
+  it('goes on knowing the path and the broker, instead of taking its own queue for them', () => {
+    const { clock, sender } = createSlowBroker();
+    const fill = (): void => {
+      while (sender.slots > 0) sender.send(createJobs(Math.min(20, sender.frameJobsAdvised)), () => undefined);
+    };
+    sender.onChange = () => clock.soon(fill);
+    fill();
+    for (let second = 0; second < 60; second += 5) {
+      clock.advance(5000);
+      assert.equal(sender.frameJobsAdvised, 5, `after ${second + 5} s`);
+      assert.equal(sender.inFlight, 8, 'two on each connection');
+    }
   });
 });
