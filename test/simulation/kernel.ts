@@ -26,7 +26,7 @@ export interface Kernel {
   end(): void;
   /** The socket is gone. What was taken is still sent, or dropped as when the kernel resets the connection. */
   close(): void;
-  /** Fails the write that waits; false when none waits, or when all of it was taken. */
+  /** Fails the write that waits; false when none waits, or when all of it was taken and that is known. */
   failWrite(error: Error): boolean;
   /** Nothing arrives any more. */
   stop(): void;
@@ -62,9 +62,17 @@ export function createKernel(options: KernelOptions): Kernel {
     done?.();
   }
 
+  function endWriteIfTaken(): void {
+    if (!isAllTaken()) return;
+    if (!plan.tls) return endWrite();
+    // Node's TLSWrap tells so later, whatever the kernel did with the bytes meanwhile.
+    const ending = pending;
+    scheduler.after(random.between(0, 15), 'input', () => pending === ending && endWrite());
+  }
+
   function takeMore(): void {
     take();
-    if (isAllTaken()) endWrite();
+    endWriteIfTaken();
   }
 
   /** Takes what there is room for, or less. */
@@ -115,7 +123,7 @@ export function createKernel(options: KernelOptions): Kernel {
       pending = { bytes, taken: 0, done };
       take();
       // All was taken at once: Node then counts nothing as buffered even before the callback has run.
-      if (isAllTaken()) return endWrite();
+      if (isAllTaken()) return endWriteIfTaken();
       // libuv tries once more within the call, and reports only in its next turn; a reset may be read before that.
       take();
       if (isAllTaken() && isCutHere) {
@@ -135,7 +143,7 @@ export function createKernel(options: KernelOptions): Kernel {
       if (done) scheduler.after(0, 'input', () => done(null));
     },
     failWrite(error) {
-      if (pending === undefined || isAllTaken()) return false;
+      if (pending === undefined || (isAllTaken() && !plan.tls)) return false;
       const { done } = pending;
       pending = undefined;
       done(error);

@@ -71,6 +71,7 @@ export const mutants: readonly Mutant[] = [
     'this.#stuckWrite === this.#writes && ',
     '',
   ),
+  one('believes a pending write over TLS', 'faktory/client.ts', 'provesUnsent: !address.tls', 'provesUnsent: true'),
   {
     name: 'writes while a write is outstanding, and calls all such writes not sent',
     edits: [

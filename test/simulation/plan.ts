@@ -55,6 +55,8 @@ export interface Plan {
   acquireTimeoutMs: number;
   enqueueTimeoutMs: number;
   password: string | undefined;
+  /** Over TLS a write can be pending although its bytes have left. */
+  tls: boolean;
   /** One way. */
   latencyMs: number;
   jitterMs: number;
@@ -107,6 +109,7 @@ export function createPlan(seed: number): Plan {
     acquireTimeoutMs,
     enqueueTimeoutMs: isCalm ? 20_000 : random.pick([1500, 5000, 20_000]),
     password: random.chance(0.3) ? 'secret' : undefined,
+    tls: random.chance(0.12),
     latencyMs,
     jitterMs,
     segmentsMax: random.pick([1, 2, 4, 12]),

@@ -117,7 +117,7 @@ function createClient(subject: Subject, world: World, network: Network, random: 
   const { clock } = scheduler;
   const measured = new Map<string, number>();
   const client = new subject.FaktoryClient({
-    address: { host: 'broker.test', port: 7419, tls: false, password: plan.password },
+    address: { host: 'broker.test', port: 7419, tls: plan.tls, password: plan.password },
     size: plan.connections,
     clock,
     random: random.next,
