@@ -35,8 +35,10 @@ export interface FaktoryClientOptions {
   connect?: (address: FaktoryAddress) => Duplex;
 }
 
-/** A job of anyone's may be large; ours are below 1 KiB. The server itself knows no limit. */
-const bulkBytesMax = 64 * 1024 * 1024;
+/** What a worker fetches is anyone's job, for which the server knows no limit. */
+const workerBulkBytesMax = 64 * 1024 * 1024;
+/** A producer's longest replies are INFO and the refusals of a frame: some KiB. */
+const producerBulkBytesMax = 1024 * 1024;
 const backoffMsMax = 500;
 
 type LibraryConnection = Parameters<Client['handshake']>[0];
@@ -80,7 +82,7 @@ export class FaktoryClient extends Client {
           connectTimeoutMs: options.connectTimeoutMs,
           readTimeoutMs: options.readTimeoutMs,
           writeTimeoutMs: options.writeTimeoutMs,
-          bulkBytesMax,
+          bulkBytesMax: options.wid === undefined ? producerBulkBytesMax : workerBulkBytesMax,
           onWritten: () => this.onRoom(),
         });
         this.#open.add(connection);

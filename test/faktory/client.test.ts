@@ -5,7 +5,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { inspect, promisify } from 'node:util';
 import { systemClock } from '../../src/domain/clock.ts';
 import { FaktoryClient, type FaktoryClientOptions } from '../../src/faktory/client.ts';
-import { ok, startScriptedBroker, type ScriptedBrokerOptions } from '../helpers/scripted-broker.ts';
+import { bulk, ok, startScriptedBroker, type ScriptedBrokerOptions } from '../helpers/scripted-broker.ts';
 
 const execute = promisify(execFile);
 const password = 'a-secret-of-123';
@@ -165,6 +165,17 @@ describe('FaktoryClient', () => {
       await broker.until(() => broker.openCount === 0);
     });
   }
+
+  it('reads large jobs as a worker, and as a producer no reply that could fill its memory', async (t) => {
+    const job = JSON.stringify({ jid: 'x'.repeat(2_000_000) });
+    const script = { answer: () => bulk(job) };
+    const worker = await setUp(t, { script }, { wid: 'worker-1' });
+    await worker.client.warm;
+    assert.equal(await worker.client.send(['FETCH', 'default']), job);
+    const producer = await setUp(t, { script });
+    await producer.client.warm;
+    await assert.rejects(producer.client.send(['INFO']), /a bulk of over/);
+  });
 
   it('marks the connections of a worker', async (t) => {
     const { broker, client } = await setUp(t, {}, { wid: 'worker-1', labels: ['blue'] });
