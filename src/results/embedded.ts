@@ -38,7 +38,7 @@ export async function createEmbeddedResults(options: EmbeddedResultsOptions): Pr
   /** Ids that are not written yet. */
   const heldIds = new Set<string>();
   let ids: string[] = [];
-  let puts: Put[] = [];
+  const puts: Put[] = [];
   let isWriting = false;
   let hasFailed = false;
   let written: Promise<void> = Promise.resolve();
