@@ -69,6 +69,8 @@ export function createQueue(options: QueueOptions): Queue {
   let reading = false;
   /** More must be read as soon as it is on disk; true at first, so that the head's age is known. */
   let starved = true;
+  /** A group was committed during a read, which may not have seen it. */
+  let missed = false;
   let disposed = false;
 
   function hold(chunk: Chunk): void {
@@ -109,6 +111,7 @@ export function createQueue(options: QueueOptions): Queue {
   async function read(): Promise<void> {
     if (reading || disposed) return;
     reading = true;
+    missed = false;
     try {
       const start = streamKey(stream, windowEnd);
       const records = await store.page(start, streamStart(stream + 1), chunkJobsMax, chunkBytesMax);
@@ -120,6 +123,7 @@ export function createQueue(options: QueueOptions): Queue {
       starved = records.length === 0;
       reading = false;
       if (!starved) options.onReady(queue);
+      else if (missed) void read();
     } catch (error) {
       if (!disposed) options.onProblem(error);
     } finally {
@@ -169,6 +173,7 @@ export function createQueue(options: QueueOptions): Queue {
       ledger.put(key, sealJson(key, record));
     },
     committed() {
+      missed = reading;
       if (starved && windowEnd < tail) void read();
     },
     dispose() {

@@ -14,6 +14,8 @@ export interface Meta {
   streams: number;
   processed: number;
   failures: number;
+  /** How many queues there are. */
+  queues: number;
   working: TimedSetRecord;
   scheduled: TimedSetRecord;
   retries: TimedSetRecord;
@@ -47,6 +49,7 @@ const freshMeta = (): Meta => ({
   streams: firstStream + 3,
   processed: 0,
   failures: 0,
+  queues: 0,
   working: { stream: firstStream, count: 0 },
   scheduled: { stream: firstStream + 1, count: 0 },
   retries: { stream: firstStream + 2, count: 0 },
@@ -120,6 +123,7 @@ export async function recover(store: Store): Promise<Recovery> {
   await scanStream(store, queuesStream, (key, value) => {
     queues.set(key.toString('utf8', 4), unsealJson<QueueRecord>(key, value));
   });
+  if (queues.size !== meta.queues) throw damaged(`there are ${queues.size} queues, their record says ${meta.queues}`);
   for (const [name, record] of queues) await checkQueue(store, name, record);
   const reservations = await checkSet(store, 'working', meta.working);
   for (const name of ['scheduled', 'retries', 'dead'] as const) await checkSet(store, name, meta[name]);

@@ -123,6 +123,7 @@ export function createState(recovery: Recovery, options: StateOptions): State {
         sequence,
         streams,
         ...counters,
+        queues: queues.size,
         working: { stream: state.working.stream, count: state.working.count() },
         scheduled: state.scheduled.record(),
         retries: state.retries.record(),

@@ -139,6 +139,38 @@ describe('a queue that is longer than what is kept in memory', () => {
     });
   }
 
+  it('is read again when a read has missed what was stored meanwhile', async (t) => {
+    let stored = () => {};
+    let serving = false;
+    const { port } = await startBroker(t, {
+      clock: createFakeClock(),
+      // Nothing is kept in memory: every job is read from the store.
+      limits: { windowBytesMax: 0 },
+      wrapStore: (store) => ({
+        ...store,
+        async write(operations, options) {
+          await store.write(operations, options);
+          setImmediate(stored);
+        },
+        async page(...range) {
+          const records = await store.page(...range);
+          // An empty page comes back late: after the group that it has missed.
+          if (serving && records.length === 0) await new Promise<void>((resolve) => (stored = resolve));
+          return records;
+        },
+      }),
+    });
+    serving = true;
+    const client = await connectFwp(t, { port });
+    for (let count = 0; count < 10; count++) {
+      const job = makeJob();
+      const fetched = client.askJson('FETCH default');
+      const producer = await connectFwp(t, { port });
+      await producer.ask(push(job));
+      assert.equal((await fetched)['jid'], job.jid);
+    }
+  });
+
   it('tells the age of its head after a restart', async (t) => {
     const dataDir = brokerFolder(t);
     const clock = createFakeClock();

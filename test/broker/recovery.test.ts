@@ -6,7 +6,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { createBroker } from '../../src/broker/broker.ts';
 import { openLevelStore } from '../../src/broker/level-store.ts';
 import { metaKey, sealJson, streamStart } from '../../src/broker/records.ts';
-import type { StoreError } from '../../src/broker/store.ts';
+import type { StoreError, StoreOperation, StoreRecord } from '../../src/broker/store.ts';
 import { brokerFolder, startBroker } from '../helpers/broker.ts';
 import { connectFwp, makeJob } from './fwp-client.ts';
 
@@ -142,6 +142,37 @@ describe('a data folder', () => {
     assert.ok(table);
     rmSync(join(dataDir, table));
     assert.equal((await refusal(dataDir)).code, 'damaged');
+  });
+
+  it('is refused when it lacks any one record', async (t) => {
+    const dataDir = brokerFolder(t);
+    await withBroker(t, dataDir, async (client) => {
+      for (let group = 0; group < 4; group++) await client.ask(`PUSH ${JSON.stringify(makeJob())}`);
+      await client.ask('FETCH default');
+      await client.ask(`PUSH ${JSON.stringify(makeJob({ at: '2100-01-01T00:00:00Z' }))}`);
+    });
+    const all = async (): Promise<StoreRecord[]> => {
+      const store = await openLevelStore(dataDir);
+      const records = await store.page(Buffer.alloc(0), Buffer.alloc(5, 0xff), 100, 1e6);
+      await store.close();
+      return records;
+    };
+    const put = async (operations: StoreOperation[]): Promise<void> => {
+      const store = await openLevelStore(dataDir);
+      await store.write(operations, { sync: true });
+      await store.close();
+    };
+    const records = await all();
+    assert.equal(records.length, 7, 'meta, queue, reservation, scheduled job, three chunks');
+    for (const [key, value] of records) {
+      await put([{ type: 'del', key }]);
+      const error = await refusal(dataDir);
+      assert.equal(error.code, 'damaged', key.toString('hex'));
+      assert.ok(error.message.includes(dataDir));
+      await put([{ type: 'put', key, value }]);
+    }
+    await withBroker(t, dataDir, async () => {});
+    assert.equal((await all()).length, 7);
   });
 
   for (const kind of ['.log', '.ldb'] as const) {
