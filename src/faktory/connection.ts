@@ -151,7 +151,7 @@ export class Connection {
     });
   }
 
-  /** For faktory-worker's Client: any other reply is an error, and puts the connection in doubt. */
+  /** For faktory-worker's Client. Any other reply is an error, and puts the connection in doubt. */
   async sendWithAssert(command: readonly string[], expected: string): Promise<string> {
     const startedMs = this.#options.clock.now();
     const text = await this.send(command);
