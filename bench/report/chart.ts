@@ -1,5 +1,5 @@
-// Pictures as plain SVG: bars, and lines over a logarithmic axis. They bring their own ground, so that they can be read on
-// light and on dark pages, and every value is written beside its mark.
+// Pictures as plain SVG: bars, each with its value and the span of its rounds, and lines over a logarithmic axis. They bring
+// their own ground, so that they can be read on light and on dark pages.
 export interface BarChart {
   kind: 'bars';
   /** File name without `.svg`. */
@@ -23,7 +23,7 @@ export interface LineChart {
 
 export type Chart = BarChart | LineChart;
 
-const width = 760;
+const width = 880;
 const colours = ['#1f6feb', '#d1242f', '#8250df', '#bf8700', '#1a7f37', '#57606a'];
 const ink = '#24292f';
 
@@ -54,7 +54,7 @@ function frame(height: number, title: string, content: string[]): string {
 }
 
 function drawBars({ title, unit, bars }: BarChart): string {
-  const left = 250;
+  const left = 290;
   const right = width - 130;
   const rowHeight = 30;
   const top = 44;
@@ -74,12 +74,12 @@ function drawBars({ title, unit, bars }: BarChart): string {
 }
 
 function drawLines({ title, xLabel, yLabel, isLogY, lines }: LineChart): string {
-  const [left, right, top, bottom] = [70, width - 210, 50, 330];
+  const [left, right, top, bottom] = [70, width - 312, 60, 340];
   const points = lines.flatMap((line) => line.points);
   const xs = [...new Set(points.map(([x]) => x))].sort((a, b) => a - b);
   const ys = points.map(([, y]) => y);
-  const yMost = Math.max(...ys);
-  const yLeast = isLogY ? Math.min(...ys) : 0;
+  const ticks = isLogY ? decades(Math.min(...ys), Math.max(...ys)) : steps(Math.max(...ys));
+  const [yLeast, yMost] = [ticks[0] ?? 0, ticks.at(-1) ?? 1];
   const part = (value: number, least: number, most: number): number =>
     most === least ? 0.5 : (value - least) / (most - least);
   const x = (value: number): number =>
@@ -87,7 +87,6 @@ function drawLines({ title, xLabel, yLabel, isLogY, lines }: LineChart): string 
   const y = (value: number): number =>
     bottom -
     (bottom - top) * (isLogY ? part(Math.log(value), Math.log(yLeast), Math.log(yMost)) : part(value, 0, yMost));
-  const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => (isLogY ? yLeast * (yMost / yLeast) ** share : yMost * share));
   const content = ticks.flatMap((value) => [
     `<path d="M${left} ${y(value).toFixed(1)}H${right}" stroke="#d0d7de"/>`,
     text(left - 8, y(value) + 4, short(value), 'text-anchor="end"'),
@@ -107,4 +106,18 @@ function drawLines({ title, xLabel, yLabel, isLogY, lines }: LineChart): string 
     content.push(text(right + 42, top + index * 24, line.label));
   });
   return frame(bottom + 56, title, content);
+}
+
+/** Powers of ten around the values. */
+function decades(least: number, most: number): number[] {
+  const first = Math.floor(Math.log10(least));
+  const last = Math.max(first + 1, Math.ceil(Math.log10(most)));
+  return Array.from({ length: last - first + 1 }, (_, index) => 10 ** (first + index));
+}
+
+/** 0 and up to five steps of 1, 2 or 5 times a power of ten. */
+function steps(most: number): number[] {
+  const power = 10 ** Math.floor(Math.log10(most / 5));
+  const step = power * ([1, 2, 5, 10].find((factor) => factor * power >= most / 5) ?? 10);
+  return Array.from({ length: Math.ceil(most / step) + 1 }, (_, index) => index * step);
 }
