@@ -8,9 +8,11 @@ import { systemClock } from '../../src/domain/clock.ts';
 import { createJob } from '../../src/domain/job.ts';
 import { FaktoryClient } from '../../src/faktory/client.ts';
 import { createEmbeddedResults } from '../../src/results/embedded.ts';
+import { createRedisResults } from '../../src/results/redis.ts';
 import { startBroker } from '../helpers/broker.ts';
 import { startFaktory } from '../helpers/real-faktory.ts';
-import { faktoryPath } from '../helpers/real-parts.ts';
+import { faktoryPath, redisServerPath } from '../helpers/real-parts.ts';
+import { startRedis } from '../helpers/redis.ts';
 import { createHeldResults, job, startWorker } from './worker-harness.ts';
 
 interface Info {
@@ -119,6 +121,31 @@ function workerSuite(name: string, start: Start, skip: boolean): void {
 
 workerSuite('the embedded broker', (t) => startBroker(t), false);
 workerSuite('a real Faktory', (t) => startFaktory(t), faktoryPath() === undefined);
+
+describe('the worker with results in Redis', { skip: redisServerPath() === undefined }, () => {
+  it('loses no job and no result while Redis is dead for a while', async (t) => {
+    const { port } = await startBroker(t);
+    const redis = await startRedis(t);
+    const client = await openClient(t, port);
+    const quiet = { info: () => undefined, warn: () => undefined };
+    const results = createRedisResults({ url: redis.url, ttlSeconds: 60, log: quiet });
+    t.after(() => results.close());
+    const worker = startWorker(t, port, { results });
+    await redis.kill();
+    const jobs = Array.from({ length: 300 }, (_, index) => createJob('add', { a: index, b: 1 }));
+    await client.send([`PUSHB [${jobs.map(({ wire }) => wire).join(',')}]`]);
+    await until(() => worker.stats.storing > 0 && worker.stats.fetching === 0);
+    assert.equal(worker.stats.reporting, 0);
+    await redis.restart();
+    const states = async (): Promise<unknown[]> =>
+      Promise.all(jobs.map(async ({ jid }) => (await results.get(jid).catch(() => undefined))?.result));
+    await until(async () => (await states()).every((result, index) => result === index + 1));
+    await until(() => worker.stats.reporting === 0);
+    const { tasks, total_processed } = (await infoOf(client)).faktory;
+    assert.equal(total_processed, 300);
+    assert.equal(tasks['Retries']?.size ?? 0, 0);
+  });
+});
 
 describe('two workers on a real Faktory', { skip: faktoryPath() === undefined }, () => {
   it('share a queue, and are both in its page by name', async (t) => {
