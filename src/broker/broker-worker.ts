@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { BrokerThreadData, BrokerThreadMessage } from './broker-thread.ts';
 import { createBroker } from './broker.ts';
+import { messageOf } from './ledger.ts';
 
 const send = (message: BrokerThreadMessage): void => parentPort?.postMessage(message);
 
@@ -9,7 +10,7 @@ try {
   const broker = await createBroker({
     ...(workerData as BrokerThreadData),
     report: (message, cause) =>
-      send({ type: 'report', message, cause: cause === undefined ? undefined : String(cause) }),
+      send({ type: 'report', message, cause: cause === undefined ? undefined : messageOf(cause) }),
   });
   parentPort?.once('message', () => {
     // Without listeners the port no longer holds the thread, and it ends when the broker has.

@@ -18,6 +18,9 @@ export const reservationExpired: FailPayload = {
 const textOf = (value: unknown, lengthMax: number): string =>
   (typeof value === 'string' ? value.trim() : '').slice(0, lengthMax) || 'unknown';
 
+/** A client may push a job with a failure of its own making. */
+const whole = (value: unknown): number => (Number.isInteger(value) ? (value as number) : 0);
+
 /** Cut as Faktory cuts it: 100 and 1,000 characters, 50 lines. */
 export function readFailure(payload: Record<string, unknown>): FailPayload {
   const backtrace: unknown[] = Array.isArray(payload['backtrace']) ? payload['backtrace'] : [];
@@ -45,8 +48,8 @@ export function judge(job: WireJob, failure: FailPayload, nowMs: number, random:
     message,
     errtype,
     backtrace: backtrace.length > 0 ? backtrace : undefined,
-    retry_count: before ? (Number(before.retry_count) || 0) + 1 : 0,
-    remaining: before ? Math.max(0, (Number(before.remaining) || 0) - 1) : retry,
+    retry_count: before ? whole(before.retry_count) + 1 : 0,
+    remaining: before ? Math.max(0, whole(before.remaining) - 1) : retry,
   };
   if (job.failure.retry_count >= retry) return { to: 'dead' };
   const dueMs = nowMs + retryDelayMs(job.failure.retry_count, random);

@@ -69,8 +69,6 @@ const script = Buffer.from(
 );
 
 it('any split of the bytes gives the same replies', async (t) => {
-  let expected: string | undefined;
-
   async function repliesTo(pieces: readonly Buffer[]): Promise<string> {
     const broker = await startBroker(t, { clock: createFakeClock(), random: () => 0 });
     const socket = connect({ port: broker.port, host: '127.0.0.1', noDelay: true });
@@ -86,7 +84,7 @@ it('any split of the bytes gives the same replies', async (t) => {
     return text;
   }
 
-  expected = await repliesTo([script]);
+  const expected = await repliesTo([script]);
   assert.match(expected, /"short":"jobs must have a reasonable jid/);
   assert.match(expected, /Job not found job-00002/);
   await fc.assert(
