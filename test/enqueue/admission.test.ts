@@ -60,6 +60,9 @@ describe('admission', () => {
     assert.ok(isOverload(await admission.push((createJobs(1) as [Job])[0], 0)));
     assert.ok((await admission.pushBulk(createJobs(1), 0)).every(isOverload));
     assert.equal(held.length, 3);
+    const tight = setUp({ pendingBytesMax: 3 * wireBytes - 1 });
+    for (const job of createJobs(3)) void tight.admission.push(job, 0);
+    assert.equal(tight.held.length, 2, 'one byte short of three');
   });
 
   it('has room again when jobs are answered', async () => {

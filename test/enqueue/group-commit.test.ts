@@ -319,6 +319,15 @@ describe('a batch in group commit', () => {
     assert.deepEqual(await producer.pushBulk([], clock.now()), []);
   });
 
+  it('keeps its fates when a reply comes after the deadline', async () => {
+    const { clock, sender, producer } = setUp();
+    const pushed = producer.pushBulk(createJobs(10), clock.now() + 500);
+    clock.advance(600);
+    const fates = await pushed;
+    sender.frame(0).reply();
+    assert.deepEqual(outcomes(fates), Array(10).fill('unknown'));
+  });
+
   it('has a fate for every job when only some frames were answered by the deadline', async () => {
     const { clock, sender, producer } = setUp();
     sender.slots = 2;
