@@ -5,21 +5,9 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '../domain/clock.ts';
 import { createFifo } from '../domain/fifo.ts';
 import { parseGreeting, type Greeting } from './greeting.ts';
+import type { ReplyHandler } from './reply-handler.ts';
 import { createReplyReader, ProtocolError, type Reply } from './reply-reader.ts';
 import { createWatchdog } from './watchdog.ts';
-
-/** The connection ended before the reply. */
-export interface Loss {
-  /** False only when it is certain that the broker cannot have read the command. */
-  maybeSent: boolean;
-  reason: Error;
-}
-
-/** Who waits for the reply of one command. Exactly one of the two is called, once. */
-export interface ReplyHandler {
-  onReply(reply: Reply): void;
-  onLost(loss: Loss): void;
-}
 
 export interface ConnectionOptions {
   /** Opens the socket: a plain one or TLS. */
@@ -195,6 +183,16 @@ export class Connection {
     const timer = this.#options.clock.after(graceMs, () => this.destroy(new Error('closed by us')));
     await this.closed;
     timer.cancel();
+  }
+
+  /**
+   * Says that no command will follow, and goes on reading replies. The embedded broker answers a FETCH that waits at once then;
+   * Faktory (v1.9.4) does not look at its socket before it has answered.
+   */
+  finish(): void {
+    if (this.#lost || this.#ending || this.#queued.size > 0) return;
+    this.#ending = true;
+    this.#socket.end();
   }
 
   #write(): void {

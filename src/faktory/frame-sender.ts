@@ -6,7 +6,8 @@ import { classifyBulkReply } from './classify.ts';
 import type { FaktoryClient } from './client.ts';
 import { ProtocolError } from './reply-reader.ts';
 import { createLeast } from './least.ts';
-import type { Connection, Loss } from './connection.ts';
+import type { Connection } from './connection.ts';
+import type { Loss } from './reply-handler.ts';
 
 export interface FrameSenderOptions {
   client: FaktoryClient;

@@ -16,6 +16,8 @@ export interface Fetcher {
   adopt(): void;
   /** No more FETCHes; those without a reply may still bring jobs. */
   stop(): void;
+  /** Lets the broker know, so that one which looks need not let the FETCHes wait. After `stop`. */
+  finish(): void;
 }
 
 export function createFetcher({ client, ...laneOptions }: FetcherOptions): Fetcher {
@@ -50,6 +52,9 @@ export function createFetcher({ client, ...laneOptions }: FetcherOptions): Fetch
     },
     stop() {
       isStopped = true;
+    },
+    finish() {
+      for (const connection of lanes.keys()) connection.finish();
     },
   };
 }

@@ -87,6 +87,7 @@ export function createWorker(options: WorkerOptions): Worker {
   let isStarted = false;
   let isTurnScheduled = false;
   let isAway = false;
+  let isStopping = false;
   let isOutOfTime = false;
   let onIdle: (() => void) | undefined;
 
@@ -153,7 +154,7 @@ export function createWorker(options: WorkerOptions): Worker {
   fetchClient.onChange = () => {
     fetcher.adopt();
     const reason = fetchClient.downReason;
-    if (reason && !isAway) log.warn({ reason: reason.message }, 'the broker is away');
+    if (reason && !isAway && !isStopping) log.warn({ reason: reason.message }, 'the broker is away');
     if (!reason && isAway) log.info('the broker is there again');
     isAway = reason !== undefined;
     scheduleTurn();
@@ -192,7 +193,9 @@ export function createWorker(options: WorkerOptions): Worker {
     async stop(timeoutMs) {
       // The clock's timers do not keep the process alive, and when the broker is gone nothing else does.
       const alive = setInterval(() => undefined, timeoutMs);
+      isStopping = true;
       quiet();
+      fetcher.finish();
       await idle(timeoutMs * 0.75);
       isOutOfTime = true;
       const left = recorder?.takeAll() ?? [];

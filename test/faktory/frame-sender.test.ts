@@ -4,7 +4,7 @@ import { systemClock } from '../../src/domain/clock.ts';
 import type { Job } from '../../src/domain/job.ts';
 import type { Fate, FrameSender } from '../../src/domain/producer.ts';
 import type { FaktoryClient } from '../../src/faktory/client.ts';
-import type { ReplyHandler } from '../../src/faktory/connection.ts';
+import type { ReplyHandler } from '../../src/faktory/reply-handler.ts';
 import { createFrameSender } from '../../src/faktory/frame-sender.ts';
 import { createFakeClock } from '../helpers/fake-clock.ts';
 import { startDelayProxy } from '../helpers/fault-proxy.ts';
