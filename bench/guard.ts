@@ -1,5 +1,5 @@
 // The regression guard: CPU time per single request of the API process, as a multiple of bare Fastify's in the same run.
-// Not a timing: other work on the machine slows both and costs neither CPU time (docs/decisions/benchmarks.md).
+// Not a timing: other work on the machine slows both alike and adds little CPU time (docs/decisions/benchmarks.md).
 // Usage: node --import tsx bench/guard.ts; exits with 1 above the limit.
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -14,8 +14,11 @@ import * as names from './scenarios/names.ts';
 import { installPeers, startBareFastify } from './servers/peers.ts';
 import { startApi, startEmbeddedBroker } from './servers/service.ts';
 
-/** The target is 1.7 (P1); the margin is for machines on which a system call costs more than a function. */
-const limit = 2.5;
+/**
+ * For the lowest of the rounds, because disturbances only add. 1.7 to 1.8 is normal; on a machine with four times the work it can do
+ * 2.4 was seen; one job per frame gives 3.8.
+ */
+const limit = 3;
 const schedule = { rounds: 3, turnMs: 1000, warmUpMs: 1500 };
 const timeLimitMs = 90_000;
 
@@ -41,7 +44,8 @@ try {
     ],
     schedule,
   );
-  const check = compareCpu(turns, names.onEmbedded, names.bare, { atMost: limit });
+  const compared = compareCpu(turns, names.onEmbedded, names.bare, { atMost: limit });
+  const check = { ...compared, what: `lowest round, ${compared.what}`, measured: [Math.min(...compared.measured)] };
   const problems = problemsOf(turns);
   printFindings({ checks: [check], tables: [turnsTable('Single jobs, 64 callers', turns)], notes: problems });
   process.exitCode = passes(check) && problems.length === 0 ? 0 : 1;
