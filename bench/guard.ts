@@ -15,8 +15,8 @@ import { installPeers, startBareFastify } from './servers/peers.ts';
 import { startApi, startEmbeddedBroker } from './servers/service.ts';
 
 /**
- * For the lowest of the rounds, because disturbances only add. 1.7 to 1.8 is normal; on a machine with four times the work it can do
- * 2.4 was seen; one job per frame gives 3.8.
+ * For the lowest of the rounds, because disturbances only add. 1.7 to 2.4 was seen, the higher the busier machine and disk
+ * were; one job per frame gives 3.8.
  */
 const limit = 3;
 const schedule = { rounds: 3, turnMs: 1000, warmUpMs: 1500 };
