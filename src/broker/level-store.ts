@@ -97,7 +97,15 @@ export async function openLevelStore(dataDir: string): Promise<Store> {
   const folder = resolve(dataDir);
   let db = await openDatabase(folder);
   return {
-    write: (operations, { sync }) => db.batch(operations, { sync }),
+    async write(operations, { sync }) {
+      // Operation by operation: an array would be copied object by object, at five times the cost.
+      const batch = db.batch();
+      for (const operation of operations) {
+        if (operation.type === 'put') batch.put(operation.key, operation.value);
+        else batch.del(operation.key);
+      }
+      await batch.write({ sync });
+    },
     page: (from, to, recordsMax, bytesMax) => readPage(db, from, to, recordsMax, bytesMax),
     clear: (from, to) => db.clear({ gte: from, lt: to }),
     async reopen() {
