@@ -16,7 +16,7 @@ import { createJobs } from '../helpers/producer.ts';
 import { jidsOf, refusals, startScriptedBroker, type ScriptedBroker } from '../helpers/scripted-broker.ts';
 
 const isComplete = process.env['FAULTS'] === '1';
-const sampleStep = 61;
+const sampleStep = 97;
 const kinds: readonly CutKind[] = ['rst', 'fin', 'stall'];
 const readTimeoutMs = 60;
 /** Cases at once: each mostly waits. */
