@@ -84,6 +84,7 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Broker>
     port: options.port ?? 0,
     clock,
     limits,
+    report,
     ledger: engine.ledger,
     password: options.password,
     onCommand(connection, line) {

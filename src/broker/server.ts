@@ -19,6 +19,7 @@ export interface ServerOptions extends Shared {
   port: number;
   onJoined: (connection: Connection) => void;
   onLeft: (connection: Connection) => void;
+  report: (message: string, cause?: unknown) => void;
 }
 
 /** Sockets that have not said HELLO: each lives 2 s at most. */
@@ -52,6 +53,8 @@ export async function createServer(options: ServerOptions): Promise<BrokerServer
   server.maxConnections = limits.connectionsMax + strangersMax;
   server.listen(options.port, options.host);
   await once(server, 'listening');
+  // For example no file descriptor left for one more client: those who are in go on.
+  server.on('error', (cause) => options.report('the broker could not accept a connection', cause));
   const { address, port } = server.address() as AddressInfo;
 
   return {

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { openLevelStore } from '../../src/broker/level-store.ts';
 import { createMemoryStore } from '../../src/broker/memory-store.ts';
 import { queueKey, seal, streamKey, streamStart, timedKey, unseal } from '../../src/broker/records.ts';
-import type { StoreError, StoreOperation } from '../../src/broker/store.ts';
+import type { StoreError } from '../../src/broker/store.ts';
 import { brokerFolder } from '../helpers/broker.ts';
 
 it('whatever is written, deleted and cleared, both stores hold the same records in the same order', async (t) => {
@@ -35,7 +35,7 @@ it('whatever is written, deleted and cleared, both stores hold the same records 
         await level.clear(Buffer.alloc(0), end);
         for (const one of steps) {
           for (const store of [level, memory]) {
-            if (Array.isArray(one)) await store.write(one as StoreOperation[], { sync: false });
+            if (Array.isArray(one)) await store.write(one, { sync: false });
             else await store.clear(one.from, one.to);
           }
         }
