@@ -10,15 +10,15 @@ export interface MeasuredOptions {
 
 export function createMeasured({ next, count }: MeasuredOptions): JobProducer {
   function countAll(jobs: readonly Job[], fates: readonly Fate[]): void {
-    const counts = new Map<string, { operation: OperationName; outcome: Fate['outcome']; jobs: number }>();
-    fates.forEach(({ outcome }, index) => {
+    const counts = new Map<OperationName, Map<Fate['outcome'], number>>();
+    for (const [index, { outcome }] of fates.entries()) {
       const { operation } = jobs[index] as Job;
-      const key = `${operation} ${outcome}`;
-      const entry = counts.get(key);
-      if (entry) entry.jobs++;
-      else counts.set(key, { operation, outcome, jobs: 1 });
-    });
-    for (const entry of counts.values()) count(entry.operation, entry.outcome, entry.jobs);
+      const outcomes = counts.get(operation) ?? new Map<Fate['outcome'], number>();
+      counts.set(operation, outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1));
+    }
+    for (const [operation, outcomes] of counts) {
+      for (const [outcome, number] of outcomes) count(operation, outcome, number);
+    }
   }
 
   return {

@@ -132,11 +132,7 @@ export function createFrameSender({ client, clock, onFrame }: FrameSenderOptions
   return sender;
 }
 
-function frameOf(jobs: readonly Job[]): string {
-  let line = 'PUSHB [';
-  for (let index = 0; index < jobs.length; index++) line += (index === 0 ? '' : ',') + (jobs[index] as Job).wire;
-  return line + ']';
-}
+const frameOf = (jobs: readonly Job[]): string => `PUSHB [${jobs.map(({ wire }) => wire).join(',')}]`;
 
 function fatesOfLoss(jobs: readonly Job[], { maybeSent, reason }: Loss): Fate[] {
   const fate = maybeSent

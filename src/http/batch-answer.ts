@@ -22,14 +22,17 @@ interface Tally {
 
 /** @param fates one for each accepted entry, in their order */
 export function createBatchAnswer(entries: readonly Entry[], fates: readonly Fate[]): BatchAnswer {
+  if (entries.every(isAccepted) && fates.every(({ outcome }) => outcome === 'enqueued')) {
+    const count = entries.length;
+    return {
+      status: 202,
+      body: { job_ids: entries.map(({ job }) => job.jid), message: `Batch of ${count} jobs enqueued`, count },
+    };
+  }
   const tally = tallyUp(entries, fates);
   const { counts } = tally;
   const idsOf = (status: BatchResult['status']): string[] =>
     tally.results.flatMap((result) => (result.status === status ? [result.job_id as string] : []));
-  if (counts.enqueued === entries.length) {
-    const message = `Batch of ${counts.enqueued} jobs enqueued`;
-    return { status: 202, body: { job_ids: idsOf('enqueued'), message, count: counts.enqueued } };
-  }
   const body: PartialBatch = {
     job_ids: idsOf('enqueued'),
     count: counts.enqueued,

@@ -4,7 +4,9 @@ import { z } from 'zod';
 import { errorTable, type ErrorCode } from '../domain/errors.ts';
 
 const count = z.int().min(0);
-const jobId = z.string().meta({ description: 'The id that the broker stores and the worker sees' });
+/** Marks a text of our own making that needs no escaping in JSON: a third of the time of a batch's answer. */
+export const plainText = 'x-plain-text';
+const jobId = z.string().meta({ description: 'The id that the broker stores and the worker sees', [plainText]: true });
 
 export const acceptedJob = z.object({ job_id: jobId, message: z.string() });
 

@@ -3,6 +3,16 @@
 import fastJsonStringify, { type Schema } from 'fast-json-stringify';
 import type { FastifySerializerCompiler } from 'fastify';
 import { z } from 'zod';
+import { plainText } from './schemas.ts';
+
+const toSchema = (schema: z.ZodType): Schema =>
+  z.toJSONSchema(schema, {
+    target: 'draft-7',
+    io: 'output',
+    override: ({ jsonSchema }) => {
+      if (jsonSchema[plainText] === true) jsonSchema.format = 'unsafe';
+    },
+  }) as Schema;
 
 type Serializer = (data: unknown) => string;
 
@@ -10,8 +20,7 @@ type Serializer = (data: unknown) => string;
 export function createSerializerCompiler(): FastifySerializerCompiler<z.ZodType> {
   const compiled = new Map<z.ZodType, Serializer>();
   return ({ schema }) => {
-    const serializer =
-      compiled.get(schema) ?? fastJsonStringify(z.toJSONSchema(schema, { target: 'draft-7', io: 'output' }) as Schema);
+    const serializer = compiled.get(schema) ?? fastJsonStringify(toSchema(schema));
     compiled.set(schema, serializer);
     return serializer;
   };
