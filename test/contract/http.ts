@@ -259,7 +259,7 @@ function states({ call, target }: Context): void {
       const { a, b, result } = operations[name].example;
       const posted = await call('POST', `/jobs/${name}`, { a, b, request_id: 'r-1' });
       const wait = target().results === 'run' ? '?wait=10' : '';
-      const { status, body } = await call('GET', `/jobs/${posted.body['job_id']}${wait}`);
+      const { status, body } = await call('GET', `/jobs/${String(posted.body['job_id'])}${wait}`);
       assert.equal(status, 200);
       assert.equal(body['job_id'], posted.body['job_id']);
       if (target().results === 'kept') return;

@@ -122,6 +122,7 @@ function relay(from: Socket, to: Socket, fault: Fault, random: () => number): vo
   let left = Infinity;
   let freeAtMs = 0;
   let waitingBytes = 0;
+  const waiting: (() => void)[] = [];
   let isCut = false;
   let merging: Buffer[] | undefined;
 
@@ -130,13 +131,15 @@ function relay(from: Socket, to: Socket, fault: Fault, random: () => number): vo
     const now = performance.now();
     const delayMs = (fault.delayMs ?? 0) + (fault.jitterMs ?? 0) * random();
     freeAtMs = Math.max(freeAtMs, now + delayMs) + (bytes / (fault.bytesPerSecond ?? Infinity)) * 1000;
-    if (freeAtMs <= now) return act();
+    if (freeAtMs <= now && waiting.length === 0) return act();
+    waiting.push(act);
     waitingBytes += bytes;
     if (waitingBytes > waitingBytesMax) from.pause();
+    // Timers of different lengths may fire out of order by a millisecond: each runs whoever is first.
     setTimeout(() => {
       waitingBytes -= bytes;
       if (waitingBytes <= waitingBytesMax && !isCut) from.resume();
-      act();
+      waiting.shift()?.();
     }, freeAtMs - now);
   }
 
