@@ -12,6 +12,8 @@ import type { Loss } from './reply-handler.ts';
 export interface FrameSenderOptions {
   client: FaktoryClient;
   clock: Clock;
+  /** The broker is said to sync before its reply: frames are cut smaller once it is seen to need long for each job. */
+  syncs?: boolean;
   /** Called once per frame, with its time from write to reply or loss. */
   onFrame?: (jobs: number, seconds: number, outcome: 'ok' | 'refused' | 'lost') => void;
 }
@@ -36,7 +38,7 @@ const slowFrameMs = 2;
 /** Below this a frame's own cost outweighs the sync that it shares. */
 const slowFrameJobsMin = 5;
 
-export function createFrameSender({ client, clock, onFrame }: FrameSenderOptions): FrameSender {
+export function createFrameSender({ client, clock, syncs, onFrame }: FrameSenderOptions): FrameSender {
   const roundTrip = createLeast(clock);
   const jobTime = createLeast(clock);
   // Of the live connections: under a load that never rests, every frame's time holds the queue that we made ourselves, and
@@ -45,7 +47,7 @@ export function createFrameSender({ client, clock, onFrame }: FrameSenderOptions
   let inFlight = 0;
 
   const pathMs = (): number => Math.min(roundTrip.value, leastHandshakeMs);
-  const isSlow = (): boolean => jobTime.value >= slowJobMsMin;
+  const isSlow = (): boolean => syncs === true && jobTime.value >= slowJobMsMin;
 
   const inFlightTarget = (): number => {
     const connections = client.live.length;

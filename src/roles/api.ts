@@ -53,6 +53,7 @@ export async function runApi({ config, log, version }: RoleContext, parts: ApiPa
   const sender = createFrameSender({
     client,
     clock,
+    syncs: parts.durability === 'fsync',
     onFrame: (jobs, seconds, outcome) => {
       metrics.faktoryFrame(jobs);
       metrics.faktoryCommand('PUSHB', outcome, seconds);
