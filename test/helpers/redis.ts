@@ -1,4 +1,4 @@
-// Starts a real Redis on a port of its own, and ends it at the test's end. Keeps nothing on disk.
+// Starts a real Redis on a port of its own, and ends it at the test's end. Keeps nothing on disk, unless told so.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -14,7 +14,7 @@ export interface StartedRedis {
   readonly port: number;
   /** As kill -9. */
   kill(): Promise<void>;
-  /** Starts it again on the same port, empty. */
+  /** Starts it again on the same port, with what it kept on disk. */
   restart(): Promise<void>;
   /** Stops answering, and goes on. */
   freeze(): void;
@@ -30,7 +30,12 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-export async function startRedis(t: Pick<TestContext, 'after'>): Promise<StartedRedis> {
+export interface RedisOptions {
+  /** On disk before the answer; default: never. */
+  appendfsync?: 'always';
+}
+
+export async function startRedis(t: Pick<TestContext, 'after'>, options: RedisOptions = {}): Promise<StartedRedis> {
   const program = redisServerPath();
   if (program === undefined) throw new Error('Redis is not here: see test/helpers/real-parts.ts');
   const dir = mkdtempSync(join(tmpdir(), 'redis-'));
@@ -38,7 +43,8 @@ export async function startRedis(t: Pick<TestContext, 'after'>): Promise<Started
   let child: ChildProcess;
 
   async function start(): Promise<void> {
-    const args = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', dir, '--save', '', '--appendonly', 'no'];
+    const args = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', dir, '--save', ''];
+    args.push(...(options.appendfsync ? ['--appendonly', 'yes', '--appendfsync', 'always'] : ['--appendonly', 'no']));
     const started = spawn(program as string, args, { stdio: ['ignore', 'pipe', 'ignore'] });
     child = started;
     const exited = once(started, 'exit').then(([code]) => {

@@ -1,0 +1,304 @@
+// Worker processes that are killed, restarted, cut off from their Redis and spread over two hosts, under load: every job that
+// was answered 202 has its result in the end. On a real Faktory, but where orphans of a kill are to be had without
+// waiting: they come back after 60 s of reservation, a reaper's round of 15 s and a retry's 15 to 44 s, so the small run takes
+// the embedded broker, whose clock can be moved on. FAULTS=1 takes Faktory there too, and the full sizes.
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { BrokerClock } from '../../src/broker/clock.ts';
+import type { JobRecord } from '../../src/domain/results.ts';
+import { startBroker } from '../helpers/broker.ts';
+import { createRandom } from '../helpers/fault-proxy.ts';
+import { startFaktory, type RealFaktory } from '../helpers/real-faktory.ts';
+import { faktoryPath, redisServerPath } from '../helpers/real-parts.ts';
+import { startRedis, type StartedRedis } from '../helpers/redis.ts';
+import { get, startService, type Service } from '../helpers/service.ts';
+import { startLoad, watchEnds, type Ends, type Load } from './load.ts';
+
+const isFull = process.env['FAULTS'] === '1';
+const noRedis = redisServerPath() === undefined && 'no Redis on this machine';
+const noFaktory = faktoryPath() === undefined && 'no Faktory on this machine';
+
+interface Scene {
+  /** Of the API, which shares the broker and the Redis with the workers. */
+  url: string;
+  redis: StartedRedis;
+  ends: Ends;
+  env: Record<string, string>;
+  startWorker(): Service;
+}
+
+async function setUp(t: TestContext, brokerUrl: string, redis?: StartedRedis): Promise<Scene> {
+  const own = redis ?? (await startRedis(t));
+  const env = { FAKTORY_URL: brokerUrl, RESULTS_URL: own.url, SHUTDOWN_DRAIN_DELAY_MS: '0' };
+  const [url, ends] = await Promise.all([startService(t, env, 'api').url(), watchEnds(t, own.url)]);
+  return { url, redis: own, ends, env, startWorker: () => startService(t, env, 'worker') };
+}
+
+const works = (worker: Service) => worker.line(({ msg }) => msg === 'job succeeded');
+
+function assertRight(load: Load, records: ReadonlyMap<string, JobRecord>): void {
+  assert.ok(load.expected.size > 100, 'no load');
+  assert.equal(records.size, load.expected.size);
+  for (const [id, sum] of load.expected) assert.equal(records.get(id)?.result, sum);
+}
+
+const assertAllAccepted = ({ answers }: Load): void => assert.deepEqual(Object.keys(answers), ['202']);
+
+/** What the broker still has to do with jobs. */
+interface Left {
+  queued: number;
+  working: number;
+  retries: number;
+}
+
+const nothingLeft: Left = { queued: 0, working: 0, retries: 0 };
+
+async function leftIn({ webPort }: RealFaktory): Promise<Left> {
+  const { faktory } = (await get(`http://127.0.0.1:${webPort}/stats`)).body as unknown as {
+    faktory: { queues: Record<string, number>; tasks: Record<string, { size: number }> };
+  };
+  const sizeOf = (set: string): number => faktory.tasks[set]?.size ?? 0;
+  return { queued: faktory.queues['default'] ?? 0, working: sizeOf('Working'), retries: sizeOf('Retries') };
+}
+
+/** An ACK follows its result. */
+async function untilNothingLeft(faktory: RealFaktory): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    const left = await leftIn(faktory);
+    if (tries === 100) assert.deepEqual(left, nothingLeft);
+    if (left.queued + left.working + left.retries === 0) return;
+    await delay(50);
+  }
+}
+
+/** The system's clock, and an hour more whenever a test says so. */
+function createMovableClock(): BrokerClock & { advance(ms: number): void } {
+  const timers = new Map<NodeJS.Timeout, { dueMs: number; fn: () => void }>();
+  let aheadMs = 0;
+  const nowMs = (): number => Date.now() + aheadMs;
+  function fire(timeout: NodeJS.Timeout): void {
+    const timer = timers.get(timeout);
+    clearTimeout(timeout);
+    timers.delete(timeout);
+    timer?.fn();
+  }
+  return {
+    nowMs,
+    after(delayMs, fn) {
+      const timeout = setTimeout(() => fire(timeout), delayMs).unref();
+      timers.set(timeout, { dueMs: nowMs() + delayMs, fn });
+      return () => {
+        clearTimeout(timeout);
+        timers.delete(timeout);
+      };
+    },
+    advance(ms) {
+      aheadMs += ms;
+      for (const [timeout, { dueMs }] of [...timers]) if (dueMs <= nowMs()) fire(timeout);
+    },
+  };
+}
+
+/** Kills the workers in turn, each at some moment after its first job, and starts another in its place. */
+async function killInTurn(scene: Scene, workers: Service[], kills: number, afterMsMax: number): Promise<void> {
+  const random = createRandom(kills);
+  for (let round = 0; round < kills; round++) {
+    const index = round % workers.length;
+    const worker = workers[index] as Service;
+    await works(worker);
+    // The first one right away: jobs that came before it started are in its hands.
+    if (round > 0) await delay(random() * afterMsMax);
+    assert.equal(await worker.end('SIGKILL'), null);
+    workers[index] = scene.startWorker();
+  }
+}
+
+function report(t: TestContext, what: string, load: Load, ends: Ends, records: ReadonlyMap<string, JobRecord>): void {
+  const second = [...records.values()].filter(({ attempts }) => attempts !== 1).length;
+  t.diagnostic(
+    `${what}: ${load.expected.size} jobs in ${JSON.stringify(load.answers)} answers, the slowest after ${Math.round(load.slowestMs)} ms; ` +
+      `${records.size} results, ${second} by a second attempt, ${ends.repeated.length} jobs ran twice`,
+  );
+}
+
+describe('workers that are killed under load', { concurrency: !isFull }, () => {
+  it('lose no result: the jobs in their hands run again', { skip: isFull || noRedis }, async (t) => {
+    const clock = createMovableClock();
+    const broker = await startBroker(t, { clock });
+    const scene = await setUp(t, broker.url);
+    const load = startLoad(t, scene.url, 400);
+    const workers = [scene.startWorker()];
+    await killInTurn(scene, workers, 3, 300);
+    await load.stop();
+    await works(workers[0] as Service);
+    // Past the reservation, its reaper, the longest first pause of a retry and the look for those that are due.
+    for (let passedMs = 0; passedMs < 60_000 + 15_000 + 44_000 + 5000; passedMs += 5000) {
+      clock.advance(5000);
+      await new Promise(setImmediate);
+    }
+    const records = await scene.ends.all(load.expected.keys(), 10_000);
+    assertRight(load, records);
+    assertAllAccepted(load);
+    assert.ok(
+      [...records.values()].some(({ attempts }) => attempts === 2),
+      'no worker was killed with a job in its hands',
+    );
+    report(t, '3 kills', load, scene.ends, records);
+  });
+
+  it(
+    'lose no result on a real Faktory either',
+    { skip: (!isFull && 'FAULTS=1 only: 3 minutes') || noFaktory },
+    async (t) => {
+      const faktory = await startFaktory(t);
+      const scene = await setUp(t, faktory.url);
+      const load = startLoad(t, scene.url, 500);
+      const kills = 20;
+      const workers = [scene.startWorker(), scene.startWorker()];
+      await killInTurn(scene, workers, kills, 2000);
+      await load.stop();
+      const startedMs = performance.now();
+      const records = await scene.ends.all(load.expected.keys(), 200_000);
+      assertRight(load, records);
+      assertAllAccepted(load);
+      await untilNothingLeft(faktory);
+      report(t, `${kills} kills`, load, scene.ends, records);
+      t.diagnostic(`the last result came ${Math.round((performance.now() - startedMs) / 1000)} s after the last job`);
+    },
+  );
+});
+
+describe('workers on a real Faktory', { concurrency: !isFull, skip: noFaktory }, () => {
+  it('restarted in turn under load, lose no result and run no job twice', async (t) => {
+    const faktory = await startFaktory(t);
+    const scene = await setUp(t, faktory.url);
+    const workers = [scene.startWorker(), scene.startWorker()];
+    const load = startLoad(t, scene.url, isFull ? 400 : 200);
+    const restarts = isFull ? 10 : 2;
+    let slowestMs = 0;
+    for (let round = 0; round < restarts; round++) {
+      const index = round % 2;
+      await Promise.all(workers.map(works));
+      const startedMs = performance.now();
+      assert.equal(await workers[index]?.end('SIGTERM'), 0);
+      slowestMs = Math.max(slowestMs, performance.now() - startedMs);
+      workers[index] = scene.startWorker();
+    }
+    await load.stop();
+    const records = await scene.ends.all(load.expected.keys(), 10_000);
+    assertRight(load, records);
+    assertAllAccepted(load);
+    assert.deepEqual(scene.ends.repeated, []);
+    assert.equal(scene.ends.runs.size, load.expected.size);
+    await untilNothingLeft(faktory);
+    assert.ok(slowestMs < 35_000, `an exit took ${slowestMs} ms`);
+    report(t, `${restarts} restarts, the slowest exit after ${Math.round(slowestMs)} ms`, load, scene.ends, records);
+  });
+
+  const outages = isFull ? (['frozen', 'killed'] as const) : (['killed'] as const);
+  for (const outage of outages) {
+    it(`lose no job while their Redis is ${outage} for a while, and enqueueing does not notice`, async (t) => {
+      const faktory = await startFaktory(t);
+      const scene = await setUp(t, faktory.url, await startRedis(t, { appendfsync: 'always' }));
+      const { redis } = scene;
+      const worker = scene.startWorker();
+      const load = startLoad(t, scene.url, isFull ? 400 : 200);
+      await works(worker);
+      if (outage === 'killed') await redis.kill();
+      else redis.freeze();
+      await delay(isFull ? 10_000 : 2000);
+      if (outage === 'killed') await redis.restart();
+      else redis.thaw();
+      const startedMs = performance.now();
+      await worker.line(({ msg }) => msg === 'the result store is there again');
+      await load.stop();
+      const records = await scene.ends.all(load.expected.keys(), 20_000);
+      const caughtUpMs = performance.now() - startedMs;
+      assertAllAccepted(load);
+      assertRight(load, records);
+      // Enqueueing waits for no Redis: its commands have 2 s.
+      assert.ok(load.slowestMs < 1500, `an answer took ${load.slowestMs} ms`);
+      await untilNothingLeft(faktory);
+      report(
+        t,
+        `Redis ${outage}, all results ${Math.round(caughtUpMs)} ms after its return`,
+        load,
+        scene.ends,
+        records,
+      );
+    });
+  }
+
+  it('on two hosts share a queue, and are both in its page by name', { skip: noHosts() }, async (t) => {
+    const faktory = await startFaktory(t);
+    const scene = await setUp(t, faktory.url);
+    const hosts = ['host-one', 'host-two'].map((name) => startOnHost(t, name, scene.env));
+    const load = startLoad(t, scene.url, isFull ? 100 : 150);
+    await Promise.all(hosts.map(({ hasWorked }) => hasWorked));
+    await delay(isFull ? 10_000 : 500);
+    const page = await (await fetch(`http://127.0.0.1:${faktory.webPort}/busy`)).text();
+    for (const { name, pid } of hosts) assert.match(page, new RegExp(`${name}-${pid}-[0-9a-f]{8}`));
+    await load.stop();
+    const records = await scene.ends.all(load.expected.keys(), 10_000);
+    assertRight(load, records);
+    assert.deepEqual(scene.ends.repeated, []);
+    const ran = hosts.map(({ jobs }) => jobs());
+    assert.ok(Math.min(...ran) > load.expected.size / 10, `they ran ${ran.join(' and ')} jobs`);
+    report(
+      t,
+      `${hosts.map(({ name, pid }) => `${name}-${pid}`).join(' and ')} ran ${ran.join(' and ')}`,
+      load,
+      scene.ends,
+      records,
+    );
+  });
+});
+
+/** A name of its own for a process needs a namespace, and that needs root. */
+function noHosts(): string | false {
+  return spawnSync('unshare', ['--uts', 'hostname', 'host-one']).status !== 0 && 'no root, no hosts';
+}
+
+interface Host {
+  name: string;
+  pid: number;
+  /** Resolves at its first job. */
+  hasWorked: Promise<void>;
+  /** Jobs that it ran, those included that its log only counts. */
+  jobs: () => number;
+}
+
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+
+/** Starts a worker in a UTS namespace: to itself and to the broker it is on a host of that name. */
+function startOnHost(t: TestContext, name: string, env: Record<string, string>): Host {
+  const command = ['sh', '-c', 'hostname "$0" && exec "$@"', name, process.execPath, '--import', 'tsx', main, 'worker'];
+  const child = spawn('unshare', ['--uts', ...command], {
+    env: { PATH: process.env['PATH'] ?? '', ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exited = once(child, 'exit');
+  t.after(async () => {
+    child.kill('SIGKILL');
+    await exited;
+  });
+  let log = '';
+  const hasWorked = new Promise<void>((resolve) => {
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      log += text;
+      if (log.includes('job succeeded')) resolve();
+    });
+  });
+  const jobs = (): number => {
+    const lines = log.split('\n').filter((line) => line !== '');
+    const omitted = lines.map((line) => (JSON.parse(line) as { omitted?: number }).omitted ?? 0);
+    return (
+      lines.filter((line) => line.includes('job succeeded')).length + omitted.reduce((sum, count) => sum + count, 0)
+    );
+  };
+  return { name, pid: child.pid as number, hasWorked, jobs };
+}
