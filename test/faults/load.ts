@@ -17,6 +17,7 @@ export interface Load {
 }
 
 const tickMs = 50;
+const noAnswer: Awaited<ReturnType<typeof post>> = { status: 0, body: {} };
 
 /** Singles and batches, in turn, at a pace that does not follow the answers. */
 export function startLoad(t: TestContext, url: string, jobsPerSecond: number): Load {
@@ -30,7 +31,7 @@ export function startLoad(t: TestContext, url: string, jobsPerSecond: number): L
 
   async function send(path: string, body: unknown, sums: readonly number[]): Promise<void> {
     const startedMs = performance.now();
-    const answer = await post(url + path, body).catch(() => ({ status: 0, body: {} }));
+    const answer = await post(url + path, body).catch(() => noAnswer);
     slowestMs = Math.max(slowestMs, performance.now() - startedMs);
     answers[answer.status] = (answers[answer.status] ?? 0) + 1;
     if (answer.status !== 202) return;
