@@ -111,14 +111,16 @@ async function lossOf(t: TestContext, dataDir: string, honest: boolean, loadMs: 
 
 it('loses no acknowledged job, however often it is killed under load', async (t) => {
   const dataDir = brokerFolder(t);
-  let total = 0;
+  const total = { acknowledged: 0, finished: 0 };
   for (let kill = 0; kill < kills; kill++) {
     const { acknowledged, finished, ...loss } = await lossOf(t, dataDir, true, 50 + Math.random() * (loadMsMax - 50));
     assert.deepEqual(loss, { lost: 0, undone: 0 });
-    assert.ok(acknowledged > 0 && finished > 0, `nothing to lose: ${acknowledged} pushed, ${finished} finished`);
-    total += acknowledged;
+    total.acknowledged += acknowledged;
+    total.finished += finished;
   }
-  t.diagnostic(`${kills} kills, ${total} jobs acknowledged, 0 lost`);
+  // Some kills come before the first reply.
+  assert.ok(total.acknowledged > kills * 100 && total.finished > kills, `nothing to lose: ${JSON.stringify(total)}`);
+  t.diagnostic(`${kills} kills, ${total.acknowledged} jobs acknowledged, ${total.finished} finished, 0 lost`);
 });
 
 it('would notice a broker that does not sync', async (t) => {
