@@ -157,7 +157,7 @@ export const variables = {
     schema: z.string(),
     unit: 'text',
     secret: true,
-    reason: 'The password that the embedded broker asks for, when it runs alone. Unset: none.',
+    reason: 'The password that the embedded broker asks for. Unset: none.',
   },
   ENQUEUE_TIMEOUT_MS: {
     schema: integer(100, 60_000),

@@ -96,6 +96,8 @@ function createServer({ clock, draining, enqueueTimeoutMs, logger }: AppOptions)
     },
   });
   app.server.maxConnections = limits.connectionsMax;
+  // Node answers 417 by itself, without a problem; an expectation that is not known may be ignored (RFC 9110 10.1.1).
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
   // One logger for all: a child per request costs more than everything else that we do with it.
   app.setChildLoggerFactory((parent) => parent);
   return app;

@@ -1,5 +1,6 @@
 // GET /jobs/{job_id}: what is known of a job, at once or when it ends (`?wait=`). Held answers are woken by the store,
 // by the caller going away, and by the beginning of the drain; never polled.
+import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, onRequestHookHandler } from 'fastify';
 import { z } from 'zod';
 import { AppError } from '../domain/errors.ts';
@@ -72,7 +73,7 @@ async function lookUp(
   reply: FastifyReply,
 ): Promise<JobRecord | undefined> {
   try {
-    const signal = waitMs > 0 ? waiters.enter(reply) : undefined;
+    const signal = waitMs > 0 ? waiters.enter(reply.request.raw.socket, reply) : undefined;
     if (signal === undefined) return await results.get(jobId);
     return await results.wait(jobId, waitMs, signal);
   } catch (error) {
@@ -82,22 +83,26 @@ async function lookUp(
 }
 
 interface Waiters {
-  /** A signal for one held answer; undefined when none may be held: draining, or too many. */
-  enter(reply: FastifyReply): AbortSignal | undefined;
+  /** A signal for one held answer; undefined when none may be held: draining, too many, or one on this connection. */
+  enter(socket: Socket, reply: FastifyReply): AbortSignal | undefined;
 }
 
 /** One listener on the drain for all of them: signals warn from the eleventh on. */
 function createWaiters(draining: AbortSignal): Waiters {
   const held = new Set<AbortController>();
+  // Pipelined requests would otherwise let one caller hold all that may be held.
+  const holding = new WeakSet<Socket>();
   draining.addEventListener('abort', () => held.forEach((controller) => controller.abort()), { once: true });
   return {
-    enter(reply) {
-      if (draining.aborted || held.size >= waitersMax) return undefined;
+    enter(socket, reply) {
+      if (draining.aborted || held.size >= waitersMax || holding.has(socket)) return undefined;
+      holding.add(socket);
       const controller = new AbortController();
       held.add(controller);
       // Emitted after the answer, and when the caller goes away before it.
       reply.raw.once('close', () => {
         held.delete(controller);
+        holding.delete(socket);
         controller.abort();
       });
       return controller.signal;

@@ -57,6 +57,20 @@ describe('GET /jobs/{job_id}', () => {
     assert.equal(results.waiting(), 0);
   });
 
+  it('holds one answer of a connection, however many it pipelines', async (t) => {
+    const results = createRecordingResults();
+    const { app, listen } = build(t, { results });
+    await listen();
+    const wait = `GET /jobs/${jid}?wait=30 HTTP/1.1\r\nHost: x\r\n\r\n`;
+    const client = await connectRaw(t, app, wait.repeat(50));
+    const other = await connectRaw(t, app, wait);
+    await results.untilWaiting(2);
+    client.socket.destroy();
+    await results.untilWaiting(1);
+    other.socket.destroy();
+    await results.untilWaiting(0);
+  });
+
   it('lets go of a caller that went away', async (t) => {
     const results = createRecordingResults();
     const { app, listen } = build(t, { results });

@@ -243,6 +243,22 @@ describe('the end', () => {
     assert.ok(performance.now() - started < 1000);
   });
 
+  for (const [what, bytes] of [
+    ['head', 'POST /jobs/add HTTP/1.1\r\nHost: x\r\n'],
+    ['body', 'POST /jobs/add HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{"a"'],
+  ] as const) {
+    it(`does not wait for a ${what} that is never finished, and answers it 408`, async (t) => {
+      const built = build(t);
+      await built.listen();
+      const client = await connectRaw(t, built.app, bytes);
+      // Answered after the bytes above have been read.
+      const other = await connectRaw(t, built.app, 'GET /health HTTP/1.1\r\nHost: x\r\n\r\n');
+      await other.until((received) => received.includes('healthy'));
+      await built.app.close();
+      assert.match(await client.closed, /^HTTP\/1\.1 408 [\s\S]*"code":"request_timeout"/);
+    });
+  }
+
   it('leaves a request on an open connection to the producer even then, and says that it is the last', async (t) => {
     const built = await openHolding(t);
     const client = await connectRaw(t, built.app, whole);
