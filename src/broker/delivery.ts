@@ -1,7 +1,7 @@
 // Hands jobs to workers and takes their reports: FETCH, ACK, FAIL. The pop of a job and its reservation are changes of
 // one group, so a crash leaves the job either in its queue or reserved, never in neither.
 import type { BrokerClock } from './clock.ts';
-import { judge, reservationExpired, type FailPayload } from './failure.ts';
+import { judge, reservationExpired, type FailPayload, type Fate } from './failure.ts';
 import { formatJob, parseLine, queueOf, type WireJob } from './job.ts';
 import type { BrokerLimits } from './limits.ts';
 import type { Queue } from './queue.ts';
@@ -110,15 +110,25 @@ export function createDelivery({ state, clock, random, limits }: DeliveryOptions
     serve(queue);
   }
 
+  /** Never throws: its reservation, and those that end with it, are out already, and their jobs would be nowhere. */
+  function fateOf({ text }: Reservation, failure: FailPayload, nowMs: number): { fate: Fate; text: string } {
+    try {
+      const job = JSON.parse(text) as WireJob;
+      const fate = judge(job, failure, nowMs, random);
+      return { fate, text: JSON.stringify(job) };
+    } catch {
+      return { fate: { to: 'dead' }, text };
+    }
+  }
+
   function failed(reservation: Reservation, failure: FailPayload): void {
     const { counters, retries, dead } = state();
-    const job = JSON.parse(reservation.text) as WireJob;
     const nowMs = clock.nowMs();
-    const fate = judge(job, failure, nowMs, random);
+    const { fate, text } = fateOf(reservation, failure, nowMs);
     counters.processed++;
     counters.failures++;
-    if (fate.to === 'retries') retries.add(fate.dueMs, JSON.stringify(job));
-    if (fate.to === 'dead') dead.add(nowMs + deadForMs, JSON.stringify(job));
+    if (fate.to === 'retries') retries.add(fate.dueMs, text);
+    if (fate.to === 'dead') dead.add(nowMs + deadForMs, text);
   }
 
   return {

@@ -18,8 +18,9 @@ export const reservationExpired: FailPayload = {
 const textOf = (value: unknown, lengthMax: number): string =>
   (typeof value === 'string' ? value.trim() : '').slice(0, lengthMax) || 'unknown';
 
-/** A client may push a job with a failure of its own making. */
-const whole = (value: unknown): number => (Number.isInteger(value) ? (value as number) : 0);
+/** A client may push a job with a failure of its own making: what it counts stays a count, and can be counted on. */
+const whole = (value: unknown): number =>
+  Number.isInteger(value) ? Math.min(Math.max(0, value as number), 2 ** 31) : 0;
 
 /** Cut as Faktory cuts it: 100 and 1,000 characters, 50 lines. */
 export function readFailure(payload: Record<string, unknown>): FailPayload {
@@ -37,6 +38,9 @@ export const retryDelayMs = (count: number, random: () => number): number =>
 
 export type Fate = { to: 'retries'; dueMs: number } | { to: 'dead' } | { to: 'nowhere' };
 
+/** The count is a client's word, and its fourth power may lie past the last date there is. */
+const retryDelayMsMax = 365 * 86_400_000;
+
 /** Writes the failure into the job and says where it goes: no `retry` at all means nowhere, not even to the dead. */
 export function judge(job: WireJob, failure: FailPayload, nowMs: number, random: () => number): Fate {
   const retry = retryOf(job);
@@ -52,7 +56,7 @@ export function judge(job: WireJob, failure: FailPayload, nowMs: number, random:
     remaining: before ? Math.max(0, whole(before.remaining) - 1) : retry,
   };
   if (job.failure.retry_count >= retry) return { to: 'dead' };
-  const dueMs = nowMs + retryDelayMs(job.failure.retry_count, random);
+  const dueMs = nowMs + Math.min(retryDelayMsMax, retryDelayMs(job.failure.retry_count, random));
   job.failure.next_at = rfc3339(dueMs);
   return { to: 'retries', dueMs };
 }

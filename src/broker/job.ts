@@ -27,7 +27,9 @@ export interface WireJob {
   custom?: object | null;
 }
 
-const goTypes: readonly (readonly [field: keyof WireJob | 'enqueued_at', kind: string, goType: string])[] = [
+type GoTypes = readonly (readonly [field: string, kind: string, goType: string])[];
+
+const jobTypes: GoTypes = [
   ['jid', 'string', 'string'],
   ['queue', 'string', 'string'],
   ['jobtype', 'string', 'string'],
@@ -42,6 +44,16 @@ const goTypes: readonly (readonly [field: keyof WireJob | 'enqueued_at', kind: s
   ['custom', 'object', 'map[string]interface {}'],
 ];
 
+const failureTypes: GoTypes = [
+  ['retry_count', 'integer', 'int'],
+  ['remaining', 'integer', 'int'],
+  ['failed_at', 'string', 'string'],
+  ['next_at', 'string', 'string'],
+  ['message', 'string', 'string'],
+  ['errtype', 'string', 'string'],
+  ['backtrace', 'array', '[]string'],
+];
+
 const retryDefault = 25;
 const reserveForMax = 86_400;
 const queueName = /^[a-zA-Z0-9._-]+$/;
@@ -50,9 +62,12 @@ const depthMax = 500;
 
 function kindOf(value: unknown): string {
   if (Array.isArray(value)) return 'array';
-  if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number';
+  if (typeof value === 'number') return Number.isInteger(value) && isInt64(value) ? 'integer' : 'number';
   return typeof value;
 }
+
+/** Go's `int`: retries are counted with it. */
+const isInt64 = (value: number): boolean => value >= -(2 ** 63) && value < 2 ** 63;
 
 /** A number past float64 becomes Infinity in JavaScript, and null when written again. */
 function isPlain(value: unknown, depth: number): boolean {
@@ -65,6 +80,15 @@ function isPlain(value: unknown, depth: number): boolean {
   return true;
 }
 
+function fieldProblem(name: string, fields: Record<string, unknown>, types: GoTypes): string | undefined {
+  for (const [field, kind, goType] of types) {
+    const value = fields[field];
+    if (value === undefined || value === null || kindOf(value) === kind) continue;
+    return `json: cannot unmarshal ${kindOf(value)} into Go struct field ${name}.${field} of type ${goType}`;
+  }
+  return undefined;
+}
+
 /** What makes Go's decoder refuse the whole command, or undefined. */
 function typeProblem(job: unknown): string | undefined {
   if (job === null) return undefined;
@@ -72,11 +96,10 @@ function typeProblem(job: unknown): string | undefined {
     return `json: cannot unmarshal ${kindOf(job)} into Go value of type client.Job`;
   }
   const fields = job as Record<string, unknown>;
-  for (const [field, kind, goType] of goTypes) {
-    const value = fields[field];
-    if (value === undefined || value === null || kindOf(value) === kind) continue;
-    return `json: cannot unmarshal ${kindOf(value)} into Go struct field Job.${field} of type ${goType}`;
-  }
+  const failure = fields['failure'] as Record<string, unknown> | null | undefined;
+  const problem =
+    fieldProblem('Job', fields, jobTypes) ?? (failure ? fieldProblem('Failure', failure, failureTypes) : undefined);
+  if (problem !== undefined) return problem;
   if (isPlain(fields['args'], 0) && isPlain(fields['custom'], 0) && isPlain(fields['failure'], 0)) return undefined;
   return 'json: cannot unmarshal a number past float64, or deeper nesting than 500';
 }

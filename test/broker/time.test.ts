@@ -61,6 +61,62 @@ it('a job is retried `retry` times, then it is dead', () => {
   assert.deepEqual(fates, ['retries', 'retries', 'dead']);
 });
 
+it('a retry waits a year at most, whatever a client says how often it failed', () => {
+  const failure = { errtype: 'E', message: 'm', backtrace: [] };
+  for (const retry_count of [2000, 2 ** 62, -(2 ** 62), 1e300]) {
+    const job = makeJob({ retry: 2 ** 62, failure: { retry_count, remaining: 1 } });
+    const fate = judge(job, failure, 0, () => 0.5);
+    assert.ok(fate.to === 'retries' && fate.dueMs > 0 && fate.dueMs <= 365 * 86_400_000, JSON.stringify(fate));
+  }
+});
+
+it('a job whose next retry cannot be told is dead, and those that expire with it are not lost', async (t) => {
+  const clock = createFakeClock();
+  let calls = 0;
+  const random = (): number => {
+    if (calls++ === 0) throw new Error('no number');
+    return 0.5;
+  };
+  const { port } = await startBroker(t, { clock, random });
+  const client = await connectFwp(t, { port });
+  for (let index = 0; index < 3; index++) {
+    await client.ask(push(makeJob({ reserve_for: 60 })));
+    await client.ask('FETCH default');
+  }
+  clock.advance(80_000);
+  await client.ask('PUSHB []');
+  const { dead, retries, working } = await countsOf(client);
+  assert.deepEqual({ dead, retries, working }, { dead: 1, retries: 2, working: 0 });
+});
+
+it('a job that says it failed 2,000 times goes to the retries, reported or expired', async (t) => {
+  const { clock, client } = await open(t);
+  const failure = { retry_count: 2000, remaining: 1, failed_at: 'x', message: 'm', errtype: 'e' };
+  const jobs = [1, 2, 3].map(() => makeJob({ retry: 10_000, reserve_for: 60, failure }));
+  for (const job of jobs) {
+    assert.equal(await client.ask(push(job)), '+OK');
+    await client.ask('FETCH default');
+  }
+  assert.equal(await client.ask(`FAIL {"jid":"${jobs[0]?.jid}"}`), '+OK');
+  clock.advance(80_000);
+  await client.ask('PUSHB []');
+  const { dead, retries, working } = await countsOf(client);
+  assert.deepEqual({ dead, retries, working }, { dead: 0, retries: 3, working: 0 });
+});
+
+it('counts that are no Go integers are refused', async (t) => {
+  const { client } = await open(t);
+  for (const fields of [
+    '"retry":1e300',
+    '"retry":0.5',
+    '"failure":{"retry_count":0.5}',
+    '"failure":{"remaining":"1"}',
+  ]) {
+    const reply = await client.ask(`PUSH {"jid":"12345678","jobtype":"x","args":[],${fields}}`);
+    assert.match(String(reply), /^-ERR invalid JSON: json: cannot unmarshal .* of type int$/, fields);
+  }
+});
+
 for (const [name, folderOf] of [
   ['in memory', () => undefined],
   ['on disk', brokerFolder],
