@@ -65,6 +65,10 @@ describe('GET /jobs/{job_id}', () => {
     const client = await connectRaw(t, app, wait.repeat(50));
     const other = await connectRaw(t, app, wait);
     await results.untilWaiting(2);
+    // Answered after everything that arrived before it has been read.
+    const last = await connectRaw(t, app, 'GET /health HTTP/1.1\r\nHost: x\r\n\r\n');
+    await last.until((received) => received.includes('healthy'));
+    assert.equal(results.waiting(), 2);
     client.socket.destroy();
     await results.untilWaiting(1);
     other.socket.destroy();
