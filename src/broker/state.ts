@@ -110,6 +110,8 @@ export function createState(recovery: Recovery, options: StateOptions): State {
       state.working = createReservations(nextStream(), ledger, nextSequence);
       for (const name of ['scheduled', 'retries', 'dead'] as const) state[name] = emptySet(name);
       counters.processed = counters.failures = 0;
+      // With no queue to delete, only the meta record tells of it.
+      ledger.touch(0);
     },
     queued() {
       let sum = 0;

@@ -44,6 +44,16 @@ const refusal = (dataDir: string): Promise<StoreError> =>
   );
 
 describe('a restart', () => {
+  it('does not bring back what FLUSH forgot, even when there was no queue', async (t) => {
+    const dataDir = brokerFolder(t);
+    await withBroker(t, dataDir, (client) =>
+      client.ask(`PUSH ${JSON.stringify(makeJob({ at: '2100-01-01T00:00:00Z' }))}`),
+    );
+    await withBroker(t, dataDir, async (client) => assert.equal(await client.ask('FLUSH'), '+OK'));
+    const { recovered } = await startBroker(t, { dataDir });
+    assert.equal(recovered.scheduled, 0);
+  });
+
   it('brings back queues, pauses, reservations, retries, schedules, the dead and the counters', async (t) => {
     const dataDir = brokerFolder(t);
     const jobs = ['done', 'retried', 'buried', 'reserved', 'queued-1', 'queued-2'].map((name) => makeJob({ name }));
