@@ -338,7 +338,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     else problems.push({ variable: name, got: show(variable, raw), accepts: parsed.error.issues[0]?.message ?? '' });
   }
   const config = values as Config;
-  if (problems.length === 0) problems.push(...brokenRelations(config));
+  problems.push(...brokenRelations(config));
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(config);
 }
@@ -389,7 +389,7 @@ const relations: readonly Relation[] = [
 
 const brokenRelations = (config: Config): ConfigProblem[] =>
   relations
-    .filter((relation) => !relation.holds(config))
+    .filter(({ variables: names, holds }) => names.every((name) => name in config) && !holds(config))
     .map(({ variables: names, accepts }) => ({
       variable: names.join(', '),
       got: names.map((name) => String(config[name])).join(', '),

@@ -27,6 +27,9 @@ function readEnvironment(): Config {
   return loadConfig(process.env);
 }
 
+/** A worker whose broker is away holds nothing else that keeps Node alive; only a signal or a failure ends the program. */
+const stayAlive = (): void => void setInterval(() => undefined, 2 ** 30);
+
 async function main(): Promise<void> {
   const config = readEnvironment();
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
@@ -34,6 +37,7 @@ async function main(): Promise<void> {
   };
   const log = pino({ level: config.LOG_LEVEL });
   for (const warning of configWarnings(process.env)) log.warn(warning);
+  stayAlive();
   const role = chooseRole(process.argv[2], config);
   const stop = new AbortController();
   const running = role({ config, log, version, fail: (error) => stop.abort(error) });

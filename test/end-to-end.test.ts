@@ -95,6 +95,14 @@ describe('the roles', () => {
     assert.equal(await service.exited, 1);
   });
 
+  it('stay when the broker is away: the worker waits for it', async (t) => {
+    const worker = startService(t, { FAKTORY_URL: 'tcp://127.0.0.1:1' }, 'worker');
+    await worker.line(({ msg }) => msg === 'the broker is away');
+    const ended = await Promise.race([worker.exited, new Promise((resolve) => setTimeout(resolve, 1000, 'alive'))]);
+    assert.equal(ended, 'alive');
+    assert.equal(await worker.end(), 0);
+  });
+
   it('run as the API alone when FAKTORY_URL is set, and answer 503 while that broker is away', async (t) => {
     const service = startService(t, { FAKTORY_URL: 'tcp://127.0.0.1:1' });
     const url = await service.url();
@@ -102,6 +110,7 @@ describe('the roles', () => {
     assert.equal(status, 503);
     assert.equal(body['code'], 'broker_unavailable');
     assert.equal(body['outcome'], 'not_enqueued');
+    await service.line(({ msg }) => msg === 'the broker is away: jobs are refused');
     assert.equal((await get(`${url}/health`)).status, 200);
     assert.equal((await get(`${url}/ready`)).status, 503);
   });

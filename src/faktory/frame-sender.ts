@@ -16,6 +16,8 @@ export interface FrameSenderOptions {
   syncs?: boolean;
   /** Called once per frame, with its time from write to reply or loss. */
   onFrame?: (jobs: number, seconds: number, outcome: 'ok' | 'refused' | 'lost') => void;
+  /** Called as the broker goes away, with the reason, and as it is there again, without. */
+  onDown?: (reason: Error | undefined) => void;
 }
 
 /**
@@ -38,7 +40,7 @@ const slowFrameMs = 2;
 /** Below this a frame's own cost outweighs the sync that it shares. */
 const slowFrameJobsMin = 5;
 
-export function createFrameSender({ client, clock, syncs, onFrame }: FrameSenderOptions): FrameSender {
+export function createFrameSender({ client, clock, syncs, onFrame, onDown }: FrameSenderOptions): FrameSender {
   const roundTrip = createLeast(clock);
   const jobTime = createLeast(clock);
   // Of the live connections: under a load that never rests, every frame's time holds the queue that we made ourselves, and
@@ -126,7 +128,11 @@ export function createFrameSender({ client, clock, syncs, onFrame }: FrameSender
     close: () => client.close(),
   };
   client.onRoom = () => sender.onChange();
+  let isDown = false;
   client.onChange = () => {
+    const { downReason } = client;
+    if (isDown !== (downReason !== undefined)) onDown?.(downReason);
+    isDown = downReason !== undefined;
     leastHandshakeMs = Math.min(...client.live.map(({ handshakeMs }) => handshakeMs));
     roundTrip.observe(leastHandshakeMs);
     sender.onChange();

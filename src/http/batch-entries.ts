@@ -33,7 +33,7 @@ export function readEnvelope(body: unknown, jobsMax: number): readonly unknown[]
   if (body === undefined) throw new AppError('malformed_json', 'The body is empty');
   const jobs = isObject(body) ? body['jobs'] : undefined;
   if (!Array.isArray(jobs)) throw badEnvelope(isObject(body) ? '/jobs' : '', 'must be an object with an array "jobs"');
-  if (jobs.length === 0) throw badEnvelope('/jobs', `must have 1 to ${jobsMax} entries`);
+  if (jobs.length === 0) throw badEnvelope('/jobs', `must have 1 to ${jobsMax} entries in "jobs"`);
   if (jobs.length > jobsMax) {
     const detail = `A batch may have ${jobsMax} jobs; this one has ${jobs.length}`;
     throw new AppError('too_many_jobs', detail, { limit_jobs: jobsMax });

@@ -58,6 +58,10 @@ export async function runApi({ config, log, version }: RoleContext, parts: ApiPa
       metrics.faktoryFrame(jobs);
       metrics.faktoryCommand('PUSHB', outcome, seconds);
     },
+    onDown: (reason) => {
+      if (reason) log.warn({ reason: reason.message }, 'the broker is away: jobs are refused');
+      else log.info('the broker is there again');
+    },
   });
   const groupCommit = createGroupCommit({
     sender,

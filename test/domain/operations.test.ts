@@ -15,7 +15,7 @@ const accepts = (name: (typeof operationNames)[number], body: unknown): boolean 
 
 describe('operations', () => {
   it('has the four of the original service', () => {
-    assert.deepEqual(operationNames, ['add', 'subtract', 'multiply', 'divide']);
+    for (const name of ['add', 'subtract', 'multiply', 'divide']) assert.ok(isOperationName(name), name);
   });
 
   for (const name of operationNames) {

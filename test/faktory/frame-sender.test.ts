@@ -211,7 +211,7 @@ describe('the frame sender', () => {
 });
 
 /** A broker on a path of 0.5 ms that needs 0.4 ms for each job, one after the other on each of four connections. */
-function createSlowBroker() {
+function createSlowBroker(syncs: boolean) {
   const clock = createFakeClock();
   const [handshakeMs, jobMs] = [0.5, 0.4];
   const live = [1, 2, 3, 4].map(() => {
@@ -233,14 +233,21 @@ function createSlowBroker() {
     return connection;
   });
   const client = { live, onChange: () => undefined, onRoom: () => undefined, downReason: undefined };
-  const sender = createFrameSender({ client: client as unknown as FaktoryClient, clock });
+  const sender = createFrameSender({ client: client as unknown as FaktoryClient, clock, syncs });
   client.onChange();
   return { clock, sender };
 }
 
 describe('the frame sender under a load that never rests', () => {
+  it('does not cut frames for a broker that is only busy', () => {
+    const { clock, sender } = createSlowBroker(false);
+    while (sender.slots > 0) sender.send(createJobs(20), () => undefined);
+    clock.advance(1000);
+    assert.equal(sender.frameJobsAdvised, Infinity);
+  });
+
   it('goes on knowing the path and the broker, instead of taking its own queue for them', () => {
-    const { clock, sender } = createSlowBroker();
+    const { clock, sender } = createSlowBroker(true);
     const fill = (): void => {
       while (sender.slots > 0) sender.send(createJobs(Math.min(20, sender.frameJobsAdvised)), () => undefined);
     };
