@@ -1,5 +1,6 @@
 // One client's socket: its lines in, its replies out, strictly in order. A reply waits for the group of its command; the
-// replies of one turn leave in one write. Reading stops while a FETCH waits, the client does not read, or the disk lags.
+// replies of one turn leave in one write. Reading stops while a FETCH waits, the client does not read, or the disk lags;
+// it pauses after each few milliseconds of work, so that one client's pipeline does not hold up the others.
 import type { Socket } from 'node:net';
 import type { BrokerClock } from './clock.ts';
 import { createChallenge, parseHello, type Hello } from './handshake.ts';
@@ -43,6 +44,8 @@ const handshakeMs = 2000;
 const farewellMs = 1000;
 /** Read on while a FETCH waits, to notice a client that leaves, but not more than this. */
 const aheadBytesMax = 64 * 1024;
+/** Work on the lines of one client before the others have their turn: several times what a large group takes. */
+const turnMs = 10;
 
 export function createConnection(options: ConnectionOptions): Connection {
   const { socket, clock, limits, ledger } = options;
@@ -51,10 +54,13 @@ export function createConnection(options: ConnectionOptions): Connection {
   let phase: 'greeting' | 'verifying' | 'ready' | 'ending' | 'refusing' | 'closed' = 'greeting';
   let hello: Hello | undefined;
   let pending: PendingReply[] = [];
+  let pendingBytes = 0;
   let output = '';
   let onGone: (() => void) | undefined;
   let finished = false;
   let pumping = false;
+  /** Lines may be left for the next turn. */
+  let yielding = false;
   let cancelTimer = clock.after(handshakeMs, () => socket.destroy());
 
   const settler = { settle };
@@ -62,27 +68,40 @@ export function createConnection(options: ConnectionOptions): Connection {
   function mayRead(): boolean {
     if (onGone || phase === 'verifying' || phase === 'ending' || phase === 'closed') return false;
     if (pending.length >= limits.pendingRepliesMax) return false;
-    return output.length + socket.writableLength < limits.outputBytesMax && !ledger.isFull(settler);
+    const unread = pendingBytes + output.length + socket.writableLength;
+    return unread < limits.outputBytesMax && !ledger.isFull(settler);
   }
 
   function pump(): void {
     if (pumping) return;
     pumping = true;
     try {
-      while (mayRead()) {
-        const line = reader.next();
-        if (!line) break;
-        handle(line);
-      }
+      if (!yielding) handleLines();
     } catch (problem) {
       connection.reply(error((problem as Error).message));
       connection.end();
     }
     pumping = false;
     flush();
-    if (reader.bytes() > aheadBytesMax && !mayRead()) socket.pause();
+    if (reader.bytes() > aheadBytesMax && (yielding || !mayRead())) socket.pause();
     else socket.resume();
     leaveIfDone();
+  }
+
+  function handleLines(): void {
+    const endMs = performance.now() + turnMs;
+    while (mayRead()) {
+      const line = reader.next();
+      if (!line) return;
+      handle(line);
+      if (performance.now() < endMs) continue;
+      yielding = true;
+      setImmediate(() => {
+        yielding = false;
+        pump();
+      });
+      return;
+    }
   }
 
   function handle(line: Buffer): void {
@@ -112,6 +131,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     let count = 0;
     for (const reply of pending) {
       if (reply.group > ended) break;
+      pendingBytes -= reply.text.length;
       if (reply.group !== 0) conclude(reply, outcome, detail);
       output += reply.text;
       count++;
@@ -130,6 +150,11 @@ export function createConnection(options: ConnectionOptions): Connection {
     }
   }
 
+  function delay(text: string, group: number, taken: Reservation | undefined): void {
+    pending.push({ text, group, taken });
+    pendingBytes += text.length;
+  }
+
   function flush(): void {
     if (output === '' || phase === 'closed') return;
     const text = output;
@@ -140,7 +165,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   }
 
   function leaveIfDone(): void {
-    if (phase === 'closed' || socket.writableEnded || pending.length > 0 || onGone) return;
+    if (phase === 'closed' || socket.writableEnded || pending.length > 0 || onGone || yielding) return;
     if (phase !== 'ending' && phase !== 'refusing' && !(finished && mayRead())) return;
     socket.end();
     cancelTimer();
@@ -162,12 +187,12 @@ export function createConnection(options: ConnectionOptions): Connection {
     },
     reply(text) {
       if (pending.length === 0) output += text;
-      else pending.push({ text, group: 0, taken: undefined });
+      else delay(text, 0, undefined);
     },
     replyStored(text, taken) {
       const group = ledger.join(settler);
       if (group === 0) connection.reply(text);
-      else pending.push({ text, group, taken });
+      else delay(text, group, taken);
     },
     hold(gone) {
       onGone = gone;

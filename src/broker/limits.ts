@@ -19,7 +19,7 @@ export interface BrokerLimits {
   queuesMax: number;
   /** Buried jobs; above it the purge drops the oldest. Faktory keeps any number. */
   deadJobsMax: number;
-  /** Replies that a client has not read: above it the broker stops reading that client's commands. */
+  /** Replies that a client has not read or that wait for the disk: above it the broker stops reading that client's commands. */
   outputBytesMax: number;
   /** Commands of one connection that wait for the disk; above it the broker stops reading that connection. */
   pendingRepliesMax: number;
