@@ -84,7 +84,7 @@ export function createDelivery({ state, clock, random, limits }: DeliveryOptions
     const nowMs = clock.nowMs();
     const { min, max } = reserveSeconds;
     const seconds = Math.min(max, Math.max(min, job.reserve_for || reserveSeconds.default));
-    const reservation = state().working.add(job.jid as string, session.wid, nowMs, nowMs + seconds * 1000, text);
+    const reservation = state().working.add(job.jid as string, nowMs, nowMs + seconds * 1000, text);
     session.replyStored(bulk(text), reservation);
   }
 

@@ -14,6 +14,11 @@ export interface Hello {
   pwdhash: string;
 }
 
+/** Faktory sets no length; a wid is kept for each connection. */
+export const widBytesMax = 1000;
+
+/** Hex of sha256. */
+const hashLength = 64;
 const rounds = { min: 4000, max: 8191 };
 /** The rounds take some 8 ms in all: other connections are served in between. */
 const roundsPerSlice = 500;
@@ -51,7 +56,8 @@ export function parseHello(line: Buffer): Hello | undefined {
   if (!words.startsWith('HELLO {')) return undefined;
   try {
     const { wid, pwdhash } = JSON.parse(words.slice('HELLO '.length)) as Record<string, unknown>;
-    return { wid: text(wid) || undefined, pwdhash: text(pwdhash) };
+    const hash = text(pwdhash);
+    return { wid: text(wid) || undefined, pwdhash: hash.length === hashLength ? hash : '' };
   } catch {
     return undefined;
   }

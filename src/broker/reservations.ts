@@ -15,14 +15,13 @@ export interface Reservation {
 
 interface ReservationHeader {
   jid: string;
-  wid: string | undefined;
   sinceMs: number;
   expiryMs: number;
 }
 
 export interface Reservations {
   readonly stream: number;
-  add(jid: string, wid: string | undefined, sinceMs: number, expiryMs: number, text: string): Reservation;
+  add(jid: string, sinceMs: number, expiryMs: number, text: string): Reservation;
   /** Takes out the latest reservation of this jid. */
   release(jid: string): Reservation | undefined;
   /** Takes out this one; false when it has ended already. */
@@ -75,10 +74,10 @@ export function createReservations(stream: number, ledger: Ledger, nextSequence:
 
   return {
     stream,
-    add(jid, wid, sinceMs, expiryMs, text) {
+    add(jid, sinceMs, expiryMs, text) {
       const place = nextSequence();
       const key = streamKey(stream, place);
-      const header: ReservationHeader = { jid, wid, sinceMs, expiryMs };
+      const header: ReservationHeader = { jid, sinceMs, expiryMs };
       ledger.put(key, seal(key, Buffer.from(JSON.stringify(header)), newline, Buffer.from(text)));
       return keep(jid, place, expiryMs, text);
     },

@@ -2,6 +2,7 @@
 import { createServer as createNetServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { createConnection, type Connection, type ConnectionOptions } from './connection.ts';
+import { widBytesMax } from './handshake.ts';
 
 export interface BrokerServer {
   readonly host: string;
@@ -39,6 +40,7 @@ export async function createServer(options: ServerOptions): Promise<BrokerServer
       input,
       onReady(one) {
         if (ready.size >= limits.connectionsMax) return `too many connections: ${ready.size + 1}`;
+        if (Buffer.byteLength(one.wid ?? '') > widBytesMax) return `a wid holds at most ${widBytesMax} bytes`;
         ready.add(one);
         onJoined(one);
         return undefined;

@@ -23,6 +23,8 @@ it('makes a salt of its own for every connection, and 4,000 rounds at least', as
 it('reads HELLO, and takes what it does not know for absent', () => {
   assert.deepEqual(parseHello(Buffer.from('HELLO {"v":2,"wid":"w","labels":7}')), { wid: 'w', pwdhash: '' });
   assert.deepEqual(parseHello(Buffer.from('HELLO {"wid":7}')), { wid: undefined, pwdhash: '' });
+  const pwdhash = 'f'.repeat(100_000);
+  assert.deepEqual(parseHello(Buffer.from(`HELLO {"pwdhash":"${pwdhash}"}`)), { wid: undefined, pwdhash: '' });
   for (const line of ['HELLO', 'HELLO {', 'HELLO  {}', 'hello {}', ''])
     assert.equal(parseHello(Buffer.from(line)), undefined);
 });

@@ -28,6 +28,16 @@ it('connections: +OK, then the reason, then the end; others go on', async (t) =>
   assert.equal(await (await connectFwp(t, { port })).ask('PUSHB []'), '{}');
 });
 
+it('bytes of a wid: +OK, then the reason, then the end', async (t) => {
+  const { port } = await open(t, {});
+  assert.equal(await (await connectFwp(t, { port, wid: 'w'.repeat(1000) })).ask('PUSHB []'), '{}');
+  const hello = `HELLO ${JSON.stringify({ v: 2, wid: `é${'w'.repeat(999)}` })}`;
+  const client = await connectFwp(t, { port, hello });
+  assert.equal(await client.next(), '+OK');
+  assert.equal(await client.next(), '-ERR a wid holds at most 1000 bytes');
+  await client.closed;
+});
+
 it('bytes of a line: the reason, then the end', async (t) => {
   const { client } = await open(t, { lineBytesMax: 1000 });
   assert.equal(await client.ask(push(makeJob({ args: ['x'.repeat(800)] }))), '+OK');
