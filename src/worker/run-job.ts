@@ -29,7 +29,8 @@ interface FetchedJob {
   jobtype: string;
   args?: unknown;
   retry?: number;
-  failure?: { retry_count?: number };
+  /** As the broker, or whoever pushed the job, has written it. */
+  failure?: { retry_count?: unknown } | null;
 }
 
 /** The broker's default (contribsys/faktory client/job.go, v1.9.4). */
@@ -94,7 +95,11 @@ function threw(job: FetchedJob, about: Omit<JobRecord, 'job_id' | 'state'>, erro
 }
 
 /** This run included (contribsys/faktory manager/retry.go: retry_count is 0 after the first failure). */
-const attemptsOf = ({ failure }: FetchedJob): number => (failure ? (failure.retry_count ?? 0) + 2 : 1);
+function attemptsOf({ failure }: FetchedJob): number {
+  if (typeof failure !== 'object' || failure === null) return 1;
+  const { retry_count: count } = failure;
+  return typeof count === 'number' && Number.isSafeInteger(count) && count >= 0 ? count + 2 : 2;
+}
 
 function failureOf(thrown: unknown): Failure {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));

@@ -188,6 +188,18 @@ describe('ACK and FAIL', () => {
       ['failed', 1, 'the abacus broke'],
     ]);
   });
+
+  it('are counted by whole numbers, whatever failure a job was pushed with', async (t) => {
+    const broker = await startFetchScript(t);
+    const results = createHeldResults();
+    const counts = ['500', '-7', '0.5', '1e300', '{}', 'null', '3'];
+    const failures = [...counts.map((count) => `{"retry_count":${count}}`), 'null', '7'];
+    broker.enqueue(failures.map((failure) => job({ failure: JSON.parse(failure) as unknown })));
+    startWorker(t, broker.port, { results });
+    await broker.reported('ACK', failures.length);
+    const attempts = results.puts.flat().map((record) => record.attempts);
+    assert.deepEqual(attempts, [502, 2, 2, 2, 2, 2, 5, 1, 1]);
+  });
 });
 
 describe('results', () => {
