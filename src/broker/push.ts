@@ -50,9 +50,12 @@ export function createPush({ engine, limits, nowMs }: PushOptions): Push {
 
   function storeEach(jobs: readonly WireJob[]): Map<string, string> {
     const refused = new Map<string, string>();
-    for (const job of jobs) {
+    // All before the first is stored: what throws must refuse the whole. Fields that Faktory does not keep are not
+    // looked into, as in its decoder, and may be nested deeper than can be formatted.
+    const lines = jobs.map((job) => Buffer.from(formatJob(job, nowMs(), undefined)));
+    for (const [index, job] of jobs.entries()) {
       const problem = problemOf(job);
-      if (problem === undefined) store(job, Buffer.from(JSON.stringify(job)));
+      if (problem === undefined) store(job, lines[index] as Buffer);
       else refused.set(job.jid ?? '', problem);
     }
     return refused;

@@ -22,6 +22,16 @@ it('a bare verb is answered with an error and stops nothing', async (t) => {
   assert.equal(await client.ask(push(makeJob())), '+OK');
 });
 
+it('a PUSHB to several queues is stored whole, however deep a field is that nobody knows', async (t) => {
+  const { port } = await startBroker(t);
+  const client = await connectFwp(t, { port });
+  const [first, second, third] = [makeJob({ queue: 'a' }), makeJob({ queue: 'b' }), makeJob({ queue: 'a' })];
+  const junk = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+  const deep = JSON.stringify(second).replace(/\}$/, `,"junk":${junk}}`);
+  assert.equal(await client.ask(`PUSHB [${JSON.stringify(first)},${deep},${JSON.stringify(third)}]`), '{}');
+  for (const job of [first, third, second]) assert.equal((await client.askJson('FETCH a b'))['jid'], job.jid);
+});
+
 it('queue names that are keys of Faktory itself are names like any other', async (t) => {
   const dataDir = brokerFolder(t);
   const names = ['working', 'retries', 'scheduled', 'dead', 'queues', 'paused', 'processed', 'failures', '__proto__'];
