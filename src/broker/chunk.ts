@@ -26,6 +26,9 @@ export function sealChunk(key: Buffer, count: number, enqueuedMs: number, lines:
 /** How many jobs a chunk holds, by its checked header. */
 export const countChunk = (key: Buffer, value: Buffer): number => unseal(key, value).readUInt32BE();
 
+/** When it was enqueued, by its checked header: its jobs stay unparsed. */
+export const enqueuedMsOf = (key: Buffer, value: Buffer): number => unseal(key, value).readDoubleBE(headerBytes - 8);
+
 export function openChunk(first: number, key: Buffer, value: Buffer): Chunk {
   const body = unseal(key, value);
   const text = body.toString('utf8', headerBytes);

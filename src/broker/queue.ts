@@ -2,7 +2,7 @@
 // window, the rest is on disk only and is read page by page from a remembered key. To hand a job out is to move `head`,
 // so the store never looks for a first key among deleted ones, which takes LevelDB a time that grows with them.
 import type { BrokerClock } from './clock.ts';
-import { openChunk, sealChunk, type Chunk } from './chunk.ts';
+import { enqueuedMsOf, openChunk, sealChunk, type Chunk } from './chunk.ts';
 import type { WireJob } from './job.ts';
 import type { Ledger } from './ledger.ts';
 import { placeOf, queueKey, sealJson, streamKey, streamStart } from './records.ts';
@@ -36,14 +36,23 @@ export interface Queue {
   dispose(): void;
 }
 
+/** What the windows of all queues hold together. */
+export interface Window {
+  bytes: number;
+  readonly bytesMax: number;
+  /** The last of the reads: one at a time, or many that find room would fill it many times over. */
+  turn?: Promise<void>;
+  /** Empties the window of a queue; the one that was filled the longest ago comes first. */
+  holders?: Set<() => void>;
+}
+
 interface QueueOptions {
   name: string;
   record: QueueRecord;
   store: Store;
   ledger: Ledger;
   clock: BrokerClock;
-  /** Bytes that the windows of all queues may hold. */
-  window: { bytes: number; readonly bytesMax: number };
+  window: Window;
   /** `size` in bytes is what `finish` will put for it. */
   onChanged: (queue: Queue, size: number) => void;
   onReady: (queue: Queue) => void;
@@ -59,6 +68,7 @@ const chunkBytesMax = 512 * 1024;
 export function createQueue(options: QueueOptions): Queue {
   const { name, store, ledger, clock, window } = options;
   const { stream } = options.record;
+  const holders = (window.holders ??= new Set());
   let { head, tail, paused } = options.record;
   /** The first place that is not in the window: everything from there to `tail` is on disk, or in `open`. */
   let windowEnd = options.record.chunk;
@@ -69,6 +79,10 @@ export function createQueue(options: QueueOptions): Queue {
   let reading = false;
   /** More must be read as soon as it is on disk; true at first, so that the head's age is known. */
   let starved = true;
+  /** Somebody wants a job: a full window does not stop the read. */
+  let wanted = false;
+  /** When the head was enqueued, while it is not in the window; undefined when that is not known. */
+  let headMs: number | undefined;
   /** A group was committed during a read, which may not have seen it. */
   let missed = false;
   let disposed = false;
@@ -78,13 +92,35 @@ export function createQueue(options: QueueOptions): Queue {
     windowJobs += chunk.jobs.length;
     window.bytes += chunk.bytes;
     windowEnd = chunk.first + chunk.jobs.length;
+    holders.delete(empty);
+    holders.add(empty);
   }
 
   function drop(): Chunk {
     const chunk = chunks.shift() as Chunk;
     windowJobs -= chunk.jobs.length;
     window.bytes -= chunk.bytes;
+    if (chunks.length === 0) holders.delete(empty);
+    headMs = undefined;
     return chunk;
+  }
+
+  /** Another queue needs the room. What this group still adds to stays. */
+  function empty(): void {
+    const first = chunks[0];
+    if (!first || open?.held) return;
+    while (chunks.length > 0) drop();
+    windowEnd = first.first;
+    headMs = first.enqueuedMs;
+  }
+
+  const isFull = (): boolean => window.bytes >= window.bytesMax;
+
+  function makeRoom(): void {
+    for (const give of holders) {
+      if (!isFull()) return;
+      if (give !== empty) give();
+    }
   }
 
   const endOf = (chunk: Chunk): number => chunk.first + chunk.jobs.length;
@@ -103,32 +139,55 @@ export function createQueue(options: QueueOptions): Queue {
 
   function openNew(): NonNullable<typeof open> {
     const chunk: Chunk = { first: tail, enqueuedMs: clock.nowMs(), jobs: [], bytes: 0 };
-    const held = windowEnd === tail && windowJobs < windowJobsMax && window.bytes < window.bytesMax;
+    const held = windowEnd === tail && windowJobs < windowJobsMax && !isFull();
     if (held) hold(chunk);
+    else if (head === tail) headMs = chunk.enqueuedMs;
     return { chunk, count: 0, lines: [], held };
   }
 
-  async function read(): Promise<void> {
+  function read(): void {
     if (reading || disposed) return;
     reading = true;
-    missed = false;
+    window.turn = (window.turn ?? Promise.resolve()).then(readInTurn);
+  }
+
+  async function readInTurn(): Promise<void> {
     try {
-      const start = streamKey(stream, windowEnd);
-      const records = await store.page(start, streamStart(stream + 1), chunkJobsMax, chunkBytesMax);
-      if (disposed) return;
-      for (const [key, value] of records) {
-        if (placeOf(key) !== windowEnd) throw new StoreError('damaged', `queue ${name} has a gap at ${windowEnd}`);
-        hold(openChunk(windowEnd, key, value));
-      }
-      starved = records.length === 0;
-      reading = false;
-      if (!starved) options.onReady(queue);
-      else if (missed) void read();
+      if (!disposed) await (isFull() && !wanted ? readAge() : readPage());
     } catch (error) {
       if (!disposed) options.onProblem(error);
-    } finally {
       reading = false;
     }
+  }
+
+  async function readAge(): Promise<void> {
+    starved = false;
+    if (chunks.length === 0 && headMs === undefined) {
+      const [record] = await store.page(streamKey(stream, windowEnd), streamStart(stream + 1), 1, 1);
+      if (record && chunks.length === 0 && placeOf(record[0]) === windowEnd) headMs = enqueuedMsOf(...record);
+    }
+    reading = false;
+    if (wanted) read();
+  }
+
+  async function readPage(): Promise<void> {
+    missed = false;
+    if (isFull()) makeRoom();
+    const start = streamKey(stream, windowEnd);
+    const records = await store.page(start, streamStart(stream + 1), chunkJobsMax, chunkBytesMax);
+    if (disposed) return;
+    for (const [key, value] of records) {
+      if (placeOf(key) !== windowEnd) throw new StoreError('damaged', `queue ${name} has a gap at ${windowEnd}`);
+      hold(openChunk(windowEnd, key, value));
+    }
+    starved = records.length === 0;
+    reading = false;
+    if (starved) {
+      if (missed) read();
+      return;
+    }
+    wanted = false;
+    options.onReady(queue);
   }
 
   const queue: Queue = {
@@ -151,8 +210,12 @@ export function createQueue(options: QueueOptions): Queue {
     },
     take() {
       const chunk = chunks[0];
-      if (windowEnd < tail && windowJobs < windowJobsMax / 2) void read();
-      if (!chunk || head >= endOf(chunk)) return undefined;
+      const none = !chunk || head >= endOf(chunk);
+      if (windowEnd < tail) {
+        if (none) wanted = true;
+        if (none || (windowJobs < windowJobsMax / 2 && !isFull())) read();
+      }
+      if (none) return undefined;
       const job = chunk.jobs[head - chunk.first] as WireJob;
       head++;
       if (head === endOf(chunk) && chunk !== open?.chunk) ledger.del(streamKey(stream, drop().first));
@@ -160,7 +223,8 @@ export function createQueue(options: QueueOptions): Queue {
       return { job, enqueuedMs: chunk.enqueuedMs };
     },
     size: () => tail - head,
-    latencyMs: () => (tail === head ? 0 : Math.max(0, clock.nowMs() - (chunks[0]?.enqueuedMs ?? clock.nowMs()))),
+    latencyMs: () =>
+      tail === head ? 0 : Math.max(0, clock.nowMs() - (chunks[0]?.enqueuedMs ?? headMs ?? clock.nowMs())),
     isPaused: () => paused,
     setPaused(value) {
       paused = value;
@@ -174,7 +238,7 @@ export function createQueue(options: QueueOptions): Queue {
     },
     committed() {
       missed = reading;
-      if (starved && windowEnd < tail) void read();
+      if (starved && windowEnd < tail) read();
     },
     dispose() {
       disposed = true;
