@@ -24,9 +24,9 @@ export interface FrameSenderOptions {
  * A frame leaves about every so many milliseconds when the path is long: the number in flight is then the round trip
  * divided by this.
  */
-const frameIntervalMs = 1;
-/** One being handled by the broker and one on its way. */
-const inFlightTargetMin = 2;
+const frameIntervalMs = 0.5;
+/** For each of two processors of a broker one that it handles and one on its way. */
+const inFlightTargetMin = 4;
 /** Bounds what a lost connection makes unknown: at most this many frames. */
 const framesPerConnectionMax = 32;
 
