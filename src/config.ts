@@ -54,7 +54,7 @@ const bindAddress = (portMin: 0 | 1) => {
   });
 };
 
-// The library's own reading ignores the scheme and keeps the brackets of IPv6 (research: faktory-worker 4.7.1).
+// The library's own reading ignores the scheme and keeps the brackets of IPv6 (faktory-worker 4.7.1).
 const faktoryUrl = z.string().transform((text, context): FaktoryAddress => {
   try {
     const url = new URL(text);

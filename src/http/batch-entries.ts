@@ -1,6 +1,5 @@
 // Reads the entries of a batch one by one: a bad entry never stops a good one. Each is checked by the row of its
-// operation; a loop of safeParse is faster than a schema of the array, and can say what is wrong with each
-// (research/dependencies.md 2).
+// operation; a loop of safeParse is faster than a schema of the array, and can say what is wrong with each.
 import { AppError } from '../domain/errors.ts';
 import { createJob, type Job } from '../domain/job.ts';
 import { isOperationName, operations, type Operation, type OperationName } from '../domain/operations.ts';

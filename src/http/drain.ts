@@ -1,5 +1,5 @@
 // The end of connections: while the process drains, every answer says so, and once the port is closed the idle ones go
-// at once, and those whose request never ends soon after. Without this, closing took 73.7 s (research/reliability.md 5.1),
+// at once, and those whose request never ends soon after. Without this, closing took 73.7 s,
 // and a half-sent request held it until the process was killed: Node looks for slow requests only while the port is open.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';

@@ -1,5 +1,5 @@
 // Says whether the event loop is so far behind that work should be refused: a sampled timer, no cost per request.
-// A refusal costs as much as an acceptance (research/reliability.md 4.1), so this is the last resort, not admission.
+// A refusal costs as much as an acceptance, so this is the last resort, not admission.
 import type { Clock, Timer } from '../domain/clock.ts';
 
 const sampleEveryMs = 250;

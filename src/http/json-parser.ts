@@ -1,5 +1,5 @@
 // The only body parser: JSON in UTF-8. What a body may hold is checked after parsing, in code that no trick with the
-// content type can skip (the advisories of research/reliability.md section 7, row 27).
+// content type can skip.
 import type { FastifyInstance } from 'fastify';
 import { AppError } from '../domain/errors.ts';
 

@@ -1,17 +1,17 @@
 // The limits of the HTTP side that no environment variable sets, each with its reason.
 
-/** A job is below 1 KiB; 16 KiB of `[[[[` cost 1-2 ms to parse (research/reliability.md 3.3, row 59). */
+/** A job is below 1 KiB; 16 KiB of `[[[[` cost 1-2 ms to parse. */
 export const singleBodyBytesMax = 16_384;
 /** Node's own default is 16 KiB; nothing here needs even 8. */
 export const headerBytesMax = 8192;
-/** Fastify's defaults leave a dripped body open for ever and dripped headers for 87 s (rows 73, 74). */
+/** Fastify's defaults leave a dripped body open for ever and dripped headers for 87 s. */
 export const headersTimeoutMs = 5000;
 export const requestTimeoutMs = 10_000;
 /** How often Node looks for requests beyond the two timeouts above. */
 export const connectionsCheckMs = 1000;
 /** Longer than the idle time of common proxies (60 s), so that it is the proxy that closes. */
 export const keepAliveTimeoutMs = 72_000;
-/** Each costs about 7 KiB (row 76). */
+/** Each costs about 7 KiB. */
 export const connectionsMax = 10_000;
 /** A caller that reads nothing of a large answer for this long is cut off. */
 export const slowReaderTimeoutMs = 10_000;

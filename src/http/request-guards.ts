@@ -1,5 +1,5 @@
 // What every request passes before its route: one synchronous hook, no promise, no timer. Node and llhttp already
-// refuse the smuggling set; what they let pass (research/reliability.md 3.3, row 71) is refused here.
+// refuse the smuggling set; what they let pass is refused here.
 import type { onRequestHookHandler } from 'fastify';
 import { AppError, errorTable } from '../domain/errors.ts';
 

@@ -1,5 +1,5 @@
 // Answers are written by fast-json-stringify, made from the same zod schemas that describe them in the API document:
-// a fifth of the cost of a validating serializer (research/dependencies.md 2).
+// a fifth of the cost of a validating serializer.
 import fastJsonStringify, { type Schema } from 'fast-json-stringify';
 import type { FastifySerializerCompiler } from 'fastify';
 import { z } from 'zod';

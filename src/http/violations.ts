@@ -1,5 +1,5 @@
 // From zod's issues to what a caller is told: JSON pointers and sentences, at most 20 of them and a total. Uncapped, a
-// batch of 10,000 bad entries was answered with 659 KB (research/dependencies.md 0.6).
+// batch of 10,000 bad entries was answered with 659 KB.
 import type { z } from 'zod';
 import { AppError } from '../domain/errors.ts';
 import { cut } from './caller-text.ts';
