@@ -158,7 +158,7 @@ export class Connection {
     this.#lost = reason;
     this.#reading.rest();
     this.#writing.rest();
-    // Node merges buffered writes, so this holds only because there is never a second one (contract 1.2).
+    // Node merges buffered writes, so this holds only because there is never a second one.
     const isPending = this.#stuckWrite === this.#writes && this.#socket.writableLength > 0;
     const isUnsent = this.#options.provesUnsent && (isPending || this.#writeFailed);
     const lastWriteUnsent = isUnsent && this.#commandsInWrite === 1;

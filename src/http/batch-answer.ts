@@ -1,5 +1,5 @@
 // From the entries of a batch and the fates of its jobs to the answer: one pure function. Some stored is 206, none
-// stored is never a 2xx (contract 2.2).
+// stored is never a 2xx.
 import type { ErrorCode } from '../domain/errors.ts';
 import type { Fate, RefusalCode } from '../domain/producer.ts';
 import { collectViolations, isAccepted, type Entry } from './batch-entries.ts';
@@ -45,7 +45,7 @@ export function createBatchAnswer(entries: readonly Entry[], fates: readonly Fat
   };
   if (counts.enqueued > 0) return { status: 206, body };
   const code = codeOfNoneStored(tally);
-  // The ids that a caller may have to look for (contract 1.3).
+  // The ids that a caller may have to look for.
   if (code === 'outcome_unknown') body.job_ids = idsOf('unknown');
   return { problem: toProblem(code, entries, body) };
 }

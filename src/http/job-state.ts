@@ -64,7 +64,7 @@ function readWaitMs({ wait }: { wait?: unknown }): number {
   throw invalidPart('/wait', `must be a number of seconds from 0 to ${waitSecondsMax}`);
 }
 
-/** A store that does not answer knows nothing: looking up never fails louder than that (contract 2.4). */
+/** A store that does not answer knows nothing: looking up never fails louder than that. */
 async function lookUp(
   results: ResultStore,
   jobId: string,

@@ -1,4 +1,4 @@
-// The exact body of a problem for every code that a request can provoke (contract 2.3), and that one table rules them.
+// The exact body of a problem for every code that a request can provoke, and that one table rules them.
 import assert from 'node:assert/strict';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { describe, it, type TestContext } from 'node:test';
