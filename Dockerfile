@@ -5,13 +5,13 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 
 FROM base AS build
-RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts
+RUN --mount=type=cache,target=/npm-cache npm ci --ignore-scripts --cache /npm-cache
 COPY tsconfig.json tsconfig.build.json ./
 COPY src src
 RUN npm run build && rm -f dist/.tsbuildinfo
 
 FROM base AS dependencies
-RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --ignore-scripts
+RUN --mount=type=cache,target=/npm-cache npm ci --omit=dev --ignore-scripts --cache /npm-cache
 
 FROM node:24-bookworm-slim
 ENV NODE_ENV=production BIND_ADDR=0.0.0.0:3000 DATA_DIR=/data
