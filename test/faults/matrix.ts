@@ -11,14 +11,220 @@ export interface FaultRow {
   shownBy: string;
 }
 
+const simulation = 'simulation/simulation.test.ts';
+const byteOffsets = 'faults/byte-offsets.test.ts';
+const unsent = 'faults/unsent.test.ts';
+const outages = 'faults/outages.test.ts';
+const realFaktory = 'real-faktory.test.ts';
+const kill = 'broker/kill.test.ts';
+const storeFailure = 'broker/store-failure.test.ts';
+const workers = 'faults/workers.test.ts';
+const rolling = 'faults/rolling-restarts.test.ts';
+
 /** By id, in the order of the table. */
-export const matrix = {} as const satisfies Record<string, FaultRow>;
+export const matrix = {
+  // The client, against a broker and a path that do anything at any time.
+  simulation: {
+    fault:
+      'Schedules of faults drawn from seeds: connections cut at any byte, stalls, crashes, lies, a process that stands still',
+    promise: 'every promise above, held against what the simulated broker stored',
+    shownBy: simulation,
+  },
+  'planted-bugs': {
+    fault: 'A client with a bug on purpose: the list below',
+    promise: 'the checker of the simulation sees each of them within 500 schedules',
+    shownBy: simulation,
+  },
+
+  // Bytes on the way to the broker, on real sockets.
+  'frame-cut': {
+    fault: 'A frame of jobs ends at any byte, by RST, FIN or silence; plain TCP and TLS',
+    promise: 'unknown, never a false no; the broker has not seen it unless its last byte arrived',
+    shownBy: byteOffsets,
+  },
+  'reply-cut': {
+    fault: 'Its reply ends at any byte, in the same ways',
+    promise: 'unknown until the last byte; as answered with it',
+    shownBy: byteOffsets,
+  },
+  'frames-cut': {
+    fault: 'Three frames on one connection, cut at any byte of any of them',
+    promise: 'each has its own true answer',
+    shownBy: byteOffsets,
+  },
+  'write-interrupted': {
+    fault: 'A connection ends at any moment of a write that the kernel takes in pieces',
+    promise: 'what is called not sent never arrived whole',
+    shownBy: unsent,
+  },
+  'write-stalled': {
+    fault: 'The path takes a part of a frame and stalls, until the write timeout, RST or FIN',
+    promise: 'refused as not enqueued, and never seen whole',
+    shownBy: unsent,
+  },
+  'broker-deaf': {
+    fault: 'The broker stops reading',
+    promise: 'what the kernel did not take is refused at the write timeout',
+    shownBy: outages,
+  },
+  'path-bad': {
+    fault: 'One byte at a time, everything in lumps, jitter, little bandwidth',
+    promise: 'no answer differs',
+    shownBy: outages,
+  },
+  'path-black-hole': {
+    fault: 'The path swallows everything sent, or everything answered',
+    promise: 'unknown at the read timeout; enqueued again once it heals',
+    shownBy: outages,
+  },
+  'path-garbage': {
+    fault: 'Garbage inside a reply',
+    promise: 'unknown, and the connection is left',
+    shownBy: outages,
+  },
+  'path-flaps': {
+    fault: 'All connections are cut again and again under traffic',
+    promise: 'every answer is true, and it always comes back',
+    shownBy: outages,
+  },
+
+  // The broker itself.
+  'broker-killed': {
+    fault: 'The broker is killed and comes back, twice, under traffic',
+    promise: 'every answer is true; it goes on without a restart',
+    shownBy: outages,
+  },
+  'broker-away': {
+    fault: 'The broker is away',
+    promise: 'the first job waits for the attempt, all others are refused at once, with the reason',
+    shownBy: outages,
+  },
+  'broker-absent': {
+    fault: 'The broker was never there when the process started',
+    promise: 'jobs are refused after the first attempt, and enqueued once it is there',
+    shownBy: outages,
+  },
+  'broker-hangs-up': {
+    fault: 'The broker hangs up after every frame, or within its reply',
+    promise: 'the next connection takes over; what has no whole reply is unknown',
+    shownBy: outages,
+  },
+  'broker-hangs': {
+    fault: 'The broker reads and never answers, or never greets',
+    promise: 'unknown at the read timeout; refused at the connect timeout',
+    shownBy: outages,
+  },
+  'broker-half-hangs': {
+    fault: 'Two of four connections hang',
+    promise: 'jobs go over the other two',
+    shownBy: outages,
+  },
+  'broker-refuses-one': {
+    fault: 'The broker refuses one job of a frame that many callers share',
+    promise: 'that caller alone is told',
+    shownBy: outages,
+  },
+  'broker-refuses-all': {
+    fault: 'The broker is over its connection limit, or shuts down',
+    promise: 'refused as not enqueued, and nothing was read',
+    shownBy: outages,
+  },
+  'close-while-hung': {
+    fault: 'The process ends while the broker hangs',
+    promise: 'what is in flight is answered by its deadline, and no socket is left',
+    shownBy: outages,
+  },
+
+  // A real Faktory.
+  'faktory-no-fault': {
+    fault: 'None: batches and single jobs at full speed on a real Faktory',
+    promise: 'as many jobs in its queue as were answered 202, and as many run: none lost, none twice',
+    shownBy: realFaktory,
+  },
+  'faktory-restarted': {
+    fault: 'A real Faktory is stopped, then killed, under traffic, and comes back',
+    promise: 'acknowledged <= stored <= acknowledged + unknown; it goes on without a restart',
+    shownBy: realFaktory,
+  },
+
+  // The embedded broker.
+  'embedded-killed': {
+    fault: 'kill -9 of the embedded broker at random moments under load, on a disk that loses what was not synced',
+    promise: 'no acknowledged job is lost, no acknowledged ACK undone',
+    shownBy: kill,
+  },
+  'embedded-unsynced': {
+    fault: 'The same with a broker that does not sync: a control',
+    promise: 'the test sees the loss',
+    shownBy: kill,
+  },
+  'store-fails': {
+    fault: 'A write to its disk fails (full, broken)',
+    promise: 'the commands of that write are unknown, those behind it refused, and none of them is stored',
+    shownBy: storeFailure,
+  },
+  'store-returns': {
+    fault: 'The disk works again',
+    promise: 'so does the broker, by itself; what was acknowledged before is there once',
+    shownBy: storeFailure,
+  },
+  'store-kept': {
+    fault: 'The disk kept a write that it had called failed',
+    promise: 'the job is there: unknown meant unknown',
+    shownBy: storeFailure,
+  },
+  'store-flaps': {
+    fault: 'Writes fail now and then under many connections, or for good',
+    promise: 'every command is answered once, all acknowledged jobs are held; four tries a second to open it at most',
+    shownBy: storeFailure,
+  },
+
+  // Workers and results.
+  'worker-killed': {
+    fault: 'kill -9 of workers at random moments under load',
+    promise: 'every acknowledged job has its result in the end',
+    shownBy: workers,
+  },
+  'worker-restarted': {
+    fault: 'Workers on two hosts are stopped and started in turn under load',
+    promise: 'every job has its result, none runs twice, and the exit code is 0',
+    shownBy: workers,
+  },
+  'results-killed': {
+    fault: 'The Redis of the results is killed for a while under load, and comes back',
+    promise: 'every job has its result in the end; enqueueing does not notice',
+    shownBy: workers,
+  },
+  'results-frozen': {
+    fault: 'The same Redis stands still for a while',
+    promise: 'the same',
+    shownBy: workers,
+  },
+
+  // The API process.
+  'api-restarted': {
+    fault: 'API processes behind a balancer are restarted in turn under load; callers retry refused connections only',
+    promise:
+      'no request fails, no job is lost; the exit takes the drain delay, the longest enqueue in flight, and 2 s at most',
+    shownBy: rolling,
+  },
+} as const satisfies Record<string, FaultRow>;
 
 export type FaultId = keyof typeof matrix;
+
+/** A line of the file that FAULT_FIGURES names. */
+export type Figure = { row: FaultId; seen: string } | { bug: string; seen: string };
+
+function note(figure: Figure): void {
+  const file = process.env['FAULT_FIGURES'];
+  if (file !== undefined) appendFileSync(file, `${JSON.stringify(figure)}\n`);
+}
 
 /** Prints what a test saw, in figures, and keeps it where FAULT_FIGURES names a file. Several reports of a row are joined. */
 export function showed(row: FaultId, seen: string): void {
   console.log(`${row}: ${seen}`);
-  const file = process.env['FAULT_FIGURES'];
-  if (file !== undefined) appendFileSync(file, `${JSON.stringify({ row, seen })}\n`);
+  note({ row, seen });
 }
+
+/** The same for a planted bug of the simulation, by its name. */
+export const caught = (bug: string, seen: string): void => note({ bug, seen });
