@@ -35,6 +35,8 @@ export interface Parcel {
 const sweepMs = 100;
 /** A frame that is not full waits no longer for replies: the frames in flight may all be on connections that hang. */
 const holdBackMsMax = 50;
+/** From so many jobs on a frame may leave before the end of the turn; a smaller one costs more than the wait that it saves. */
+const earlyFrameJobsMin = 16;
 
 export interface GroupCommit extends JobProducer {
   /** What has not been written yet. */
@@ -57,6 +59,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   let allSettled: Promise<void> | undefined;
   let onAllSettled: () => void = () => undefined;
   let lastSentMs = -Infinity;
+  let inFlightJobs = 0;
 
   function settle(parcel: Parcel, fates: readonly Fate[], start: number): void {
     if (!unsettled.delete(parcel)) return;
@@ -90,8 +93,9 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   }
 
   function mayLeavePartial(): boolean {
-    if (sender.inFlight === 0) return true;
-    const waitMs = sender.inFlight < sender.inFlightTarget ? lingerMs : Math.max(lingerMs, holdBackMsMax);
+    if (inFlightJobs === 0) return true;
+    const isWorthIt = waiting.jobs >= inFlightJobs || sender.inFlight < sender.inFlightTarget;
+    const waitMs = isWorthIt ? lingerMs : Math.max(lingerMs, holdBackMsMax);
     const leftMs = lastSentMs + waitMs - clock.now();
     if (leftMs <= 0) return true;
     lingerTimer?.cancel();
@@ -104,7 +108,9 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     lastSentMs = clock.now();
     drainRate.left(jobs.length, !waiting.isEmpty);
     options.onWrite?.(jobs);
+    inFlightJobs += jobs.length;
     sender.send(jobs, (fates) => {
+      inFlightJobs -= jobs.length;
       let start = 0;
       for (const parcel of parcels) {
         settle(parcel, fates, start);
@@ -151,6 +157,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     unsettled.add(parcel);
     waiting.push(parcel);
     armSweep();
+    if (waiting.jobs >= Math.max(earlyFrameJobsMin, inFlightJobs)) pump();
     schedulePump();
   }
 

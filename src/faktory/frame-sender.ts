@@ -25,8 +25,6 @@ export interface FrameSenderOptions {
  * divided by this.
  */
 const frameIntervalMs = 0.5;
-/** For each of two processors of a broker one that it handles and one on its way. */
-const inFlightTargetMin = 4;
 /** Bounds what a lost connection makes unknown: at most this many frames. */
 const framesPerConnectionMax = 32;
 
@@ -53,7 +51,7 @@ export function createFrameSender({ client, clock, syncs, onFrame, onDown }: Fra
 
   const inFlightTarget = (): number => {
     const connections = client.live.length;
-    const wanted = Math.max(inFlightTargetMin, Math.round(pathMs() / frameIntervalMs), isSlow() ? connections : 0);
+    const wanted = Math.max(Math.round(pathMs() / frameIntervalMs), isSlow() ? connections : 0);
     return Math.min(wanted, connections * framesPerConnectionMax);
   };
   const framesPerConnection = (): number =>

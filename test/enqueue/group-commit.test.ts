@@ -78,14 +78,33 @@ describe('group commit', () => {
 
   it('keeps a partial frame back while enough frames are in flight, and sends it on the next reply', () => {
     const { clock, sender, push } = setUp();
-    for (let i = 0; i < 5; i++) {
-      push(createJobs(1));
+    for (const jobs of [4, 4, 1, 1, 1]) {
+      push(createJobs(jobs));
       clock.turn();
     }
-    assert.deepEqual(sizes(sender.frames), [1, 1]);
+    assert.deepEqual(sizes(sender.frames), [4, 4]);
     sender.frame(1).reply();
     clock.turn();
-    assert.deepEqual(sizes(sender.frames), [1, 1, 3]);
+    assert.deepEqual(sizes(sender.frames), [4, 4, 3]);
+  });
+
+  it('lets a partial frame go that holds as many jobs as are in flight', () => {
+    const { clock, sender, push } = setUp();
+    for (const jobs of [2, 2, 3, 1]) {
+      push(createJobs(jobs));
+      clock.turn();
+    }
+    assert.deepEqual(sizes(sender.frames), [2, 2, 4]);
+  });
+
+  it('sends a frame before the end of the turn when that many have gathered, and small ones at its end', () => {
+    const { clock, sender, push } = setUp({ frameJobsMax: 100 });
+    for (let i = 0; i < 15; i++) push(createJobs(1));
+    assert.deepEqual(sizes(sender.frames), []);
+    for (let i = 0; i < 16; i++) push(createJobs(1));
+    assert.deepEqual(sizes(sender.frames), [16]);
+    clock.turn();
+    assert.deepEqual(sizes(sender.frames), [16, 15]);
   });
 
   it('does not keep a full frame back', () => {
