@@ -16,6 +16,7 @@ const byteOffsets = 'faults/byte-offsets.test.ts';
 const unsent = 'faults/unsent.test.ts';
 const outages = 'faults/outages.test.ts';
 const realFaktory = 'real-faktory.test.ts';
+const conservation = 'faults/conservation.test.ts';
 const kill = 'broker/kill.test.ts';
 const storeFailure = 'broker/store-failure.test.ts';
 const workers = 'faults/workers.test.ts';
@@ -136,6 +137,12 @@ export const matrix = {
   },
 
   // A real Faktory.
+  checker: {
+    fault:
+      'None: histories with one lie in each (lost, refused and run, invented, mixed up, doubled) for the checker of the rows below',
+    promise: 'it finds each of them, and nothing in a history without one',
+    shownBy: conservation,
+  },
   'faktory-no-fault': {
     fault: 'None: batches and single jobs at full speed on a real Faktory',
     promise: 'as many jobs in its queue as were answered 202, and as many run: none lost, none twice',

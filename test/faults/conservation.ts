@@ -1,0 +1,152 @@
+// The conservation checker: what was offered over HTTP and what callers were told, held against what the broker stores in the
+// end and what workers ran (Jepsen's total-queue, with a set of its own for definite refusals). A job is known by the nonce
+// in its request_id: it has that before it has an id, and also when it never gets one. A pure function over recorded facts;
+// it shares no code with the service. The simulation has a checker that also sees the client's writes: test/simulation/ledger.ts.
+
+/** `enqueued`: 202. `refused`: certainly not stored, by a 4xx or by `not_enqueued`. `unknown`: all else, also no answer. */
+export type Outcome = 'enqueued' | 'refused' | 'unknown';
+
+/** One job, and what its caller was told of it. */
+export interface OfferedJob {
+  readonly nonce: string;
+  readonly operation: string;
+  readonly a: number;
+  readonly b: number;
+  readonly askedMs: number;
+  readonly answeredMs: number;
+  readonly outcome: Outcome;
+  readonly jobId: string | undefined;
+  /** The sentence of an answer that is about this job alone. */
+  readonly message: string | undefined;
+}
+
+/** One copy of a job in the broker, or one run of it. */
+export interface SeenJob {
+  readonly jobId: string;
+  readonly operation: string;
+  readonly a: number;
+  readonly b: number;
+  readonly nonce: string | null | undefined;
+}
+
+export interface Facts {
+  readonly offered: readonly OfferedJob[];
+  /** Every copy that the broker holds: queued, reserved, to be retried, dead. */
+  readonly stored: readonly SeenJob[];
+  /** Every run by a worker. */
+  readonly run: readonly SeenJob[];
+  /** When the broker stood still: its own driver may then have stored twice what was under way. */
+  readonly stalls?: readonly { readonly fromMs: number; readonly toMs: number }[];
+}
+
+export interface Findings {
+  /** Acknowledged, and neither stored nor run. */
+  readonly lost: readonly OfferedJob[];
+  /** Refused, and stored or run all the same. */
+  readonly ghosts: readonly OfferedJob[];
+  /** Stored or run, and never offered. */
+  readonly invented: readonly SeenJob[];
+  /** Sentences: an answer with another request's id or operands, a stored job that is not the one that was offered. */
+  readonly crossed: readonly string[];
+  /** Stored or run more than once, without a reason. */
+  readonly doubled: readonly OfferedJob[];
+  /** The same, with one: the outcome was unknown, or the broker stood still. */
+  readonly explained: { readonly unknown: readonly OfferedJob[]; readonly stalled: readonly OfferedJob[] };
+  /** Unknown, and stored or run. */
+  readonly recovered: readonly OfferedJob[];
+}
+
+export function checkConservation({ offered, stored, run, stalls = [] }: Facts): Findings {
+  const byNonce = new Map(offered.map((job) => [job.nonce, job]));
+  if (byNonce.size !== offered.length) throw new Error('a nonce was offered twice');
+  const copies = new Map<string, number>();
+  const invented: SeenJob[] = [];
+  const crossed = crossedAnswers(offered);
+  for (const seen of [...stored, ...run]) {
+    const job = byNonce.get(seen.nonce ?? '');
+    if (job === undefined) {
+      invented.push(seen);
+      continue;
+    }
+    copies.set(job.nonce, (copies.get(job.nonce) ?? 0) + 1);
+    crossed.push(...differences(job, seen));
+  }
+  const copiesOf = ({ nonce }: OfferedJob): number => copies.get(nonce) ?? 0;
+  const stoodStill = ({ askedMs, answeredMs }: OfferedJob): boolean =>
+    stalls.some(({ fromMs, toMs }) => askedMs <= toMs && answeredMs >= fromMs);
+  const repeated = offered.filter((job) => copiesOf(job) > 1);
+  const stalled = repeated.filter(stoodStill);
+  const others = repeated.filter((job) => !stoodStill(job));
+  return {
+    lost: offered.filter((job) => job.outcome === 'enqueued' && copiesOf(job) === 0),
+    ghosts: offered.filter((job) => job.outcome === 'refused' && copiesOf(job) > 0),
+    invented,
+    crossed,
+    doubled: others.filter(({ outcome }) => outcome !== 'unknown'),
+    explained: { unknown: others.filter(({ outcome }) => outcome === 'unknown'), stalled },
+    recovered: offered.filter((job) => job.outcome === 'unknown' && copiesOf(job) > 0),
+  };
+}
+
+/** Answers that name other operands, an id that another caller was told too, or none where one is due. */
+function crossedAnswers(offered: readonly OfferedJob[]): string[] {
+  const crossed: string[] = [];
+  const owners = new Map<string, string>();
+  for (const { nonce, a, b, outcome, jobId, message } of offered) {
+    const named = message?.match(/-?\d+(\.\d+)?(e[+-]?\d+)?/g)?.map(Number);
+    if (named !== undefined && (named[0] !== a || named[1] !== b || named.length !== 2))
+      crossed.push(`${nonce}, of ${a} and ${b}, was answered: ${message}`);
+    if (jobId === undefined) {
+      if (outcome === 'enqueued') crossed.push(`${nonce} was acknowledged without an id`);
+      continue;
+    }
+    const owner = owners.get(jobId);
+    if (owner !== undefined) crossed.push(`${nonce} and ${owner} were told the same id ${jobId}`);
+    owners.set(jobId, nonce);
+  }
+  return crossed;
+}
+
+function differences(job: OfferedJob, seen: SeenJob): string[] {
+  const found: string[] = [];
+  if (job.jobId !== undefined && job.jobId !== seen.jobId)
+    found.push(`${job.nonce} was told the id ${job.jobId}, and is ${seen.jobId}`);
+  if (job.operation !== seen.operation || job.a !== seen.a || job.b !== seen.b)
+    found.push(
+      `${job.nonce} was ${job.operation} of ${job.a} and ${job.b}, and is ${seen.operation} of ${seen.a} and ${seen.b}`,
+    );
+  return found;
+}
+
+const kinds = ['lost', 'ghosts', 'invented', 'crossed', 'doubled'] as const;
+export type Violation = (typeof kinds)[number];
+
+/** What must not be, by kind, with the first three of each as examples; empty when everything is in order. */
+export function violationsOf(findings: Findings): Partial<Record<Violation, { count: number; examples: unknown[] }>> {
+  return Object.fromEntries(
+    kinds
+      .filter((kind) => findings[kind].length > 0)
+      .map((kind) => [kind, { count: findings[kind].length, examples: findings[kind].slice(0, 3) }]),
+  );
+}
+
+/** One line of figures for the matrix. */
+export function describeFindings({ offered, stored, run }: Facts, findings: Findings): string {
+  const told = (outcome: Outcome): number => offered.filter((job) => job.outcome === outcome).length;
+  const counts: [number, string][] = [
+    [offered.length, 'jobs offered'],
+    [told('enqueued'), 'acknowledged'],
+    [told('refused'), 'refused'],
+    [told('unknown'), 'unknown'],
+    [findings.recovered.length, 'of these stored or run'],
+    [stored.length, 'stored in the end'],
+    [run.length, 'runs'],
+    [findings.lost.length, 'lost'],
+    [findings.ghosts.length, 'ghosts'],
+    [findings.invented.length, 'invented'],
+    [findings.crossed.length, 'crossed'],
+    [findings.doubled.length, 'doubled without a reason'],
+    [findings.explained.unknown.length + findings.explained.stalled.length, 'doubled with one'],
+  ];
+  return counts.map(([count, what]) => `${count.toLocaleString('en')} ${what}`).join(', ');
+}
