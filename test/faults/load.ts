@@ -4,57 +4,41 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { JobRecord } from '../../src/domain/results.ts';
 import { createRedisResults } from '../../src/results/redis.ts';
-import { post } from '../helpers/service.ts';
+import { createCallers, resultOf, type Callers } from './crowd.ts';
 
-export interface Load {
-  /** The sum that each acknowledged job has to come to, by id. */
+export interface Load extends Pick<Callers, 'offered' | 'answers' | 'slowestMs'> {
+  /** What each acknowledged job has to come to, by id. */
   readonly expected: ReadonlyMap<string, number>;
-  /** Requests by status; a request without an answer is under 0. */
-  readonly answers: Readonly<Record<number, number>>;
-  readonly slowestMs: number;
   /** Ends the stream; resolves when every request has its answer. */
   stop(): Promise<void>;
 }
 
 const tickMs = 50;
-const noAnswer: Awaited<ReturnType<typeof post>> = { status: 0, body: {} };
 
 /** Singles and batches, in turn, at a pace that does not follow the answers. */
 export function startLoad(t: TestContext, url: string, jobsPerSecond: number): Load {
   const perRequest = Math.round((jobsPerSecond * tickMs * 2) / 1000) - 1;
-  const expected = new Map<string, number>();
-  const answers: Record<number, number> = {};
-  const open = new Set<Promise<void>>();
-  let slowestMs = 0;
-  let count = 0;
+  const callers = createCallers(url);
+  const open = new Set<Promise<number>>();
   let ticks = 0;
 
-  async function send(path: string, body: unknown, sums: readonly number[]): Promise<void> {
-    const startedMs = performance.now();
-    const answer = await post(url + path, body).catch(() => noAnswer);
-    slowestMs = Math.max(slowestMs, performance.now() - startedMs);
-    answers[answer.status] = (answers[answer.status] ?? 0) + 1;
-    if (answer.status !== 202) return;
-    const ids = (answer.body['job_ids'] ?? [answer.body['job_id']]) as string[];
-    ids.forEach((id, index) => expected.set(id, sums[index] as number));
-  }
-
   function tick(): void {
-    const isSingle = ticks++ % 2 === 0;
-    const jobs = Array.from({ length: isSingle ? 1 : perRequest }, () => ({ operation: 'add', a: ++count, b: 1 }));
-    const sums = jobs.map(({ a, b }) => a + b);
-    const sending = isSingle ? send('/jobs/add', jobs[0], sums) : send('/jobs/batch', { jobs }, sums);
-    open.add(sending);
-    void sending.then(() => open.delete(sending));
+    const asking = ticks++ % 2 === 0 ? callers.single() : callers.batch(perRequest);
+    open.add(asking);
+    void asking.then(() => open.delete(asking));
   }
 
   const timer = setInterval(tick, tickMs);
   t.after(() => clearInterval(timer));
   return {
-    expected,
-    answers,
+    offered: callers.offered,
+    answers: callers.answers,
     get slowestMs() {
-      return slowestMs;
+      return callers.slowestMs;
+    },
+    get expected() {
+      const acknowledged = callers.offered.filter(({ outcome }) => outcome === 'enqueued');
+      return new Map(acknowledged.map((job) => [job.jobId as string, resultOf(job)]));
     },
     async stop() {
       clearInterval(timer);

@@ -1,0 +1,170 @@
+// Callers of the API who write down what they asked for and what they were told, for the conservation checker: singles and
+// batches of all operations, some of them wrong on purpose, each job with a nonce of its own in its request_id.
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { post } from '../helpers/service.ts';
+import type { OfferedJob, Outcome } from './conservation.ts';
+
+const compute = {
+  add: (a: number, b: number) => a + b,
+  subtract: (a: number, b: number) => a - b,
+  multiply: (a: number, b: number) => a * b,
+  divide: (a: number, b: number) => a / b,
+} as const;
+
+type Operation = keyof typeof compute;
+const operations = Object.keys(compute) as Operation[];
+
+/** What a worker must make of it. */
+export const resultOf = ({ operation, a, b }: OfferedJob): number => compute[operation as Operation](a, b);
+
+interface Wanted {
+  operation: Operation;
+  a: number;
+  b: number;
+  request_id: string;
+}
+
+type Told = Pick<OfferedJob, 'outcome' | 'jobId' | 'message'>;
+type Answer = Awaited<ReturnType<typeof post>>;
+
+const noAnswer: Answer = { status: 0, body: {} };
+
+const outcomeOfStatus: Readonly<Record<string, Outcome>> = {
+  enqueued: 'enqueued',
+  rejected: 'refused',
+  failed: 'refused',
+  unknown: 'unknown',
+};
+
+/** What an answer says of each of `count` jobs. */
+function read({ status, body }: Answer, count: number): Told[] {
+  const { results, job_id: id, job_ids: ids = id === undefined ? [] : [id], message } = body;
+  if (results !== undefined) {
+    const entries = results as { status: string; job_id?: string }[];
+    assert.equal(entries.length, count);
+    return entries.map((entry) => ({
+      outcome: outcomeOfStatus[entry.status] as Outcome,
+      jobId: entry.job_id,
+      message: undefined,
+    }));
+  }
+  const outcome = status === 202 ? 'enqueued' : body['outcome'] === 'not_enqueued' ? 'refused' : 'unknown';
+  return Array.from({ length: count }, (_, index) => ({
+    outcome,
+    jobId: (ids as string[])[index],
+    message: id === undefined ? undefined : (message as string),
+  }));
+}
+
+export interface Callers {
+  readonly offered: readonly OfferedJob[];
+  /** Requests by status; one without an answer is under 0. */
+  readonly answers: Readonly<Record<number, number>>;
+  readonly acknowledged: number;
+  readonly slowestMs: number;
+  /** Asks for one job; resolves with the status. A spoilt one divides by zero. Never rejects for want of an answer. */
+  single(isSpoilt?: boolean): Promise<number>;
+  /** Asks for many at once; in a spoilt batch the last one divides by zero. */
+  batch(size: number, isSpoilt?: boolean): Promise<number>;
+  /** Resolves when so many jobs have been acknowledged. */
+  untilAcknowledged(count: number): Promise<void>;
+}
+
+export function createCallers(url: string): Callers {
+  const offered: OfferedJob[] = [];
+  const answers: Record<number, number> = {};
+  const waiting = new Map<() => void, number>();
+  let acknowledged = 0;
+  let slowestMs = 0;
+  let count = 0;
+
+  function want(isSpoilt: boolean): Wanted {
+    const index = ++count;
+    const request_id = `nonce-${index}`;
+    if (isSpoilt) return { operation: 'divide', a: index, b: 0, request_id };
+    return { operation: operations[index % 4] as Operation, a: index, b: (index % 9) + 1, request_id };
+  }
+
+  async function ask(path: string, body: unknown, jobs: readonly Wanted[]): Promise<number> {
+    const askedMs = performance.now();
+    const answer = await post(url + path, body).catch(() => noAnswer);
+    const answeredMs = performance.now();
+    slowestMs = Math.max(slowestMs, answeredMs - askedMs);
+    answers[answer.status] = (answers[answer.status] ?? 0) + 1;
+    const told = read(answer, jobs.length);
+    jobs.forEach(({ request_id: nonce, ...job }, index) => {
+      const own = told[index] as Told;
+      if (own.outcome === 'enqueued') acknowledged++;
+      offered.push({ nonce, ...job, askedMs, answeredMs, ...own });
+    });
+    for (const [wake, least] of waiting) if (acknowledged >= least) wake();
+    return answer.status;
+  }
+
+  return {
+    offered,
+    answers,
+    get acknowledged() {
+      return acknowledged;
+    },
+    get slowestMs() {
+      return slowestMs;
+    },
+    single(isSpoilt = false) {
+      const job = want(isSpoilt);
+      return ask(`/jobs/${job.operation}`, job, [job]);
+    },
+    batch(size, isSpoilt = false) {
+      const jobs = Array.from({ length: size }, (_, index) => want(isSpoilt && index === size - 1));
+      return ask('/jobs/batch', { jobs }, jobs);
+    },
+    untilAcknowledged(least) {
+      if (acknowledged >= least) return Promise.resolve();
+      return new Promise((resolve) => {
+        const wake = (): void => {
+          waiting.delete(wake);
+          resolve();
+        };
+        waiting.set(wake, least);
+      });
+    },
+  };
+}
+
+export interface Crowd {
+  /** How many ask for single jobs, one after the other. */
+  singles: number;
+  /** How many ask for batches. */
+  batches: number;
+  jobsPerBatch: number;
+}
+
+/** Every so many requests of a caller one is spoilt. */
+const spoiltEvery = 10;
+/** The pause of a caller who was not served: a refusal comes at once. */
+const restMs = 10;
+
+/** Callers who ask again as soon as they are answered; resolves at the end of all when told to stop. */
+export function startCrowd(t: TestContext, callers: Callers, crowd: Crowd): { stop(): Promise<void> } {
+  let isOver = false;
+  t.after(() => (isOver = true));
+  const caller = async (each: (isSpoilt: boolean) => Promise<number>): Promise<void> => {
+    for (let turn = 1; !isOver; turn++) {
+      const status = await each(turn % spoiltEvery === 0);
+      if (status === 0 || status >= 500) await delay(restMs);
+    }
+  };
+  const done = Promise.all([
+    ...Array.from({ length: crowd.singles }, () => caller(callers.single)),
+    ...Array.from({ length: crowd.batches }, () => caller((isSpoilt) => callers.batch(crowd.jobsPerBatch, isSpoilt))),
+  ]);
+  done.catch(() => undefined);
+  return {
+    async stop() {
+      isOver = true;
+      await done;
+    },
+  };
+}
