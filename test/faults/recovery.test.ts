@@ -1,0 +1,223 @@
+// The broker dies under steady load, stays away and returns on its port: how soon callers are told, how fast each refusal
+// is meanwhile, how often the broker is asked for, and how soon all is well again. FAULTS=1 makes it the long run, with the
+// targets' own bounds, and takes real Faktory as well.
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client } from 'faktory-worker';
+import { percentile } from '../../bench/harness/stats.ts';
+import { startFaultProxy } from '../helpers/fault-proxy.ts';
+import { startFaktory } from '../helpers/real-faktory.ts';
+import { faktoryPath } from '../helpers/real-parts.ts';
+import { get, startService, type Service } from '../helpers/service.ts';
+import { nowMs, startArrivals, type Seen } from './arrivals.ts';
+import { showed } from './matrix.ts';
+
+const isLong = process.env['FAULTS'] === '1';
+/** A machine that also runs the other tests has pauses of its own. */
+const patience = isLong ? 1 : 5;
+const refusalMsMax = 5 * patience;
+const recoveryMsMax = 1000 * patience;
+const perSecond = 200;
+/** Looked at after each return. */
+const observedMs = isLong ? 2000 : 1000;
+
+interface MortalBroker {
+  readonly port: number;
+  kill(): Promise<unknown>;
+  /** Resolves when it listens. */
+  restart(): Promise<unknown>;
+}
+
+async function startEmbedded(t: TestContext): Promise<MortalBroker> {
+  const listens = async (service: Service): Promise<number> =>
+    Number(String((await service.line(({ msg }) => msg === 'the broker listens'))['broker']).split(':')[1]);
+  let service = startService(t, { FAKTORY_BIND: '127.0.0.1:0' }, 'broker');
+  const port = await listens(service);
+  const env = { FAKTORY_BIND: `127.0.0.1:${port}`, DATA_DIR: service.dataDir };
+  return {
+    port,
+    kill: () => service.end('SIGKILL'),
+    restart: () => listens((service = startService(t, env, 'broker'))),
+  };
+}
+
+async function startReal(t: TestContext): Promise<MortalBroker> {
+  const faktory = await startFaktory(t, { appendonly: 'always' });
+  return { port: faktory.port, kill: () => faktory.kill('SIGKILL'), restart: () => faktory.restart() };
+}
+
+interface Outage {
+  killedMs: number;
+  returnedMs: number;
+}
+
+/** The API, the path to the broker with every attempt to connect noted, and callers at a steady pace. */
+async function setUp(t: TestContext, broker: MortalBroker) {
+  const attempts: number[] = [];
+  const proxy = await startFaultProxy(broker.port, {
+    faults: () => {
+      attempts.push(nowMs());
+      return {};
+    },
+  });
+  t.after(() => proxy.close());
+  const api = startService(t, { FAKTORY_URL: `tcp://127.0.0.1:${proxy.port}` }, 'api');
+  const url = await api.url();
+  await untilReady(url);
+  const callers = startArrivals({ url, path: '/jobs/add', body: { a: 1, b: 2 }, load: { perSecond } });
+
+  async function outage(awayMs: number): Promise<Outage> {
+    const killedMs = nowMs();
+    await broker.kill();
+    await delay(awayMs);
+    await broker.restart();
+    return { killedMs, returnedMs: nowMs() };
+  }
+
+  return { api, attempts, callers, outage };
+}
+
+async function untilReady(url: string): Promise<void> {
+  while ((await get(`${url}/ready`)).status !== 200) await delay(20);
+}
+
+/** What one outage looked like from outside. */
+function judge({ killedMs, returnedMs }: Outage, answers: readonly Seen[], attempts: readonly number[]) {
+  const failures = answers.filter(
+    ({ status, startedMs, tookMs }) => status !== 202 && startedMs + tookMs >= killedMs && startedMs < returnedMs,
+  );
+  const toldMs = Math.min(...failures.map(({ startedMs, tookMs }) => startedMs + tookMs));
+  const refusals = answers.filter(({ startedMs }) => startedMs > toldMs && startedMs < returnedMs);
+  assert.ok(refusals.length > 10, 'no outage');
+  const after = answers.filter(({ startedMs }) => startedMs >= returnedMs && startedMs < returnedMs + observedMs);
+  return {
+    toldAfterMs: toldMs - killedMs,
+    refusals,
+    attempts: attempts.filter((atMs) => atMs > killedMs && atMs < returnedMs),
+    recoveredAfterMs: recoveredMs(after) - returnedMs,
+  };
+}
+
+/** From when on at most one in a hundred fails. */
+function recoveredMs(answers: readonly Seen[]): number {
+  let fromMs = Infinity;
+  let failed = 0;
+  for (let seen = 1; seen <= answers.length; seen++) {
+    const answer = answers[answers.length - seen] as Seen;
+    if (answer.status !== 202) failed++;
+    if (failed <= seen / 100) fromMs = answer.startedMs;
+  }
+  return fromMs;
+}
+
+/** The pause before the attempt that follows so many failed ones, at its shortest. */
+const pauseMs = (failures: number): number => Math.min(50 * 2 ** (failures - 1), 500) / 2;
+
+function assertOnePerStep(attempts: readonly number[]): void {
+  const gaps = attempts.slice(1).map((atMs, index) => atMs - (attempts[index] as number));
+  for (const [index, gapMs] of gaps.entries()) {
+    // A timer may be early by a millisecond, and the accepting side late.
+    assert.ok(gapMs >= pauseMs(index + 1) * 0.9 - 2, `pauses of ${gaps.map(Math.round).join(', ')} ms`);
+  }
+}
+
+const range = (values: readonly number[]): string => {
+  const [least, most] = [Math.round(Math.min(...values)), Math.round(Math.max(...values))];
+  return least === most ? `${most}` : `${least} to ${most}`;
+};
+
+async function run(t: TestContext, broker: MortalBroker, rounds: number, upMs: () => number, awayMs: number) {
+  const { api, attempts, callers, outage } = await setUp(t, broker);
+  const outages: Outage[] = [];
+  for (let round = 0; round < rounds; round++) {
+    await delay(upMs());
+    outages.push(await outage(awayMs));
+  }
+  await delay(observedMs);
+  await callers.stop();
+  assert.equal(api.process.exitCode, null, 'the API ended');
+  const seen = outages.map((one) => judge(one, callers.seen, attempts));
+  const refusals = seen.flatMap((one) => one.refusals);
+  for (const { status, tookMs } of refusals) assert.ok(status === 503 || status === 504, `${status} in ${tookMs} ms`);
+  const p99Ms = percentile(
+    refusals.map(({ tookMs }) => tookMs),
+    99,
+  );
+  const accepted = callers.seen.filter(({ status }) => status === 202).length;
+  const unknown = callers.seen.filter(({ status }) => status === 504).length;
+  const queued = await queuedJobs(broker.port);
+  assert.ok(queued >= accepted && queued <= accepted + unknown, `${accepted} accepted, ${queued} stored`);
+  for (const one of seen) {
+    assertOnePerStep(one.attempts);
+    assert.ok(one.recoveredAfterMs <= recoveryMsMax, `recovered after ${one.recoveredAfterMs} ms`);
+  }
+  assert.ok(p99Ms <= refusalMsMax, `refusals took ${p99Ms} ms (p99)`);
+  return (
+    `${rounds} outage(s) of ${range(outages.map(({ killedMs, returnedMs }) => (returnedMs - killedMs) / 1000))} s: ` +
+    `first failure after ${range(seen.map(({ toldAfterMs }) => toldAfterMs))} ms, ` +
+    `then ${refusals.length} refusals, p99 ${p99Ms.toFixed(1)} ms; ` +
+    `${range(seen.map((one) => one.attempts.length))} attempts to connect; ` +
+    `99 % success ${range(seen.map(({ recoveredAfterMs }) => recoveredAfterMs))} ms after the return; ` +
+    `${accepted} accepted, ${unknown} unknown, ${queued} stored`
+  );
+}
+
+async function queuedJobs(port: number): Promise<number> {
+  const client = new Client({ host: '127.0.0.1', port });
+  const info = await client.info();
+  await client.close();
+  return info.faktory.queues['default'] ?? 0;
+}
+
+const skipReal = !isLong ? 'in the long run only' : faktoryPath() === undefined ? 'Faktory is not here' : false;
+
+describe('a broker that is killed under load and returns on its port', () => {
+  it('embedded', async (t) => {
+    const figures = await run(t, await startEmbedded(t), 1, () => (isLong ? 3000 : 1100), isLong ? 5000 : 200);
+    showed('outage-timed', figures);
+  });
+
+  it('real Faktory', { skip: skipReal }, async (t) => {
+    showed('outage-timed', `real Faktory: ${await run(t, await startReal(t), 1, () => 3000, 5000)}`);
+  });
+
+  it('again and again', async (t) => {
+    const upMs = (): number => (isLong ? 2000 + Math.random() * 3000 : 300);
+    showed('crash-loop-timed', await run(t, await startEmbedded(t), isLong ? 10 : 2, upMs, 0));
+  });
+});
+
+describe('a broker that is not there when the API starts', () => {
+  it('is refused for at once, and found when it comes', async (t) => {
+    const broker = await startEmbedded(t);
+    await broker.kill();
+    const api = startService(t, { FAKTORY_URL: `tcp://127.0.0.1:${broker.port}` }, 'api');
+    const url = await api.url();
+    assert.equal((await get(`${url}/health`)).status, 200);
+    assert.equal((await get(`${url}/ready`)).status, 503);
+    const callers = startArrivals({ url, path: '/jobs/add', body: { a: 1, b: 2 }, load: { perSecond } });
+    await delay(isLong ? 3000 : 300);
+    await broker.restart();
+    const returnedMs = nowMs();
+    await untilReady(url);
+    const readyMs = nowMs() - returnedMs;
+    await delay(observedMs);
+    await callers.stop();
+    const before = callers.seen.filter(({ startedMs, tookMs }) => startedMs + tookMs < returnedMs);
+    assert.ok(before.length > 10 && before.every(({ status }) => status === 503));
+    const p99Ms = percentile(
+      before.map(({ tookMs }) => tookMs),
+      99,
+    );
+    const recoveredAfterMs = recoveredMs(callers.seen.filter(({ startedMs }) => startedMs >= returnedMs)) - returnedMs;
+    assert.ok(p99Ms <= refusalMsMax, `refusals took ${p99Ms} ms (p99)`);
+    // /ready asks the broker at most once a second.
+    assert.ok(readyMs <= 1000 * patience + 250 && recoveredAfterMs <= recoveryMsMax);
+    showed(
+      'absent-timed',
+      `${before.length} refusals, p99 ${p99Ms.toFixed(1)} ms; ready ${Math.round(readyMs)} ms, ` +
+        `99 % success ${Math.round(recoveredAfterMs)} ms after it came`,
+    );
+  });
+});
