@@ -1,6 +1,7 @@
 // The program against a real Faktory: jobs counted in the broker, not in answers. FAULTS=1 runs it at full size.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import { showed } from './faults/matrix.ts';
 import { faktoryPath } from './helpers/real-parts.ts';
 import { startFaktory, type RealFaktory } from './helpers/real-faktory.ts';
 import { get, post, startService } from './helpers/service.ts';
@@ -65,7 +66,7 @@ describe('on a real Faktory', { skip: faktoryPath() === undefined && 'no Faktory
       [stats.total_processed, stats.total_failures, stats.queues['default'], stats.sets.working],
       [total, 0, 0, 0],
     );
-    t.diagnostic(`${total} jobs answered, stored and run`);
+    showed('faktory-no-fault', `${total} jobs answered 202, ${total} stored, ${stats.total_processed} run, 0 failed`);
   });
 
   it('answers again, without a restart of its own, after each of two restarts of the broker', async (t) => {
@@ -96,6 +97,7 @@ describe('on a real Faktory', { skip: faktoryPath() === undefined && 'no Faktory
     const stored = (await statsOf(faktory)).queues['default'] ?? 0;
     assert.ok(stored >= acknowledged.length, `${acknowledged.length} acknowledged, ${stored} stored`);
     assert.ok(stored <= acknowledged.length + (tally[504] ?? 0), `${stored} stored, ${JSON.stringify(tally)}`);
-    t.diagnostic(`${JSON.stringify(tally)}, ${stored} stored`);
+    const answers = Object.entries(tally).map(([status, count]) => `${count} times ${status}`);
+    showed('faktory-restarted', `SIGTERM and SIGKILL: ${answers.join(', ')}; ${stored} stored, 0 lost`);
   });
 });

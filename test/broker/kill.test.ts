@@ -7,6 +7,7 @@ import { it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createBroker } from '../../src/broker/broker.ts';
+import { showed } from '../faults/matrix.ts';
 import { brokerFolder } from '../helpers/broker.ts';
 import { connectFwp, makeJob, type FwpClient } from './fwp-client.ts';
 
@@ -120,10 +121,15 @@ it('loses no acknowledged job, however often it is killed under load', async (t)
   }
   // Some kills come before the first reply.
   assert.ok(total.acknowledged > kills * 100 && total.finished > kills, `nothing to lose: ${JSON.stringify(total)}`);
-  t.diagnostic(`${kills} kills, ${total.acknowledged} jobs acknowledged, ${total.finished} finished, 0 lost`);
+  const { acknowledged, finished } = total;
+  showed(
+    'embedded-killed',
+    `${kills} kills, ${acknowledged} jobs acknowledged, ${finished} finished: 0 lost, 0 undone`,
+  );
 });
 
 it('would notice a broker that does not sync', async (t) => {
   const { acknowledged, lost } = await lossOf(t, brokerFolder(t), false, 150);
   assert.ok(lost > 0, `none of ${acknowledged} acknowledged jobs is missing although nothing was synced`);
+  showed('embedded-unsynced', `1 kill, ${acknowledged} jobs acknowledged: ${lost} lost, and found missing`);
 });

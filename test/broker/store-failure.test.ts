@@ -1,6 +1,7 @@
 // Writes that fail: nothing is acknowledged that is not stored, memory follows the disk, and service returns by itself.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import { showed } from '../faults/matrix.ts';
 import { brokerFolder, startBroker } from '../helpers/broker.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { createFaultyStore } from './faulty-store.ts';
@@ -52,6 +53,7 @@ for (const [name, folderOf] of folders) {
       );
       assert.match(String(await other.ask('FETCH default')), /^-ERR not stored: /);
       faulty.fault = undefined;
+      showed('store-fails', `${name}: 1 unknown, 2 refused, as it was`);
     });
 
     it('is tried again by the next command, and what was acknowledged before is there once', async (t) => {
@@ -74,6 +76,7 @@ for (const [name, folderOf] of folders) {
       const later = makeJob();
       assert.equal(await client.ask(push(later)), '+OK');
       assert.equal((await client.askJson('FETCH default'))['jid'], later.jid);
+      showed('store-returns', `${name}: 3 of 3 acknowledged jobs fetched, each once, the refused one never`);
     });
 
     it('that kept the write after all shows it after the restart of the store: unknown meant unknown', async (t) => {
@@ -84,6 +87,7 @@ for (const [name, folderOf] of folders) {
       assert.match(String(await client.ask(push(job))), /outcome is unknown/);
       const first = await fetchOne(client, clock);
       assert.equal(first, job.jid);
+      showed('store-kept', `${name}: 1 unknown job, fetched`);
     });
 
     it('answers every command of many connections exactly once', async (t) => {
@@ -113,6 +117,7 @@ for (const [name, folderOf] of folders) {
         [...stored].filter((jid) => !held.has(jid)),
         [],
       );
+      showed('store-flaps', `${name}: 5 failed writes under 8 connections, ${stored.size} jobs acknowledged, 0 lost`);
     });
   });
 }
@@ -127,4 +132,5 @@ it('a store that cannot be opened again is tried at most once in a quarter of a 
   clock.advance(250);
   for (let index = 0; index < 50; index++) await client.ask(push(makeJob()));
   assert.equal(failures(), 2);
+  showed('store-flaps', '101 commands on a disk that is gone: 2 tries to open it, 250 ms apart');
 });

@@ -14,6 +14,7 @@ import { assertTrueFates } from '../helpers/fates.ts';
 import { startFaultProxy, type CutKind, type Faults } from '../helpers/fault-proxy.ts';
 import { createJobs } from '../helpers/producer.ts';
 import { jidsOf, refusals, startScriptedBroker, type ScriptedBroker } from '../helpers/scripted-broker.ts';
+import { showed } from './matrix.ts';
 
 const isComplete = process.env['FAULTS'] === '1';
 const sampleStep = 97;
@@ -126,6 +127,9 @@ const asAnswered = 'enqueued enqueued refused';
 
 for (const isTls of [false, true]) {
   const perRecord = isTls ? recordBytes : 0;
+  /** What was tried, as `1,200 cuts of 400 bytes over TLS: 0 false answers`. */
+  const told = (cases: readonly Case[], bytes: number): string =>
+    `${cases.length} cuts of ${bytes} bytes${isTls ? ' over TLS' : ''}: 0 false answers`;
   describe(isTls ? 'a frame over TLS' : 'a frame', () => {
     it('that is cut anywhere is unknown, and was not seen unless its last byte arrived', async (t) => {
       const { broker, runAll } = await setUp(t, isTls);
@@ -141,6 +145,7 @@ for (const isTls of [false, true]) {
         // Nothing is lost by a stall behind the last byte.
         else assert.equal(outcomes(fates), asAnswered, what);
       });
+      showed('frame-cut', told(cases, length));
     });
 
     it('whose reply is cut anywhere is unknown until the last byte, and as answered with it', async (t) => {
@@ -158,6 +163,7 @@ for (const isTls of [false, true]) {
         assert.ok(broker.seen.has(frames[0]?.[0]?.jid ?? ''));
         assert.equal(outcomes(fates), offset < length ? allUnknown : asAnswered, `${by} at ${offset} of ${length}`);
       });
+      showed('reply-cut', told(cases, length));
     });
 
     it('of three on one connection, cut anywhere, tells the truth of each', async (t) => {
@@ -174,6 +180,7 @@ for (const isTls of [false, true]) {
           if (!isWhole && fates[index]) assert.equal(outcomes(fates[index]), 'unknown unknown', what);
         }
       });
+      showed('frames-cut', told(cases, 3 * length));
     });
   });
 }

@@ -1,7 +1,7 @@
 // The broker goes away, comes back, hangs, hangs up, lies on a path that does as well: every job has a fate, and a true one.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { describe, it, type TestContext } from 'node:test';
+import { after, describe, it, type TestContext } from 'node:test';
 import { systemClock } from '../../src/domain/clock.ts';
 import { createJob, type Job } from '../../src/domain/job.ts';
 import type { Fate } from '../../src/domain/producer.ts';
@@ -15,6 +15,7 @@ import {
   type ProducerParts,
 } from '../helpers/producer.ts';
 import { refusals, startScriptedBroker, type Script, type ScriptedBroker } from '../helpers/scripted-broker.ts';
+import { showed } from './matrix.ts';
 
 type Parts = ProducerParts & { broker: ScriptedBroker };
 
@@ -29,6 +30,14 @@ async function setUp(
 }
 
 const outcomes = (fates: readonly Fate[]): string[] => fates.map(({ outcome }) => outcome);
+
+/** As `700 enqueued, 9 unknown`. */
+const counted = (fates: readonly Fate[]): string =>
+  (['enqueued', 'refused', 'unknown'] as const)
+    .map((outcome) => [fates.filter((fate) => fate.outcome === outcome).length, outcome] as const)
+    .filter(([count]) => count > 0)
+    .map(([count, outcome]) => `${count} ${outcome}`)
+    .join(', ');
 
 /** Resolves once `holds` does; looked at again at whatever happens to the client. */
 function until(parts: ProducerParts, holds: () => boolean): Promise<void> {
@@ -91,8 +100,9 @@ describe('a broker that is killed and comes back', () => {
     assertTrueFates(jobs, fates, broker.seen);
     assert.ok(fates.some(({ outcome }) => outcome === 'enqueued'));
     assert.ok(fates.some(({ outcome }) => outcome === 'refused'));
-    const lost = broker.seen.size - fates.filter(({ outcome }) => outcome === 'enqueued').length;
-    assert.ok(lost <= fates.filter(({ outcome }) => outcome === 'unknown').length);
+    const unanswered = broker.seen.size - fates.filter(({ outcome }) => outcome === 'enqueued').length;
+    assert.ok(unanswered <= fates.filter(({ outcome }) => outcome === 'unknown').length);
+    showed('broker-killed', `2 kills: ${counted(fates)}; the broker saw ${broker.seen.size}; 0 false answers`);
   });
 
   it('is waited for by the first jobs, and refuses the others at once when it is away', async (t) => {
@@ -111,6 +121,7 @@ describe('a broker that is killed and comes back', () => {
       assert.ok(fate?.outcome === 'refused' && fate.code === 'broker_unavailable', 'it waited');
       assert.match(fate.detail, /ECONN(REFUSED|RESET)/);
     }
+    showed('broker-away', '100 of 100 jobs refused in the turn in which they came');
   });
 
   it('was never there: jobs are refused after the first attempt, and enqueued once it is', async (t) => {
@@ -124,6 +135,7 @@ describe('a broker that is killed and comes back', () => {
     await parts.client.warm;
     const fates = await parts.producer.pushBulk(createJobs(5), inAMinute());
     assert.deepEqual(new Set(outcomes(fates)), new Set(['enqueued']));
+    showed('broker-absent', `1 job refused, then ${counted(fates)}`);
   });
 
   it('hangs up after every frame: the next connection takes over', async (t) => {
@@ -142,6 +154,7 @@ describe('a broker that is killed and comes back', () => {
       assert.deepEqual(outcomes(fates), ['enqueued', 'enqueued', 'enqueued']);
       await parts.client.live[0]?.closed;
     }
+    showed('broker-hangs-up', '3 frames over 3 connections, all enqueued');
   });
 });
 
@@ -156,6 +169,8 @@ describe('a broker that hangs', () => {
     assert.ok(systemClock.now() - startMs >= 99);
     assertTrueFates(jobs, fates, broker.seen);
     await broker.until(() => broker.peers.length > 1);
+    const tookMs = Math.round(systemClock.now() - startMs);
+    showed('broker-hangs', `${counted(fates)}, and a new connection after ${tookMs} ms (timeout 100 ms)`);
   });
 
   it('never greets: jobs are refused when the connect timeout has told so', async (t) => {
@@ -163,6 +178,7 @@ describe('a broker that hangs', () => {
     const fates = await producer.pushBulk(createJobs(2), inAMinute());
     assert.deepEqual(outcomes(fates), ['refused', 'refused']);
     assert.deepEqual(broker.lines, []);
+    showed('broker-hangs', `without a greeting ${counted(fates)}`);
   });
 
   it('on two of four connections does not keep jobs from the other two', async (t) => {
@@ -183,6 +199,7 @@ describe('a broker that hangs', () => {
       assert.equal(fate.outcome, 'enqueued', `job ${i}`);
     }
     assert.equal(parts.sender.inFlight, 2);
+    showed('broker-half-hangs', '10 of 10 jobs enqueued beside 2 connections that hang');
     await client.close();
     await Promise.all(hanging);
   });
@@ -194,6 +211,7 @@ describe('a broker that hangs', () => {
     const fates = await new Promise<readonly Fate[]>((resolve) => sender.send(jobs, resolve));
     assert.deepEqual(outcomes(fates), ['refused']);
     assertTrueFates(jobs, fates, broker.seen);
+    showed('broker-deaf', 'a frame of 20 MB refused, not seen');
   });
 });
 
@@ -210,6 +228,7 @@ describe('a broker that refuses', () => {
       outcomes(fates),
       jobs.map(({ jid }) => (jid === bad ? 'refused' : 'enqueued')),
     );
+    showed('broker-refuses-one', `50 callers: ${counted(fates)}`);
   });
 
   it('all connections over its limit: every job is refused, and none was read', async (t) => {
@@ -217,6 +236,7 @@ describe('a broker that refuses', () => {
     const fates = await producer.pushBulk(createJobs(3), inAMinute());
     for (const fate of fates) assert.ok(fate.outcome === 'refused' && fate.code === 'broker_unavailable');
     assert.equal(broker.seen.size, 0);
+    showed('broker-refuses-all', `connection limit: ${counted(fates)}, 0 read`);
   });
 
   it('while it shuts down: jobs are refused, and not as bad ones', async (t) => {
@@ -228,13 +248,17 @@ describe('a broker that refuses', () => {
       },
     });
     await client.warm;
-    for (const fate of await producer.pushBulk(createJobs(3), inAMinute())) {
-      assert.ok(fate.outcome === 'refused' && fate.code === 'broker_unavailable');
-    }
+    const fates = await producer.pushBulk(createJobs(3), inAMinute());
+    for (const fate of fates) assert.ok(fate.outcome === 'refused' && fate.code === 'broker_unavailable');
+    showed('broker-refuses-all', `shutdown: ${counted(fates)}`);
   });
 });
 
 describe('a broker that hangs up midway', () => {
+  let endings = 0;
+  after(() =>
+    showed('broker-hangs-up', `${endings} ways to end within a reply, ${endings * 2} of ${endings * 2} jobs unknown`),
+  );
   for (const way of ['end', 'reset'] as const) {
     for (const said of ['', '$', '$2\r\n', '$2\r\n{}', '$2\r\n{}\r']) {
       it(`in its reply: ${way} after ${JSON.stringify(said)}`, async (t) => {
@@ -250,6 +274,7 @@ describe('a broker that hangs up midway', () => {
         const fates = await producer.pushBulk(jobs, inAMinute());
         assert.deepEqual(outcomes(fates), ['unknown', 'unknown']);
         assertTrueFates(jobs, fates, broker.seen);
+        endings++;
       });
     }
   }
@@ -283,6 +308,7 @@ describe('a bad path to the broker', () => {
         outcomes(fates),
         jobs.map(({ jid }) => (bad.has(jid) ? 'refused' : 'enqueued')),
       );
+      showed('path-bad', `${what}: ${counted(fates)}, as the broker said`);
     });
   }
 
@@ -299,10 +325,12 @@ describe('a bad path to the broker', () => {
       const jobs = createJobs(3);
       const fates = await parts.producer.pushBulk(jobs, inAMinute());
       assert.deepEqual(outcomes(fates), ['unknown', 'unknown', 'unknown']);
-      assert.equal(broker.seen.size, direction === 'toBroker' ? 0 : 3);
+      const seen = broker.seen.size;
+      assert.equal(seen, direction === 'toBroker' ? 0 : 3);
       faults[direction].blackHole = false;
       await until(parts, () => parts.sender.slots > 0);
       assert.deepEqual(outcomes(await parts.producer.pushBulk(createJobs(1), inAMinute())), ['enqueued']);
+      showed('path-black-hole', `${direction}: ${counted(fates)}, ${seen} seen; then enqueued`);
     });
   }
 
@@ -315,7 +343,9 @@ describe('a bad path to the broker', () => {
     const { client, producer } = createProducer(t, proxy.port);
     await client.warm;
     faults.toClient.cut = { afterBytes: 3, by: 'garbage' };
-    assert.deepEqual(outcomes(await producer.pushBulk(createJobs(2), inAMinute())), ['unknown', 'unknown']);
+    const fates = await producer.pushBulk(createJobs(2), inAMinute());
+    assert.deepEqual(outcomes(fates), ['unknown', 'unknown']);
+    showed('path-garbage', counted(fates));
   });
 
   it('that breaks again and again under traffic: every fate is true, and it always comes back', async (t) => {
@@ -338,6 +368,7 @@ describe('a bad path to the broker', () => {
     const { jobs, fates } = await traffic.stop();
     assertTrueFates(jobs, fates, broker.seen);
     assert.ok(fates.filter(({ outcome }) => outcome === 'enqueued').length > 100);
+    showed('path-flaps', `6 cuts: ${counted(fates)}; the broker saw ${broker.seen.size}; 0 false answers`);
   });
 });
 
@@ -353,5 +384,6 @@ describe('closing during an outage', () => {
     await producer.close();
     assert.deepEqual(outcomes(await fates), ['unknown', 'unknown']);
     await gone;
+    showed('close-while-hung', `${counted(await fates)}, 0 sockets left`);
   });
 });

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { describe, it, type TestContext } from 'node:test';
+import { after, describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../src/domain/clock.ts';
 import { createJob, type Job } from '../../src/domain/job.ts';
@@ -15,6 +15,7 @@ import { assertTrueFates } from '../helpers/fates.ts';
 import { createRandom, startFaultProxy, type CutKind } from '../helpers/fault-proxy.ts';
 import { createProducer } from '../helpers/producer.ts';
 import { startScriptedBroker } from '../helpers/scripted-broker.ts';
+import { showed } from './matrix.ts';
 import type { ReaderPace } from './reader.ts';
 
 const trials = process.env['FAULTS'] === '1' ? 1000 : 90;
@@ -69,6 +70,7 @@ describe('a connection destroyed in the middle of a write', () => {
       const reader = await startReader(t, pace);
       let unsent = 0;
       let arrived = 0;
+      let written = 0;
       for (let trial = 0; trial < (pace === 'late' ? trials / 6 : trials); trial++) {
         const connection = await openConnection(reader.port);
         const commands = 1 + Math.floor(random() * 3);
@@ -90,9 +92,14 @@ describe('a connection destroyed in the middle of a write', () => {
         assert.ok(lines <= maybe, `trial ${trial}: ${lines} lines arrived, and only ${maybe} may have`);
         unsent += commands - maybe;
         arrived += lines;
+        written += commands;
       }
       assert.ok(unsent > 0, 'the test never met a write that was under way');
       assert.ok(pace === 'late' || arrived > 0, 'the test never met a write that had ended');
+      showed(
+        'write-interrupted',
+        `reader ${pace}: ${written} commands, ${unsent} called not sent, ${arrived} arrived whole, 0 of them both`,
+      );
     });
   }
 });
@@ -101,6 +108,8 @@ describe('a connection destroyed in the middle of a write', () => {
 const largeJob = (): Job => createJob('add', { a: 1, b: 2, request_id: 'x'.repeat(9_000_000) });
 
 describe('a frame of which a stalled path took a part', () => {
+  let refused = 0;
+  after(() => showed('write-stalled', `${cases.length} ways: ${refused} jobs refused, 0 of them seen`));
   const cases: [CutKind | 'write timeout', number][] = [
     ['write timeout', 1],
     ['write timeout', 4_000_000],
@@ -133,6 +142,7 @@ describe('a frame of which a stalled path took a part', () => {
       await proxy.close();
       await broker.until(() => broker.openCount === 0);
       assert.equal(broker.seen.size, 0);
+      refused += jobs.length;
     });
   }
 });

@@ -15,6 +15,7 @@ import { startRedis, type StartedRedis } from '../helpers/redis.ts';
 import { get, startService, type Service } from '../helpers/service.ts';
 import { hostNames, startOnHost, type HostWorker } from './host-worker.ts';
 import { startLoad, watchEnds, type Ends, type Load } from './load.ts';
+import { showed, type FaultId } from './matrix.ts';
 
 const isFull = process.env['FAULTS'] === '1';
 const noRedis = redisServerPath() === undefined && 'no Redis on this machine';
@@ -126,10 +127,11 @@ async function killInTurn(scene: Scene, workers: Service[], kills: number, after
   }
 }
 
-function report(t: TestContext, what: string, load: Load, ends: Ends, records: ReadonlyMap<string, JobRecord>): void {
+function report(row: FaultId, what: string, load: Load, ends: Ends, records: ReadonlyMap<string, JobRecord>): void {
   const second = [...records.values()].filter(({ attempts }) => attempts !== 1).length;
-  t.diagnostic(
-    `${what}: ${load.expected.size} jobs in ${JSON.stringify(load.answers)} answers, the slowest after ${Math.round(load.slowestMs)} ms; ` +
+  showed(
+    row,
+    `${what}: ${load.expected.size} jobs acknowledged, the slowest answer after ${Math.round(load.slowestMs)} ms; ` +
       `${records.size} results, ${second} by a second attempt, ${ends.repeated.length} jobs ran twice`,
   );
 }
@@ -157,7 +159,7 @@ describe('workers under load', { concurrency: !isFull }, () => {
       [...records.values()].some(({ attempts }) => attempts === 2),
       'no worker was killed with a job in its hands',
     );
-    report(t, '2 kills', load, scene.ends, records);
+    report('worker-killed', '2 kills', load, scene.ends, records);
   });
 
   it(
@@ -173,11 +175,13 @@ describe('workers under load', { concurrency: !isFull }, () => {
       await load.stop();
       const startedMs = performance.now();
       const records = await scene.ends.all(load.expected.keys(), 200_000);
+      const lastMs = performance.now() - startedMs;
       assertRight(load, records);
       assertAllAccepted(load);
       await untilNothingLeft(faktory);
-      report(t, `${kills} kills`, load, scene.ends, records);
-      t.diagnostic(`the last result came ${Math.round((performance.now() - startedMs) / 1000)} s after the last job`);
+      const lastS = Math.round(lastMs / 1000);
+      const what = `${kills} kills on a real Faktory, the last result ${lastS} s after the last job`;
+      report('worker-killed', what, load, scene.ends, records);
     },
   );
 
@@ -223,9 +227,10 @@ describe('workers under load', { concurrency: !isFull }, () => {
     assert.ok(Math.min(...ran) > load.expected.size / 10, `they ran ${ran.join(' and ')} jobs`);
     assert.ok(slowestMs < 35_000, `an exit took ${slowestMs} ms`);
     const what = `${restarts} restarts, the slowest exit after ${Math.round(slowestMs)} ms, ${ran.join(' and ')} jobs by host`;
-    report(t, what, load, scene.ends, records);
+    report('worker-restarted', what, load, scene.ends, records);
   });
 
+  const rows = { frozen: 'results-frozen', killed: 'results-killed' } as const;
   const outages = isFull ? (['frozen', 'killed'] as const) : (['killed'] as const);
   for (const outage of outages) {
     it(
@@ -254,7 +259,7 @@ describe('workers under load', { concurrency: !isFull }, () => {
         assert.ok(load.slowestMs < 1500, `an answer took ${load.slowestMs} ms`);
         await untilNothingLeft(faktory);
         const what = `Redis ${outage}, all results ${Math.round(caughtUpMs)} ms after its return`;
-        report(t, what, load, scene.ends, records);
+        report(rows[outage], what, load, scene.ends, records);
       },
     );
   }

@@ -80,7 +80,8 @@ async function runMutants(from: number): Promise<boolean> {
     for (const seed of range(from, mutantSeedsMax, 1)) {
       const { violation } = await simulate(subject, seed);
       if (violation === undefined) continue;
-      found = `${seed - from + 1} seeds: ${violation.name}`;
+      const seeds = seed - from + 1;
+      found = `${seeds} ${seeds === 1 ? 'seed' : 'seeds'}: ${violation.name}`;
       break;
     }
     dispose();

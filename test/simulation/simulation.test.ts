@@ -1,11 +1,25 @@
 // The simulation as part of the test run: some hundred seeds of the real client, and some planted bugs that must be caught.
-// The long run and all planted bugs: run.ts.
+// FAULTS=1 runs ten thousand, and all planted bugs, through run.ts.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { caught, showed } from '../faults/matrix.ts';
 import { changedFiles, mutants, plant } from './mutants.ts';
 import { simulate } from './simulate.ts';
 import { loadSubject } from './subject.ts';
 import { rarities, runSeeds } from './tally.ts';
+
+const isFull = process.env['FAULTS'] === '1';
+const onlyFull = !isFull && 'FAULTS=1 only: some minutes';
+
+/** What run.ts prints, line by line; rejects, with all of it, when it found something. */
+async function runLong(...args: string[]): Promise<string[]> {
+  const run = fileURLToPath(new URL('./run.ts', import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', run, ...args]);
+  return stdout.trim().split('\n');
+}
 
 const replay = (seed: number): string => `node --import tsx test/simulation/run.ts --seed ${seed}`;
 
@@ -40,6 +54,11 @@ describe('the simulated client', () => {
     assert.equal(first, undefined, first && `${first.name}: ${first.detail}; ${replay(first.seed)}`);
     assert.deepEqual(rarities(tally), []);
     assert.ok(tally.replayed >= 5);
+    if (!isFull) showed('simulation', `${tally.seeds} schedules: 0 violations`);
+  });
+
+  it('keeps every promise in 10,000', { skip: onlyFull }, async () => {
+    showed('simulation', String((await runLong('--seeds', '10000')).at(-1)));
   });
 
   it('runs the same way again from the same seed, event by event', async () => {
@@ -57,6 +76,15 @@ describe('the simulated client', () => {
       assert.notEqual(await firstViolation(name, 100), undefined);
     });
   }
+
+  it('catches every planted bug', { skip: onlyFull }, async () => {
+    const lines = await runLong('--mutants');
+    for (const line of lines) {
+      const [, name, seen] = /^caught "(.+)" after (.+)$/.exec(line) ?? [];
+      if (name !== undefined && seen !== undefined) caught(name, `after ${seen}`);
+    }
+    showed('planted-bugs', String(lines.at(-1)));
+  });
 
   it('has more than twenty planted bugs, each of which still changes the code it was written for', () => {
     assert.ok(mutants.length > 20);
