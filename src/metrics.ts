@@ -4,7 +4,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { OperationName } from './domain/operations.ts';
 
-/** `rejected` is counted by http/ (the caller's fault), the others by whoever learns the fate from the broker. */
+/** `rejected` is the caller's fault; the others are the fates of jobs that were offered to the broker. */
 export type JobOutcome = 'enqueued' | 'rejected' | 'refused' | 'unknown';
 /** `other` stands for every operation that is not in the table. */
 export type OperationLabel = OperationName | 'other';
@@ -77,16 +77,23 @@ function addBuildInfo(registers: Registry[], version: string): void {
 function createHttpMetrics(registers: Registry[]): Pick<Metrics, 'httpRequests' | 'jobs'> {
   const requests = new Histogram({
     name: 'http_server_request_duration_seconds',
-    help: 'From the request line to the last byte of the answer.',
+    help: 'From the end of the headers to the answer that is ready to be sent.',
     labelNames: ['http_request_method', 'http_route', 'http_response_status_code'],
     buckets: secondsBuckets,
     registers,
   });
-  const jobs = new Counter({
+  // Sums are kept here between two readings of the page: the library looks up a counter by its labels' text each time.
+  const sums = new Map<OperationLabel, Partial<Record<JobOutcome, number>>>();
+  new Counter({
     name: 'work_factory_jobs_total',
     help: 'Jobs offered over HTTP, by what became of them.',
     labelNames: ['operation', 'outcome'],
     registers,
+    collect() {
+      for (const [operation, outcomes] of sums)
+        for (const [outcome, count] of Object.entries(outcomes)) this.inc({ operation, outcome }, count);
+      sums.clear();
+    },
   });
   return {
     httpRequests(method, route) {
@@ -97,7 +104,11 @@ function createHttpMetrics(registers: Registry[]): Pick<Metrics, 'httpRequests' 
         child.observe(seconds);
       };
     },
-    jobs: (operation, outcome, count) => jobs.inc({ operation, outcome }, count),
+    jobs(operation, outcome, count) {
+      let outcomes = sums.get(operation);
+      if (outcomes === undefined) sums.set(operation, (outcomes = {}));
+      outcomes[outcome] = (outcomes[outcome] ?? 0) + count;
+    },
   };
 }
 

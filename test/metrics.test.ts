@@ -34,6 +34,16 @@ describe('the metrics', () => {
     }
   });
 
+  it('add up jobs between readings of the page', async () => {
+    const metrics = createMetrics('1');
+    metrics.jobs('add', 'enqueued', 2);
+    metrics.jobs('add', 'unknown', 1);
+    await metrics.render();
+    metrics.jobs('add', 'enqueued', 3);
+    assert.match(await metrics.render(), /^work_factory_jobs_total\{operation="add",outcome="enqueued"\} 5$/m);
+    assert.match(await metrics.render(), /^work_factory_jobs_total\{operation="add",outcome="unknown"\} 1$/m);
+  });
+
   it('read states only when the page is read', async () => {
     const metrics = createMetrics('1');
     let reads = 0;

@@ -38,7 +38,7 @@ export function createDrainRate(clock: Clock): DrainRate {
       wasSaturated = isSaturated;
     },
     waitMs(jobsAhead) {
-      return clock.now() - measuredMs > validMs ? 0 : jobsAhead / jobsPerMs;
+      return jobsAhead === 0 || clock.now() - measuredMs > validMs ? 0 : jobsAhead / jobsPerMs;
     },
   };
 }

@@ -26,7 +26,7 @@ import * as limits from './limits.ts';
 import { registerProbes, type ProbesOptions } from './probes.ts';
 import { createRequestGuard } from './request-guards.ts';
 import { createRequestIds } from './request-id.ts';
-import { createRouteObserver } from './request-metrics.ts';
+import { observeRequests } from './request-metrics.ts';
 import { createSerializerCompiler } from './serializer.ts';
 
 export interface AppOptions
@@ -56,7 +56,7 @@ export function createApp(options: AppOptions): FastifyInstance {
   app.setSerializerCompiler(createSerializerCompiler());
   app.setErrorHandler(handleError);
   app.addHook('onRoute', allowedMethods.learn);
-  app.addHook('onRoute', createRouteObserver(metrics, logger));
+  observeRequests(app, { metrics, clock, logger });
   app.addHook('onRequest', createRequestGuard({ allowedMethods: allowedMethods.of, countUnrouted }));
   app.addHook('onSend', createAnswerHook(draining));
   app.addHook('onClose', async () => lag.stop());

@@ -3,7 +3,8 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { operations, operationNames, type OperationName } from '../domain/operations.ts';
-import type { Metrics, OperationLabel } from '../metrics.ts';
+import type { Fate } from '../domain/producer.ts';
+import type { JobOutcome, Metrics, OperationLabel } from '../metrics.ts';
 import { createBatchAnswer } from './batch-answer.ts';
 import { isAccepted, readEntry, readEnvelope, type Entry } from './batch-entries.ts';
 import type { JobRoutesOptions } from './jobs.ts';
@@ -38,9 +39,9 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
     // The handler runs in the turn in which the last byte of the body arrived.
     const deadlineMs = clock.now() + enqueueTimeoutMs;
     const entries = readEnvelope(body, batchMaxJobs).map(readEntry);
-    countRejected(metrics, entries);
     const jobs = entries.filter(isAccepted).map(({ job }) => job);
     const fates = jobs.length === 0 ? [] : await producer.pushBulk(jobs, deadlineMs);
+    countJobs(metrics, entries, fates);
     const answer = createBatchAnswer(entries, fates);
     if ('problem' in answer) return sendProblem(reply, answer.problem);
     reply.code(answer.status);
@@ -48,11 +49,18 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
   });
 }
 
-/** One observation per operation, not per entry. */
-function countRejected(metrics: Metrics, entries: readonly Entry[]): void {
-  const counts = new Map<OperationLabel, number>();
+/** One call per operation and outcome, not per entry. */
+function countJobs(metrics: Metrics, entries: readonly Entry[], fates: readonly Fate[]): void {
+  const counts = new Map<OperationLabel, Map<JobOutcome, number>>();
+  let next = 0;
   for (const entry of entries) {
-    if (!isAccepted(entry)) counts.set(entry.operation, (counts.get(entry.operation) ?? 0) + 1);
+    const [operation, outcome] = isAccepted(entry)
+      ? [entry.job.operation, (fates[next++] as Fate).outcome]
+      : [entry.operation, 'rejected' as const];
+    const outcomes = counts.get(operation) ?? new Map<JobOutcome, number>();
+    counts.set(operation, outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1));
   }
-  for (const [operation, count] of counts) metrics.jobs(operation, 'rejected', count);
+  for (const [operation, outcomes] of counts) {
+    for (const [outcome, count] of outcomes) metrics.jobs(operation, outcome, count);
+  }
 }

@@ -1,7 +1,7 @@
 // The end of connections: while the process drains, every answer says so, and once the port is closed the idle ones go
 // at once, and those whose request never ends soon after. Without this, closing took 73.7 s,
 // and a half-sent request held it until the process was killed: Node looks for slow requests only while the port is open.
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Clock, Timer } from '../domain/clock.ts';
@@ -10,27 +10,22 @@ const sweepEveryMs = 50;
 /** What a request that is being sent when the port closes has left to arrive. */
 const incompleteMsMax = 1000;
 
-interface Exchange {
-  request: IncomingMessage;
-  response: ServerResponse;
-}
-
-const isBeingAnswered = (exchange: Exchange | undefined): boolean =>
-  exchange !== undefined && exchange.request.complete && !exchange.response.writableFinished;
+const isBeingAnswered = (response: ServerResponse | undefined): boolean =>
+  response !== undefined && response.req.complete && !response.writableFinished;
 
 /** After the port closed, connections end as soon as their last answer is sent. */
 export function closeIdleConnections(app: FastifyInstance, clock: Clock): void {
-  // The latest request of each open connection.
-  const exchanges = new Map<Socket, Exchange | undefined>();
+  // To the latest request of each open connection.
+  const responses = new Map<Socket, ServerResponse | undefined>();
   app.server.on('connection', (socket) => {
-    exchanges.set(socket, undefined);
-    socket.once('close', () => exchanges.delete(socket));
+    responses.set(socket, undefined);
+    socket.once('close', () => responses.delete(socket));
   });
-  app.server.on('request', (request, response) => exchanges.set(request.socket, { request, response }));
+  app.server.on('request', (request, response) => responses.set(request.socket, response));
 
   function timeOutIncomplete(): void {
-    for (const [socket, exchange] of exchanges) {
-      if (isBeingAnswered(exchange)) continue;
+    for (const [socket, response] of responses) {
+      if (isBeingAnswered(response)) continue;
       const error = Object.assign(new Error('Request timeout'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
       app.server.emit('clientError', error, socket);
     }

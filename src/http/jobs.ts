@@ -57,6 +57,7 @@ function registerOperation(
     }
     const job = createJob(operation, parsed.data);
     const fate = await producer.push(job, deadlineMs);
+    metrics.jobs(operation, fate.outcome, 1);
     if (fate.outcome === 'enqueued') {
       reply.code(202);
       return { job_id: job.jid, message: `Job enqueued to ${describeJob(operation, parsed.data)}` };

@@ -5,7 +5,6 @@ import { systemClock } from '../domain/clock.ts';
 import type { ResultStore } from '../domain/results.ts';
 import { createAdmission } from '../enqueue/admission.ts';
 import { createGroupCommit } from '../enqueue/group-commit.ts';
-import { createMeasured } from '../enqueue/measured.ts';
 import { FaktoryClient } from '../faktory/client.ts';
 import { createFrameSender } from '../faktory/frame-sender.ts';
 import { createApp } from '../http/app.ts';
@@ -72,21 +71,20 @@ export async function runApi({ config, log, version }: RoleContext, parts: ApiPa
     lingerMs: config.BATCH_MAX_DELAY_MS,
     ...(results && { onWrite: (jobs) => results.remember(jobs.map(({ jid }) => jid)) }),
   });
-  const admission = createAdmission({
+  const producer = createAdmission({
     next: groupCommit,
     pendingJobsMax: config.ENQUEUE_MAX_PENDING_JOBS,
     pendingBytesMax: config.ENQUEUE_MAX_PENDING_BYTES,
     expectedWaitMs: () => groupCommit.expectedWaitMs,
     waitMsMax: config.FAKTORY_ACQUIRE_TIMEOUT_MS * acquireShare,
   });
-  const producer = createMeasured({ next: admission, count: metrics.jobs });
   const draining = new AbortController();
   metrics.readConnections('producer', () => client.states);
   metrics.readPending(() => ({
     waitingJobs: groupCommit.waiting.jobs,
     waitingBytes: groupCommit.waiting.bytes,
-    inFlightJobs: admission.pendingJobs - groupCommit.waiting.jobs,
-    inFlightBytes: admission.pendingBytes - groupCommit.waiting.bytes,
+    inFlightJobs: producer.pendingJobs - groupCommit.waiting.jobs,
+    inFlightBytes: producer.pendingBytes - groupCommit.waiting.bytes,
   }));
 
   const app = createApp({

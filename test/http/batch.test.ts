@@ -110,12 +110,27 @@ describe('POST /jobs/batch', () => {
     assert.deepEqual(answer.violations[1], { pointer: '/jobs/0/b', message: 'must be a finite number' });
   });
 
-  it('counts rejected entries by operation, once per batch', async (t) => {
-    const { post, get } = build(t);
-    await post('/jobs/batch', { jobs: [{ operation: 'add' }, { operation: 'pow' }, { operation: 'pow' }] });
+  it('counts every entry by operation and outcome', async (t) => {
+    const { post, get, producer } = build(t);
+    const fates = [enqueued, oom, enqueued, lost];
+    producer.decide((_job, index) => fates[index] as Fate);
+    const divide = { ...good, operation: 'divide' };
+    await post('/jobs/batch', { jobs: [good, { operation: 'add' }, good, { operation: 'pow' }, divide, divide] });
     const { payload } = await get('/metrics');
-    assert.match(payload, /work_factory_jobs_total\{operation="add",outcome="rejected"\} 1/);
-    assert.match(payload, /work_factory_jobs_total\{operation="other",outcome="rejected"\} 2/);
+    const counts = payload.split('\n').filter((line) => line.startsWith('work_factory_jobs_total{'));
+    const count = (operation: string, outcome: string): string =>
+      `work_factory_jobs_total{operation="${operation}",outcome="${outcome}"} 1`;
+    assert.deepEqual(
+      counts.sort(),
+      [
+        count('add', 'enqueued'),
+        count('add', 'refused'),
+        count('add', 'rejected'),
+        count('divide', 'enqueued'),
+        count('divide', 'unknown'),
+        count('other', 'rejected'),
+      ].sort(),
+    );
   });
 });
 

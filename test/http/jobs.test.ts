@@ -108,6 +108,18 @@ describe('POST /jobs/{operation}', () => {
     assert.equal(error.length, 80);
   });
 
+  it('counts what became of each job', async (t) => {
+    const { post, get, producer } = build(t);
+    await post('/jobs/add', body);
+    producer.decide(() => refused('overloaded', 'full'));
+    await post('/jobs/add', body);
+    producer.decide(() => unknown('connection lost'));
+    await post('/jobs/add', body);
+    const { payload } = await get('/metrics');
+    for (const outcome of ['enqueued', 'refused', 'unknown'])
+      assert.ok(payload.includes(`work_factory_jobs_total{operation="add",outcome="${outcome}"} 1\n`), outcome);
+  });
+
   it('logs a request at debug only, by its route', async (t) => {
     const quiet = build(t);
     await quiet.post('/jobs/add', body);

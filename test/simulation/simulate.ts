@@ -115,7 +115,6 @@ function createRun(subject: Subject, seed: number, keepsLines: boolean) {
 function createClient(subject: Subject, world: World, network: Network, random: Random): Client {
   const { plan, scheduler, ledger } = world;
   const { clock } = scheduler;
-  const measured = new Map<string, number>();
   const client = new subject.FaktoryClient({
     address: { host: 'broker.test', port: 7419, tls: plan.tls, password: plan.password },
     size: plan.connections,
@@ -146,10 +145,7 @@ function createClient(subject: Subject, world: World, network: Network, random: 
     waitMsMax: plan.waitMsMax,
   });
   return {
-    producer: subject.createMeasured({
-      next: admission,
-      count: (_operation, outcome, jobs) => measured.set(outcome, (measured.get(outcome) ?? 0) + jobs),
-    }),
+    producer: admission,
     waitingBesideSlot: () => (sender.slots > 0 ? groupCommit.waiting.jobs : 0),
     isDown: () => sender.downReason !== undefined,
     gauges: () => ({
@@ -159,7 +155,6 @@ function createClient(subject: Subject, world: World, network: Network, random: 
       'pending bytes': admission.pendingBytes,
       'frames in flight': sender.inFlight,
     }),
-    measured,
   };
 }
 

@@ -1,7 +1,6 @@
 // The code under test: the project's own client and enqueue rooms, or a copy of them with a planted bug.
 import type * as AdmissionModule from '../../src/enqueue/admission.ts';
 import type * as GroupCommitModule from '../../src/enqueue/group-commit.ts';
-import type * as MeasuredModule from '../../src/enqueue/measured.ts';
 import type * as ClientModule from '../../src/faktory/client.ts';
 import type * as FrameSenderModule from '../../src/faktory/frame-sender.ts';
 
@@ -10,7 +9,6 @@ export interface Subject {
   createFrameSender: typeof FrameSenderModule.createFrameSender;
   createGroupCommit: typeof GroupCommitModule.createGroupCommit;
   createAdmission: typeof AdmissionModule.createAdmission;
-  createMeasured: typeof MeasuredModule.createMeasured;
 }
 
 /** @param source URL of a folder with the rooms of `src/` */
@@ -20,6 +18,5 @@ export async function loadSubject(source = new URL('../../src/', import.meta.url
   const { createFrameSender } = await load<typeof FrameSenderModule>('faktory/frame-sender.ts');
   const { createGroupCommit } = await load<typeof GroupCommitModule>('enqueue/group-commit.ts');
   const { createAdmission } = await load<typeof AdmissionModule>('enqueue/admission.ts');
-  const { createMeasured } = await load<typeof MeasuredModule>('enqueue/measured.ts');
-  return { FaktoryClient, createFrameSender, createGroupCommit, createAdmission, createMeasured };
+  return { FaktoryClient, createFrameSender, createGroupCommit, createAdmission };
 }
