@@ -144,7 +144,7 @@ export interface Crowd {
 /** Every so many requests of a caller one is spoilt. */
 const spoiltEvery = 10;
 /** The pause of a caller who was not served: a refusal comes at once. */
-const restMs = 10;
+const restMs = 50;
 
 /** Callers who ask again as soon as they are answered; resolves at the end of all when told to stop. */
 export function startCrowd(t: TestContext, callers: Callers, crowd: Crowd): { stop(): Promise<void> } {

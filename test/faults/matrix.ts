@@ -14,9 +14,12 @@ export interface FaultRow {
 const simulation = 'simulation/simulation.test.ts';
 const byteOffsets = 'faults/byte-offsets.test.ts';
 const unsent = 'faults/unsent.test.ts';
+const recovery = 'faults/recovery.test.ts';
+const overload = 'faults/overload.test.ts';
 const outages = 'faults/outages.test.ts';
 const realFaktory = 'real-faktory.test.ts';
 const conservation = 'faults/conservation.test.ts';
+const durability = 'faults/durability.test.ts';
 const kill = 'broker/kill.test.ts';
 const storeFailure = 'broker/store-failure.test.ts';
 const workers = 'faults/workers.test.ts';
@@ -136,6 +139,40 @@ export const matrix = {
     shownBy: outages,
   },
 
+  // The whole program, timed from outside.
+  'outage-timed': {
+    fault: 'The broker is killed under steady load, stays away some seconds, and returns on its port',
+    promise:
+      'refusals in at most 5 ms (p99), one attempt to connect per pause, 99 % success within 1 s of its return, no restart',
+    shownBy: recovery,
+  },
+  'crash-loop-timed': {
+    fault: 'The same again and again, every few seconds',
+    promise: 'the same, each time',
+    shownBy: recovery,
+  },
+  'absent-timed': {
+    fault: 'The broker is not there when the API starts',
+    promise: 'refusals in at most 5 ms (p99); 99 % success within 1 s of its coming',
+    shownBy: recovery,
+  },
+  overload: {
+    fault: 'Eight times as many jobs as the broker can store, by callers that wait for nobody',
+    promise:
+      'at least 95 % of the peak is stored and answered, none of it late; the others are refused in at most 5 ms (p99)',
+    shownBy: overload,
+  },
+  'overload-cpu': {
+    fault: 'Four times as many requests as the API process has processor time for',
+    promise: 'at least 60 % of the peak is stored and answered; no exit',
+    shownBy: overload,
+  },
+  'batch-flood': {
+    fault: 'A flood of large batches next to a few single jobs',
+    promise: 'the single jobs are not starved',
+    shownBy: overload,
+  },
+
   // A real Faktory.
   checker: {
     fault:
@@ -152,6 +189,19 @@ export const matrix = {
     fault: 'A real Faktory is stopped, then killed, under traffic, and comes back',
     promise: 'acknowledged <= stored <= acknowledged + unknown; it goes on without a restart',
     shownBy: realFaktory,
+  },
+
+  'broker-killed-fsync': {
+    fault:
+      'kill -9 of Faktory and its Redis at random moments under singles and batches, with appendfsync always. What a process wrote to the kernel outlives it: this tests the order of writes and answers, not the disk',
+    promise: 'no acknowledged job is lost, no refused one is there, none is there twice; all run afterwards',
+    shownBy: durability,
+  },
+  'broker-killed-stock': {
+    fault: 'The same with Redis as Faktory sets it up, which only takes snapshots: a control',
+    promise:
+      'the checker sees the loss; /ready names the class that was declared (here none: `unknown`), never `fsync`',
+    shownBy: durability,
   },
 
   // The embedded broker.

@@ -27,6 +27,7 @@ export interface RealFaktory {
   kill(signal: NodeJS.Signals): Promise<void>;
   /** Starts it again on the same ports and folder. */
   restart(): Promise<void>;
+  pid(): number;
   redisPid(): number;
 }
 
@@ -94,6 +95,7 @@ export async function startFaktory(t: Pick<TestContext, 'after'>, options: Fakto
     await greeted(port, child);
   }
 
+  const pid = (): number => child.pid as number;
   const redisPid = (): number => Number(readFileSync(pidFile, 'utf8'));
 
   async function kill(signal: NodeJS.Signals): Promise<void> {
@@ -113,5 +115,5 @@ export async function startFaktory(t: Pick<TestContext, 'after'>, options: Fakto
   });
   await start();
   const password = options.password === undefined ? '' : `:${encodeURIComponent(options.password)}@`;
-  return { port, webPort, url: `tcp://${password}127.0.0.1:${port}`, dir, kill, restart: start, redisPid };
+  return { port, webPort, url: `tcp://${password}127.0.0.1:${port}`, dir, kill, restart: start, pid, redisPid };
 }

@@ -1,0 +1,109 @@
+// Faktory and its Redis, killed together at random moments while the API takes singles and batches: what was acknowledged is
+// there after the restart when Redis syncs before it answers, and is not when Faktory is used as it comes. A process that is
+// killed leaves what it wrote to the kernel, so this tests the order of Redis's writes and answers, not the disk: only a
+// power loss would. FAULTS=1: 20 kills and 200,000 jobs.
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createRandom } from '../helpers/fault-proxy.ts';
+import { startFaktory, type FaktoryOptions, type RealFaktory } from '../helpers/real-faktory.ts';
+import { faktoryPath } from '../helpers/real-parts.ts';
+import { startRedis } from '../helpers/redis.ts';
+import { get, startService } from '../helpers/service.ts';
+import { checkConservation, describeFindings, violationsOf, type Facts, type SeenJob } from './conservation.ts';
+import { createCallers, startCrowd, type Callers } from './crowd.ts';
+import { watchEnds } from './load.ts';
+import { showed } from './matrix.ts';
+import { runsOf, storedIn } from './seen.ts';
+
+const isFull = process.env['FAULTS'] === '1';
+const kills = isFull ? 20 : 1;
+const jobsPerKill = isFull ? 10_500 : 1000;
+const crowd = { singles: 16, batches: 4, jobsPerBatch: 100 };
+/** So late at most after the last job that was waited for. */
+const killAfterMsMax = 50;
+
+interface Scene {
+  faktory: RealFaktory;
+  url: string;
+  callers: Callers;
+  env: Record<string, string>;
+}
+
+async function setUp(t: TestContext, options: FaktoryOptions, more: Record<string, string> = {}): Promise<Scene> {
+  const faktory = await startFaktory(t, options);
+  const env = { FAKTORY_URL: faktory.url, SHUTDOWN_DRAIN_DELAY_MS: '0', ...more };
+  const url = await startService(t, env, 'api').url();
+  return { faktory, url, callers: createCallers(url), env };
+}
+
+/** Under load; resolves when all callers have their answers. */
+async function killAgainAndAgain(t: TestContext, { faktory, callers }: Scene, rounds: number): Promise<void> {
+  const random = createRandom(rounds);
+  const load = startCrowd(t, callers, crowd);
+  for (let round = 1; round <= rounds; round++) {
+    await callers.untilAcknowledged(callers.acknowledged + jobsPerKill * (0.5 + random()));
+    await delay(random() * killAfterMsMax);
+    await faktory.kill('SIGKILL');
+    await faktory.restart();
+  }
+  await callers.untilAcknowledged(Math.max(callers.acknowledged + 1, rounds * jobsPerKill));
+  await load.stop();
+}
+
+/** What is left when every ACK has come: it follows the result. Bounded, as one may be missing. */
+async function untilAcked(faktory: RealFaktory): Promise<SeenJob[]> {
+  for (let tries = 0; ; tries++) {
+    const stored = await storedIn(faktory);
+    if (stored.length === 0 || tries === 100) return stored;
+    await delay(20);
+  }
+}
+
+const durabilityOf = async ({ url }: Scene): Promise<unknown> => (await get(`${url}/ready`)).body['durability'];
+
+describe('Faktory and its Redis, killed under load', { skip: !faktoryPath() && 'no Faktory on this machine' }, () => {
+  it('lose no acknowledged job with appendfsync always, and all of them run', async (t) => {
+    const redis = await startRedis(t);
+    const more = { RESULTS_URL: redis.url, FAKTORY_DURABILITY: 'fsync' };
+    const scene = await setUp(t, { appendonly: 'always' }, more);
+    const { faktory, callers } = scene;
+    const ends = await watchEnds(t, redis.url);
+    await killAgainAndAgain(t, scene, kills);
+    assert.equal(await durabilityOf(scene), 'fsync');
+
+    const { offered, acknowledged } = callers;
+    const facts: Facts = { offered, stored: await storedIn(faktory), run: [] };
+    const findings = checkConservation(facts);
+    assert.deepEqual(violationsOf(findings), {});
+    assert.ok(acknowledged >= kills * jobsPerKill, `${acknowledged} acknowledged`);
+    assert.ok(
+      ['enqueued', 'refused', 'unknown'].every((outcome) => offered.some((job) => job.outcome === outcome)),
+      'not all outcomes were seen',
+    );
+    showed('broker-killed-fsync', `${kills} kills: ${describeFindings(facts, findings)}`);
+
+    startService(t, scene.env, 'worker');
+    const records = await ends.all(
+      facts.stored.map(({ jobId }) => jobId),
+      120_000,
+    );
+    const done: Facts = { offered, stored: await untilAcked(faktory), run: runsOf(records, ends) };
+    const afterwards = checkConservation(done);
+    assert.deepEqual(violationsOf(afterwards), {});
+    showed('broker-killed-fsync', `after a worker: ${describeFindings(done, afterwards)}`);
+  });
+
+  it('lose what was acknowledged since the last snapshot as they come, and nobody says otherwise', async (t) => {
+    const scene = await setUp(t, {});
+    const { faktory, callers } = scene;
+    await killAgainAndAgain(t, scene, 1);
+    // Nobody has declared a class, and none is made up.
+    assert.equal(await durabilityOf(scene), 'unknown');
+    const facts: Facts = { offered: callers.offered, stored: await storedIn(faktory), run: [] };
+    const findings = checkConservation(facts);
+    assert.deepEqual(Object.keys(violationsOf(findings)), ['lost']);
+    assert.ok(findings.lost.length >= jobsPerKill / 2, `${findings.lost.length} lost`);
+    showed('broker-killed-stock', `1 kill: ${describeFindings(facts, findings)}`);
+  });
+});

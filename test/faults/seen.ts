@@ -1,0 +1,49 @@
+// What is to be seen of jobs from outside the service: the copies that a Faktory holds, read from its Redis, and the runs
+// that the store of results has heard of. Keys and forms: contribsys/faktory v1.9.4, storage/.
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import type { JobRecord } from '../../src/domain/results.ts';
+import type { RealFaktory } from '../helpers/real-faktory.ts';
+import type { SeenJob } from './conservation.ts';
+import type { Ends } from './load.ts';
+
+interface WireJob {
+  jid: string;
+  jobtype: string;
+  args: [{ a: number; b: number; request_id?: string | null }];
+}
+
+const pageJobs = 10_000;
+
+function toSeen({ jid, jobtype, args: [{ a, b, request_id: nonce }] }: WireJob): SeenJob {
+  return { jobId: jid, operation: jobtype.replace(/^math_/, ''), a, b, nonce };
+}
+
+/** Every copy in a queue, reserved, to be retried, scheduled or dead. */
+export async function storedIn(faktory: Pick<RealFaktory, 'dir'>): Promise<SeenJob[]> {
+  const redis = new Redis(join(faktory.dir, 'redis.sock'));
+  try {
+    const seen: SeenJob[] = [];
+    for (let start = 0; ; start += pageJobs) {
+      const page = await redis.lrange('default', start, start + pageJobs - 1);
+      for (const text of page) seen.push(toSeen(JSON.parse(text) as WireJob));
+      if (page.length < pageJobs) break;
+    }
+    for (const set of ['scheduled', 'retries', 'dead'])
+      for (const text of await redis.zrange(set, 0, '-1')) seen.push(toSeen(JSON.parse(text) as WireJob));
+    for (const text of await redis.zrange('working', 0, '-1'))
+      seen.push(toSeen((JSON.parse(text) as { job: WireJob }).job));
+    return seen;
+  } finally {
+    redis.disconnect();
+  }
+}
+
+/** As often as each job has ended. */
+export function runsOf(records: ReadonlyMap<string, JobRecord>, ends: Ends): SeenJob[] {
+  return [...records.values()].flatMap(({ job_id: jobId, operation, a, b, request_id: nonce }) => {
+    assert.ok(operation !== undefined && a !== undefined && b !== undefined, `a record without its job: ${jobId}`);
+    return Array.from({ length: ends.runs.get(jobId) ?? 0 }, () => ({ jobId, operation, a, b, nonce }));
+  });
+}
