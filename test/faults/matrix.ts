@@ -265,6 +265,11 @@ export const matrix = {
       'no request fails, no job is lost; the exit takes the drain delay, the longest enqueue in flight, and 2 s at most',
     shownBy: rolling,
   },
+  'api-stopped': {
+    fault: 'SIGTERM while enqueues are in flight at a broker that is slow, or hangs',
+    promise: 'each is answered, truly; the exit takes no longer than the drain delay, the longest of them, and 2 s',
+    shownBy: rolling,
+  },
 } as const satisfies Record<string, FaultRow>;
 
 export type FaultId = keyof typeof matrix;
