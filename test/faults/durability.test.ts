@@ -6,14 +6,15 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createRandom } from '../helpers/fault-proxy.ts';
-import { startFaktory, type FaktoryOptions, type RealFaktory } from '../helpers/real-faktory.ts';
+import type { RealFaktory } from '../helpers/real-faktory.ts';
 import { faktoryPath } from '../helpers/real-parts.ts';
 import { startRedis } from '../helpers/redis.ts';
 import { get, startService } from '../helpers/service.ts';
 import { checkConservation, describeFindings, violationsOf, type Facts, type SeenJob } from './conservation.ts';
-import { createCallers, startCrowd, type Callers } from './crowd.ts';
+import { startCrowd } from './crowd.ts';
 import { watchEnds } from './load.ts';
 import { showed } from './matrix.ts';
+import { assertConserved, factsOf, setUpScene, type Scene } from './scene.ts';
 import { runsOf, storedIn } from './seen.ts';
 
 const isFull = process.env['FAULTS'] === '1';
@@ -22,20 +23,6 @@ const jobsPerKill = isFull ? 10_500 : 1000;
 const crowd = { singles: 16, batches: 4, jobsPerBatch: 100 };
 /** So late at most after the last job that was waited for. */
 const killAfterMsMax = 50;
-
-interface Scene {
-  faktory: RealFaktory;
-  url: string;
-  callers: Callers;
-  env: Record<string, string>;
-}
-
-async function setUp(t: TestContext, options: FaktoryOptions, more: Record<string, string> = {}): Promise<Scene> {
-  const faktory = await startFaktory(t, options);
-  const env = { FAKTORY_URL: faktory.url, SHUTDOWN_DRAIN_DELAY_MS: '0', ...more };
-  const url = await startService(t, env, 'api').url();
-  return { faktory, url, callers: createCallers(url), env };
-}
 
 /** Under load; resolves when all callers have their answers. */
 async function killAgainAndAgain(t: TestContext, { faktory, callers }: Scene, rounds: number): Promise<void> {
@@ -62,20 +49,21 @@ async function untilAcked(faktory: RealFaktory): Promise<SeenJob[]> {
 
 const durabilityOf = async ({ url }: Scene): Promise<unknown> => (await get(`${url}/ready`)).body['durability'];
 
-describe('Faktory and its Redis, killed under load', { skip: !faktoryPath() && 'no Faktory on this machine' }, () => {
+const skip = !faktoryPath() && 'no Faktory on this machine';
+
+describe('Faktory and its Redis, killed under load', { skip, concurrency: !isFull }, () => {
   it('lose no acknowledged job with appendfsync always, and all of them run', async (t) => {
     const redis = await startRedis(t);
     const more = { RESULTS_URL: redis.url, FAKTORY_DURABILITY: 'fsync' };
-    const scene = await setUp(t, { appendonly: 'always' }, more);
+    const scene = await setUpScene(t, { appendonly: 'always' }, more);
     const { faktory, callers } = scene;
     const ends = await watchEnds(t, redis.url);
     await killAgainAndAgain(t, scene, kills);
     assert.equal(await durabilityOf(scene), 'fsync');
 
     const { offered, acknowledged } = callers;
-    const facts: Facts = { offered, stored: await storedIn(faktory), run: [] };
-    const findings = checkConservation(facts);
-    assert.deepEqual(violationsOf(findings), {});
+    const facts = await factsOf(scene);
+    const findings = assertConserved(facts);
     assert.ok(acknowledged >= kills * jobsPerKill, `${acknowledged} acknowledged`);
     assert.ok(
       ['enqueued', 'refused', 'unknown'].every((outcome) => offered.some((job) => job.outcome === outcome)),
@@ -89,18 +77,15 @@ describe('Faktory and its Redis, killed under load', { skip: !faktoryPath() && '
       120_000,
     );
     const done: Facts = { offered, stored: await untilAcked(faktory), run: runsOf(records, ends) };
-    const afterwards = checkConservation(done);
-    assert.deepEqual(violationsOf(afterwards), {});
-    showed('broker-killed-fsync', `after a worker: ${describeFindings(done, afterwards)}`);
+    showed('broker-killed-fsync', `after a worker: ${describeFindings(done, assertConserved(done))}`);
   });
 
   it('lose what was acknowledged since the last snapshot as they come, and nobody says otherwise', async (t) => {
-    const scene = await setUp(t, {});
-    const { faktory, callers } = scene;
+    const scene = await setUpScene(t);
     await killAgainAndAgain(t, scene, 1);
     // Nobody has declared a class, and none is made up.
     assert.equal(await durabilityOf(scene), 'unknown');
-    const facts: Facts = { offered: callers.offered, stored: await storedIn(faktory), run: [] };
+    const facts = await factsOf(scene);
     const findings = checkConservation(facts);
     assert.deepEqual(Object.keys(violationsOf(findings)), ['lost']);
     assert.ok(findings.lost.length >= jobsPerKill / 2, `${findings.lost.length} lost`);

@@ -20,6 +20,7 @@ const outages = 'faults/outages.test.ts';
 const realFaktory = 'real-faktory.test.ts';
 const conservation = 'faults/conservation.test.ts';
 const durability = 'faults/durability.test.ts';
+const stalls = 'faults/stalls.test.ts';
 const kill = 'broker/kill.test.ts';
 const storeFailure = 'broker/store-failure.test.ts';
 const workers = 'faults/workers.test.ts';
@@ -202,6 +203,38 @@ export const matrix = {
     promise:
       'the checker sees the loss; /ready names the class that was declared (here none: `unknown`), never `fsync`',
     shownBy: durability,
+  },
+
+  'operator-flush': {
+    fault: 'An operator empties Faktory (FLUSH) under load: a control',
+    promise: 'the checker sees the loss, of jobs from before it only',
+    shownBy: stalls,
+  },
+  'redis-frozen-2s': {
+    fault: "Faktory's Redis stands still for 2 s under load",
+    promise: 'late answers, all of them clear; one copy of each job',
+    shownBy: stalls,
+  },
+  'redis-frozen-4s': {
+    fault: 'The same for 4 s: Faktory sends a command again after 3 s',
+    promise: 'late answers, all of them clear; second copies only of jobs that were under way, and with the same id',
+    shownBy: stalls,
+  },
+  'redis-frozen-8s': {
+    fault: 'The same for 8 s: Faktory gives up after 6 s, and Redis runs the command all the same',
+    promise: 'what the error was for is unknown, never refused',
+    shownBy: stalls,
+  },
+  'faktory-frozen-5s': {
+    fault: 'Faktory itself stands still for 5 s under load, less than the read timeout',
+    promise: 'late answers, all of them clear; one copy of each job',
+    shownBy: stalls,
+  },
+  'faktory-frozen-13s': {
+    fault: 'The same for 13 s, more than that',
+    promise:
+      'unknown at the read timeout, refused while no connection answers; enqueued again within 1 s of its return',
+    shownBy: stalls,
   },
 
   // The embedded broker.

@@ -42,11 +42,11 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** A `redis-server` that comes first on the PATH: notes its pid, and adds what the test wants. */
+/** A `redis-server` that comes first on the PATH: notes its pid, adds what the test wants, and survives a limit of file size. */
 function writeRedisWrapper(folder: string, pidFile: string, appendonly: FaktoryOptions['appendonly']): void {
   const extra = appendonly && appendonly !== 'no' ? ` --appendonly yes --appendfsync ${appendonly}` : '';
   mkdirSync(folder);
-  const script = `#!/bin/sh\necho $$ > '${pidFile}'\nexec '${redisServerPath()}' "$@"${extra}\n`;
+  const script = `#!/bin/sh\ntrap '' XFSZ\necho $$ > '${pidFile}'\nexec '${redisServerPath()}' "$@"${extra}\n`;
   writeFileSync(join(folder, 'redis-server'), script, { mode: 0o755 });
 }
 

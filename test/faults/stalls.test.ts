@@ -1,0 +1,145 @@
+// Real Faktory under load while its Redis or itself stands still, and while an operator empties it: answers are late or
+// unknown, never wrong. Faktory's driver sends a command again after 3 s and gives up after 6 s, hence the lengths.
+// FAULTS=1 has those of some seconds.
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { connectFwp } from '../broker/fwp-client.ts';
+import { faktoryPath } from '../helpers/real-parts.ts';
+import { checkConservation, describeFindings, violationsOf, type Facts, type Findings } from './conservation.ts';
+import { startCrowd } from './crowd.ts';
+import { showed } from './matrix.ts';
+import { assertConserved, factsOf, setUpScene, type Scene } from './scene.ts';
+
+const isFull = process.env['FAULTS'] === '1';
+const crowd = { singles: 16, batches: 2, jobsPerBatch: 50 };
+const jobsBefore = 500;
+/** From the end of a stall to the first job that was asked for after it and acknowledged. */
+const recoveryMsMax = 1000;
+/** The default of FAKTORY_READ_TIMEOUT. */
+const readTimeoutMs = 10_000;
+
+interface Stall {
+  scene: Scene;
+  facts: Facts;
+  findings: Findings;
+  fromMs: number;
+  toMs: number;
+  seen: string;
+}
+
+/** Stops a process for a while, under load. */
+async function stall(t: TestContext, pidOf: (scene: Scene) => number, lengthMs: number): Promise<Stall> {
+  const scene = await setUpScene(t);
+  const { callers } = scene;
+  const load = startCrowd(t, callers, crowd);
+  await callers.untilAcknowledged(jobsBefore);
+  const pid = pidOf(scene);
+  process.kill(pid, 'SIGSTOP');
+  const fromMs = performance.now();
+  await delay(lengthMs);
+  process.kill(pid, 'SIGCONT');
+  const toMs = performance.now();
+  await callers.untilAcknowledged(callers.acknowledged + 2 * jobsBefore);
+  await load.stop();
+  const facts = await factsOf(scene, [{ fromMs, toMs }]);
+  const findings = assertConserved(facts);
+  const fresh = callers.offered.filter(({ askedMs, outcome }) => askedMs > toMs && outcome === 'enqueued');
+  const recoveredMs = Math.min(...fresh.map(({ answeredMs }) => answeredMs)) - toMs;
+  assert.ok(recoveredMs <= recoveryMsMax, `the first job after it took ${recoveredMs} ms`);
+  const figures = `${describeFindings(facts, findings)}, the slowest answer after ${Math.round(callers.slowestMs)} ms`;
+  return { scene, facts, findings, fromMs, toMs, seen: `${lengthMs / 1000} s: ${figures}` };
+}
+
+const redisOf = ({ faktory }: Scene): number => faktory.redisPid();
+const faktoryOf = ({ faktory }: Scene): number => faktory.pid();
+const unknownIn = ({ offered }: Facts): number => offered.filter(({ outcome }) => outcome === 'unknown').length;
+
+/** All answers are clear and positive, those to jobs in the stall late, but for what was spoilt on purpose. */
+function assertOnlyLate({ scene: { callers }, facts }: Stall, lengthMs: number): void {
+  assert.equal(unknownIn(facts), 0);
+  const refused = facts.offered.filter(({ outcome }) => outcome === 'refused');
+  assert.ok(refused.every(({ b }) => b === 0));
+  assert.ok(callers.slowestMs >= lengthMs - 100, `the slowest answer came after ${callers.slowestMs} ms`);
+}
+
+const skip = !faktoryPath() && 'no Faktory on this machine';
+const skipLong = skip || (!isFull && 'FAULTS=1 only: some seconds');
+
+describe('real Faktory under load', { skip }, () => {
+  it('whose operator empties it loses what was there, and the checker says so', async (t) => {
+    const scene = await setUpScene(t);
+    const { callers, faktory } = scene;
+    const load = startCrowd(t, callers, crowd);
+    const operator = await connectFwp(t, { port: faktory.port });
+    await callers.untilAcknowledged(jobsBefore);
+    const before = callers.acknowledged;
+    assert.equal(await operator.ask('FLUSH'), '+OK');
+    const flushedMs = performance.now();
+    await callers.untilAcknowledged(callers.acknowledged + jobsBefore);
+    await load.stop();
+    const facts = await factsOf(scene);
+    const findings = checkConservation(facts);
+    assert.deepEqual(Object.keys(violationsOf(findings)), ['lost']);
+    assert.ok(findings.lost.length >= before, `${before} were acknowledged before, ${findings.lost.length} are lost`);
+    assert.ok(
+      findings.lost.every(({ askedMs }) => askedMs <= flushedMs),
+      'a job is lost that was asked for afterwards',
+    );
+    showed(
+      'operator-flush',
+      `${describeFindings(facts, findings)}; every lost job was asked for before the FLUSH ended`,
+    );
+  });
+
+  it('whose Redis stands still for 2 s answers late', { skip: skipLong }, async (t) => {
+    const lengthMs = 2000;
+    const seen = await stall(t, redisOf, lengthMs);
+    assertOnlyLate(seen, lengthMs);
+    assert.deepEqual(seen.findings.explained.stalled, []);
+    showed('redis-frozen-2s', seen.seen);
+  });
+
+  it(
+    'whose Redis stands still for 4 s answers late, and holds two copies of some jobs',
+    { skip: skipLong },
+    async (t) => {
+      const lengthMs = 4000;
+      const seen = await stall(t, redisOf, lengthMs);
+      assertOnlyLate(seen, lengthMs);
+      assert.ok(seen.findings.explained.stalled.length > 0, 'no job has two copies');
+      showed('redis-frozen-4s', seen.seen);
+    },
+  );
+
+  it(
+    'whose Redis stands still for 8 s answers with errors for jobs that it stores: unknown',
+    { skip: skipLong },
+    async (t) => {
+      const { facts, findings, scene, seen } = await stall(t, redisOf, 8000);
+      const { lines } = scene.api;
+      assert.ok(findings.recovered.length > 0, `no unknown job is stored, of ${unknownIn(facts)}`);
+      assert.deepEqual(
+        lines.filter(({ level }) => level === 'error' || level === 'fatal'),
+        [],
+      );
+      showed('redis-frozen-8s', seen);
+    },
+  );
+
+  it('that stands still for 5 s answers late', { skip: skipLong }, async (t) => {
+    const lengthMs = 5000;
+    const seen = await stall(t, faktoryOf, lengthMs);
+    assertOnlyLate(seen, lengthMs);
+    assert.deepEqual(seen.findings.explained.stalled, []);
+    showed('faktory-frozen-5s', seen.seen);
+  });
+
+  it('that stands still for longer than the read timeout is left, and found again', { skip: skipLong }, async (t) => {
+    const { facts, findings, scene, seen } = await stall(t, faktoryOf, 13_000);
+    assert.ok(unknownIn(facts) > 0);
+    assert.deepEqual(findings.explained.stalled, []);
+    assert.ok(scene.callers.slowestMs < readTimeoutMs + 250, `an answer took ${scene.callers.slowestMs} ms`);
+    showed('faktory-frozen-13s', seen);
+  });
+});
