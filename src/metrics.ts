@@ -28,8 +28,8 @@ export interface Metrics {
   render(): Promise<string>;
   /** Prepared once per route, so that a request costs one observation. `route` is a pattern, never a path. */
   httpRequests(method: string, route: string): (status: number, seconds: number) => void;
-  /** Counts jobs offered over HTTP; one call for all jobs of a request that share operation and outcome. */
-  jobs(operation: OperationLabel, outcome: JobOutcome, count: number): void;
+  /** One job that was offered over HTTP, and what became of it. */
+  job(operation: OperationLabel, outcome: JobOutcome): void;
   /** One PUSHB that was written, with its number of jobs. */
   faktoryFrame(jobs: number): void;
   /** One command on a broker connection, from its write to its reply. */
@@ -74,7 +74,7 @@ function addBuildInfo(registers: Registry[], version: string): void {
   }).set({ version, node_version: process.versions.node }, 1);
 }
 
-function createHttpMetrics(registers: Registry[]): Pick<Metrics, 'httpRequests' | 'jobs'> {
+function createHttpMetrics(registers: Registry[]): Pick<Metrics, 'httpRequests' | 'job'> {
   const requests = new Histogram({
     name: 'http_server_request_duration_seconds',
     help: 'From the end of the headers to the answer that is ready to be sent.',
@@ -104,10 +104,10 @@ function createHttpMetrics(registers: Registry[]): Pick<Metrics, 'httpRequests' 
         child.observe(seconds);
       };
     },
-    jobs(operation, outcome, count) {
+    job(operation, outcome) {
       let outcomes = sums.get(operation);
       if (outcomes === undefined) sums.set(operation, (outcomes = {}));
-      outcomes[outcome] = (outcomes[outcome] ?? 0) + count;
+      outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
     },
   };
 }

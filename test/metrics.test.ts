@@ -6,8 +6,8 @@ import { createMetrics } from '../src/metrics.ts';
 describe('the metrics', () => {
   it('are kept apart: two sets in one process share nothing', async () => {
     const [one, two] = [createMetrics('1'), createMetrics('2')];
-    one.jobs('add', 'enqueued', 3);
-    assert.match(await one.render(), /^work_factory_jobs_total\{operation="add",outcome="enqueued"\} 3$/m);
+    one.job('add', 'enqueued');
+    assert.match(await one.render(), /^work_factory_jobs_total\{operation="add",outcome="enqueued"\} 1$/m);
     assert.doesNotMatch(await two.render(), /work_factory_jobs_total\{/);
   });
 
@@ -36,11 +36,11 @@ describe('the metrics', () => {
 
   it('add up jobs between readings of the page', async () => {
     const metrics = createMetrics('1');
-    metrics.jobs('add', 'enqueued', 2);
-    metrics.jobs('add', 'unknown', 1);
+    metrics.job('add', 'enqueued');
+    metrics.job('add', 'unknown');
     await metrics.render();
-    metrics.jobs('add', 'enqueued', 3);
-    assert.match(await metrics.render(), /^work_factory_jobs_total\{operation="add",outcome="enqueued"\} 5$/m);
+    metrics.job('add', 'enqueued');
+    assert.match(await metrics.render(), /^work_factory_jobs_total\{operation="add",outcome="enqueued"\} 2$/m);
     assert.match(await metrics.render(), /^work_factory_jobs_total\{operation="add",outcome="unknown"\} 1$/m);
   });
 

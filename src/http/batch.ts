@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { operations, operationNames, type OperationName } from '../domain/operations.ts';
 import type { Fate } from '../domain/producer.ts';
-import type { JobOutcome, Metrics, OperationLabel } from '../metrics.ts';
+import type { Metrics } from '../metrics.ts';
 import { createBatchAnswer } from './batch-answer.ts';
 import { isAccepted, readEntry, readEnvelope, type Entry } from './batch-entries.ts';
 import type { JobRoutesOptions } from './jobs.ts';
@@ -49,18 +49,10 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
   });
 }
 
-/** One call per operation and outcome, not per entry. */
 function countJobs(metrics: Metrics, entries: readonly Entry[], fates: readonly Fate[]): void {
-  const counts = new Map<OperationLabel, Map<JobOutcome, number>>();
   let next = 0;
   for (const entry of entries) {
-    const [operation, outcome] = isAccepted(entry)
-      ? [entry.job.operation, (fates[next++] as Fate).outcome]
-      : [entry.operation, 'rejected' as const];
-    const outcomes = counts.get(operation) ?? new Map<JobOutcome, number>();
-    counts.set(operation, outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1));
-  }
-  for (const [operation, outcomes] of counts) {
-    for (const [outcome, count] of outcomes) metrics.jobs(operation, outcome, count);
+    if (isAccepted(entry)) metrics.job(entry.job.operation, (fates[next++] as Fate).outcome);
+    else metrics.job(entry.operation, 'rejected');
   }
 }

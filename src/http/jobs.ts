@@ -52,12 +52,12 @@ function registerOperation(
     const deadlineMs = clock.now() + enqueueTimeoutMs;
     const parsed = row.schema.safeParse(body);
     if (!parsed.success) {
-      metrics.jobs(operation, 'rejected', 1);
+      metrics.job(operation, 'rejected');
       throw invalidBody(body, parsed.error.issues);
     }
     const job = createJob(operation, parsed.data);
     const fate = await producer.push(job, deadlineMs);
-    metrics.jobs(operation, fate.outcome, 1);
+    metrics.job(operation, fate.outcome);
     if (fate.outcome === 'enqueued') {
       reply.code(202);
       return { job_id: job.jid, message: `Job enqueued to ${describeJob(operation, parsed.data)}` };
