@@ -28,6 +28,7 @@ const job = (nonce: string, outcome: OfferedJob['outcome'], a: number, more: Par
   outcome,
   jobId: outcome === 'refused' ? undefined : `id-${nonce}`,
   message: undefined,
+  detail: undefined,
   ...more,
 });
 

@@ -18,6 +18,8 @@ export interface OfferedJob {
   readonly jobId: string | undefined;
   /** The sentence of an answer that is about this job alone. */
   readonly message: string | undefined;
+  /** Why it was not acknowledged. */
+  readonly detail: string | undefined;
 }
 
 /** One copy of a job in the broker, or one run of it. */
@@ -132,21 +134,16 @@ export function violationsOf(findings: Findings): Partial<Record<Violation, { co
 
 /** One line of figures for the matrix. */
 export function describeFindings({ offered, stored, run }: Facts, findings: Findings): string {
-  const told = (outcome: Outcome): number => offered.filter((job) => job.outcome === outcome).length;
-  const counts: [number, string][] = [
-    [offered.length, 'jobs offered'],
-    [told('enqueued'), 'acknowledged'],
-    [told('refused'), 'refused'],
-    [told('unknown'), 'unknown'],
-    [findings.recovered.length, 'of these stored or run'],
-    [stored.length, 'stored in the end'],
-    [run.length, 'runs'],
-    [findings.lost.length, 'lost'],
-    [findings.ghosts.length, 'ghosts'],
-    [findings.invented.length, 'invented'],
-    [findings.crossed.length, 'crossed'],
-    [findings.doubled.length, 'doubled without a reason'],
-    [findings.explained.unknown.length + findings.explained.stalled.length, 'doubled with one'],
+  const figure = (count: number, what: string): string => `${count.toLocaleString('en')} ${what}`;
+  const told = (outcome: Outcome): string => figure(offered.filter((job) => job.outcome === outcome).length, outcome);
+  const wrong = kinds.filter((kind) => findings[kind].length > 0).map((kind) => figure(findings[kind].length, kind));
+  const { unknown, stalled } = findings.explained;
+  const parts = [
+    `${figure(offered.length, 'jobs')}: ${told('enqueued')}, ${told('refused')}, ${told('unknown')}`,
+    figure(findings.recovered.length, 'of the unknown seen'),
+    `${figure(stored.length, 'stored')} and ${figure(run.length, 'run')} in the end`,
+    figure(unknown.length + stalled.length, 'doubled with a reason'),
+    wrong.length > 0 ? wrong.join(', ') : `0 ${kinds.join(', ')}`,
   ];
-  return counts.map(([count, what]) => `${count.toLocaleString('en')} ${what}`).join(', ');
+  return parts.join('; ');
 }

@@ -26,7 +26,7 @@ interface Wanted {
   request_id: string;
 }
 
-type Told = Pick<OfferedJob, 'outcome' | 'jobId' | 'message'>;
+type Told = Pick<OfferedJob, 'outcome' | 'jobId' | 'message' | 'detail'>;
 type Answer = Awaited<ReturnType<typeof post>>;
 
 const noAnswer: Answer = { status: 0, body: {} };
@@ -40,14 +40,15 @@ const outcomeOfStatus: Readonly<Record<string, Outcome>> = {
 
 /** What an answer says of each of `count` jobs. */
 function read({ status, body }: Answer, count: number): Told[] {
-  const { results, job_id: id, job_ids: ids = id === undefined ? [] : [id], message } = body;
+  const { results, job_id: id, job_ids: ids = id === undefined ? [] : [id], message, detail } = body;
   if (results !== undefined) {
-    const entries = results as { status: string; job_id?: string }[];
+    const entries = results as { status: string; job_id?: string; detail?: string }[];
     assert.equal(entries.length, count);
     return entries.map((entry) => ({
       outcome: outcomeOfStatus[entry.status] as Outcome,
       jobId: entry.job_id,
       message: undefined,
+      detail: entry.detail,
     }));
   }
   const outcome = status === 202 ? 'enqueued' : body['outcome'] === 'not_enqueued' ? 'refused' : 'unknown';
@@ -55,6 +56,7 @@ function read({ status, body }: Answer, count: number): Told[] {
     outcome,
     jobId: (ids as string[])[index],
     message: id === undefined ? undefined : (message as string),
+    detail: detail as string | undefined,
   }));
 }
 

@@ -21,6 +21,7 @@ const realFaktory = 'real-faktory.test.ts';
 const conservation = 'faults/conservation.test.ts';
 const durability = 'faults/durability.test.ts';
 const stalls = 'faults/stalls.test.ts';
+const diskFull = 'faults/disk-full.test.ts';
 const kill = 'broker/kill.test.ts';
 const storeFailure = 'broker/store-failure.test.ts';
 const workers = 'faults/workers.test.ts';
@@ -217,7 +218,8 @@ export const matrix = {
   },
   'redis-frozen-4s': {
     fault: 'The same for 4 s: Faktory sends a command again after 3 s',
-    promise: 'late answers, all of them clear; second copies only of jobs that were under way, and with the same id',
+    promise:
+      'late answers; unknown only where Faktory gave up by itself; second copies only of jobs that were under way, with the same id',
     shownBy: stalls,
   },
   'redis-frozen-8s': {
@@ -227,14 +229,25 @@ export const matrix = {
   },
   'faktory-frozen-5s': {
     fault: 'Faktory itself stands still for 5 s under load, less than the read timeout',
-    promise: 'late answers, all of them clear; one copy of each job',
+    promise: 'late answers; unknown only where Faktory gave up by itself; one copy of each job',
     shownBy: stalls,
   },
   'faktory-frozen-13s': {
     fault: 'The same for 13 s, more than that',
-    promise:
-      'unknown at the read timeout, refused while no connection answers; enqueued again within 1 s of its return',
+    promise: 'unknown at the read timeout, with new connections after it; enqueued again within 1 s of its return',
     shownBy: stalls,
+  },
+  'faktory-disk-full': {
+    fault:
+      "The disk of Faktory's Redis is full (a limit of file size stands in for it), as Faktory sets Redis up: it refuses writes once a snapshot has failed",
+    promise:
+      'refused with the reason, /ready says 503; enqueued again by itself when there is room; nothing acknowledged is lost',
+    shownBy: diskFull,
+  },
+  'faktory-disk-full-fsync': {
+    fault: 'The same with appendfsync always: Redis ends itself at the first write that fails, and Faktory with it',
+    promise: 'what was acknowledged is there after the restart; what was in flight is unknown',
+    shownBy: diskFull,
   },
 
   // The embedded broker.
@@ -267,6 +280,12 @@ export const matrix = {
     fault: 'Writes fail now and then under many connections, or for good',
     promise: 'every command is answered once, all acknowledged jobs are held; four tries a second to open it at most',
     shownBy: storeFailure,
+  },
+  'embedded-disk-full': {
+    fault: 'The disk of the embedded broker, as a process, is full under load (a limit of file size stands in for it)',
+    promise:
+      'refused or unknown, each truly; enqueued again by itself when there is room; nothing acknowledged is lost, also by a kill -9 then',
+    shownBy: diskFull,
   },
 
   // Workers and results.

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import type { JobRecord } from '../../src/domain/results.ts';
+import type { FwpClient } from '../broker/fwp-client.ts';
 import type { RealFaktory } from '../helpers/real-faktory.ts';
 import type { SeenJob } from './conservation.ts';
 import type { Ends } from './load.ts';
@@ -38,6 +39,13 @@ export async function storedIn(faktory: Pick<RealFaktory, 'dir'>): Promise<SeenJ
   } finally {
     redis.disconnect();
   }
+}
+
+/** What a broker that nothing else uses still has in its queue, by taking it. */
+export async function fetchedFrom(client: FwpClient): Promise<SeenJob[]> {
+  const { faktory } = (await client.askJson('INFO')) as { faktory: { queues: Record<string, number> } };
+  const fetches = Array.from({ length: faktory.queues['default'] ?? 0 }, () => client.ask('FETCH default'));
+  return (await Promise.all(fetches)).map((reply) => toSeen(JSON.parse(String(reply)) as WireJob));
 }
 
 /** As often as each job has ended. */
