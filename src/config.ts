@@ -403,9 +403,14 @@ const formerNames: Readonly<Record<string, string>> = {
   TCP_KEEPALIVE_PROBES: "the count is libuv's, 10; FAKTORY_KEEPALIVE_DELAY_MS sets the delay",
 };
 
+/** What begins like this and is not in the table is most likely a slip of the pen. */
+const ownPrefix = /^(FAKTORY|ENQUEUE|BATCH|WORKER|SHUTDOWN|RESULTS?)_/;
+
 /** One sentence per variable that is set and has no effect here. */
 export function configWarnings(env: Readonly<Record<string, string | undefined>>): string[] {
-  return Object.entries(formerNames)
-    .filter(([name]) => env[name] !== undefined && env[name] !== '')
-    .map(([name, instead]) => `${name} has no effect: ${instead}`);
+  const former = Object.entries(formerNames).map(([name, instead]) => [name, `has no effect: ${instead}`] as const);
+  const unknown = Object.keys(env)
+    .filter((name) => ownPrefix.test(name) && !Object.hasOwn(variables, name))
+    .map((name) => [name, 'has no effect: there is no variable of this name'] as const);
+  return [...former, ...unknown].filter(([name]) => env[name]).map((words) => words.join(' '));
 }

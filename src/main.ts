@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import closeWithGrace from 'close-with-grace';
 import { config as loadDotenv } from 'dotenv';
-import { pino } from 'pino';
+import { pino, stdTimeFunctions } from 'pino';
 import { ConfigError, configWarnings, loadConfig, type Config } from './config.ts';
 import { startAllInOne } from './roles/all-in-one.ts';
 import { startApi } from './roles/api.ts';
@@ -35,7 +35,7 @@ async function main(): Promise<void> {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
     version: string;
   };
-  const log = pino({ level: config.LOG_LEVEL });
+  const log = pino({ level: config.LOG_LEVEL, timestamp: stdTimeFunctions.isoTime });
   for (const warning of configWarnings(process.env)) log.warn(warning);
   stayAlive();
   const role = chooseRole(process.argv[2], config);

@@ -22,6 +22,9 @@ export interface Pending {
   inFlightBytes: number;
 }
 
+/** Jobs in the broker, by where they are. */
+export type BrokerJobs = Readonly<Record<'queued' | 'scheduled' | 'retrying' | 'dead', number>>;
+
 export interface Metrics {
   contentType: string;
   /** The page, in Prometheus' text format. */
@@ -40,6 +43,8 @@ export interface Metrics {
   readConnections(role: ConnectionRole, read: () => Readonly<Record<ConnectionState, number>>): void;
   readPending(read: () => Readonly<Pending>): void;
   readDraining(read: () => boolean): void;
+  /** Asked when the page is read, for the next reading: the page never waits for the broker. */
+  readBrokerJobs(read: () => Promise<BrokerJobs>): void;
 }
 
 // From below a local round trip to the longest enqueue deadline of a profile, 22 s.
@@ -62,6 +67,7 @@ export function createMetrics(version: string): Metrics {
     ...createWorkerMetrics(registers),
     ...createPendingMetrics(registers),
     ...createDrainingMetric(registers),
+    ...createBrokerMetrics(registers),
   };
 }
 
@@ -195,4 +201,30 @@ function createDrainingMetric(registers: Registry[]): Pick<Metrics, 'readDrainin
     },
   });
   return { readDraining: (read) => void (draining = read) };
+}
+
+function createBrokerMetrics(registers: Registry[]): Pick<Metrics, 'readBrokerJobs'> {
+  let read: () => Promise<BrokerJobs> = () => Promise.reject(new Error('there is no broker'));
+  let latest: BrokerJobs | undefined;
+  let isAsking = false;
+
+  async function ask(): Promise<void> {
+    if (isAsking) return;
+    isAsking = true;
+    latest = await read().catch(() => undefined);
+    isAsking = false;
+  }
+
+  new Gauge({
+    name: 'work_factory_broker_jobs',
+    help: 'Jobs in the broker, all queues, as it said at the reading of this page before; absent when it did not answer.',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [state, count] of Object.entries(latest ?? {})) this.set({ state }, count);
+      void ask();
+    },
+  });
+  return { readBrokerJobs: (reader) => void (read = reader) };
 }

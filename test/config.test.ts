@@ -360,6 +360,12 @@ suite('former names', () => {
     assert.match(warnings[2] ?? '', /^TCP_KEEPALIVE_PROBES .*FAKTORY_KEEPALIVE_DELAY_MS/);
   });
 
+  test('so does a name that looks like ours and is none', () => {
+    assert.deepEqual(configWarnings({ FAKTORY_MAX_CONECTIONS: '5', WORKERS: '2' }), [
+      'FAKTORY_MAX_CONECTIONS has no effect: there is no variable of this name',
+    ]);
+  });
+
   test('unset or empty they give none, and so do all of ours', () => {
     const ours = Object.fromEntries(variableNames.map((name) => [name, 'x']));
     assert.deepEqual(configWarnings({ ...ours, RUST_LOG: '', TCP_KEEPALIVE_PROBES: undefined }), []);

@@ -1,7 +1,7 @@
 // The metrics as a scraper sees them.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createMetrics } from '../src/metrics.ts';
+import { createMetrics, type BrokerJobs } from '../src/metrics.ts';
 
 describe('the metrics', () => {
   it('are kept apart: two sets in one process share nothing', async () => {
@@ -59,5 +59,22 @@ describe('the metrics', () => {
     ]) {
       assert.ok(page.includes(`${line}\n`), line);
     }
+  });
+
+  it('tell what the broker holds without waiting for it, and nothing when it does not answer', async () => {
+    const metrics = createMetrics('1');
+    let answer = (): Promise<BrokerJobs> => new Promise(() => undefined);
+    metrics.readBrokerJobs(() => answer());
+    assert.doesNotMatch(await metrics.render(), /work_factory_broker_jobs\{/, 'it is silent, and the page is there');
+
+    const answering = createMetrics('1');
+    answering.readBrokerJobs(() => answer());
+    answer = () => Promise.resolve({ queued: 1, scheduled: 2, retrying: 3, dead: 4 });
+    await answering.render();
+    answer = () => Promise.reject(new Error('away'));
+    const page = await answering.render();
+    for (const [state, count] of Object.entries({ queued: 1, scheduled: 2, retrying: 3, dead: 4 }))
+      assert.ok(page.includes(`work_factory_broker_jobs{state="${state}"} ${count}\n`), state);
+    assert.doesNotMatch(await answering.render(), /work_factory_broker_jobs\{/);
   });
 });

@@ -43,8 +43,9 @@ export function registerApiDocument(app: FastifyInstance, version: string, withK
   });
 }
 
-/** The two routes that show it. */
+/** The routes that show it. */
 export function registerDocumentRoutes(app: FastifyInstance): void {
+  app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('/docs'));
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   app.register(swaggerUi, {
     routePrefix: '/docs',

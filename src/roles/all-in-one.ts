@@ -14,8 +14,8 @@ const defaultBind = { host: '127.0.0.1', port: 0 };
 export async function startAllInOne(context: RoleContext): Promise<Running> {
   const { config, log, version } = context;
   const broker = await openBroker(context, config.FAKTORY_BIND ?? defaultBind, config.FAKTORY_PASSWORD);
-  const { host, port, durability, recovered } = broker;
-  log.info({ broker: `${host}:${port}`, durability, recovered }, 'the embedded broker listens');
+  const { host, port, durability, dataDir, recovered } = broker;
+  log.info({ broker: `${host}:${port}`, durability, dataDir, recovered }, 'the embedded broker listens');
   const address = { host, port, tls: false, password: config.FAKTORY_PASSWORD };
   const results =
     openRedisResults(context) ??

@@ -8,7 +8,7 @@ import { createGroupCommit } from '../enqueue/group-commit.ts';
 import { FaktoryClient } from '../faktory/client.ts';
 import { createFrameSender } from '../faktory/frame-sender.ts';
 import { createApp } from '../http/app.ts';
-import { createMetrics, type Metrics } from '../metrics.ts';
+import { createMetrics, type BrokerJobs, type Metrics } from '../metrics.ts';
 import { clientOptions } from './client-options.ts';
 import { openRedisResults } from './results.ts';
 import { requireFaktory, RoleError, type RoleContext, type Running } from './role.ts';
@@ -87,6 +87,8 @@ export async function runApi({ config, log, version }: RoleContext, parts: ApiPa
     inFlightBytes: producer.pendingBytes - groupCommit.waiting.bytes,
   }));
 
+  metrics.readBrokerJobs(async () => brokerJobsOf(await client.info()));
+
   const app = createApp({
     producer,
     results,
@@ -115,5 +117,15 @@ export async function runApi({ config, log, version }: RoleContext, parts: ApiPa
       await app.close();
       await producer.close();
     },
+  };
+}
+
+/** From INFO (contribsys/faktory server/commands.go, v1.9.4). */
+function brokerJobsOf({ faktory: { queues, tasks } }: Awaited<ReturnType<FaktoryClient['info']>>): BrokerJobs {
+  return {
+    queued: Object.values(queues).reduce((sum, size) => sum + size, 0),
+    scheduled: tasks.Scheduled.size,
+    retrying: tasks.Retries.size,
+    dead: tasks.Dead.size,
   };
 }

@@ -1,5 +1,5 @@
 // The embedded broker alone, for other processes and for any Faktory client.
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { startBrokerThread } from '../broker/broker-thread.ts';
 import { RoleError, type RoleContext, type Running } from './role.ts';
 
@@ -8,7 +8,7 @@ const defaultBind = { host: '127.0.0.1', port: 7419 };
 export async function startBroker({ config, log, fail }: RoleContext): Promise<Running> {
   const broker = await openBroker({ config, log, fail }, config.FAKTORY_BIND ?? defaultBind, config.FAKTORY_PASSWORD);
   const { host, port, durability, recovered } = broker;
-  log.info({ broker: `${host}:${port}`, durability, recovered }, 'the broker listens');
+  log.info({ broker: `${host}:${port}`, durability, dataDir: broker.dataDir, recovered }, 'the broker listens');
   return { stop: () => broker.close() };
 }
 
@@ -17,7 +17,7 @@ export async function openBroker(
   bind: { host: string; port: number },
   password: string | undefined,
 ) {
-  const dataDir = join(config.DATA_DIR, 'broker');
+  const dataDir = resolve(config.DATA_DIR, 'broker');
   const broker = await startBrokerThread({
     ...bind,
     dataDir,
@@ -30,5 +30,5 @@ export async function openBroker(
     );
   });
   broker.onExit((error) => fail(error ?? new Error('the broker ended')));
-  return broker;
+  return { ...broker, dataDir };
 }

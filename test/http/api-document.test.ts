@@ -12,6 +12,13 @@ interface Document {
   components: { schemas: Record<string, { properties: object }>; securitySchemes?: object };
 }
 
+describe('/', () => {
+  it('leads to the page', async (t) => {
+    const { statusCode, headers } = await build(t).get('/');
+    assert.deepEqual([statusCode, headers.location], [302, '/docs']);
+  });
+});
+
 describe('/openapi.json', () => {
   it('has exactly the routes that are served, the pages about them left out', async (t) => {
     const { app, get } = build(t);
