@@ -4,7 +4,6 @@
 import type { Clock } from '../domain/clock.ts';
 import type { Connection } from '../faktory/connection.ts';
 import type { Reply } from '../faktory/reply-reader.ts';
-import type { WorkerLog } from './job-log.ts';
 
 export interface FetchLaneOptions {
   connection: Connection;
@@ -14,7 +13,8 @@ export interface FetchLaneOptions {
   onJob: (text: string) => void;
   /** Called whenever a FETCH has ended, and when the lane is ready again after a pause. */
   onChange: () => void;
-  log: WorkerLog;
+  /** Called with the broker's words when it answers a FETCH with neither a job nor nil; once per pause. */
+  onRefused: (text: string) => void;
 }
 
 export interface FetchLane {
@@ -34,7 +34,7 @@ const errorPauseMs = 1000;
 const quickNilPauseMs = 100;
 
 export function createFetchLane(options: FetchLaneOptions): FetchLane {
-  const { connection, clock, pollIntervalMs, onJob, onChange, log } = options;
+  const { connection, clock, pollIntervalMs, onJob, onChange, onRefused } = options;
   const line = `FETCH ${options.queues.join(' ')}`;
   let outstanding = 0;
   let window = 1;
@@ -59,7 +59,7 @@ export function createFetchLane(options: FetchLaneOptions): FetchLane {
     } else if (reply.type === 'nil') {
       drain(waitedMs < emptyMsMin ? Math.max(quickNilPauseMs, pollIntervalMs) : pollIntervalMs);
     } else {
-      if (!isDraining) log.warn({ reply: reply.text }, 'the broker answered a FETCH with no job');
+      if (!isDraining) onRefused(reply.text);
       drain(errorPauseMs);
     }
   }

@@ -1,11 +1,16 @@
 // Fills the worker's slots over the connections of one client: slots are not connections (docs/decisions/worker.md).
 import type { Connection } from '../faktory/connection.ts';
 import type { FaktoryClient } from '../faktory/client.ts';
+import type { WorkerLog } from './job-log.ts';
 import { createFetchLane, type FetchLane, type FetchLaneOptions } from './fetch-lane.ts';
 
-export interface FetcherOptions extends Omit<FetchLaneOptions, 'connection'> {
+export interface FetcherOptions extends Omit<FetchLaneOptions, 'connection' | 'onRefused'> {
   client: FaktoryClient;
+  log: WorkerLog;
 }
+
+/** A broker that refuses one FETCH refuses those of all connections. */
+const refusalQuietMs = 1000;
 
 export interface Fetcher {
   /** FETCHes without a reply. */
@@ -20,9 +25,17 @@ export interface Fetcher {
   finish(): void;
 }
 
-export function createFetcher({ client, ...laneOptions }: FetcherOptions): Fetcher {
+export function createFetcher({ client, log, ...laneOptions }: FetcherOptions): Fetcher {
   const lanes = new Map<Connection, FetchLane>();
   let isStopped = false;
+  let warnedMs = -Infinity;
+
+  function onRefused(reply: string): void {
+    const now = laneOptions.clock.now();
+    if (now - warnedMs < refusalQuietMs) return;
+    warnedMs = now;
+    log.warn({ reply }, 'the broker answered a FETCH with no job');
+  }
 
   return {
     get outstanding() {
@@ -45,7 +58,7 @@ export function createFetcher({ client, ...laneOptions }: FetcherOptions): Fetch
     adopt() {
       for (const connection of client.live) {
         if (lanes.has(connection)) continue;
-        lanes.set(connection, createFetchLane({ connection, ...laneOptions }));
+        lanes.set(connection, createFetchLane({ connection, onRefused, ...laneOptions }));
         // Every command has been told of the loss by then.
         void connection.closed.then(() => lanes.delete(connection));
       }

@@ -1,4 +1,5 @@
-// One line per job while jobs are few; above that a sample of them and a count, because a line costs more than a job.
+// One line per job while jobs are few; above that a sample of them and a count, because a line costs more than a job. Failed
+// jobs have a sample of their own: they are few among many, and the ones that are looked for.
 import type { Logger } from 'pino';
 import type { Clock, Timer } from '../domain/clock.ts';
 import type { JobEnd } from './run-job.ts';
@@ -17,16 +18,16 @@ const windowMs = 1000;
 export const linesPerWindowMax = 100;
 
 export function createJobLog(log: WorkerLog, clock: Clock): JobLog {
-  let lines = 0;
-  let omitted = 0;
+  let lines = { failed: 0, succeeded: 0 };
+  let omitted = { failed: 0, succeeded: 0 };
   let windowEndMs = -Infinity;
   let timer: Timer | undefined;
 
   function flush(): void {
     timer?.cancel();
     timer = undefined;
-    if (omitted > 0) log.info({ omitted }, 'further jobs ran, too many to log each');
-    omitted = 0;
+    if (omitted.failed + omitted.succeeded > 0) log.info(omitted, 'further jobs ran, too many to log each');
+    omitted = { failed: 0, succeeded: 0 };
   }
 
   return {
@@ -35,15 +36,16 @@ export function createJobLog(log: WorkerLog, clock: Clock): JobLog {
       const now = clock.now();
       if (now >= windowEndMs) {
         flush();
-        lines = 0;
+        lines = { failed: 0, succeeded: 0 };
         windowEndMs = now + windowMs;
       }
-      if (lines === linesPerWindowMax) {
-        omitted++;
+      const kind = end.outcome;
+      if (lines[kind] === linesPerWindowMax) {
+        omitted[kind]++;
         timer ??= clock.after(windowEndMs - now, flush);
         return;
       }
-      lines++;
+      lines[kind]++;
       writeLine(log, end);
     },
   };

@@ -1,6 +1,7 @@
 // How long a store that is away is asked, and what is done then; and how much of many jobs is logged.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { JobRecord } from '../../src/domain/results.ts';
 import { createJobLog, linesPerWindowMax } from '../../src/worker/job-log.ts';
 import { createRecorder } from '../../src/worker/recorder.ts';
 import type { JobEnd } from '../../src/worker/run-job.ts';
@@ -123,9 +124,24 @@ describe('the job log', () => {
     assert.equal(message, 'job succeeded');
     assert.deepEqual([fields['jid'], fields['operation'], fields['result']], ['job-0', 'add', 3]);
     clock.advance(1000);
-    assert.deepEqual(lines.at(-1)?.[0], { omitted: 150 });
+    assert.deepEqual(lines.at(-1)?.[0], { failed: 0, succeeded: 150 });
     jobLog.write(end('job-next'));
     assert.equal(lines.at(-1)?.[0]['jid'], 'job-next');
     assert.equal(clock.pendingTimers, 0);
+  });
+
+  it('has room for failed jobs, however many succeed', () => {
+    const messages: string[] = [];
+    const write = (_fields: unknown, message?: string): void => void messages.push(message ?? '');
+    const jobLog = createJobLog({ ...log, info: write }, createFakeClock());
+    for (let job = 0; job < linesPerWindowMax + 1; job++) jobLog.write(end(`job-${job}`));
+    const failed = end('job-failed');
+    jobLog.write({
+      ...failed,
+      outcome: 'failed',
+      record: { ...failed.record, error: 'b must not be zero' } as JobRecord,
+    });
+    assert.equal(messages.at(-1), 'job failed');
+    jobLog.flush();
   });
 });
