@@ -227,6 +227,12 @@ export const matrix = {
     promise: 'what the error was for is unknown, never refused',
     shownBy: stalls,
   },
+  'redis-frozen-fetch': {
+    fault:
+      'The same for 7 s while a worker fetches: Faktory takes a job from its queue and reserves it in two steps, and gives up between them',
+    promise: 'none of ours: the checker sees the loss, of as many jobs as the worker has slots at most',
+    shownBy: stalls,
+  },
   'faktory-frozen-5s': {
     fault: 'Faktory itself stands still for 5 s under load, less than the read timeout',
     promise: 'late answers; unknown only where Faktory gave up by itself; one copy of each job',

@@ -5,11 +5,23 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connectFwp } from '../broker/fwp-client.ts';
+import type { RealFaktory } from '../helpers/real-faktory.ts';
 import { faktoryPath } from '../helpers/real-parts.ts';
-import { checkConservation, describeFindings, violationsOf, type Facts, type Findings } from './conservation.ts';
+import { startRedis } from '../helpers/redis.ts';
+import { startService } from '../helpers/service.ts';
+import {
+  checkConservation,
+  describeFindings,
+  violationsOf,
+  type Facts,
+  type Findings,
+  type SeenJob,
+} from './conservation.ts';
 import { startCrowd } from './crowd.ts';
+import { watchEnds } from './load.ts';
 import { showed } from './matrix.ts';
 import { assertConserved, factsOf, setUpScene, type Scene } from './scene.ts';
+import { runsOf, storedIn } from './seen.ts';
 
 const isFull = process.env['FAULTS'] === '1';
 const crowd = { singles: 16, batches: 2, jobsPerBatch: 50 };
@@ -18,14 +30,22 @@ const jobsBefore = 500;
 const recoveryMsMax = 1000;
 /** The default of FAKTORY_READ_TIMEOUT. */
 const readTimeoutMs = 10_000;
+/** The default of WORKER_CONCURRENCY. */
+const workerSlots = 50;
 
 interface Stall {
   scene: Scene;
   facts: Facts;
   findings: Findings;
-  fromMs: number;
-  toMs: number;
   seen: string;
+}
+
+async function freeze(pid: number, lengthMs: number): Promise<{ fromMs: number; toMs: number }> {
+  process.kill(pid, 'SIGSTOP');
+  const fromMs = performance.now();
+  await delay(lengthMs);
+  process.kill(pid, 'SIGCONT');
+  return { fromMs, toMs: performance.now() };
 }
 
 /** Stops a process for a while, under load. */
@@ -34,12 +54,7 @@ async function stall(t: TestContext, pidOf: (scene: Scene) => number, lengthMs: 
   const { callers } = scene;
   const load = startCrowd(t, callers, crowd);
   await callers.untilAcknowledged(jobsBefore);
-  const pid = pidOf(scene);
-  process.kill(pid, 'SIGSTOP');
-  const fromMs = performance.now();
-  await delay(lengthMs);
-  process.kill(pid, 'SIGCONT');
-  const toMs = performance.now();
+  const { fromMs, toMs } = await freeze(pidOf(scene), lengthMs);
   await callers.untilAcknowledged(callers.acknowledged + 2 * jobsBefore);
   await load.stop();
   const facts = await factsOf(scene, [{ fromMs, toMs }]);
@@ -48,7 +63,7 @@ async function stall(t: TestContext, pidOf: (scene: Scene) => number, lengthMs: 
   const recoveredMs = Math.min(...fresh.map(({ answeredMs }) => answeredMs)) - toMs;
   assert.ok(recoveredMs <= recoveryMsMax, `the first job after it took ${recoveredMs} ms`);
   const figures = `${describeFindings(facts, findings)}, the slowest answer after ${Math.round(callers.slowestMs)} ms`;
-  return { scene, facts, findings, fromMs, toMs, seen: `${lengthMs / 1000} s: ${figures}` };
+  return { scene, facts, findings, seen: `${lengthMs / 1000} s: ${figures}` };
 }
 
 const redisOf = ({ faktory }: Scene): number => faktory.redisPid();
@@ -65,6 +80,19 @@ function assertOnlyLate({ scene: { callers }, facts: { offered } }: Stall, lengt
     if (outcome === 'unknown') assert.match(detail, givenUp);
   }
   assert.ok(callers.slowestMs >= lengthMs - 100, `the slowest answer came after ${callers.slowestMs} ms`);
+}
+
+/** What is still held, in reservations, when the queue is empty and the worker has had time for its last ACKs. */
+async function untilFetched(faktory: RealFaktory): Promise<SeenJob[]> {
+  let before: SeenJob[] = [];
+  for (let tries = 0; tries < 100; tries++) {
+    const stored = await storedIn(faktory);
+    // Twice the same within a pause in which hundreds are run.
+    if (stored.length <= workerSlots && stored.length === before.length) break;
+    before = stored;
+    await delay(200);
+  }
+  return before;
 }
 
 const skip = !faktoryPath() && 'no Faktory on this machine';
@@ -129,6 +157,34 @@ describe('real Faktory under load', { skip }, () => {
         [],
       );
       showed('redis-frozen-8s', seen);
+    },
+  );
+
+  it(
+    'whose Redis stands still for 7 s may lose what it is handing out, and the checker says so',
+    { skip: skipLong },
+    async (t) => {
+      const redis = await startRedis(t);
+      const scene = await setUpScene(t, {}, { RESULTS_URL: redis.url });
+      const { callers, faktory } = scene;
+      const ends = await watchEnds(t, redis.url);
+      const load = startCrowd(t, callers, crowd);
+      const worker = startService(t, scene.env, 'worker');
+      await worker.line(({ msg }) => msg === 'job succeeded');
+      const { fromMs, toMs } = await freeze(faktory.redisPid(), 7000);
+      await callers.untilAcknowledged(callers.acknowledged + 2 * jobsBefore);
+      await load.stop();
+      const stored = await untilFetched(faktory);
+      const run = runsOf(await ends.all(ends.runs.keys(), 10_000), ends);
+      const facts: Facts = { offered: callers.offered, stored, run, stalls: [{ fromMs, toMs }] };
+      const findings = checkConservation(facts);
+      assert.deepEqual(violationsOf({ ...findings, lost: [], doubled: [] }), {});
+      assert.ok(findings.lost.length <= workerSlots, `${findings.lost.length} jobs are lost`);
+      assert.ok(findings.lost.every(({ askedMs }) => askedMs <= toMs));
+      // Run, and their ACK got no answer: they are still reserved, and will run again.
+      const held = new Set(stored.map(({ nonce }) => nonce));
+      assert.ok(findings.doubled.every(({ nonce }) => held.has(nonce)) && findings.doubled.length <= workerSlots);
+      showed('redis-frozen-fetch', describeFindings(facts, findings));
     },
   );
 
