@@ -11,8 +11,21 @@ type Database = ClassicLevel<Buffer, Buffer>;
 
 const databaseFile = /^(MANIFEST-\d+|\d+\.(ldb|sst|log))$/;
 
+/** Node's `recursive` says ENOENT for a read-only file system, and never ends below /proc. */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT' || dirname(folder) === folder) throw error;
+    await makeFolder(dirname(folder));
+    await mkdir(folder);
+  }
+}
+
 async function prepareFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   if (existsSync(join(folder, 'CURRENT'))) return;
   const files = await readdir(folder);
   if (files.some((file) => databaseFile.test(file))) {

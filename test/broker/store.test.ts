@@ -1,5 +1,7 @@
 // Both stores do the same.
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { it } from 'node:test';
 import fc from 'fast-check';
 import { openLevelStore } from '../../src/broker/level-store.ts';
@@ -78,4 +80,13 @@ it('a sealed record opens under its own key only', () => {
   assert.throws(() => unseal(streamKey(16, 2), value), isDamage);
   assert.throws(() => unseal(key, value.subarray(0, -1)), isDamage);
   assert.throws(() => unseal(key, Buffer.alloc(3)), isDamage);
+});
+
+it('a folder that cannot be made is refused at once, with the reason of the system', async (t) => {
+  const folder = brokerFolder(t);
+  writeFileSync(join(folder, 'file'), '');
+  await assert.rejects(openLevelStore(join(folder, 'file', 'data')), /ENOTDIR: not a directory, mkdir/);
+  // Node's own recursive mkdir tries for ever there.
+  if (process.platform === 'linux')
+    await assert.rejects(openLevelStore('/proc/data/broker'), /ENOENT: .* mkdir '\/proc/);
 });
