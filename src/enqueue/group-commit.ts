@@ -58,7 +58,8 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   let isClosing = false;
   let allSettled: Promise<void> | undefined;
   let onAllSettled: () => void = () => undefined;
-  let lastSentMs = -Infinity;
+  // Full frames leave without waiting: they must not make those that wait do so longer.
+  let lastPartialMs = -Infinity;
   let inFlightJobs = 0;
 
   function settle(parcel: Parcel, fates: readonly Fate[], start: number): void {
@@ -87,7 +88,10 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   function pump(): void {
     if (sender.downReason !== undefined) return refuseWaiting(sender.downReason);
     while (!waiting.isEmpty && sender.slots > 0) {
-      if (!waiting.hasFullFrame && !mayLeavePartial()) return;
+      if (!waiting.hasFullFrame) {
+        if (!mayLeavePartial()) return;
+        lastPartialMs = clock.now();
+      }
       sendFrame(waiting.takeFrame());
     }
   }
@@ -96,7 +100,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     if (inFlightJobs === 0) return true;
     const isWorthIt = waiting.jobs >= inFlightJobs || sender.inFlight < sender.inFlightTarget;
     const waitMs = isWorthIt ? lingerMs : Math.max(lingerMs, holdBackMsMax);
-    const leftMs = lastSentMs + waitMs - clock.now();
+    const leftMs = lastPartialMs + waitMs - clock.now();
     if (leftMs <= 0) return true;
     lingerTimer?.cancel();
     lingerTimer = clock.after(leftMs, schedulePump);
@@ -105,7 +109,6 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
 
   function sendFrame(parcels: readonly Parcel[]): void {
     const jobs = parcels.length === 1 ? (parcels[0] as Parcel).jobs : parcels.flatMap((parcel) => parcel.jobs);
-    lastSentMs = clock.now();
     drainRate.left(jobs.length, !waiting.isEmpty);
     options.onWrite?.(jobs);
     inFlightJobs += jobs.length;

@@ -130,6 +130,20 @@ describe('group commit', () => {
     assert.deepEqual(sizes(sender.frames), [1, 1, 1]);
   });
 
+  it('keeps a partial frame back no longer because full ones leave meanwhile', () => {
+    const { clock, sender, producer, push } = setUp();
+    for (let i = 0; i < 3; i++) {
+      push(createJobs(1));
+      clock.turn();
+    }
+    clock.advance(30);
+    void producer.pushBulk(createJobs(10), clock.now() + 5000);
+    clock.turn();
+    assert.deepEqual(sizes(sender.frames), [1, 1, 10]);
+    clock.advance(20);
+    assert.deepEqual(sizes(sender.frames), [1, 1, 10, 1]);
+  });
+
   it('lingers for a partial frame while another is in flight, not longer than it was told', () => {
     const { clock, sender, push } = setUp({ lingerMs: 5 });
     push(createJobs(1));
