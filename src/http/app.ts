@@ -15,10 +15,12 @@ import { createAnswerHook, setAnswerHeaders } from './answer-headers.ts';
 import { registerApiDocument, registerDocumentRoutes } from './api-document.ts';
 import { createApiKeyHook } from './api-keys.ts';
 import { registerBatchRoute, type BatchRouteOptions } from './batch.ts';
-import { createClientErrorHandler } from './client-errors.ts';
+import { createClientErrorHandler, refuseTunnels } from './client-errors.ts';
+import { createConnections, type Connections } from './connections.ts';
 import { closeIdleConnections } from './drain.ts';
 import { handleError } from './error-handler.ts';
 import { createEventLoopLag, type EventLoopLag } from './event-loop-lag.ts';
+import { answerExpectations } from './expectations.ts';
 import { registerJobState, type JobStateOptions } from './job-state.ts';
 import { registerJobRoutes } from './jobs.ts';
 import { useJsonOnly } from './json-parser.ts';
@@ -44,7 +46,8 @@ const encodings: ('br' | 'gzip' | 'deflate' | 'identity')[] = ['br', 'gzip', 'de
 /** The whole HTTP side, ready to listen. Closes nothing that it was given. */
 export function createApp(options: AppOptions): FastifyInstance {
   const { clock, draining, metrics, logger } = options;
-  const app = createServer(options);
+  const connections = createConnections();
+  const app = createServer(options, connections);
   const lag = createEventLoopLag(clock);
   const allowedMethods = createAllowedMethods(jidPattern);
   // `other` and `none` stand for whatever the caller made up.
@@ -55,26 +58,33 @@ export function createApp(options: AppOptions): FastifyInstance {
   app.setValidatorCompiler(() => () => true);
   app.setSerializerCompiler(createSerializerCompiler());
   app.setErrorHandler(handleError);
+  // For files of /docs that are not there; paths without a route end in the guard below.
+  app.setNotFoundHandler(() => {
+    throw new AppError('not_found', 'There is nothing at this path');
+  });
   app.addHook('onRoute', allowedMethods.learn);
   observeRequests(app, { metrics, clock, logger });
-  app.addHook('onRequest', createRequestGuard({ allowedMethods: allowedMethods.of, countUnrouted }));
-  app.addHook('onSend', createAnswerHook(draining));
+  app.addHook('onRequest', createRequestGuard({ allowedMethods: allowedMethods.of, countUnrouted, connections }));
+  app.addHook('onSend', createAnswerHook({ draining, connections }));
   app.addHook('onClose', async () => lag.stop());
-  closeIdleConnections(app, clock);
+  closeIdleConnections(app, clock, connections);
   metrics.readDraining(() => draining.aborted);
   registerRoutes(app, options, lag);
   return app;
 }
 
-function createServer({ clock, draining, enqueueTimeoutMs, logger }: AppOptions): FastifyInstance {
+function createServer(
+  { clock, draining, enqueueTimeoutMs, logger }: AppOptions,
+  connections: Connections,
+): FastifyInstance {
   const createRequestId = createRequestIds();
   const app = fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: createRequestId,
-    clientErrorHandler: createClientErrorHandler(clock, () => createRequestId({ headers: {} })),
+    clientErrorHandler: createClientErrorHandler(clock, connections, () => createRequestId({ headers: {} })),
     frameworkErrors: (error, request, reply) => {
-      setAnswerHeaders(request, reply, draining);
+      setAnswerHeaders(request, reply, { draining, connections });
       handleError(error, request, reply);
     },
     // Requests on open connections are answered by the producer's own word while the port is closing.
@@ -95,9 +105,12 @@ function createServer({ clock, draining, enqueueTimeoutMs, logger }: AppOptions)
       insecureHTTPParser: false,
     },
   });
+  connections.watch(app.server);
+  refuseTunnels(app.server);
+  // A caller that sends no more still gets its answers: by default Node closes the connection under them.
+  Object.assign(app.server, { httpAllowHalfOpen: true });
   app.server.maxConnections = limits.connectionsMax;
-  // Node answers 417 by itself, without a problem; an expectation that is not known may be ignored (RFC 9110 10.1.1).
-  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
+  answerExpectations(app.server);
   // One logger for all: a child per request costs more than everything else that we do with it.
   app.setChildLoggerFactory((parent) => parent);
   return app;

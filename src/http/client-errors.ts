@@ -1,17 +1,17 @@
 // Requests that never became one for Fastify: bytes that are no HTTP, headers over the limit, requests sent too slowly.
 // The answer is a problem like any other, written to the socket by hand. Node's own default writes at once, even when an
 // earlier pipelined request still waits for its answer: its caller would read "not enqueued" for a job that may run.
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Clock } from '../domain/clock.ts';
 import { errorTable, type ErrorCode } from '../domain/errors.ts';
+import type { Connections } from './connections.ts';
 import { headerBytesMax, headersTimeoutMs, requestTimeoutMs } from './limits.ts';
 import { problemContentType, renderProblem, type Problem } from './problem.ts';
 
-// Node's own fields (lib/_http_server.js), not typed: the answer under way, and the request being parsed.
+// Node's own field (lib/_http_server.js), not typed: the answer under way.
 interface HttpSocket extends Socket {
   _httpMessage?: ServerResponse | null;
-  parser?: { incoming?: IncomingMessage | null } | null;
 }
 
 const codes: Readonly<Record<string, ErrorCode>> = {
@@ -52,26 +52,57 @@ function renderAnswer(problem: Problem, instance: string): string {
 /** Fastify's `clientErrorHandler`. */
 export function createClientErrorHandler(
   clock: Clock,
+  connections: Connections,
   createRequestId: () => string,
 ): (error: NodeJS.ErrnoException, socket: Socket) => void {
   // Node reports again for every packet that follows.
   const handled = new WeakSet<Socket>();
-  return (error, plainSocket) => {
-    const socket = plainSocket as HttpSocket;
+
+  function leave(socket: Socket): void {
+    socket.end();
+    clock.after(lingerMs, () => socket.destroy());
+  }
+
+  return (error, socket) => {
     if (handled.has(socket)) return;
     handled.add(socket);
     if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-    const answer = socket._httpMessage;
-    const request = socket.parser?.incoming;
-    const inItsBody = request != null && !request.complete && answer?.req === request;
-    // An earlier request gets its answer first, and then nothing more is said.
-    if (answer != null && !inItsBody) return void answer.once('close', () => socket.destroy());
-    if (answer?.headersSent) return void socket.destroy();
-    const problem = problemOf(error);
-    socket.write(renderAnswer(problem, createRequestId()));
-    // Its rest could still arrive and be enqueued after this "not enqueued".
-    if (inItsBody) return void socket.destroy();
-    socket.end();
-    clock.after(lingerMs, () => socket.destroy());
+    const refuse = (): void => void socket.write(renderAnswer(problemOf(error), createRequestId()));
+    const answer = connections.latestAnswer(socket);
+    if (answer === undefined || answer.writableFinished) {
+      if (answer === undefined || isOpenAfter(answer, socket)) refuse();
+      return leave(socket);
+    }
+    // Requests that were read whole get their answers first, and then nothing more is said.
+    const endAfterIt = (): void => void answer.once('close', () => leave(socket));
+    if (answer.req.complete) return endAfterIt();
+    const refuseItsBody = (): void => {
+      // After a timeout the rest may have come while it waited for its turn.
+      if (answer.headersSent || answer.req.complete) return endAfterIt();
+      refuse();
+      // Its rest could still arrive and be enqueued after this "not enqueued".
+      socket.destroy();
+    };
+    // It has no socket before those ahead of it are answered.
+    if (answer.socket === null) answer.once('socket', refuseItsBody);
+    else refuseItsBody();
   };
+
+  /** False when the caller has been told that this was the last answer, or is still sending what was answered. */
+  function isOpenAfter(answer: ServerResponse, socket: Socket): boolean {
+    return answer.req.complete && answer.shouldKeepAlive && !connections.isEnding(socket);
+  }
+}
+
+/** CONNECT gets the answer of any request that is none: by default Node ends the connection under the answers before it. */
+export function refuseTunnels(server: Server): void {
+  server.on('connect', (request) => {
+    const socket: HttpSocket = request.socket;
+    // Node has taken its own listeners away; the answers before this request still need them.
+    socket.on('error', () => socket.destroy());
+    socket.on('timeout', () => socket.destroy());
+    socket.on('drain', () => socket._httpMessage?.emit('drain'));
+    socket.resume();
+    server.emit('clientError', new Error('CONNECT'), socket);
+  });
 }

@@ -2,9 +2,9 @@
 // at once, and those whose request never ends soon after. Without this, closing took 73.7 s,
 // and a half-sent request held it until the process was killed: Node looks for slow requests only while the port is open.
 import type { ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Clock, Timer } from '../domain/clock.ts';
+import type { Connections } from './connections.ts';
 
 const sweepEveryMs = 50;
 /** What a request that is being sent when the port closes has left to arrive. */
@@ -14,17 +14,9 @@ const isBeingAnswered = (response: ServerResponse | undefined): boolean =>
   response !== undefined && response.req.complete && !response.writableFinished;
 
 /** After the port closed, connections end as soon as their last answer is sent. */
-export function closeIdleConnections(app: FastifyInstance, clock: Clock): void {
-  // To the latest request of each open connection.
-  const responses = new Map<Socket, ServerResponse | undefined>();
-  app.server.on('connection', (socket) => {
-    responses.set(socket, undefined);
-    socket.once('close', () => responses.delete(socket));
-  });
-  app.server.on('request', (request, response) => responses.set(request.socket, response));
-
+export function closeIdleConnections(app: FastifyInstance, clock: Clock, connections: Connections): void {
   function timeOutIncomplete(): void {
-    for (const [socket, response] of responses) {
+    for (const [socket, response] of connections.entries()) {
       if (isBeingAnswered(response)) continue;
       const error = Object.assign(new Error('Request timeout'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
       app.server.emit('clientError', error, socket);

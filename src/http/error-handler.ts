@@ -9,28 +9,27 @@ interface FrameworkFailure {
   detail: string;
 }
 
-const notJson: FrameworkFailure = {
-  code: 'malformed_json',
-  detail: 'The body is not JSON, or it holds a key like __proto__',
-};
 const badUrl: FrameworkFailure = { code: 'bad_request', detail: 'The request target cannot be decoded' };
 const badEncoding: FrameworkFailure = {
   code: 'malformed_json',
   detail: 'The body cannot be decoded with its Content-Encoding',
 };
 
-// Codes of fastify 5.12 (lib/errors.js) and @fastify/compress 9.2.
+// Codes of fastify 5.12 (lib/errors.js), @fastify/compress 9.2 and @fastify/static, which serves /docs.
 const frameworkFailures: ReadonlyMap<string, FrameworkFailure> = new Map([
-  ['FST_ERR_CTP_INVALID_JSON_BODY', notJson],
-  ['FST_ERR_CTP_EMPTY_JSON_BODY', { code: 'malformed_json', detail: 'The body is empty' }],
   ['FST_ERR_CTP_BODY_TOO_LARGE', { code: 'body_too_large', detail: 'The body is larger than this route accepts' }],
   ['FST_ERR_CTP_INVALID_MEDIA_TYPE', { code: 'unsupported_media_type', detail: 'Send application/json in UTF-8' }],
   ['FST_ERR_CTP_INVALID_CONTENT_LENGTH', { code: 'bad_request', detail: 'The body and its Content-Length differ' }],
+  ['FST_STATIC_FORBIDDEN_PATH', { code: 'not_found', detail: 'There is nothing at this path' }],
   ['FST_ERR_BAD_URL', badUrl],
   ['FST_ERR_MAX_PARAM_LENGTH', badUrl],
   ['FST_CP_ERR_INVALID_CONTENT_ENCODING', { code: 'unsupported_media_type', detail: 'Send gzip, br, deflate or none' }],
   ['FST_CP_ERR_INVALID_CONTENT', badEncoding],
 ]);
+
+// Errors of @fastify/send have no code: a file of /docs, asked for with a condition or a range that it does not meet.
+const badCondition: Problem = { code: 'bad_request', detail: 'The conditions or ranges of the request cannot be met' };
+const conditionStatuses: readonly unknown[] = [412, 416];
 
 // The client went away in mid-body: nobody reads this answer, and it is no bug.
 const aborted: Problem = { code: 'bad_request', detail: 'The request ended before its body' };
@@ -40,6 +39,9 @@ function toProblem(error: unknown, request: FastifyRequest): Problem {
   if (error instanceof AppError) return { code: error.code, detail: error.message, fields: error.fields };
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   const failure = typeof code === 'string' ? frameworkFailures.get(code) : undefined;
+  if (failure === undefined && error instanceof Error && 'statusCode' in error) {
+    if (conditionStatuses.includes(error.statusCode)) return badCondition;
+  }
   if (failure === undefined) return request.raw.destroyed && !request.raw.complete ? aborted : internal;
   if (failure.code !== 'body_too_large') return failure;
   return { ...failure, fields: { limit_bytes: request.routeOptions.bodyLimit } };

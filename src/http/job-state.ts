@@ -99,11 +99,15 @@ function createWaiters(draining: AbortSignal): Waiters {
       holding.add(socket);
       const controller = new AbortController();
       held.add(controller);
+      // A caller that sends no more may still read, but one that has gone away looks the same.
+      const leave = (): void => controller.abort();
+      socket.once('end', leave);
       // Emitted after the answer, and when the caller goes away before it.
       reply.raw.once('close', () => {
         held.delete(controller);
         holding.delete(socket);
-        controller.abort();
+        socket.off('end', leave);
+        leave();
       });
       return controller.signal;
     },

@@ -11,12 +11,55 @@ function isUtf8(contentType: string): boolean {
   return true;
 }
 
+/** A key as JSON may spell it: each of its letters as it is, or escaped. */
+function keyPattern(key: string): RegExp {
+  const letters = Array.from(key, (letter) => {
+    const digits = letter.charCodeAt(0).toString(16);
+    return `(?:${letter}|\\\\u00${digits.replace(/[a-f]/, (digit) => `[${digit}${digit.toUpperCase()}]`)})`;
+  });
+  return new RegExp(`"${letters.join('')}"\\s*:`);
+}
+
+const proto = keyPattern('__proto__');
+const constructor = keyPattern('constructor');
+const prototype = keyPattern('prototype');
+
+/**
+ * Such keys hurt code that copies objects; there is none here. They are found in the text: looking through all that was
+ * parsed, as the framework's own parser does (secure-json-parse), takes four times as long as parsing `[[[[`.
+ */
+const isPoisoned = (text: string): boolean => proto.test(text) || (constructor.test(text) && prototype.test(text));
+
+function parse(text: string): unknown {
+  if (text === '') throw new AppError('malformed_json', 'The body is empty');
+  // Where the text is broken is not told; finding out takes as long as parsing.
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    // A byte order mark may be ignored (RFC 8259 section 8.1).
+    const parsed: unknown = JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text);
+    if (!isPoisoned(text)) return parsed;
+  } catch {
+    // The same answer.
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+  throw new AppError('malformed_json', 'The body is not JSON, or it holds a key like __proto__');
+}
+
 export function useJsonOnly(app: FastifyInstance): void {
-  const parse = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
   app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
     const contentType = request.headers['content-type'] as string;
-    if (contentType.length === 'application/json'.length || isUtf8(contentType)) return parse(request, body, done);
-    done(new AppError('unsupported_media_type', 'Send application/json in UTF-8'));
+    if (contentType.length !== 'application/json'.length && !isUtf8(contentType)) {
+      return done(new AppError('unsupported_media_type', 'Send application/json in UTF-8'));
+    }
+    let parsed: unknown;
+    try {
+      parsed = parse(body);
+    } catch (error) {
+      return done(error as AppError);
+    }
+    done(null, parsed);
   });
 }

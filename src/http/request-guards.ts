@@ -2,6 +2,7 @@
 // refuse the smuggling set; what they let pass is refused here.
 import type { onRequestHookHandler } from 'fastify';
 import { AppError, errorTable } from '../domain/errors.ts';
+import type { Connections } from './connections.ts';
 
 const headersMax = 64;
 
@@ -25,10 +26,14 @@ interface RequestGuardOptions {
   allowedMethods: (path: string) => string | undefined;
   /** Counts a request that met no route. */
   countUnrouted: (status: number) => void;
+  connections: Connections;
 }
 
-export function createRequestGuard({ allowedMethods, countUnrouted }: RequestGuardOptions): onRequestHookHandler {
+export function createRequestGuard(options: RequestGuardOptions): onRequestHookHandler {
+  const { allowedMethods, countUnrouted, connections } = options;
   return (request, reply, done) => {
+    // Never sent: the last answer of the connection is on its way.
+    if (connections.isEnding(request.raw.socket)) return done(new AppError('bad_request', 'The connection has ended'));
     const failure = checkHeaders(request.raw.rawHeaders, request.raw.httpVersion);
     if (failure !== undefined) {
       reply.header('connection', 'close');

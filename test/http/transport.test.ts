@@ -159,12 +159,48 @@ describe('pipelined requests', () => {
     );
   });
 
-  it('end with the first bad body: nothing after it is enqueued or answered', async (t) => {
+  it('go on behind a bad body that was read whole', async (t) => {
     const { client, producer } = await open(t, whole + post('Content-Length: 1\r\n', '{') + whole);
+    const text = await client.until((received) => received.split('job_id').length === 3);
+    assert.deepEqual(text.match(/HTTP\/1\.1 \d{3}/g), ['HTTP/1.1 202', 'HTTP/1.1 400', 'HTTP/1.1 202']);
+    assert.equal(producer.jobs.length, 2);
+  });
+
+  it('end with an answer that says so: nothing after it is enqueued', async (t) => {
+    const large = post('Content-Length: 20000\r\n', 'x'.repeat(20_000));
+    const { client, producer } = await open(t, whole + large + whole);
     const text = await client.closed;
-    assert.deepEqual(text.match(/HTTP\/1\.1 \d{3}/g), ['HTTP/1.1 202', 'HTTP/1.1 400']);
-    // The third may have been read with the second's packet; it is not answered, so its caller knows nothing of it.
-    assert.ok(producer.calls.length <= 2);
+    assert.deepEqual(text.match(/HTTP\/1\.1 \d{3}|connection: close/gi), [
+      'HTTP/1.1 202',
+      'HTTP/1.1 413',
+      'connection: close',
+    ]);
+    assert.equal(producer.jobs.length, 1);
+  });
+
+  for (const [what, bytes] of [
+    ['bytes that are no request', 'NO HTTP AT ALL\r\n\r\n'],
+    ['a body that is broken', post('Transfer-Encoding: chunked\r\n', 'z\r\n')],
+    ['a tunnel', 'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n'],
+  ] as const) {
+    it(`are all answered before ${what}`, async (t) => {
+      const built = await openHolding(t);
+      const client = await connectRaw(t, built.app, whole.repeat(3) + bytes);
+      await built.untilHeld(3);
+      built.release();
+      const statuses = (await client.closed).match(/HTTP\/1\.1 \d{3}/g);
+      assert.deepEqual(statuses?.slice(0, 3), ['HTTP/1.1 202', 'HTTP/1.1 202', 'HTTP/1.1 202']);
+    });
+  }
+
+  it('are told to go on when it is their turn, not in the middle of an answer', async (t) => {
+    const built = await openHolding(t);
+    const expecting = post('Content-Length: 1\r\nExpect: 100-continue\r\n', '{');
+    const client = await connectRaw(t, built.app, whole + expecting + whole);
+    await built.untilHeld(2);
+    built.release();
+    const text = await client.until((received) => received.split('job_id').length === 3);
+    assert.deepEqual(text.match(/HTTP\/1\.1 \d{3}/g), ['HTTP/1.1 202', 'HTTP/1.1 400', 'HTTP/1.1 202']);
   });
 
   it('never get the refusal of the bytes behind them', async (t) => {
@@ -182,12 +218,17 @@ describe('pipelined requests', () => {
 });
 
 describe('a caller', () => {
-  it('that half-closes after its request still gets the answer', async (t) => {
-    const built = build(t);
-    await built.listen();
+  it('that half-closes after its requests still gets the answers, however late', async (t) => {
+    const built = await openHolding(t);
+    const accepted = once(built.app.server, 'connection');
     const client = await connectRaw(t, built.app);
-    client.socket.end(whole);
-    assert.match(await client.closed, /^HTTP\/1\.1 202/);
+    const [socket] = (await accepted) as [Socket];
+    const ended = once(socket, 'end');
+    client.socket.end(whole + whole);
+    await ended;
+    await built.untilHeld(2);
+    built.release();
+    assert.equal((await client.closed).split('job_id').length, 3);
   });
 
   it('that goes away in mid-body leaves no job and no complaint', async (t) => {

@@ -1,0 +1,43 @@
+// What was read on each open connection, and whether its last answer has been given. Callers may pipeline: what was read
+// before an end is answered, and what is read after it is not taken, as nobody could be told what became of it.
+import type { Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+export interface Connections {
+  /** From the server's first connection on. */
+  watch(server: Server): void;
+  /** The open ones, each with the answer to the latest request that was read on it. */
+  entries(): Iterable<readonly [Socket, ServerResponse | undefined]>;
+  latestAnswer(socket: Socket): ServerResponse | undefined;
+  /** Makes this answer the last of its connection; false when more requests have been read, and it cannot be. */
+  endWith(answer: ServerResponse): boolean;
+  isEnding(socket: Socket): boolean;
+}
+
+/** A stream pipeline that fails takes `socket` away from a request; Node's own `client` stays (lib/_http_incoming.js). */
+const socketOf = ({ req }: ServerResponse): Socket | undefined => (req as typeof req & { client?: Socket }).client;
+
+export function createConnections(): Connections {
+  const latest = new Map<Socket, ServerResponse | undefined>();
+  const ending = new WeakSet<Socket>();
+  return {
+    watch(server) {
+      server.on('connection', (socket) => {
+        latest.set(socket, undefined);
+        socket.once('close', () => latest.delete(socket));
+      });
+      // Before the framework sees it: it may answer at once.
+      server.prependListener('request', (request, answer) => latest.set(request.socket, answer));
+    },
+    entries: () => latest,
+    latestAnswer: (socket) => latest.get(socket),
+    endWith(answer) {
+      const socket = socketOf(answer);
+      if (socket === undefined) return true;
+      if (latest.get(socket) !== answer) return false;
+      ending.add(socket);
+      return true;
+    },
+    isEnding: (socket) => ending.has(socket),
+  };
+}
