@@ -1,5 +1,5 @@
-// Opens connections for the pool, and knows whether the broker is there at all. While no connection is live there is one
-// attempt at a time, with a growing pause after each: a dead broker is not hammered, and callers fail at once.
+// Opens connections for the pool, and knows whether the broker is there at all. From the loss of a connection until one opens
+// there is one attempt at a time, with a growing pause after each: a dead broker is not hammered, and callers fail at once.
 import type { Factory } from 'generic-pool';
 import type { Clock, Timer } from '../domain/clock.ts';
 import type { Connection } from './connection.ts';
@@ -34,6 +34,9 @@ const endGraceMs = 250;
 
 export function createConnector({ open, clock, random, backoffMsMax }: ConnectorOptions): Connector {
   let liveCount = 0;
+  /** The last that happened to a connection was not that it opened. */
+  let isDoubtful = true;
+  /** In a row. */
   let failures = 0;
   let pausesOwed = 0;
   let downReason: Error | undefined;
@@ -54,33 +57,38 @@ export function createConnector({ open, clock, random, backoffMsMax }: Connector
     return new Promise((resolve) => (pause = clock.after(delayMs * (0.5 + random() / 2), resolve)));
   }
 
+  /** Attempts side by side began after equally many failures, and count as one. */
+  function countFailure(failuresBefore: number): void {
+    failures = Math.max(failures, failuresBefore + 1);
+  }
+
   /** Counts it as live until it is lost. */
-  function watch(connection: Connection): void {
+  function watch(connection: Connection, failuresBefore: number): void {
     const openedMs = clock.now();
     liveCount++;
+    isDoubtful = false;
     setDown(undefined);
     void connection.closed.then((reason) => {
       liveCount--;
+      isDoubtful = true;
       // Not as it opens: one that will die young must not shorten the pause of another.
       if (clock.now() - openedMs >= youngMs) return void (failures = 0);
-      failures++;
+      countFailure(failuresBefore);
       pausesOwed++;
       if (liveCount === 0) setDown(reason);
     });
   }
 
   async function openOnce(): Promise<Connection> {
-    if (pausesOwed > 0) {
-      pausesOwed--;
-      await pauseAfterFailure();
-    }
     if (isClosed) return new Promise<never>(() => undefined);
+    const failuresBefore = failures;
     try {
       const connection = await open();
-      watch(connection);
+      watch(connection, failuresBefore);
       return connection;
     } catch (error) {
-      failures++;
+      isDoubtful = true;
+      countFailure(failuresBefore);
       if (liveCount === 0) setDown(error as Error);
       await pauseAfterFailure();
       throw error;
@@ -93,7 +101,8 @@ export function createConnector({ open, clock, random, backoffMsMax }: Connector
     },
     onDownChange: () => undefined,
     async create() {
-      while (liveCount === 0 && attempt !== undefined) await attempt;
+      for (; pausesOwed > 0; await pauseAfterFailure()) pausesOwed--;
+      while (isDoubtful && attempt !== undefined) await attempt;
       const opening = openOnce();
       const settled = opening.then(
         () => undefined,

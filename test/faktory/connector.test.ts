@@ -173,21 +173,62 @@ describe('the connector', () => {
     assert.deepEqual(pauses, [50, 100, 200, 400, 500, 500]);
   });
 
-  it('pauses for every connection that died young while another lives', async () => {
+  it('makes one attempt when many connections are lost at once, and counts it as one', async () => {
+    const { clock, attempts, attempt, lane } = setUp();
+    for (let i = 0; i < 10; i++) void lane();
+    await settle();
+    const connections = [attempt(0).succeed()];
+    await settle();
+    for (let index = 1; index < 10; index++) connections.push(attempt(index).succeed());
+    await settle();
+    clock.advance(5000);
+    for (const connection of connections) {
+      connection.lose(new Error('lost'));
+      await settle();
+    }
+    assert.equal(attempts.length, 11);
+    attempt(10).fail('refused');
+    await settle();
+    clock.advance(50);
+    await settle();
+    assert.equal(attempts.length, 12);
+    attempt(11).succeed();
+    await settle();
+    assert.equal(attempts.length, 21);
+  });
+
+  it('counts attempts side by side that fail as one', async () => {
+    const { clock, attempts, attempt, lane } = setUp();
+    for (let i = 0; i < 10; i++) void lane();
+    await settle();
+    attempt(0).succeed();
+    await settle();
+    for (let index = 1; index < 10; index++) attempt(index).fail('refused');
+    await settle();
+    clock.advance(49);
+    await settle();
+    assert.equal(attempts.length, 10);
+    clock.advance(1);
+    await settle();
+    assert.equal(attempts.length, 11);
+  });
+
+  it('pauses for every connection that died young while another lives, and tries one first', async () => {
     const { clock, attempts, attempt, lane } = setUp();
     for (let i = 0; i < 4; i++) void lane();
     await settle();
     attempt(0).succeed();
     await settle();
     assert.equal(attempts.length, 4);
-    for (const index of [1, 2, 3]) {
-      const connection = attempt(index).succeed();
-      await settle();
-      connection.lose(new Error('ERR too many connections: 2001'));
-    }
+    const young = [1, 2, 3].map((index) => attempt(index).succeed());
+    await settle();
+    for (const connection of young) connection.lose(new Error('ERR too many connections: 2001'));
     await settle();
     assert.equal(attempts.length, 4);
-    clock.advance(500);
+    clock.advance(50);
+    await settle();
+    assert.equal(attempts.length, 5);
+    attempt(4).succeed();
     await settle();
     assert.equal(attempts.length, 7);
   });
