@@ -7,8 +7,8 @@ export interface AdmissionOptions {
   next: JobProducer;
   pendingJobsMax: number;
   pendingBytesMax: number;
-  /** How long a job that comes now will wait for its frame. */
-  expectedWaitMs: () => number;
+  /** How long so many jobs that come now will wait for their first frame. */
+  expectedWaitMs: (jobs: number) => number;
   /** A longer wait is refused at once: the job would be refused anyway, later. */
   waitMsMax: number;
 }
@@ -26,7 +26,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
 
   function admits(jobs: number, bytes: number): boolean {
     if (pendingJobs + jobs > pendingJobsMax || pendingBytes + bytes > pendingBytesMax) return false;
-    if (expectedWaitMs() > waitMsMax) return false;
+    if (expectedWaitMs(jobs) > waitMsMax) return false;
     pendingJobs += jobs;
     pendingBytes += bytes;
     return true;

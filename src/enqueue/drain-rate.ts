@@ -1,23 +1,26 @@
-// How fast waiting jobs leave, measured only while some are left behind: an idle path says nothing about its capacity.
+// How fast the broker works off jobs, by its answers, and only while it has more than enough to do: an idle path says nothing
+// about its capacity, and a frame that has left may wait at the broker.
 import type { Clock } from '../domain/clock.ts';
 
 export interface DrainRate {
-  /** A frame left; `isSaturated` when jobs still wait behind it. */
-  left(jobs: number, isSaturated: boolean): void;
-  /** How long a job that comes now will wait behind so many others; 0 while that is not known. */
-  waitMs(jobsAhead: number): number;
+  /** The broker is done with so many jobs. */
+  answered(jobs: number, isSaturated: boolean): void;
+  /** How long it needs for so many jobs; 0 while that is not known. */
+  waitMs(jobs: number): number;
 }
 
-/** Long enough for several frames of a slow broker, short enough to see a flood before it has filled the queue. */
-const windowMs = 250;
+/** Longer than a collection of garbage, short enough to see a flood before it has filled the queue. */
+const windowMs = 100;
 /** After so long without saturation the figure belongs to another time. */
 const validMs = 5000;
 
 export function createDrainRate(clock: Clock): DrainRate {
-  let wasSaturated = false;
-  let windowStartMs = 0;
+  // Begins and ends with an answer, so that answers in bunches, a round trip apart, are counted with the pauses between them.
+  let windowStartMs: number | undefined;
   let windowJobs = 0;
+  // Of the last two windows the lesser: after a pause a broker answers for many jobs at once.
   let jobsPerMs = Infinity;
+  let jobsPerMsBefore = Infinity;
   let measuredMs = -Infinity;
 
   function startWindow(): void {
@@ -26,19 +29,19 @@ export function createDrainRate(clock: Clock): DrainRate {
   }
 
   return {
-    left(jobs, isSaturated) {
+    answered(jobs, isSaturated) {
+      if (!isSaturated) return void (windowStartMs = undefined);
+      if (windowStartMs === undefined) return startWindow();
       windowJobs += jobs;
       const elapsedMs = clock.now() - windowStartMs;
-      if (!wasSaturated) startWindow();
-      else if (elapsedMs >= windowMs) {
-        jobsPerMs = windowJobs / elapsedMs;
-        measuredMs = clock.now();
-        startWindow();
-      }
-      wasSaturated = isSaturated;
+      if (elapsedMs < windowMs) return;
+      jobsPerMsBefore = jobsPerMs;
+      jobsPerMs = windowJobs / elapsedMs;
+      measuredMs = clock.now();
+      startWindow();
     },
-    waitMs(jobsAhead) {
-      return jobsAhead === 0 || clock.now() - measuredMs > validMs ? 0 : jobsAhead / jobsPerMs;
+    waitMs(jobs) {
+      return jobs === 0 || clock.now() - measuredMs > validMs ? 0 : jobs / Math.min(jobsPerMs, jobsPerMsBefore);
     },
   };
 }

@@ -15,6 +15,8 @@ export interface FrameQueue {
   readonly isEmpty: boolean;
   /** True when waiting longer could not make the next frame larger. */
   readonly hasFullFrame: boolean;
+  /** How many would leave before a parcel of so many that comes now: its own kind, and no more of the other in turn. */
+  jobsBefore(jobs: number): number;
   push(parcel: Parcel): void;
   /** The parcels of the next frame; at least one, unless the queue is empty. */
   takeFrame(): Parcel[];
@@ -73,6 +75,11 @@ export function createFrameQueue({ frameJobsMax, frameBytesMax }: FrameQueueOpti
     },
     get hasFullFrame() {
       return large.size > 0 || smallJobs >= frameJobsMax() || smallBytes >= frameBytesMax;
+    },
+    jobsBefore(jobs) {
+      const isSmall = jobs * 2 <= frameJobsMax();
+      const [own, other] = isSmall ? [smallJobs, largeJobs] : [largeJobs, smallJobs];
+      return own + Math.min(other, own + frameJobsMax());
     },
     push(parcel) {
       if (isLarge(parcel)) {

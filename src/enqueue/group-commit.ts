@@ -37,12 +37,14 @@ const sweepMs = 100;
 const holdBackMsMax = 50;
 /** From so many jobs on a frame may leave before the end of the turn; a smaller one costs more than the wait that it saves. */
 const earlyFrameJobsMin = 16;
+/** With so many full frames in flight the broker is busy, whether or not others wait for a slot: a flood is seen sooner. */
+const busyFrames = 5;
 
 export interface GroupCommit extends JobProducer {
   /** What has not been written yet. */
   readonly waiting: { readonly jobs: number; readonly bytes: number };
-  /** How long a job that comes now will wait for its frame, as far as is known. */
-  readonly expectedWaitMs: number;
+  /** How long a parcel of so many jobs that comes now will wait for its frame, as far as is known. */
+  expectedWaitMs(jobs: number): number;
 }
 
 export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
@@ -61,6 +63,8 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   // Full frames leave without waiting: they must not make those that wait do so longer.
   let lastPartialMs = -Infinity;
   let inFlightJobs = 0;
+  /** The last frame did not hold all that waited. */
+  let leavesBehind = false;
 
   function settle(parcel: Parcel, fates: readonly Fate[], start: number): void {
     if (!unsettled.delete(parcel)) return;
@@ -109,10 +113,11 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
 
   function sendFrame(parcels: readonly Parcel[]): void {
     const jobs = parcels.length === 1 ? (parcels[0] as Parcel).jobs : parcels.flatMap((parcel) => parcel.jobs);
-    drainRate.left(jobs.length, !waiting.isEmpty);
+    leavesBehind = !waiting.isEmpty;
     options.onWrite?.(jobs);
     inFlightJobs += jobs.length;
     sender.send(jobs, (fates) => {
+      drainRate.answered(jobs.length, leavesBehind || inFlightJobs >= busyFrames * frameJobsMax());
       inFlightJobs -= jobs.length;
       let start = 0;
       for (const parcel of parcels) {
@@ -177,9 +182,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
 
   return {
     waiting,
-    get expectedWaitMs() {
-      return drainRate.waitMs(waiting.jobs);
-    },
+    expectedWaitMs: (jobs) => drainRate.waitMs(waiting.jobsBefore(jobs)),
     push(job, deadlineMs) {
       const refusal = refusalNow();
       if (refusal) return Promise.resolve(refusal);

@@ -75,7 +75,7 @@ export async function runApi({ config, log, version }: RoleContext, parts: ApiPa
     next: groupCommit,
     pendingJobsMax: config.ENQUEUE_MAX_PENDING_JOBS,
     pendingBytesMax: config.ENQUEUE_MAX_PENDING_BYTES,
-    expectedWaitMs: () => groupCommit.expectedWaitMs,
+    expectedWaitMs: (jobs) => groupCommit.expectedWaitMs(jobs),
     waitMsMax: config.FAKTORY_ACQUIRE_TIMEOUT_MS * acquireShare,
   });
   const draining = new AbortController();

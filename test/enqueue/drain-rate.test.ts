@@ -1,4 +1,4 @@
-// How long a job would wait, from how fast jobs leave while others are left behind.
+// How fast the broker works off jobs, from its answers while it has more than enough to do.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Clock } from '../../src/domain/clock.ts';
@@ -11,49 +11,77 @@ function setUp() {
   return {
     rate,
     pass: (ms: number) => (nowMs += ms),
-    /** Frames of `jobs` every `ms`, `times` over. */
-    frames(jobs: number, ms: number, times: number, isSaturated: boolean) {
+    /** Answers for `jobs` every `ms`, `times` over. */
+    answers(jobs: number, ms: number, times: number, isSaturated = true) {
       for (let index = 0; index < times; index++) {
         nowMs += ms;
-        rate.left(jobs, isSaturated);
+        rate.answered(jobs, isSaturated);
       }
     },
   };
 }
 
+const isNear = (actual: number, expected: number): boolean => Math.abs(actual - expected) < 1;
+
 describe('the drain rate', () => {
-  it('expects no wait before it has seen jobs left behind', () => {
-    const { rate, frames } = setUp();
+  it('expects no wait before the broker had enough to do', () => {
+    const { rate, answers } = setUp();
     assert.equal(rate.waitMs(1_000_000), 0);
-    frames(1, 100, 50, false);
+    answers(1, 100, 50, false);
     assert.equal(rate.waitMs(1_000_000), 0);
   });
 
-  it('divides what waits by the rate of a saturated path', () => {
-    const { rate, frames } = setUp();
-    frames(50, 100, 20, true); // 500 jobs per second
-    assert.ok(Math.abs(rate.waitMs(1200) - 2400) < 1);
+  it('divides what waits by the rate of a busy broker', () => {
+    const { rate, answers } = setUp();
+    answers(50, 100, 20); // 500 jobs per second
+    assert.ok(isNear(rate.waitMs(1200), 2400));
   });
 
-  it('follows a path that becomes faster within a window', () => {
-    const { rate, frames } = setUp();
-    frames(50, 100, 20, true);
-    frames(500, 100, 4, true);
-    assert.ok(rate.waitMs(1200) < 700);
+  it('knows it a tenth of a second after the first answer of a flood', () => {
+    const { rate, answers } = setUp();
+    answers(10, 20, 6);
+    assert.ok(isNear(rate.waitMs(1200), 2400));
+  });
+
+  it('is right about answers that come in bunches, a long round trip apart', () => {
+    const { rate, answers, pass } = setUp();
+    for (let bunch = 0; bunch < 3; bunch++) {
+      pass(500);
+      answers(100, 0, 20); // 4 jobs per millisecond
+    }
+    assert.ok(isNear(rate.waitMs(4000), 1000));
+  });
+
+  it('takes a burst after a pause for neither', () => {
+    const { rate, answers } = setUp();
+    answers(50, 100, 20);
+    answers(50, 500, 1);
+    answers(50, 0, 4);
+    answers(50, 100, 1);
+    assert.ok(rate.waitMs(1200) > 2400);
+    answers(50, 100, 1);
+    assert.ok(isNear(rate.waitMs(1200), 2400));
+  });
+
+  it('follows a path that becomes faster within two windows', () => {
+    const { rate, answers } = setUp();
+    answers(50, 100, 20);
+    answers(500, 100, 2);
+    assert.ok(isNear(rate.waitMs(1200), 240));
   });
 
   it('forgets a figure that is no longer measured', () => {
-    const { rate, frames, pass } = setUp();
-    frames(50, 100, 20, true);
+    const { rate, answers, pass } = setUp();
+    answers(50, 100, 20);
     pass(5001);
     assert.equal(rate.waitMs(1200), 0);
   });
 
   it('does not count the idle time before a flood', () => {
-    const { rate, frames, pass } = setUp();
-    frames(1, 100, 5, false);
+    const { rate, answers, pass } = setUp();
+    answers(1, 100, 5, false);
     pass(3000);
-    frames(50, 100, 4, true);
-    assert.ok(Math.abs(rate.waitMs(1200) - 2400) < 1);
+    answers(50, 100, 4);
+    assert.ok(isNear(rate.waitMs(1200), 2400));
   });
 });

@@ -53,6 +53,15 @@ describe('the frame queue', () => {
     assert.deepEqual(next, Array(10).fill([10, 8]).flat());
   });
 
+  it('knows how many leave before one that comes now: its own kind, and as many of the other in turn', () => {
+    const queue = createFrameQueue(limits);
+    assert.deepEqual([queue.jobsBefore(1), queue.jobsBefore(100)], [0, 0]);
+    for (let i = 0; i < 100; i++) queue.push(parcelOf(8));
+    assert.deepEqual([queue.jobsBefore(1), queue.jobsBefore(100)], [10, 800]);
+    for (let i = 0; i < 30; i++) queue.push(parcelOf(1));
+    assert.deepEqual([queue.jobsBefore(1), queue.jobsBefore(100)], [70, 830]);
+  });
+
   it('knows when waiting could not make the next frame larger', () => {
     const queue = createFrameQueue(limits);
     for (let i = 0; i < 9; i++) queue.push(parcelOf(1));

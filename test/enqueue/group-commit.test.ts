@@ -420,6 +420,39 @@ describe('closing group commit', () => {
   });
 });
 
+describe('the expected wait', () => {
+  it('is what waits before a parcel of that size, at the rate of the answers of a busy broker', () => {
+    const { clock, sender, producer } = setUp({ acquireTimeoutMs: 5000 });
+    void producer.pushBulk(createJobs(300), Infinity);
+    clock.turn();
+    assert.equal(producer.waiting.jobs, 200);
+    assert.equal(producer.expectedWaitMs(100), 0, 'not known yet');
+    for (let frame = 0; frame < 5; frame++) {
+      clock.advance(100);
+      sender.frame(frame).reply();
+      clock.turn();
+    }
+    const isNear = (actual: number, expected: number): boolean => Math.abs(actual - expected) < 1;
+    assert.ok(isNear(producer.expectedWaitMs(100), 1500));
+    assert.ok(isNear(producer.expectedWaitMs(1), 100));
+  });
+
+  it('is known while slots are left, once many full frames are in flight', () => {
+    const { clock, sender, producer } = setUp();
+    sender.slots = 100;
+    void producer.pushBulk(createJobs(100), Infinity);
+    clock.turn();
+    assert.equal(producer.waiting.jobs, 0);
+    for (let frame = 0; frame < 2; frame++) {
+      clock.advance(100);
+      sender.frame(frame).reply();
+    }
+    sender.slots = 0;
+    void producer.pushBulk(createJobs(40), Infinity);
+    assert.ok(Math.abs(producer.expectedWaitMs(100) - 400) < 1);
+  });
+});
+
 describe('any traffic through group commit', () => {
   it('gives every job exactly one fate, and sends each at most once', async () => {
     const step = fc.oneof(

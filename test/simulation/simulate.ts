@@ -141,7 +141,7 @@ function createClient(subject: Subject, world: World, network: Network, random: 
     next: groupCommit,
     pendingJobsMax,
     pendingBytesMax,
-    expectedWaitMs: () => groupCommit.expectedWaitMs,
+    expectedWaitMs: (jobs) => groupCommit.expectedWaitMs(jobs),
     waitMsMax: plan.waitMsMax,
   });
   return {
