@@ -28,9 +28,8 @@ export interface Seen {
 }
 
 export interface Arrivals {
-  readonly seen: readonly Seen[];
-  /** Nobody comes any more; resolves when all have their answers. */
-  stop(): Promise<void>;
+  /** Nobody comes any more; resolves, when all have their answers, with what they saw. */
+  stop(): Promise<readonly Seen[]>;
 }
 
 /** The same clock in all processes of a test. */
@@ -122,11 +121,11 @@ export function startArrivals({ url, path, body, load }: ArrivalsOptions): Arriv
   else for (let index = 0; index < load.callers; index++) arrive();
 
   return {
-    seen,
     async stop() {
       isOver = true;
       if (waiting > 0) await new Promise<void>((resolve) => (onAllAnswered = resolve));
       for (const { connection } of idle.splice(0)) connection.close();
+      return seen;
     },
   };
 }
@@ -136,13 +135,8 @@ function retryAfterOf(answer: Buffer): number {
   return match ? Number(match[1]) : -1;
 }
 
-export interface ForkedArrivals {
-  /** Nobody comes any more; resolves with what all saw. */
-  stop(): Promise<Seen[]>;
-}
-
 /** The same in a process of their own, so that their work is not in the times that they see. Resolves as they begin. */
-export async function forkArrivals(t: TestContext, options: ArrivalsOptions): Promise<ForkedArrivals> {
+export async function forkArrivals(t: TestContext, options: ArrivalsOptions): Promise<Arrivals> {
   const child = fork(fileURLToPath(import.meta.url), { execArgv: ['--import', 'tsx'], serialization: 'advanced' });
   const gone = once(child, 'exit');
   t.after(async () => {
@@ -185,9 +179,8 @@ async function serve(): Promise<void> {
   const arrivals = startArrivals(options);
   process.send?.('begun');
   await once(process, 'message');
-  await arrivals.stop();
   process.once('disconnect', () => process.exit());
-  process.send?.(toColumns(arrivals.seen));
+  process.send?.(toColumns(await arrivals.stop()));
 }
 
 if (process.send !== undefined && process.argv[1] === fileURLToPath(import.meta.url)) await serve();
