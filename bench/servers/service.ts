@@ -5,6 +5,7 @@ import { createHttpClient } from '../harness/http-client.ts';
 import { freePort, startProcess, type RunningProcess } from '../harness/processes.ts';
 import type { Scope } from '../harness/scope.ts';
 import type { Broker } from './faktory.ts';
+import type { Address } from './packets.ts';
 
 export interface HttpServer {
   port: number;
@@ -33,10 +34,11 @@ async function start(
   return scope.use(running, () => running.stop(10_000));
 }
 
-/** Resolves when /ready says 200. */
-export async function startApi(scope: Scope, faktoryPort: number, nodeArgs: string[] = []): Promise<HttpServer> {
+/** Resolves when /ready says 200. A broker given by its port is on 127.0.0.1. */
+export async function startApi(scope: Scope, broker: number | Address, nodeArgs: string[] = []): Promise<HttpServer> {
   const port = await freePort();
-  const env = { FAKTORY_URL: `tcp://127.0.0.1:${faktoryPort}`, BIND_ADDR: `127.0.0.1:${port}` };
+  const at = typeof broker === 'number' ? { host: '127.0.0.1', port: broker } : broker;
+  const env = { FAKTORY_URL: `tcp://${at.host}:${at.port}`, BIND_ADDR: `127.0.0.1:${port}` };
   const running = await start(scope, ['api'], env, port, nodeArgs);
   await untilReady(port);
   return { port, process: running };
