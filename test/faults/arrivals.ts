@@ -27,15 +27,21 @@ export interface Seen {
   retryAfterSeconds: number;
 }
 
+export interface Witness {
+  seen: readonly Seen[];
+  /** Who came while as many others waited as this process can hold: not sent. */
+  turnedAway: number;
+}
+
 export interface Arrivals {
   /** Nobody comes any more; resolves, when all have their answers, with what they saw. */
-  stop(): Promise<readonly Seen[]>;
+  stop(): Promise<Witness>;
 }
 
 /** The same clock in all processes of a test. */
 export const nowMs = (): number => performance.timeOrigin + performance.now();
 
-/** Callers of an open loop that are there at once: who comes above it is turned away here, with status 0. */
+/** Callers of an open loop that are there at once. */
 const connectionsMax = 9000;
 
 export function startArrivals({ url, path, body, load }: ArrivalsOptions): Arrivals {
@@ -45,6 +51,7 @@ export function startArrivals({ url, path, body, load }: ArrivalsOptions): Arriv
   const idle: Caller[] = [];
   let open = 0;
   let waiting = 0;
+  let turnedAway = 0;
   let isOver = false;
   let onAllAnswered: () => void = () => undefined;
 
@@ -86,12 +93,9 @@ export function startArrivals({ url, path, body, load }: ArrivalsOptions): Arriv
     caller.connection.send(request);
   }
 
-  function note(startedMs: number, status: number, retryAfterSeconds: number): void {
-    seen.push({ startedMs, tookMs: nowMs() - startedMs, status, retryAfterSeconds });
-  }
-
   function ended(caller: Caller, status: number, retryAfterSeconds: number): void {
-    note(caller.startedMs ?? 0, status, retryAfterSeconds);
+    const startedMs = caller.startedMs ?? 0;
+    seen.push({ startedMs, tookMs: nowMs() - startedMs, status, retryAfterSeconds });
     caller.startedMs = undefined;
     waiting--;
     if (isOver && waiting === 0) return onAllAnswered();
@@ -102,10 +106,7 @@ export function startArrivals({ url, path, body, load }: ArrivalsOptions): Arriv
   }
 
   function arrive(): void {
-    const caller = idle.pop();
-    if (caller) call(caller);
-    else if (open < connectionsMax) call(openCaller());
-    else note(nowMs(), 0, -1);
+    call(idle.pop() ?? openCaller());
   }
 
   const beganMs = nowMs();
@@ -113,7 +114,9 @@ export function startArrivals({ url, path, body, load }: ArrivalsOptions): Arriv
   function tick(perSecond: number): void {
     if (isOver) return;
     const due = ((nowMs() - beganMs) * perSecond) / 1000;
-    for (; arrived < due; arrived++) arrive();
+    for (; arrived < due && (idle.length > 0 || open < connectionsMax); arrived++) arrive();
+    // At no cost: who gives a load must have time to read the answers.
+    for (; arrived < due; arrived++) turnedAway++;
     setTimeout(tick, 1, perSecond);
   }
 
@@ -125,7 +128,7 @@ export function startArrivals({ url, path, body, load }: ArrivalsOptions): Arriv
       isOver = true;
       if (waiting > 0) await new Promise<void>((resolve) => (onAllAnswered = resolve));
       for (const { connection } of idle.splice(0)) connection.close();
-      return seen;
+      return { seen, turnedAway };
     },
   };
 }
@@ -148,16 +151,21 @@ export async function forkArrivals(t: TestContext, options: ArrivalsOptions): Pr
   return {
     async stop() {
       child.send('stop');
-      const [columns] = (await once(child, 'message')) as [Columns];
+      const [{ columns, turnedAway }] = (await once(child, 'message')) as [Told];
       child.disconnect();
       await gone;
-      return fromColumns(columns);
+      return { seen: fromColumns(columns), turnedAway };
     },
   };
 }
 
 /** Numbers go through the channel as columns: a million objects would not. */
 type Columns = readonly [startedMs: Float64Array, tookMs: Float64Array, status: Float64Array, retryAfter: Float64Array];
+
+interface Told {
+  columns: Columns;
+  turnedAway: number;
+}
 
 const toColumns = (seen: readonly Seen[]): Columns => [
   Float64Array.from(seen, ({ startedMs }) => startedMs),
@@ -180,7 +188,8 @@ async function serve(): Promise<void> {
   process.send?.('begun');
   await once(process, 'message');
   process.once('disconnect', () => process.exit());
-  process.send?.(toColumns(await arrivals.stop()));
+  const { seen, turnedAway } = await arrivals.stop();
+  process.send?.({ columns: toColumns(seen), turnedAway } satisfies Told);
 }
 
 if (process.send !== undefined && process.argv[1] === fileURLToPath(import.meta.url)) await serve();

@@ -176,7 +176,7 @@ async function run(t: TestContext, broker: MortalBroker, rounds: number, upMs: (
     outages.push(await outage(awayMs));
   }
   await delay(observedMs);
-  const answers = await callers.stop();
+  const { seen: answers } = await callers.stop();
   assert.equal(api.process.exitCode, null, 'the API ended');
   const seen = outages.map((one) => judge(one, answers, attempts));
   const refusals = seen.flatMap((one) => one.refusals);
@@ -234,7 +234,7 @@ describe('a broker that is not there when the API starts', () => {
     await untilReady(url);
     const readyMs = nowMs() - returnedMs;
     await delay(observedMs);
-    const answers = await callers.stop();
+    const { seen: answers } = await callers.stop();
     // The first requests of a process run cold code.
     const before = answers.slice(20).filter(({ startedMs, tookMs }) => startedMs + tookMs < returnedMs);
     assert.ok(before.length > 10 && before.every(({ status }) => status === 503));
