@@ -76,7 +76,11 @@ export function createDelivery({ state, clock, random, limits }: DeliveryOptions
       if (!waiting) waitersOf.set(name, (waiting = new Set()));
       waiting.add(waiter);
     }
-    session.hold(() => leave(waiter));
+    // One that sends no more may still read: every command has its reply, or those behind it would be taken for it.
+    session.hold(() => {
+      leave(waiter);
+      session.reply(nil);
+    });
   }
 
   function give(session: Session, { job, enqueuedMs }: { job: WireJob; enqueuedMs: number }): void {

@@ -48,3 +48,17 @@ it('a client that ends its side after a long pipeline gets all replies', async (
   for (let index = 0; index < count; index++) await client.next();
   await client.closed;
 });
+
+it('a client that ends its side while a FETCH waits gets nil for it, and the replies behind', async (t) => {
+  const { port } = await startBroker(t);
+  const client = await connectFwp(t, { port });
+  client.socket.end('PUSHB []\r\nFETCH nothing\r\nPUSHB []\r\n');
+  assert.deepEqual([await client.next(), await client.next(), await client.next()], ['{}', null, '{}']);
+  await client.closed;
+});
+
+it('an error repeats no control characters of a client', async (t) => {
+  const { port } = await startBroker(t);
+  const client = await connectFwp(t, { port });
+  assert.equal(await client.ask('\x1b[2J\x07verb'), '-ERR unknown command  [2J verb');
+});
