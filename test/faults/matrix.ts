@@ -23,6 +23,10 @@ const durability = 'faults/durability.test.ts';
 const stalls = 'faults/stalls.test.ts';
 const diskFull = 'faults/disk-full.test.ts';
 const kill = 'broker/kill.test.ts';
+const fuzz = 'faults/fuzz.test.ts';
+const bodyCost = 'faults/body-cost.test.ts';
+const pipelining = 'faults/pipelining.test.ts';
+const brokerAbuse = 'faults/broker-abuse.test.ts';
 const storeFailure = 'broker/store-failure.test.ts';
 const workers = 'faults/workers.test.ts';
 const rolling = 'faults/rolling-restarts.test.ts';
@@ -294,6 +298,23 @@ export const matrix = {
     shownBy: diskFull,
   },
 
+  'broker-fuzzed': {
+    fault: '100,000 broken lines from a seed: binary, cut, long and deep ones, commands before HELLO, wrong types, huge counts',
+    promise:
+      'every line is answered or ends its connection; what is acknowledged is stored and nothing else; memory is flat, other clients are served',
+    shownBy: brokerAbuse,
+  },
+  'broker-flooded': {
+    fault: 'Connections up to its limit and beyond, silent ones, HELLOs sent byte by byte',
+    promise: 'those who are in are served at once; the others are told, or gone after 2 s; there is room again afterwards',
+    shownBy: brokerAbuse,
+  },
+  'broker-wrong-password': {
+    fault: 'A stream of wrong passwords, each of which costs thousands of hashes',
+    promise: 'none gets in, and others are served in between',
+    shownBy: brokerAbuse,
+  },
+
   // Workers and results.
   'worker-killed': {
     fault: 'kill -9 of workers at random moments under load',
@@ -327,6 +348,24 @@ export const matrix = {
     fault: 'SIGTERM while enqueues are in flight at a broker that is slow, or hangs',
     promise: 'each is answered, truly; the exit takes no longer than the drain delay, the longest of them, and 2 s',
     shownBy: rolling,
+  },
+
+  // Callers who send anything.
+  'fuzzed-requests': {
+    fault: '1,000,000 requests from a seed, each broken in up to four ways: heads, framing, encodings, bodies, pipelines',
+    promise:
+      'no answer is a 5xx other than 503 and 504, each is well-formed and has its problem; no exit, flat memory, and what is enqueued is answered',
+    shownBy: fuzz,
+  },
+  'pipelined-behind-refused': {
+    fault: 'A request that is refused, or no request at all, between two good ones on one connection',
+    promise: 'a job is enqueued only when it is answered',
+    shownBy: pipelining,
+  },
+  'worst-body': {
+    fault: 'The costliest bodies that are let in, plain and compressed',
+    promise: 'parsing and checking adds at most 2 ms on a single route, 50 ms on a batch',
+    shownBy: bodyCost,
   },
 } as const satisfies Record<string, FaultRow>;
 
