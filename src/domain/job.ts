@@ -1,6 +1,6 @@
 // A job as it goes to the broker: made once, with its jid and its one wire form, before anything can wait or fail.
 import { createJid } from './jid.ts';
-import { jobtypeOf, type JobArgs, type OperationName } from './operations.ts';
+import { jobtypeOf, operationNames, type JobArgs, type OperationName } from './operations.ts';
 
 /**
  * Seconds the broker waits for a fetched job's ACK before it gives the job to another worker. The least that Faktory
@@ -18,16 +18,23 @@ export interface Job {
   wireBytes: number;
 }
 
+// Made once: every piece that a text is put together from lives as long as the text.
+const wireStart = '{"jid":"';
+const beforeArgs = Object.fromEntries(
+  operationNames.map((name) => [name, `","jobtype":"${jobtypeOf(name)}","args":[{"a":`]),
+) as Record<OperationName, string>;
+const wireEnd = `}],"reserve_for":${reserveForSeconds}}`;
+const wireEndWithoutRequestId = `,"request_id":null${wireEnd}`;
+
 /** `args` must have passed the operation's schema: its numbers are finite. */
 export function createJob(operation: OperationName, args: JobArgs, jid: string = createJid()): Job {
   const requestId = args.request_id;
   // -0 becomes 0, as in JSON.stringify.
-  const head = `{"jid":"${jid}","jobtype":"${jobtypeOf(operation)}","args":[{"a":${args.a},"b":${args.b},"request_id":`;
-  const tail = `}],"reserve_for":${reserveForSeconds}}`;
+  const head = `${wireStart}${jid}${beforeArgs[operation]}${args.a},"b":${args.b}`;
   if (requestId == null) {
-    const wire = `${head}null${tail}`;
+    const wire = head + wireEndWithoutRequestId;
     return { jid, operation, wire, wireBytes: wire.length };
   }
-  const wire = head + JSON.stringify(requestId) + tail;
+  const wire = `${head},"request_id":${JSON.stringify(requestId)}${wireEnd}`;
   return { jid, operation, wire, wireBytes: Buffer.byteLength(wire) };
 }
