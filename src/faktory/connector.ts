@@ -70,9 +70,13 @@ export function createConnector({ open, clock, random, backoffMsMax }: Connector
     setDown(undefined);
     void connection.closed.then((reason) => {
       liveCount--;
+      const isFirst = !isDoubtful;
       isDoubtful = true;
-      // Not as it opens: one that will die young must not shorten the pause of another.
-      if (clock.now() - openedMs >= youngMs) return void (failures = 0);
+      if (clock.now() - openedMs >= youngMs) {
+        // Not as it opens: one that will die young must not shorten the pause of another, nor must a loss that is seen late.
+        if (isFirst) failures = 0;
+        return;
+      }
       countFailure(failuresBefore);
       pausesOwed++;
       if (liveCount === 0) setDown(reason);

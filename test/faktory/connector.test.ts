@@ -197,6 +197,34 @@ describe('the connector', () => {
     assert.equal(attempts.length, 21);
   });
 
+  it('does not shorten the pause for a connection whose loss is seen late', async () => {
+    const { clock, attempts, attempt, lane } = setUp();
+    void lane();
+    void lane();
+    await settle();
+    const first = attempt(0).succeed();
+    await settle();
+    const second = attempt(1).succeed();
+    await settle();
+    clock.advance(5000);
+    first.lose(new Error('lost'));
+    await settle();
+    attempt(2).fail('refused');
+    await settle();
+    clock.advance(50);
+    await settle();
+    second.lose(new Error('lost'));
+    await settle();
+    attempt(3).fail('refused');
+    await settle();
+    clock.advance(99);
+    await settle();
+    assert.equal(attempts.length, 4);
+    clock.advance(1);
+    await settle();
+    assert.equal(attempts.length, 5);
+  });
+
   it('counts attempts side by side that fail as one', async () => {
     const { clock, attempts, attempt, lane } = setUp();
     for (let i = 0; i < 10; i++) void lane();
