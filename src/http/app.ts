@@ -46,7 +46,7 @@ const encodings: ('br' | 'gzip' | 'deflate' | 'identity')[] = ['br', 'gzip', 'de
 /** The whole HTTP side, ready to listen. Closes nothing that it was given. */
 export function createApp(options: AppOptions): FastifyInstance {
   const { clock, draining, metrics, logger } = options;
-  const connections = createConnections();
+  const connections = createConnections(clock);
   const app = createServer(options, connections);
   const lag = createEventLoopLag(clock);
   const allowedMethods = createAllowedMethods(jidPattern);
@@ -73,16 +73,13 @@ export function createApp(options: AppOptions): FastifyInstance {
   return app;
 }
 
-function createServer(
-  { clock, draining, enqueueTimeoutMs, logger }: AppOptions,
-  connections: Connections,
-): FastifyInstance {
+function createServer({ draining, enqueueTimeoutMs, logger }: AppOptions, connections: Connections): FastifyInstance {
   const createRequestId = createRequestIds();
   const app = fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: createRequestId,
-    clientErrorHandler: createClientErrorHandler(clock, connections, () => createRequestId({ headers: {} })),
+    clientErrorHandler: createClientErrorHandler(connections, () => createRequestId({ headers: {} })),
     frameworkErrors: (error, request, reply) => {
       setAnswerHeaders(request, reply, { draining, connections });
       handleError(error, request, reply);

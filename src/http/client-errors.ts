@@ -3,7 +3,6 @@
 // earlier pipelined request still waits for its answer: its caller would read "not enqueued" for a job that may run.
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Clock } from '../domain/clock.ts';
 import { errorTable, type ErrorCode } from '../domain/errors.ts';
 import type { Connections } from './connections.ts';
 import { headerBytesMax, headersTimeoutMs, requestTimeoutMs } from './limits.ts';
@@ -14,8 +13,9 @@ interface HttpSocket extends Socket {
   _httpMessage?: ServerResponse | null;
 }
 
+const timeoutCode = 'ERR_HTTP_REQUEST_TIMEOUT';
 const codes: Readonly<Record<string, ErrorCode>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+  [timeoutCode]: 'request_timeout',
   HPE_HEADER_OVERFLOW: 'headers_too_large',
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 'body_too_large',
 };
@@ -24,9 +24,6 @@ const details: Partial<Record<ErrorCode, string>> = {
   headers_too_large: `The headers are larger than ${headerBytesMax} bytes`,
   body_too_large: 'The extensions of a chunk are too large',
 };
-
-// Long enough for the answer to be read before unread input makes the kernel reset the connection.
-const lingerMs = 1000;
 
 const problemOf = (error: NodeJS.ErrnoException): Problem => {
   const code = codes[error.code ?? ''] ?? 'bad_request';
@@ -51,37 +48,33 @@ function renderAnswer(problem: Problem, instance: string): string {
 
 /** Fastify's `clientErrorHandler`. */
 export function createClientErrorHandler(
-  clock: Clock,
   connections: Connections,
   createRequestId: () => string,
 ): (error: NodeJS.ErrnoException, socket: Socket) => void {
   // Node reports again for every packet that follows.
   const handled = new WeakSet<Socket>();
 
-  function leave(socket: Socket): void {
-    socket.end();
-    clock.after(lingerMs, () => socket.destroy());
-  }
-
   return (error, socket) => {
     if (handled.has(socket)) return;
     handled.add(socket);
-    if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+    if (error.code === 'ECONNRESET') return void socket.destroy();
+    if (!socket.writable) return connections.leave(socket);
     const refuse = (): void => void socket.write(renderAnswer(problemOf(error), createRequestId()));
     const answer = connections.latestAnswer(socket);
     if (answer === undefined || answer.writableFinished) {
       if (answer === undefined || isOpenAfter(answer, socket)) refuse();
-      return leave(socket);
+      return connections.leave(socket);
     }
     // Requests that were read whole get their answers first, and then nothing more is said.
-    const endAfterIt = (): void => void answer.once('close', () => leave(socket));
+    const endAfterIt = (): void => void answer.once('close', () => connections.leave(socket));
     if (answer.req.complete) return endAfterIt();
     const refuseItsBody = (): void => {
       // After a timeout the rest may have come while it waited for its turn.
       if (answer.headersSent || answer.req.complete) return endAfterIt();
       refuse();
-      // Its rest could still arrive and be enqueued after this "not enqueued".
-      socket.destroy();
+      // Too late is not too broken: its rest could still arrive and be enqueued after this "not enqueued".
+      if (error.code === timeoutCode) socket.destroy();
+      else connections.leave(socket);
     };
     // It has no socket before those ahead of it are answered.
     if (answer.socket === null) answer.once('socket', refuseItsBody);

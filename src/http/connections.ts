@@ -2,6 +2,8 @@
 // before an end is answered, and what is read after it is not taken, as nobody could be told what became of it.
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Clock } from '../domain/clock.ts';
+import { lingerMs } from './limits.ts';
 
 export interface Connections {
   /** From the server's first connection on. */
@@ -12,19 +14,30 @@ export interface Connections {
   /** Makes this answer the last of its connection; false when more requests have been read, and it cannot be. */
   endWith(answer: ServerResponse): boolean;
   isEnding(socket: Socket): boolean;
+  /** Says that nothing more comes, and gives the caller time to read: the kernel takes back what was sent before a reset. */
+  leave(socket: Socket): void;
 }
 
 /** A stream pipeline that fails takes `socket` away from a request; Node's own `client` stays (lib/_http_incoming.js). */
 const socketOf = ({ req }: ServerResponse): Socket | undefined => (req as typeof req & { client?: Socket }).client;
 
-export function createConnections(): Connections {
+export function createConnections(clock: Clock): Connections {
   const latest = new Map<Socket, ServerResponse | undefined>();
   const ending = new WeakSet<Socket>();
+
+  function leave(socket: Socket): void {
+    socket.end();
+    const timer = clock.after(lingerMs, () => socket.destroy());
+    socket.once('close', () => timer.cancel());
+  }
+
   return {
     watch(server) {
       server.on('connection', (socket) => {
         latest.set(socket, undefined);
         socket.once('close', () => latest.delete(socket));
+        // What Node calls after the last answer.
+        socket.destroySoon = () => leave(socket);
       });
       // Before the framework sees it: it may answer at once.
       server.prependListener('request', (request, answer) => latest.set(request.socket, answer));
@@ -39,5 +52,6 @@ export function createConnections(): Connections {
       return true;
     },
     isEnding: (socket) => ending.has(socket),
+    leave,
   };
 }

@@ -15,6 +15,8 @@ export const keepAliveTimeoutMs = 72_000;
 export const connectionsMax = 10_000;
 /** A caller that reads nothing of a large answer for this long is cut off. */
 export const slowReaderTimeoutMs = 10_000;
+/** After the last answer of a connection: time for the caller to read it before unread input makes the kernel reset it. */
+export const lingerMs = 1000;
 /** Answers up to this size fit the kernel's send buffer and hold no memory of ours. */
 export const smallAnswerBytesMax = 16_384;
 /** Answers above this size are compressed when the caller asks for it. */

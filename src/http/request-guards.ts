@@ -32,8 +32,11 @@ interface RequestGuardOptions {
 export function createRequestGuard(options: RequestGuardOptions): onRequestHookHandler {
   const { allowedMethods, countUnrouted, connections } = options;
   return (request, reply, done) => {
-    // Never sent: the last answer of the connection is on its way.
-    if (connections.isEnding(request.raw.socket)) return done(new AppError('bad_request', 'The connection has ended'));
+    // The last answer of the connection is on its way.
+    if (connections.isEnding(request.raw.socket)) {
+      request.raw.resume();
+      return void reply.hijack();
+    }
     const failure = checkHeaders(request.raw.rawHeaders, request.raw.httpVersion);
     if (failure !== undefined) {
       reply.header('connection', 'close');

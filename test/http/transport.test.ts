@@ -231,6 +231,15 @@ describe('a caller', () => {
     assert.equal((await client.closed).split('job_id').length, 3);
   });
 
+  it('that sends all of a large body before it reads gets its 413', async (t) => {
+    const { client } = await open(t, '');
+    client.socket.pause();
+    const body = 'x'.repeat(5_000_000);
+    await new Promise((resolve) => client.socket.write(post(`Content-Length: ${body.length}\r\n`, body), resolve));
+    client.socket.resume();
+    assert.deepEqual(onlyProblem(await client.closed), [413, 'body_too_large']);
+  });
+
   it('that goes away in mid-body leaves no job and no complaint', async (t) => {
     const built = build(t);
     await built.listen();
