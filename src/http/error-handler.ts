@@ -27,9 +27,10 @@ const frameworkFailures: ReadonlyMap<string, FrameworkFailure> = new Map([
   ['FST_CP_ERR_INVALID_CONTENT', badEncoding],
 ]);
 
-// Errors of @fastify/send have no code: a file of /docs, asked for with a condition or a range that it does not meet.
-const badCondition: Problem = { code: 'bad_request', detail: 'The conditions or ranges of the request cannot be met' };
-const conditionStatuses: readonly unknown[] = [412, 416];
+// Errors of @fastify/send have a status and no code: a file of /docs, asked for by a bad path, condition or range.
+const badFileRequest: Problem = { code: 'bad_request', detail: 'The path, conditions or ranges cannot be met' };
+const isCallersFault = (error: unknown): boolean =>
+  error instanceof Error && 'statusCode' in error && Math.floor(Number(error.statusCode) / 100) === 4;
 
 // The client went away in mid-body: nobody reads this answer, and it is no bug.
 const aborted: Problem = { code: 'bad_request', detail: 'The request ended before its body' };
@@ -39,10 +40,10 @@ function toProblem(error: unknown, request: FastifyRequest): Problem {
   if (error instanceof AppError) return { code: error.code, detail: error.message, fields: error.fields };
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   const failure = typeof code === 'string' ? frameworkFailures.get(code) : undefined;
-  if (failure === undefined && error instanceof Error && 'statusCode' in error) {
-    if (conditionStatuses.includes(error.statusCode)) return badCondition;
+  if (failure === undefined) {
+    if (request.raw.destroyed && !request.raw.complete) return aborted;
+    return isCallersFault(error) ? badFileRequest : internal;
   }
-  if (failure === undefined) return request.raw.destroyed && !request.raw.complete ? aborted : internal;
   if (failure.code !== 'body_too_large') return failure;
   return { ...failure, fields: { limit_bytes: request.routeOptions.bodyLimit } };
 }

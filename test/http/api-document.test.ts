@@ -90,4 +90,21 @@ describe('/docs', () => {
     // No script inside the page: the policy would stop it.
     assert.doesNotMatch(page.payload, /<script(?![^>]*src=)/);
   });
+
+  it('answers what it cannot give with a problem', async (t) => {
+    const { get } = build(t);
+    const file = '/docs/static/swagger-ui.css';
+    const cases: [string, Record<string, string>, number][] = [
+      ['/docs/static/nothing.css', {}, 404],
+      ['/docs/static/..%2f..%2fpackage.json', {}, 404],
+      ['/docs/static/index.html/..%00', {}, 400],
+      [file, { 'if-match': '"x"' }, 400],
+      [file, { range: 'bytes=999999999-' }, 400],
+    ];
+    for (const [path, headers, status] of cases) {
+      const answer = await get(path, headers);
+      assert.deepEqual([path, answer.statusCode], [path, status]);
+      assert.equal(answer.headers['content-type'], 'application/problem+json');
+    }
+  });
 });
