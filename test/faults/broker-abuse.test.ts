@@ -184,7 +184,7 @@ describe('the port of the embedded broker', () => {
   it('lets nobody in with a wrong password, and serves the others while it checks', async (t) => {
     const { service, port } = await start(t, { FAKTORY_PASSWORD: 'right-password' });
     const bystander = watchFrom(await connectFwp(t, { port, password: 'right-password' }), 'bystander');
-    const tries = isFull ? 2000 : 100;
+    const tries = isFull ? 500 : 50;
     const hello = (password: string): string =>
       `HELLO {"v":2,"pwdhash":"${password}"}\r\nPUSH {"jid":"stolen-1","jobtype":"x","args":[]}\r\n`;
     let left = tries;

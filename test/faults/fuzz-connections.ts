@@ -12,6 +12,8 @@ interface FuzzOptions {
   /** Requests that were read: answered, or the one at which the connection ended. */
   requests: number;
   connections: number;
+  /** Ends after so many: the first ones tell enough. */
+  faultsMax?: number;
   /** Reads every answer, cuts nothing off. */
   isPatient?: boolean;
   /** Called every now and then. */
@@ -42,9 +44,6 @@ interface Script {
 
 const requestsMax = 50;
 const hangMs = 20_000;
-/** The first ones tell enough. */
-const faultsMax = 10;
-
 /** What connection `number` sends. */
 export function createScript(seed: number, number: number): Script {
   const random = createRandom((seed ^ Math.imul(number + 1, 0x9e3779b1)) | 0);
@@ -91,12 +90,14 @@ function play(port: number, script: Script): Promise<Outcome> {
       outcome.fault ??= withIndex(faultOf(answer, methodOf(index)), index);
     } catch (error) {
       outcome.fault ??= withIndex((error as Error).message, index);
-      socket.destroy();
     }
     if (outcome.fault === undefined) read();
+    else socket.destroy();
   }
   async function send(): Promise<void> {
     for (const piece of piecesOf(script)) {
+      // All may have been answered before the last piece.
+      if (socket.writableEnded) break;
       socket.write(piece);
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -148,7 +149,7 @@ function silenceOf(requests: readonly FuzzRequest[], answers: readonly Answer[],
 
 /** Never rejects for what the server does: that is in `faults`. */
 export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
-  const { port, seed, requests, connections } = options;
+  const { port, seed, requests, connections, faultsMax = 10 } = options;
   const report: FuzzReport = {
     requests: 0,
     answers: 0,
