@@ -14,21 +14,28 @@ export function residentMebibytes(pid: number): number {
 export const ownMebibytes = (): number => process.memoryUsage.rss() / mebibyte;
 
 export interface MemoryWatch {
-  /** Looks, if progress from 0 to 1 has come to the next tenth. */
+  /** Looks whenever progress, from 0 to 1, has come to the next tenth. */
   look(progress: number): void;
-  /** MiB at each tenth. */
-  samples: readonly number[];
-  /** MiB by which the last sample is above the highest of the warm-up, which is the first three tenths. */
+  /** Looks once more: some time after the last load. Returns the MiB at each tenth, and these. */
+  end(): readonly number[];
+  /** MiB by which the last look is above the highest of the warm-up, which is the first three tenths. */
   growth(): number;
 }
 
+const tenths = 10;
+const warmUpTenths = 3;
+
 export function watchMemory(read: () => number): MemoryWatch {
   const samples: number[] = [];
+  const sample = (): void => void samples.push(Math.round(read()));
   return {
     look(progress) {
-      if (progress * 10 >= samples.length) samples.push(Math.round(read()));
+      while (samples.length < tenths && progress * tenths >= samples.length) sample();
     },
-    samples,
-    growth: () => (samples.at(-1) ?? 0) - Math.max(...samples.slice(0, 4)),
+    end() {
+      sample();
+      return samples;
+    },
+    growth: () => (samples.at(-1) ?? 0) - Math.max(...samples.slice(0, warmUpTenths + 1)),
   };
 }
