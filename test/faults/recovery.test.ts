@@ -116,7 +116,7 @@ function judge({ killedMs, returnedMs, untilMs }: Outage, answers: readonly Seen
     ({ status, startedMs, tookMs }) => status !== 202 && startedMs + tookMs >= killedMs && startedMs < returnedMs,
   );
   const toldMs = Math.min(...failures.map(({ startedMs, tookMs }) => startedMs + tookMs));
-  const refusals = answers.filter(({ startedMs }) => startedMs > toldMs && startedMs < returnedMs);
+  const refusals = failures.filter(({ startedMs }) => startedMs > toldMs);
   assert.ok(refusals.length > 10, 'no outage');
   const after = answers.filter(({ startedMs, tookMs }) => startedMs >= returnedMs && startedMs + tookMs < untilMs);
   return {
