@@ -13,6 +13,11 @@ export const connectionsCheckMs = 1000;
 export const keepAliveTimeoutMs = 72_000;
 /** Each costs about 7 KiB. */
 export const connectionsMax = 10_000;
+/**
+ * Connections that the kernel holds until we take them (it allows net.core.somaxconn, 4096). Beyond Node's 511 callers that come in
+ * a crowd would wait a second or more until they are let in: the kernel drops their SYN.
+ */
+export const listenBacklog = 4096;
 /** A caller that reads nothing of a large answer for this long is cut off. */
 export const slowReaderTimeoutMs = 10_000;
 /** After the last answer of a connection: time for the caller to read it before unread input makes the kernel reset it. */

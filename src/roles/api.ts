@@ -8,6 +8,7 @@ import { createGroupCommit } from '../enqueue/group-commit.ts';
 import { FaktoryClient } from '../faktory/client.ts';
 import { createFrameSender } from '../faktory/frame-sender.ts';
 import { createApp } from '../http/app.ts';
+import { listenBacklog } from '../http/limits.ts';
 import { createMetrics, type BrokerJobs, type Metrics } from '../metrics.ts';
 import { clientOptions } from './client-options.ts';
 import { openRedisResults } from './results.ts';
@@ -103,7 +104,7 @@ export async function runApi({ config, log, version }: RoleContext, parts: ApiPa
     apiKeys: config.API_KEYS ?? [],
     draining: draining.signal,
   });
-  const url = await app.listen(config.BIND_ADDR).catch((error: unknown) => {
+  const url = await app.listen({ ...config.BIND_ADDR, backlog: listenBacklog }).catch((error: unknown) => {
     throw new RoleError(
       `cannot listen on BIND_ADDR ${config.BIND_ADDR.host}:${config.BIND_ADDR.port}: ${(error as Error).message}`,
     );
