@@ -299,14 +299,16 @@ export const matrix = {
   },
 
   'broker-fuzzed': {
-    fault: '100,000 broken lines from a seed: binary, cut, long and deep ones, commands before HELLO, wrong types, huge counts',
+    fault:
+      '100,000 broken lines from a seed: binary, cut, long and deep ones, commands before HELLO, wrong types, huge counts',
     promise:
       'every line is answered or ends its connection; what is acknowledged is stored and nothing else; memory is flat, other clients are served',
     shownBy: brokerAbuse,
   },
   'broker-flooded': {
     fault: 'Connections up to its limit and beyond, silent ones, HELLOs sent byte by byte',
-    promise: 'those who are in are served at once; the others are told, or gone after 2 s; there is room again afterwards',
+    promise:
+      'those who are in are served at once; the others are told, or gone after 2 s; there is room again afterwards',
     shownBy: brokerAbuse,
   },
   'broker-wrong-password': {
@@ -352,7 +354,8 @@ export const matrix = {
 
   // Callers who send anything.
   'fuzzed-requests': {
-    fault: '1,000,000 requests from a seed, each broken in up to four ways: heads, framing, encodings, bodies, pipelines',
+    fault:
+      '1,000,000 requests from a seed, each broken in up to four ways: heads, framing, encodings, bodies, pipelines',
     promise:
       'no answer is a 5xx other than 503 and 504, each is well-formed and has its problem; no exit, flat memory, and what is enqueued is answered',
     shownBy: fuzz,

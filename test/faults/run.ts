@@ -1,7 +1,7 @@
 // Runs the long fault tests, and writes what they showed into docs/reliability.md.
 //   npm run test:faults                  every file that the matrix names
 //   npm run test:faults -- recovery      those whose path has this in it; all other rows keep what they showed before
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -17,8 +17,8 @@ const files = [...new Set(Object.values(matrix).map(({ shownBy }) => shownBy))];
 
 function versionOf(name: string, path: string | undefined, option: string, pattern: RegExp): string {
   if (path === undefined) return `no ${name}`;
-  const text = execFileSync(path, [option], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-  return `${name} ${pattern.exec(text)?.[1]}`;
+  const { stdout, stderr } = spawnSync(path, [option], { encoding: 'utf8' });
+  return `${name} ${pattern.exec(stdout + stderr)?.[1] ?? 'of an unknown version'}`;
 }
 
 const machine = (): string =>
