@@ -13,7 +13,7 @@ export interface Point {
 /** Sweeps have more points than the targets, and shorter turns. */
 export const sweepSchedule = ({ rounds, turnMs }: Schedule): Schedule => ({
   rounds: Math.min(3, rounds),
-  turnMs: Math.min(2000, turnMs),
+  turnMs: Math.min(1000, turnMs),
   warmUpMs: 500,
 });
 
