@@ -361,9 +361,10 @@ suite('former names', () => {
   });
 
   test('so does a name that looks like ours and is none', () => {
-    assert.deepEqual(configWarnings({ FAKTORY_MAX_CONECTIONS: '5', WORKERS: '2' }), [
-      'FAKTORY_MAX_CONECTIONS has no effect: there is no variable of this name',
-    ]);
+    assert.deepEqual(
+      configWarnings({ FAKTORY_MAX_CONECTIONS: '5', WORKERS: '2', FAKTORY_PORT_7419_TCP: 'tcp://10.0.0.1' }),
+      ['FAKTORY_MAX_CONECTIONS has no effect: there is no variable of this name'],
+    );
   });
 
   test('unset or empty they give none, and so do all of ours', () => {

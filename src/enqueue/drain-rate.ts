@@ -13,6 +13,8 @@ export interface DrainRate {
 const windowMs = 100;
 /** After so long without saturation the figure belongs to another time. */
 const validMs = 5000;
+/** A window that took so long held a pause of the broker; its figure ends with the backlog that the pause has left. */
+const pauseMs = 1000;
 
 export function createDrainRate(clock: Clock): DrainRate {
   // Begins and ends with an answer, so that answers in bunches, a round trip apart, are counted with the pauses between them.
@@ -22,6 +24,8 @@ export function createDrainRate(clock: Clock): DrainRate {
   let jobsPerMs = Infinity;
   let jobsPerMsBefore = Infinity;
   let measuredMs = -Infinity;
+  let hadPause = false;
+  let hadPauseBefore = false;
 
   function startWindow(): void {
     windowStartMs = clock.now();
@@ -30,11 +34,17 @@ export function createDrainRate(clock: Clock): DrainRate {
 
   return {
     answered(jobs, isSaturated) {
-      if (!isSaturated) return void (windowStartMs = undefined);
+      if (!isSaturated) {
+        windowStartMs = undefined;
+        if (hadPause || hadPauseBefore) measuredMs = -Infinity;
+        return;
+      }
       if (windowStartMs === undefined) return startWindow();
       windowJobs += jobs;
       const elapsedMs = clock.now() - windowStartMs;
       if (elapsedMs < windowMs) return;
+      hadPauseBefore = hadPause;
+      hadPause = elapsedMs >= pauseMs;
       jobsPerMsBefore = jobsPerMs;
       jobsPerMs = windowJobs / elapsedMs;
       measuredMs = clock.now();

@@ -117,7 +117,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     options.onWrite?.(jobs);
     inFlightJobs += jobs.length;
     sender.send(jobs, (fates) => {
-      drainRate.answered(jobs.length, leavesBehind || inFlightJobs >= busyFrames * frameJobsMax());
+      drainRate.answered(jobs.length, leavesBehind || isBusy());
       inFlightJobs -= jobs.length;
       let start = 0;
       for (const parcel of parcels) {
@@ -126,6 +126,9 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
       }
     });
   }
+
+  /** A long path holds many frames without being busy. */
+  const isBusy = (): boolean => inFlightJobs >= busyFrames * frameJobsMax() && sender.inFlight > sender.inFlightTarget;
 
   function refuseWaiting(reason: Error): void {
     const fate = refused('broker_unavailable', `the broker is away: ${reason.message}`);

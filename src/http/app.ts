@@ -76,7 +76,6 @@ export function createApp(options: AppOptions): FastifyInstance {
 function createServer({ draining, enqueueTimeoutMs, logger }: AppOptions, connections: Connections): FastifyInstance {
   const createRequestId = createRequestIds();
   const app = fastify({
-    loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: createRequestId,
     clientErrorHandler: createClientErrorHandler(connections, () => createRequestId({ headers: {} })),
@@ -108,8 +107,9 @@ function createServer({ draining, enqueueTimeoutMs, logger }: AppOptions, connec
   Object.assign(app.server, { httpAllowHalfOpen: true });
   app.server.maxConnections = limits.connectionsMax;
   answerExpectations(app.server);
-  // One logger for all: a child per request costs more than everything else that we do with it.
-  app.setChildLoggerFactory((parent) => parent);
+  // One logger for all, given here only: a child per request costs more than everything else that we do with it, and a logger
+  // of the framework's own costs every request two listeners on the end of its answer.
+  app.setChildLoggerFactory(() => logger);
   return app;
 }
 

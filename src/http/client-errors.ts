@@ -66,7 +66,10 @@ export function createClientErrorHandler(
       return connections.leave(socket);
     }
     // Requests that were read whole get their answers first, and then nothing more is said.
-    const endAfterIt = (): void => void answer.once('close', () => connections.leave(socket));
+    const endAfterIt = (): void => {
+      connections.takeNoMore(socket);
+      answer.once('close', () => connections.leave(socket));
+    };
     if (answer.req.complete) return endAfterIt();
     const refuseItsBody = (): void => {
       // After a timeout the rest may have come while it waited for its turn.

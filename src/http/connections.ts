@@ -13,6 +13,8 @@ export interface Connections {
   latestAnswer(socket: Socket): ServerResponse | undefined;
   /** Makes this answer the last of its connection; false when more requests have been read, and it cannot be. */
   endWith(answer: ServerResponse): boolean;
+  /** What is read on it from now on is not taken: its caller has been, or will be, told something else. */
+  takeNoMore(socket: Socket): void;
   isEnding(socket: Socket): boolean;
   /** Says that nothing more comes, and gives the caller time to read: the kernel takes back what was sent before a reset. */
   leave(socket: Socket): void;
@@ -25,7 +27,10 @@ export function createConnections(clock: Clock): Connections {
   const latest = new Map<Socket, ServerResponse | undefined>();
   const ending = new WeakSet<Socket>();
 
+  const takeNoMore = (socket: Socket): void => void ending.add(socket);
+
   function leave(socket: Socket): void {
+    takeNoMore(socket);
     socket.end();
     const timer = clock.after(lingerMs, () => socket.destroy());
     socket.once('close', () => timer.cancel());
@@ -46,11 +51,13 @@ export function createConnections(clock: Clock): Connections {
     latestAnswer: (socket) => latest.get(socket),
     endWith(answer) {
       const socket = socketOf(answer);
-      if (socket === undefined) return true;
+      // One of another server: `localhost` may be two addresses, and the framework then makes a second server.
+      if (socket === undefined || !latest.has(socket)) return true;
       if (latest.get(socket) !== answer) return false;
       ending.add(socket);
       return true;
     },
+    takeNoMore,
     isEnding: (socket) => ending.has(socket),
     leave,
   };

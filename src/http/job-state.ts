@@ -102,13 +102,16 @@ function createWaiters(draining: AbortSignal): Waiters {
       // A caller that sends no more may still read, but one that has gone away looks the same.
       const leave = (): void => controller.abort();
       socket.once('end', leave);
-      // Emitted after the answer, and when the caller goes away before it.
-      reply.raw.once('close', () => {
+      // After the answer, and when the caller goes away before it: Node 20 does not tell an answer that waits behind another.
+      const release = (): void => {
         held.delete(controller);
         holding.delete(socket);
-        socket.off('end', leave);
+        socket.off('end', leave).off('close', release);
+        reply.raw.off('close', release);
         leave();
-      });
+      };
+      socket.once('close', release);
+      reply.raw.once('close', release);
       return controller.signal;
     },
   };

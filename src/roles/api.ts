@@ -88,7 +88,7 @@ export async function runApi({ config, log, version }: RoleContext, parts: ApiPa
     inFlightBytes: producer.pendingBytes - groupCommit.waiting.bytes,
   }));
 
-  metrics.readBrokerJobs(async () => brokerJobsOf(await client.info()));
+  metrics.readBrokerJobs(async () => brokerJobsOf(await client.info().finally(() => sender.onChange())));
 
   const app = createApp({
     producer,

@@ -52,6 +52,16 @@ describe('the drain rate', () => {
     assert.ok(isNear(rate.waitMs(4000), 1000));
   });
 
+  it('forgets a pause of the broker as soon as nothing is left behind', () => {
+    const { rate, answers, pass } = setUp();
+    answers(5, 100, 50);
+    pass(4000);
+    answers(2, 10, 5);
+    assert.ok(rate.waitMs(100) > 1000, 'as long as it has not caught up');
+    answers(1, 10, 50, false);
+    assert.equal(rate.waitMs(100), 0);
+  });
+
   it('takes a burst after a pause for neither', () => {
     const { rate, answers } = setUp();
     answers(50, 100, 20);

@@ -147,6 +147,30 @@ describe('a slow request', { concurrency: true }, () => {
       assert.equal(built.producer.calls.length, 0);
     });
   }
+
+  it('is not taken after all when its rest comes after the answer', async (t) => {
+    const built = build(t);
+    built.app.server.headersTimeout = 100;
+    await built.listen();
+    const client = await connectRaw(t, built.app, whole.slice(0, 20));
+    await client.until((text) => text.includes('request_timeout'));
+    client.socket.write(whole.slice(20));
+    assert.deepEqual(onlyProblem(await client.closed), [408, 'request_timeout']);
+    assert.equal(built.producer.calls.length, 0);
+  });
+
+  it('is not taken behind a request that still waits for its answer', async (t) => {
+    const built = build(t, { enqueueTimeoutMs: 1000 });
+    built.app.server.headersTimeout = 100;
+    await built.listen();
+    built.producer.decide(() => 'hang');
+    const timedOut = once(built.app.server, 'clientError');
+    const client = await connectRaw(t, built.app, whole + whole.slice(0, 20));
+    await timedOut;
+    client.socket.write(whole.slice(20));
+    await once(built.app.server, 'request');
+    assert.equal(built.producer.calls.length, 1);
+  });
 });
 
 describe('pipelined requests', () => {
