@@ -207,6 +207,21 @@ describe('a body', () => {
     }
   });
 
+  it('may be nested deeply only while it is small', async (t) => {
+    const { post, producer } = build(t);
+    const nested = (depth: number, filling: string): string =>
+      `{"jobs":[{"operation":"add","a":1,"b":2,"text":"${filling}","x":${'['.repeat(depth)}${']'.repeat(depth)}}]}`;
+    const brackets = '[\\\\\\"{'.repeat(20_000);
+    assert.equal((await post('/jobs/batch', nested(20_000, ''))).statusCode, 202);
+    assert.equal((await post('/jobs/batch', nested(990, brackets))).statusCode, 202);
+    for (const text of [nested(1001, brackets), `{"jobs":[${'['.repeat(100_000)}]}`, '{"":'.repeat(50_000)]) {
+      const { statusCode, payload } = await post('/jobs/batch', text);
+      assert.equal(statusCode, 400);
+      assert.match(payload, /A large body is not nested deeper than 1000/);
+    }
+    assert.equal(producer.jobs.length, 2);
+  });
+
   it('with 16 KiB of brackets or 1,000 bad entries costs milliseconds, not more', async (t) => {
     const { post } = build(t);
     await post('/jobs/add', '[]');

@@ -2,6 +2,7 @@
 // end of connections. What Node refuses by itself is asserted too: a new version must not change it unseen.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { enqueued } from '../../src/domain/producer.ts';
@@ -168,7 +169,9 @@ describe('a slow request', { concurrency: true }, () => {
     const client = await connectRaw(t, built.app, whole + whole.slice(0, 20));
     await timedOut;
     client.socket.write(whole.slice(20));
-    await once(built.app.server, 'request');
+    const [, answer] = (await once(built.app.server, 'request')) as [unknown, ServerResponse];
+    await once(answer.req, 'end').catch(() => undefined);
+    await new Promise((resolve) => setImmediate(resolve));
     assert.equal(built.producer.calls.length, 1);
   });
 });
