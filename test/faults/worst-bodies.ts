@@ -83,6 +83,10 @@ const entryKinds: Readonly<Record<string, (room: number, index: number) => strin
   'of an unknown operation': (room) => pad(room, '{"operation":"', '\\u0000', '"}'),
   'of an operation in pairs': (room) => pad(room, '{"operation":"', '𝒳', '"}'),
   nested: (room) => nest(room, '{"operation":"add","a":', '[', '', ']', '}'),
+  'of many small arrays': (room) => fill(room, '{"operation":"add","a":[', () => '[]', ']}'),
+  'of many small objects': (room) => fill(room, '{"operation":"divide","b":0,"a":[', () => '{}', ']}'),
+  'of arrays nested a little': (room) =>
+    fill(room, '{"operation":"add","a":[', () => `${'['.repeat(20)}${']'.repeat(20)}`, ']}'),
   'no objects': (_room, index) => String(index % 10),
   'no objects but arrays': () => '[]',
 };
