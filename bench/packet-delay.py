@@ -24,6 +24,8 @@ tun = os.open("/dev/net/tun", os.O_RDWR)
 fcntl.ioctl(tun, TUNSETIFF, struct.pack("16sH", device.encode(), IFF_TUN | IFF_NO_PI))
 subprocess.check_call(["ip", "address", "add", local, "peer", remote, "dev", device])
 subprocess.check_call(["ip", "link", "set", device, "up"])
+# Linux's default, whatever this machine prefers: others (bbr) pace a first flight that cubic sends at once.
+subprocess.check_call(["ip", "route", "replace", remote, "dev", device, "src", local, "congctl", "cubic"])
 print("up", flush=True)
 
 packets = collections.deque()

@@ -2,6 +2,7 @@
 import { openFaktoryLink, openRedisLink } from './resp-link.ts';
 import type { Scope } from './scope.ts';
 import { median } from './stats.ts';
+import type { Address } from '../servers/packets.ts';
 
 export interface Counter {
   /** Jobs that wait in the queue. */
@@ -40,8 +41,9 @@ export async function useBullmqCounter(scope: Scope, port: number): Promise<Coun
 }
 
 /** Round trip in milliseconds of the cheapest command over this path: the median of `samples` empty PUSHBs. */
-export async function roundTripMs(port: number, samples = 15): Promise<number> {
-  const link = await openFaktoryLink(port);
+export async function roundTripMs(path: number | Address, samples = 15): Promise<number> {
+  const { host, port } = typeof path === 'number' ? { host: '127.0.0.1', port: path } : path;
+  const link = await openFaktoryLink(port, {}, host);
   const times: number[] = [];
   for (let sample = 0; sample < samples; sample++) {
     const startedMs = performance.now();

@@ -38,8 +38,8 @@ function createReplies(onReply: (text: string | null, isError: boolean) => void)
   };
 }
 
-async function openLink(port: number, greets: boolean): Promise<RespLink> {
-  const socket = connect({ host: '127.0.0.1', port, noDelay: true });
+async function openLink(port: number, greets: boolean, host = '127.0.0.1'): Promise<RespLink> {
+  const socket = connect({ host, port, noDelay: true });
   const waiting: Waiter[] = [];
   const enter = (): Promise<string | null> => new Promise((resolve, reject) => waiting.push({ resolve, reject }));
   const fail = (error: Error): void => waiting.splice(0).forEach(({ reject }) => reject(error));
@@ -69,8 +69,12 @@ async function openLink(port: number, greets: boolean): Promise<RespLink> {
 export const openRedisLink = (port: number): Promise<RespLink> => openLink(port, false);
 
 /** Past the handshake. `hello` may hold a worker's id. */
-export async function openFaktoryLink(port: number, hello: { wid?: string } = {}): Promise<RespLink> {
-  const link = await openLink(port, true);
+export async function openFaktoryLink(
+  port: number,
+  hello: { wid?: string } = {},
+  host = '127.0.0.1',
+): Promise<RespLink> {
+  const link = await openLink(port, true, host);
   await link.call(`HELLO ${JSON.stringify({ v: 2, ...hello })}`);
   return link;
 }
