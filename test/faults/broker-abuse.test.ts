@@ -9,7 +9,7 @@ import { connectFwp, makeJob, type FwpClient } from '../broker/fwp-client.ts';
 import { startService, type Service } from '../helpers/service.ts';
 import { keptQueues } from './fuzz-lines.ts';
 import { residentMebibytes, watchMemory } from './fuzz-memory.ts';
-import { fuzzLines, type LinesReport } from './fuzz-sessions.ts';
+import { fuzzLines, type JobFate, type LinesReport } from './fuzz-sessions.ts';
 import { showed } from './matrix.ts';
 
 const isFull = process.env['FAULTS'] === '1';
@@ -98,6 +98,17 @@ function assertLedger(
   return counts;
 }
 
+/** One job lost, one refused and stored, one from nowhere. */
+function assertLedgerSees(report: LinesReport, stored: ReadonlySet<string>, scheduledCount: number): void {
+  const fateOf = (jid: string): JobFate | undefined => (report.fetchable.has(jid) ? undefined : report.fates.get(jid));
+  const lost = [...stored].find((jid) => fateOf(jid) === 'acknowledged' && !report.scheduled.has(jid));
+  const refused = [...report.fates.keys()].find((jid) => fateOf(jid) === 'refused');
+  const without = new Set([...stored].filter((jid) => jid !== lost));
+  assert.throws(() => assertLedger(report, without, scheduledCount), /was acknowledged, and is not stored/);
+  assert.throws(() => assertLedger(report, new Set([...stored, String(refused)]), scheduledCount), /was refused/);
+  assert.throws(() => assertLedger(report, new Set([...stored, 'ghost']), scheduledCount), /nobody pushed it/);
+}
+
 describe('the port of the embedded broker', () => {
   it('takes any line: what it acknowledged is stored, nothing else is', async (t) => {
     console.log(`FUZZ_SEED=${seed}`);
@@ -120,6 +131,7 @@ describe('the port of the embedded broker', () => {
     const resident = memory.end().join(' ');
     const { jids, info } = await takeAll(client);
     const counts = assertLedger(report, jids, info.faktory.sets.scheduled);
+    assertLedgerSees(report, jids, info.faktory.sets.scheduled);
     for (const queue of keptQueues) assert.ok((info.faktory.queues[queue] ?? 0) > 0, `nothing in ${queue}`);
     if (isFull) assert.ok(memory.growth() < growthMebibytesMax, `MiB: ${resident}`);
     assert.ok(rounds > 0 && slowestMs < 5000, `${rounds} rounds, the slowest ${slowestMs} ms`);
