@@ -64,29 +64,33 @@ const describeCosts = (costs: readonly Cost[]): string =>
     .map(({ what, addedMs, status }) => `${what}: ${addedMs.toFixed(1)} ms, ${status}`)
     .join('; ');
 
-describe('the worst body', () => {
-  it('of a single job adds at most 2 ms', async (t) => {
-    const costs = await measure(t, '/jobs/add', '{"a":1,"b":2}', worstTexts(singleBodyBytesMax));
-    assertDecided(costs);
-    showed('worst-body', `${costs.length} bodies of 16 KiB on a single route, the worst: ${describeCosts(costs)}`);
-    assert.ok((costs[0] as Cost).addedMs <= 2 * slack, describeCosts(costs));
-  });
+describe(
+  'the worst body',
+  { skip: !isFull && 'FAULTS=1 only: it measures times, and a busy machine has its own' },
+  () => {
+    it('of a single job adds at most 2 ms', async (t) => {
+      const costs = await measure(t, '/jobs/add', '{"a":1,"b":2}', worstTexts(singleBodyBytesMax));
+      assertDecided(costs);
+      showed('worst-body', `${costs.length} bodies of 16 KiB on a single route, the worst: ${describeCosts(costs)}`);
+      assert.ok((costs[0] as Cost).addedMs <= 2 * slack, describeCosts(costs));
+    });
 
-  it('of a batch adds at most 50 ms', async (t) => {
-    const texts = Object.entries(worstTexts(batchBodyBytesMax - 20)).map(([what, text]) => [
-      what,
-      `{"jobs":[${text}]}`,
-    ]);
-    const bodies = { ...Object.fromEntries(texts), ...worstBatches(batchBodyBytesMax, batchMaxJobs) } as Record<
-      string,
-      string
-    >;
-    const costs = await measure(t, '/jobs/batch', '{"jobs":[{"operation":"add","a":1,"b":2}]}', bodies);
-    assertDecided(costs);
-    showed('worst-body', `${costs.length} bodies of 512 KiB on /jobs/batch, the worst: ${describeCosts(costs)}`);
-    assert.ok((costs[0] as Cost).addedMs <= 50 * slack, describeCosts(costs));
-  });
-});
+    it('of a batch adds at most 50 ms', async (t) => {
+      const texts = Object.entries(worstTexts(batchBodyBytesMax - 20)).map(([what, text]) => [
+        what,
+        `{"jobs":[${text}]}`,
+      ]);
+      const bodies = { ...Object.fromEntries(texts), ...worstBatches(batchBodyBytesMax, batchMaxJobs) } as Record<
+        string,
+        string
+      >;
+      const costs = await measure(t, '/jobs/batch', '{"jobs":[{"operation":"add","a":1,"b":2}]}', bodies);
+      assertDecided(costs);
+      showed('worst-body', `${costs.length} bodies of 512 KiB on /jobs/batch, the worst: ${describeCosts(costs)}`);
+      assert.ok((costs[0] as Cost).addedMs <= 50 * slack, describeCosts(costs));
+    });
+  },
+);
 
 /** Each body was let in to be parsed: none was too large, and none met a bug. */
 function assertDecided(costs: readonly Cost[]): void {
