@@ -2,8 +2,8 @@
 // content type can skip.
 import type { FastifyInstance } from 'fastify';
 import { AppError } from '../domain/errors.ts';
-import { nestingCheckedFromBytes, nestingMax } from './limits.ts';
-import { isNestedDeeper } from './nesting.ts';
+import { structureCheckedFromBytes, structureLimits } from './limits.ts';
+import { isOverbuilt } from './structure.ts';
 
 const charset = /;\s*charset\s*=\s*"?([^";,\s]*)/gi;
 
@@ -34,8 +34,9 @@ const isPoisoned = (text: string): boolean => proto.test(text) || (constructor.t
 
 function parse(text: string): unknown {
   if (text === '') throw new AppError('malformed_json', 'The body is empty');
-  if (text.length > nestingCheckedFromBytes && isNestedDeeper(text, nestingMax)) {
-    throw new AppError('malformed_json', `A large body is not nested deeper than ${nestingMax}`);
+  if (text.length > structureCheckedFromBytes && isOverbuilt(text, structureLimits)) {
+    const { countMax, depthMax } = structureLimits;
+    throw new AppError('malformed_json', `A large body holds at most ${countMax} arrays and objects, ${depthMax} deep`);
   }
   // Where the text is broken is not told; finding out takes as long as parsing.
   const { stackTraceLimit } = Error;

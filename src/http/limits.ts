@@ -2,10 +2,10 @@
 
 /** A job is below 1 KiB; 16 KiB of `[[[[` cost 1-2 ms to parse. */
 export const singleBodyBytesMax = 16_384;
-/** Arrays and objects within each other; a job has three. */
-export const nestingMax = 1000;
-/** Nesting costs little in bodies up to this size, which is that of a batch of 1,000 jobs. */
-export const nestingCheckedFromBytes = 65_536;
+/** Arrays and objects in a body, and within each other: a batch of 1,000 jobs has 1,002, three deep. */
+export const structureLimits = { countMax: 50_000, depthMax: 1000 };
+/** They cost little in bodies up to this size, which is that of a batch of 1,000 jobs. */
+export const structureCheckedFromBytes = 65_536;
 /** Node's own default is 16 KiB; nothing here needs even 8. */
 export const headerBytesMax = 8192;
 /** Fastify's defaults leave a dripped body open for ever and dripped headers for 87 s. */

@@ -1,5 +1,6 @@
-// How deep a JSON text is nested, found without parsing it: parsing 512 KiB of `[[[[` that is broken at its end blocked the
-// process for 85 ms, most of it V8's collector going through half a million unfinished arrays.
+// How many arrays and objects a JSON text holds and how deep they are nested, found without parsing it: each costs V8's
+// collector far more than its bytes. 512 KiB of `[[[[` that end wrongly blocked the process for 85 ms, and as many in the
+// entries of a batch, which live while the entries are checked, for 65 ms.
 
 const quote = 0x22;
 const backslash = 0x5c;
@@ -18,15 +19,22 @@ function endOfString(text: string, from: number): number {
   return text.length;
 }
 
-/** True when arrays and objects are nested deeper than `max`. Of a text that is no JSON it may say either. */
-export function isNestedDeeper(text: string, max: number): boolean {
+export interface StructureLimits {
+  depthMax: number;
+  countMax: number;
+}
+
+/** True when there are more of them, or deeper ones. Of a text that is no JSON it may say either. */
+export function isOverbuilt(text: string, { depthMax, countMax }: StructureLimits): boolean {
   let depth = 0;
+  let count = 0;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
     if (code === quote) at = endOfString(text, at + 1);
     else if ((code & ~braceBit) === openingBracket) {
       depth += 1;
-      if (depth > max) return true;
+      count += 1;
+      if (depth > depthMax || count > countMax) return true;
     } else if ((code & ~braceBit) === closingBracket) depth -= 1;
   }
   return false;
