@@ -9,10 +9,10 @@ export interface StartedBroker extends Broker {
   readonly url: string;
 }
 
-/** A data folder of the test's own. */
+/** A data folder of the test's own. It is removed while the broker may still be writing: hence the retries. */
 export function brokerFolder(t: Pick<TestContext, 'after'>): string {
   const folder = mkdtempSync(join(tmpdir(), 'broker-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
   return folder;
 }
 
