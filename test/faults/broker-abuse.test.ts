@@ -14,7 +14,7 @@ import { showed } from './matrix.ts';
 
 const isFull = process.env['FAULTS'] === '1';
 const seed = Number(process.env['FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
-const lines = isFull ? 100_000 : 5000;
+const lines = isFull ? 100_000 : 2500;
 /** Lines of 16 MiB and what they leave to the collector. */
 const growthMebibytesMax = 96;
 
