@@ -156,7 +156,7 @@ export async function fuzzLines(options: LinesOptions): Promise<LinesReport> {
     }
     const refused = reply?.startsWith('{') === true ? (JSON.parse(reply) as Record<string, string>) : undefined;
     for (const { jid, queue, at } of jobs) {
-      const isStored = reply === '+OK' || (refused !== undefined && !(jid in refused));
+      const isStored = reply === '+OK' || (refused !== undefined && !Object.hasOwn(refused, jid));
       // The same jid twice in one line: what is known is the weaker.
       const fate = reply === undefined ? 'unknown' : isStored ? 'acknowledged' : 'refused';
       report.fates.set(jid, report.fates.has(jid) && report.fates.get(jid) !== fate ? 'unknown' : fate);
