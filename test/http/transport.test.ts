@@ -2,7 +2,6 @@
 // end of connections. What Node refuses by itself is asserted too: a new version must not change it unseen.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { enqueued } from '../../src/domain/producer.ts';
@@ -158,21 +157,6 @@ describe('a slow request', { concurrency: true }, () => {
     client.socket.write(whole.slice(20));
     assert.deepEqual(onlyProblem(await client.closed), [408, 'request_timeout']);
     assert.equal(built.producer.calls.length, 0);
-  });
-
-  it('is not taken behind a request that still waits for its answer', async (t) => {
-    const built = build(t, { enqueueTimeoutMs: 1000 });
-    built.app.server.headersTimeout = 100;
-    await built.listen();
-    built.producer.decide(() => 'hang');
-    const timedOut = once(built.app.server, 'clientError');
-    const client = await connectRaw(t, built.app, whole + whole.slice(0, 20));
-    await timedOut;
-    client.socket.write(whole.slice(20));
-    const [, answer] = (await once(built.app.server, 'request')) as [unknown, ServerResponse];
-    await once(answer.req, 'end').catch(() => undefined);
-    await new Promise((resolve) => setImmediate(resolve));
-    assert.equal(built.producer.calls.length, 1);
   });
 });
 
