@@ -1,6 +1,6 @@
 // Callers of the API, cheap enough for many thousand requests a second, and what each of them saw. They come at a pace of
 // their own and wait for nobody (an open loop: each takes an idle connection, or else opens a fresh one), or they are few,
-// and each asks again as soon as it has its answer. In this process, or in one of their own.
+// and each asks again as soon as it has its answer. They live in a process of their own.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { TestContext } from 'node:test';
@@ -44,7 +44,7 @@ export const nowMs = (): number => performance.timeOrigin + performance.now();
 /** Callers of an open loop that are there at once. */
 const connectionsMax = 9000;
 
-export function startArrivals({ url, path, body, load }: ArrivalsOptions): Arrivals {
+function startArrivals({ url, path, body, load }: ArrivalsOptions): Arrivals {
   const request = encodeRequest('POST', path, JSON.stringify(body));
   const port = Number(new URL(url).port);
   const seen: Seen[] = [];
@@ -138,7 +138,7 @@ function retryAfterOf(answer: Buffer): number {
   return match ? Number(match[1]) : -1;
 }
 
-/** The same in a process of their own, so that their work is not in the times that they see. Resolves as they begin. */
+/** Starts them in a process of their own, so that their work is not in the times that they see. Resolves as they begin. */
 export async function forkArrivals(t: TestContext, options: ArrivalsOptions): Promise<Arrivals> {
   const child = fork(fileURLToPath(import.meta.url), { execArgv: ['--import', 'tsx'], serialization: 'advanced' });
   const gone = once(child, 'exit');

@@ -1,5 +1,5 @@
 // More work than can be done: behind a broker that stores 500 jobs a second, on a processor that has too little time, and
-// many large batches next to a few single jobs. FAULTS=1 makes it the long run, with the targets' own bounds.
+// many large batches next to a few single jobs. FAULTS=1 only, with nothing beside it: it measures times.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -10,10 +10,7 @@ import { get, startService } from '../helpers/service.ts';
 import { forkArrivals, type ArrivalsOptions, type Seen, type Witness } from './arrivals.ts';
 import { showed } from './matrix.ts';
 
-const isLong = process.env['FAULTS'] === '1';
-/** A machine that also runs the other tests has pauses of its own. */
-const patience = isLong ? 1 : 5;
-const percent = isLong ? 99 : 90;
+const skip = process.env['FAULTS'] !== '1' && 'FAULTS=1 only: it measures times, and a busy machine has its own';
 const jobsPerSecond = 500;
 /** ENQUEUE_TIMEOUT_MS, and what the contract allows on top of it. */
 const deadlineMs = 20_000 + 250;
@@ -51,10 +48,10 @@ async function seenIn(t: TestContext, options: ArrivalsOptions, forMs: number): 
   return arrivals.stop();
 }
 
-const tookMs = (seen: readonly Seen[], percentOf: number): number =>
+const tookMs = (seen: readonly Seen[], percent: number): number =>
   percentile(
     seen.map((one) => one.tookMs),
-    percentOf,
+    percent,
   );
 const withStatus = (seen: readonly Seen[], status: number): Seen[] => seen.filter((one) => one.status === status);
 
@@ -76,14 +73,14 @@ async function metric(url: string, name: string): Promise<number> {
   return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
 }
 
-describe('overload', { skip: !isLong && 'FAULTS=1 only: it measures times, and a busy machine has its own' }, () => {
+describe('overload', { skip }, () => {
   it(
     'behind a slow broker: as much is stored as before, in time, and the others are told at once',
     limit,
     async (t) => {
       const broker = await startSlowBroker(t, jobsPerSecond);
       const { api, url } = await startApi(t, broker.port);
-      const forMs = isLong ? 10_000 : 2000;
+      const forMs = 10_000;
       const { seen: calm } = await seenIn(t, { url, ...single, load: { callers: 32 } }, forMs / 2);
       const peak = goodput(calm, forMs / 2);
       const sizes: number[] = [];
@@ -112,9 +109,8 @@ describe('overload', { skip: !isLong && 'FAULTS=1 only: it measures times, and a
       );
       assert.equal(yes.length + no.length, seen.length, 'other answers than yes and no');
       assert.equal(broker.seen.size, yes.length + withStatus(calm, 202).length, 'stored is what was accepted');
-      assert.ok(good >= (isLong ? 0.95 : 0.5) * peak, `${good}/s of ${peak}/s`);
-      const refusedMs = tookMs(settled, percent);
-      assert.ok(refusedMs <= 5 * patience, `refusals took ${refusedMs} ms (p${percent})`);
+      assert.ok(good >= 0.95 * peak, `${good}/s of ${peak}/s`);
+      assert.ok(tookMs(settled, 99) <= 5, `refusals took ${tookMs(settled, 99)} ms (p99)`);
       assert.ok(tookMs(yes, 100) <= deadlineMs);
       assert.ok(retries.size > 1 && !retries.has(-1), 'Retry-After without jitter');
       assert.ok(late <= early * 1.25 + 20, `memory grew from ${early} to ${late} MB`);
@@ -124,7 +120,7 @@ describe('overload', { skip: !isLong && 'FAULTS=1 only: it measures times, and a
   it('of the process: it goes on', limit, async (t) => {
     const broker = await startBroker(t);
     const { api, url } = await startApi(t, broker.port);
-    const forMs = isLong ? 5000 : 500;
+    const forMs = 5000;
     const { seen: calm } = await seenIn(t, { url, ...single, load: { callers: 64 } }, forMs);
     const peak = goodput(calm, forMs);
     const busyBefore = await metric(url, 'process_cpu_seconds_total');
@@ -141,14 +137,14 @@ describe('overload', { skip: !isLong && 'FAULTS=1 only: it measures times, and a
         `${round(busySeconds)} s of processor time`,
     );
     assert.equal(api.process.exitCode, null, 'the API ended');
-    assert.ok(good >= (isLong ? 0.6 : 0.1) * peak, `${good}/s of ${peak}/s`);
+    assert.ok(good >= 0.6 * peak, `${good}/s of ${peak}/s`);
   });
 
   for (const perSecond of [jobsPerSecond, 20_000]) {
     it(`by batches, behind a broker of ${perSecond} jobs a second: single jobs have their share`, limit, async (t) => {
       const broker = await startSlowBroker(t, perSecond);
       const { url } = await startApi(t, broker.port);
-      const forMs = isLong ? 10_000 : 1500;
+      const forMs = 10_000;
       const few = { url, ...single, load: { perSecond: 50 } };
       const jobs = Array.from({ length: 1000 }, (_, a) => ({ operation: 'add', a, b: 1 }));
       const { seen: calm } = await seenIn(t, few, forMs / 2);
@@ -163,7 +159,7 @@ describe('overload', { skip: !isLong && 'FAULTS=1 only: it measures times, and a
           `${withStatus(flood, 503).length} batches refused; of 50 single jobs a second ${round(share * 100)} % accepted, ` +
           `p50 ${round(tookMs(seen, 50))} ms, p99 ${round(tookMs(seen, 99))} ms (${round(tookMs(calm, 99))} ms without)`,
       );
-      assert.ok(share >= (isLong ? 0.95 : 0.5), `${share * 100} % of the single jobs were accepted`);
+      assert.ok(share >= 0.95, `${share * 100} % of the single jobs were accepted`);
     });
   }
 });
