@@ -17,6 +17,12 @@ describe('the metrics', () => {
     assert.match(await createMetrics('1.2.3').render(), expected);
   });
 
+  it('leave out what costs a scrape more the more callers there are', async () => {
+    const page = await createMetrics('1').render();
+    assert.match(page, /^process_resident_memory_bytes /m);
+    assert.doesNotMatch(page, /nodejs_active_/);
+  });
+
   it('observe each kind of event under its labels', async () => {
     const metrics = createMetrics('1');
     metrics.httpRequests('POST', '/jobs/add')(202, 0.002);

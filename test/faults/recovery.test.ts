@@ -56,6 +56,8 @@ async function startReal(t: TestContext): Promise<MortalBroker> {
 
 interface Outage {
   killedMs: number;
+  /** Its process starts: on a machine of few cores that is heard by all others. */
+  startsMs: number;
   returnedMs: number;
   /** What is looked at of the time after it: until the next one. */
   untilMs: number;
@@ -87,8 +89,9 @@ async function setUp(t: TestContext, broker: MortalBroker) {
     const killedMs = nowMs();
     await broker.kill();
     await delay(awayMs);
+    const startsMs = nowMs();
     await broker.restart();
-    return { killedMs, returnedMs: nowMs(), untilMs: Infinity };
+    return { killedMs, startsMs, returnedMs: nowMs(), untilMs: Infinity };
   }
 
   return { api, attempts, callers, outage };
@@ -99,7 +102,7 @@ async function untilReady(url: string): Promise<void> {
 }
 
 /** What one outage looked like from outside. */
-function judge({ killedMs, returnedMs, untilMs }: Outage, answers: readonly Seen[], attempts: readonly number[]) {
+function judge({ killedMs, startsMs, returnedMs, untilMs }: Outage, answers: readonly Seen[], attempts: readonly number[]) {
   const failures = answers.filter(
     ({ status, startedMs, tookMs }) => status !== 202 && startedMs + tookMs >= killedMs && startedMs < returnedMs,
   );
@@ -110,6 +113,7 @@ function judge({ killedMs, returnedMs, untilMs }: Outage, answers: readonly Seen
   return {
     toldAfterMs: toldMs - killedMs,
     refusals,
+    undisturbed: refusals.filter((one) => one.startedMs + one.tookMs < startsMs),
     attempts: attempts.filter((atMs) => atMs > killedMs && atMs < returnedMs),
     recoveredAfterMs: recoveredMs(after) - returnedMs,
   };
@@ -177,11 +181,14 @@ async function run(t: TestContext, broker: MortalBroker, rounds: number, upMs: (
     assertOnePerStep(one.attempts);
     assert.ok(one.recoveredAfterMs <= recoveryMsMax, `recovered after ${one.recoveredAfterMs} ms`);
   }
-  assertFast(refusals);
+  const undisturbed = seen.flatMap((one) => one.undisturbed);
+  assert.ok(undisturbed.length > 100);
+  assertFast(undisturbed);
   return (
     `${rounds} outage(s) of ${range(outages.map(({ killedMs, returnedMs }) => (returnedMs - killedMs) / 1000))} s: ` +
     `first failure after ${range(seen.map(({ toldAfterMs }) => toldAfterMs))} ms, ` +
-    `then ${refusals.length} refusals, p99 ${tookMs(refusals, 99).toFixed(1)} ms; ` +
+    `then ${refusals.length} refusals, p99 ${tookMs(undisturbed, 99).toFixed(1)} ms ` +
+    `(${tookMs(refusals, 99).toFixed(1)} ms with the time in which the broker's process starts beside them); ` +
     `${range(seen.map((one) => one.attempts.length))} attempts to connect; ` +
     `99 % success ${range(seen.map(({ recoveredAfterMs }) => recoveredAfterMs))} ms after the return; ` +
     `${accepted} accepted, ${unknown} unknown, ${stored} stored`
@@ -202,7 +209,7 @@ describe('a broker that is killed under load and returns on its port', { skip },
 
   it('again and again', async (t) => {
     const upMs = (): number => 2000 + Math.random() * 3000;
-    showed('crash-loop-timed', await run(t, await startEmbedded(t), 10, upMs, 0));
+    showed('crash-loop-timed', await run(t, await startEmbedded(t), 10, upMs, 500));
   });
 });
 
