@@ -23,8 +23,10 @@ async function open(t: TestContext, bytes: string): Promise<BuiltApp & { client:
 async function openHolding(t: TestContext) {
   const built = build(t);
   const held: (() => void)[] = [];
+  let pushed = 0;
   let noticed = (): void => undefined;
   built.producer.push = () => {
+    pushed++;
     noticed();
     return new Promise((resolve) => void held.push(() => resolve(enqueued)));
   };
@@ -32,7 +34,12 @@ async function openHolding(t: TestContext) {
   const untilHeld = async (count: number): Promise<void> => {
     while (held.length < count) await new Promise<void>((resolve) => (noticed = () => setImmediate(resolve)));
   };
-  return { ...built, untilHeld, release: () => held.splice(0).forEach((answer) => answer()) };
+  return {
+    ...built,
+    untilHeld,
+    pushedSoFar: () => pushed,
+    release: (count = held.length) => held.splice(0, count).forEach((answer) => answer()),
+  };
 }
 
 /** Status and code of the only answer, which must be a problem. */
@@ -157,6 +164,41 @@ describe('a slow request', { concurrency: true }, () => {
     client.socket.write(whole.slice(20));
     assert.deepEqual(onlyProblem(await client.closed), [408, 'request_timeout']);
     assert.equal(built.producer.calls.length, 0);
+  });
+});
+
+describe('a slow request behind one that still waits for its answer', () => {
+  it('is answered when its rest comes in time after all, and nothing behind it is taken', async (t) => {
+    const built = await openHolding(t);
+    built.app.server.requestTimeout = 100;
+    const client = await connectRaw(t, built.app, whole + whole.slice(0, -1));
+    await built.untilHeld(1);
+    await once(built.app.server, 'clientError');
+    client.socket.write(whole.slice(-1));
+    await built.untilHeld(2);
+    built.release(1);
+    await client.until((received) => received.includes('job_id'));
+    const read = once(built.app.server, 'request');
+    client.socket.write(whole);
+    await read;
+    built.release();
+    const text = await client.closed;
+    assert.deepEqual(text.match(/HTTP\/1\.1 \d{3}/g), ['HTTP/1.1 202', 'HTTP/1.1 202']);
+    assert.equal(built.pushedSoFar(), 2);
+  });
+
+  it('is answered 408 behind that answer, and never becomes a job', async (t) => {
+    const built = await openHolding(t);
+    built.app.server.requestTimeout = 100;
+    const client = await connectRaw(t, built.app, whole + whole.slice(0, -1));
+    await built.untilHeld(1);
+    await once(built.app.server, 'clientError');
+    built.release();
+    const text = await client.until((received) => received.includes('request_timeout'));
+    client.socket.write(whole.slice(-1) + whole);
+    await client.closed;
+    assert.deepEqual(text.match(/HTTP\/1\.1 \d{3}/g), ['HTTP/1.1 202', 'HTTP/1.1 408']);
+    assert.equal(built.pushedSoFar(), 1);
   });
 });
 
