@@ -19,7 +19,7 @@ import { startApi, startEmbeddedBroker } from './servers/service.ts';
  * were; one job per frame gives 3.8.
  */
 const limit = 3;
-const schedule = { rounds: 3, turnMs: 1000, warmUpMs: 1500 };
+const schedule = { rounds: 3, turnMs: 1000, warmUpMs: 1500, startsAfresh: false };
 const timeLimitMs = 90_000;
 
 setTimeout(() => {

@@ -5,6 +5,7 @@ import type { HttpServer } from '../servers/service.ts';
 import type { Counter } from './counts.ts';
 import { runLoad, type Load, type LoadLimits } from './load.ts';
 import type { RunningProcess } from './processes.ts';
+import { createScope, type Scope } from './scope.ts';
 
 export interface Contestant {
   name: string;
@@ -33,9 +34,14 @@ export interface Turn {
 export interface Schedule {
   rounds: number;
   turnMs: number;
-  /** Before the first round, for each contestant. */
+  /** After its start, for each contestant. */
   warmUpMs: number;
+  /** Where contestants can be started again: new processes for each round. */
+  startsAfresh: boolean;
 }
+
+/** For batches: in the same time there are far fewer requests to compile the code by. */
+export const batchSchedule = (schedule: Schedule): Schedule => ({ ...schedule, warmUpMs: 2 * schedule.warmUpMs });
 
 export const singleBody = '{"a":1,"b":2}';
 export const batchBody = (jobs: number): string =>
@@ -67,6 +73,30 @@ export async function takeTurns(contestants: readonly Contestant[], schedule: Sc
   for (let round = 0; round < rounds; round++) {
     const order = round % 2 === 0 ? contestants : [...contestants].reverse();
     for (const contestant of order) turns.get(contestant.name)?.push(await takeTurn(contestant, turnMs));
+  }
+  return turns;
+}
+
+/**
+ * The same with processes of its own for each round: how fast an engine's compiled code is differs from one process to the next by a
+ * tenth and more, so three turns of one process are one sample.
+ */
+export async function takeTurnsAfresh(
+  start: (scope: Scope) => Promise<readonly Contestant[]>,
+  schedule: Schedule,
+): Promise<Map<string, Turn[]>> {
+  const starts = schedule.startsAfresh ? schedule.rounds : 1;
+  const turns = new Map<string, Turn[]>();
+  for (let index = 0; index < starts; index++) {
+    const scope = createScope();
+    try {
+      const contestants = await start(scope);
+      const inOrder = index % 2 === 0 ? contestants : contestants.toReversed();
+      const taken = await takeTurns(inOrder, { ...schedule, rounds: schedule.rounds / starts });
+      for (const { name } of contestants) turns.set(name, [...(turns.get(name) ?? []), ...(taken.get(name) ?? [])]);
+    } finally {
+      await scope.close();
+    }
   }
   return turns;
 }

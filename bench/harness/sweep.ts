@@ -15,6 +15,7 @@ export const sweepSchedule = ({ rounds, turnMs }: Schedule): Schedule => ({
   rounds: Math.min(3, rounds),
   turnMs: Math.min(1000, turnMs),
   warmUpMs: 500,
+  startsAfresh: false,
 });
 
 export async function takePoint(x: number, contestants: readonly Contestant[], schedule: Schedule): Promise<Point> {

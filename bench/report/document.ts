@@ -36,7 +36,7 @@ Made by \`npm run bench -- --write\`; how it is measured, and why so, is in [dec
 \`npm run bench -- --quick\` checks all targets in three minutes, \`npm run bench -- --only P1,P3\` some of them.
 
 Server, load generator, broker and Redis share one machine, so absolute figures say little; ratios are taken within a round
-in which all contestants took their turns. Every figure is the median of the rounds (${rounds} of ${turnMs / 1000} s where nothing else is said),
+in which all contestants took their turns. Every figure is the median of the rounds (${rounds} of ${turnMs / 1000} s where nothing else is said; in P1 to P3 each with new processes),
 with the lowest and the highest in brackets. Jobs are counted in the broker, not by HTTP answers.
 
 ${table(['', ''], facts)}`;

@@ -1,6 +1,6 @@
 // P1: single jobs on real Faktory, 64 callers, beside the documented way and bare Fastify.
 import { compareCpu, compareRates } from '../harness/comparison.ts';
-import { singles, takeTurns } from '../harness/contestants.ts';
+import { singles, takeTurnsAfresh } from '../harness/contestants.ts';
 import { useFaktoryCounter } from '../harness/counts.ts';
 import { problemsOf, rateBars, turnsTable } from '../report/tables.ts';
 import type { Scenario } from '../scenario.ts';
@@ -19,11 +19,11 @@ export const p1: Scenario = {
     const counter = await useFaktoryCounter(scope, port);
     const rust = await startRustService(scope, port);
     const limits = { callers: 64, durationMs: schedule.turnMs };
-    const turns = await takeTurns(
-      [
-        singles(names.bare, await startBareFastify(scope), limits),
-        singles(names.documented, await startDocumented(scope, port), limits, counter),
-        singles(names.onFaktory, await startApi(scope, port), limits, counter),
+    const turns = await takeTurnsAfresh(
+      async (round) => [
+        singles(names.bare, await startBareFastify(round), limits),
+        singles(names.documented, await startDocumented(round, port), limits, counter),
+        singles(names.onFaktory, await startApi(round, port), limits, counter),
         ...(rust ? [singles(names.rust, rust, limits, counter)] : []),
       ],
       schedule,

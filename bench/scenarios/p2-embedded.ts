@@ -1,7 +1,8 @@
 // P2: the embedded broker, which syncs to disk before every 202, beside BullMQ on a Redis that never does.
 import { compareRates } from '../harness/comparison.ts';
-import { batches, singles, takeTurns } from '../harness/contestants.ts';
+import { batches, batchSchedule, singles, takeTurnsAfresh } from '../harness/contestants.ts';
 import { useBullmqCounter, useFaktoryCounter } from '../harness/counts.ts';
+import type { Scope } from '../harness/scope.ts';
 import { problemsOf, rateBars, turnsTable } from '../report/tables.ts';
 import type { Scenario } from '../scenario.ts';
 import { startBareFastify, startBullmq } from '../servers/peers.ts';
@@ -14,33 +15,40 @@ export const p2: Scenario = {
   title: 'The embedded broker, synced to disk before every 202',
   needs: ['Redis'],
   async run({ scope, schedule }) {
-    const broker = await startEmbeddedBroker(scope);
-    const brokerCounter = await useFaktoryCounter(scope, broker.port);
-    const api = await startApi(scope, broker.port);
-    const whole = await startAllInOne(scope, 'idle');
-    const wholeCounter = await useFaktoryCounter(scope, whole.brokerPort);
     const redis = await startRedis(scope);
-    const bullmq = await startBullmq(scope, redis.port);
     const bullmqCounter = await useBullmqCounter(scope, redis.port);
     const one = { callers: 64, durationMs: schedule.turnMs };
     const many = { callers: 8, durationMs: schedule.turnMs };
-    const ofSingles = await takeTurns(
-      [
-        singles(names.bare, await startBareFastify(scope), one),
+
+    async function startAll(round: Scope) {
+      const broker = await startEmbeddedBroker(round);
+      const allInOne = await startAllInOne(round, 'idle');
+      return {
+        bullmq: await startBullmq(round, redis.port),
+        api: await startApi(round, broker.port),
+        apiCounter: await useFaktoryCounter(round, broker.port),
+        allInOne,
+        allInOneCounter: await useFaktoryCounter(round, allInOne.brokerPort),
+      };
+    }
+
+    const ofSingles = await takeTurnsAfresh(async (round) => {
+      const { bullmq, api, apiCounter, allInOne, allInOneCounter } = await startAll(round);
+      return [
+        singles(names.bare, await startBareFastify(round), one),
         singles(names.bullmq, bullmq, one, bullmqCounter),
-        singles(names.onEmbedded, api, one, brokerCounter),
-        singles(names.allInOne, whole, one, wholeCounter),
-      ],
-      schedule,
-    );
-    const ofBatches = await takeTurns(
-      [
+        singles(names.onEmbedded, api, one, apiCounter),
+        singles(names.allInOne, allInOne, one, allInOneCounter),
+      ];
+    }, schedule);
+    const ofBatches = await takeTurnsAfresh(async (round) => {
+      const { bullmq, api, apiCounter, allInOne, allInOneCounter } = await startAll(round);
+      return [
         batches(names.bullmq, bullmq, 100, many, bullmqCounter),
-        batches(names.onEmbedded, api, 100, many, brokerCounter),
-        batches(names.allInOne, whole, 100, many, wholeCounter),
-      ],
-      schedule,
-    );
+        batches(names.onEmbedded, api, 100, many, apiCounter),
+        batches(names.allInOne, allInOne, 100, many, allInOneCounter),
+      ];
+    }, batchSchedule(schedule));
     const batchCheck = compareRates(ofBatches, names.onEmbedded, names.bullmq, { atLeast: 1.5 });
     return {
       checks: [

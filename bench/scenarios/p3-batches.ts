@@ -1,6 +1,6 @@
 // P3: batches of 100 on real Faktory, beside the documented way and a raw client, which is the broker's own ceiling.
 import { compareCpu, compareRates } from '../harness/comparison.ts';
-import { batches, takeTurns, type Contestant } from '../harness/contestants.ts';
+import { batches, batchSchedule, takeTurnsAfresh, type Contestant } from '../harness/contestants.ts';
 import { useFaktoryCounter } from '../harness/counts.ts';
 import { problemsOf, rateBars, turnsTable } from '../report/tables.ts';
 import type { Scenario } from '../scenario.ts';
@@ -25,14 +25,14 @@ export const p3: Scenario = {
       counter,
       jobsPerRequest: 100,
     };
-    const turns = await takeTurns(
-      [
+    const turns = await takeTurnsAfresh(
+      async (round) => [
         raw,
-        batches(names.documented, await startDocumented(scope, port), 100, limits, counter),
-        batches(names.onFaktory, await startApi(scope, port), 100, limits, counter),
+        batches(names.documented, await startDocumented(round, port), 100, limits, counter),
+        batches(names.onFaktory, await startApi(round, port), 100, limits, counter),
         ...(rust ? [batches(names.rust, rust, 100, limits, counter)] : []),
       ],
-      schedule,
+      batchSchedule(schedule),
     );
     return {
       checks: [
