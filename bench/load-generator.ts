@@ -60,10 +60,8 @@ async function run(load: Load): Promise<LoadResult> {
     accepted: latenciesMs.length,
     failed,
     elapsedMs,
-    firstMs: latenciesMs[0] ?? Number.NaN,
     p50Ms: percentile(latenciesMs, 50),
     p99Ms: percentile(latenciesMs, 99),
-    maxMs: percentile(latenciesMs, 100),
     generatorCpuMs: (user + system) / 1000,
   };
 }

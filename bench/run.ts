@@ -22,7 +22,7 @@ const wanted = values.only?.split(',');
 const unknown = wanted?.filter((id) => !scenarios.some((scenario) => scenario.id === id)) ?? [];
 if (unknown.length > 0)
   fail(`no scenario ${unknown.join(', ')}: there are ${scenarios.map(({ id }) => id).join(', ')}`);
-if (values.write === true && wanted) fail('--write takes a whole run: not --only');
+if (values.write === true && (wanted || isQuick)) fail('--write takes a whole run: not --only, not --quick');
 
 const schedule: Bench['schedule'] = isQuick
   ? { rounds: 3, turnMs: 1000, warmUpMs: 500, startsAfresh: false }

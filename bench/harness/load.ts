@@ -35,10 +35,8 @@ export interface LoadResult {
   failed: number;
   /** From the first request to the last answer. */
   elapsedMs: number;
-  firstMs: number;
   p50Ms: number;
   p99Ms: number;
-  maxMs: number;
   /** Of the generator's process. */
   generatorCpuMs: number;
 }

@@ -5,7 +5,7 @@ export const median = (values: readonly number[]): number => percentile(values, 
 /** Nearest rank; NaN when there is no value. */
 export function percentile(values: ArrayLike<number>, percent: number): number {
   const sorted = Float64Array.from(values).sort();
-  const rank = Math.min(sorted.length - 1, Math.floor((sorted.length * percent) / 100));
+  const rank = Math.max(0, Math.ceil((sorted.length * percent) / 100) - 1);
   return sorted[rank] ?? Number.NaN;
 }
 

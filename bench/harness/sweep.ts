@@ -35,14 +35,26 @@ export function sweepFindings(
     columns: ['', ...points.map(({ x }) => xName(x))],
     rows: names.map((name) => [name, ...points.map((point) => figures(turnsOf(point, name).map((turn) => turn[key])))]),
   });
-  const lines = names.map((label) => ({
-    label,
-    points: points.map((point) => [point.x, median(turnsOf(point, label).map((turn) => turn.jobsPerS))] as const),
-  }));
+  const lines = (key: 'jobsPerS' | 'p50Ms' | 'p99Ms', yLabel: string, rest: typeof chart): LineChart => ({
+    kind: 'lines',
+    yLabel,
+    ...rest,
+    lines: names.map((label) => ({
+      label,
+      points: points.map((point) => [point.x, median(turnsOf(point, label).map((turn) => turn[key]))] as const),
+    })),
+  });
   return {
     checks: [],
     tables: [table('Jobs/s in the broker', 'jobsPerS'), table('p50, ms', 'p50Ms'), table('p99, ms', 'p99Ms')],
-    charts: [{ kind: 'lines', yLabel: 'jobs stored per second', ...chart, lines }],
-    notes: points.flatMap(({ x, turns }) => problemsOf(turns).map((problem) => `${xName(x)}: ${problem}`)),
+    charts: [
+      lines('jobsPerS', 'jobs stored per second', chart),
+      lines('p50Ms', 'p50, ms', { ...chart, name: `${chart.name}-p50`, title: `${chart.title}: p50`, isLogY: true }),
+      lines('p99Ms', 'p99, ms', { ...chart, name: `${chart.name}-p99`, title: `${chart.title}: p99`, isLogY: true }),
+    ],
+    notes: [
+      'Turns of 1 s after 0.5 s of warm-up, the same processes throughout: the shape counts, not the single figure.',
+      ...points.flatMap(({ x, turns }) => problemsOf(turns).map((problem) => `${xName(x)}: ${problem}`)),
+    ],
   };
 }

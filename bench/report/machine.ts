@@ -35,7 +35,7 @@ export function machineFacts(): Fact[] {
     ['memory', `${Math.round(totalmem() / 2 ** 30)} GiB`],
     ['load of the machine before the run, 1 min', (loadavg()[0] ?? 0).toFixed(1)],
     ["file system of the brokers' data", fileSystem(tmpdir())],
-    ['system', `${type()} ${release()}`],
+    ['system', `${type()} ${release().split('.', 2).join('.')}`],
     ['Node', process.version],
     ['Faktory', versionOf(faktory?.path, '-v')],
     ['Redis', versionOf(redis?.path, '--version')],

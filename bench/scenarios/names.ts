@@ -1,6 +1,6 @@
 // The contestants' names as the report shows them.
 export const bare = 'bare Fastify, nothing stored';
-export const documented = 'Fastify + faktory-worker as documented';
+export const documented = 'Fastify + faktory-worker as documented, 10 connections';
 export const bullmq = 'Fastify + BullMQ, Redis without fsync';
 export const rust = 'the Rust service';
 export const raw = 'raw PUSHB client';

@@ -77,7 +77,9 @@ export const p6: Scenario = {
           ],
         },
       ],
-      notes: ['Results are not kept in these runs: RESULTS_URL is not set.'],
+      notes: [
+        'Windows of 4 s. Results are not kept (RESULTS_URL is not set), and neither worker logs a line for each job.',
+      ],
     };
   },
 };

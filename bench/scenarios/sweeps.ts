@@ -5,7 +5,7 @@ import { sweepFindings, sweepSchedule, takePoint, type Point } from '../harness/
 import type { Scenario } from '../scenario.ts';
 import { startBrokers, startField, type Entrant } from './field.ts';
 
-const callerCounts = [1, 8, 64, 256] as const;
+const callerCounts = [1, 8, 16, 64, 256] as const;
 const batchSizes = [1, 10, 100, 1000] as const;
 const delaysMs = [1, 20, 100, 300] as const;
 const farCallers = 200;

@@ -102,7 +102,11 @@ async function untilReady(url: string): Promise<void> {
 }
 
 /** What one outage looked like from outside. */
-function judge({ killedMs, startsMs, returnedMs, untilMs }: Outage, answers: readonly Seen[], attempts: readonly number[]) {
+function judge(
+  { killedMs, startsMs, returnedMs, untilMs }: Outage,
+  answers: readonly Seen[],
+  attempts: readonly number[],
+) {
   const failures = answers.filter(
     ({ status, startedMs, tookMs }) => status !== 202 && startedMs + tookMs >= killedMs && startedMs < returnedMs,
   );
