@@ -3,7 +3,7 @@
 // in its request_id: it has that before it has an id, and also when it never gets one. A pure function over recorded facts;
 // it shares no code with the service. The simulation has a checker that also sees the client's writes: test/simulation/ledger.ts.
 
-/** `enqueued`: 202. `refused`: certainly not stored, by a 4xx or by `not_enqueued`. `unknown`: all else, also no answer. */
+/** `enqueued`: 202. `refused`: certainly not stored, by `not_enqueued`. `unknown`: all else, also no answer. */
 export type Outcome = 'enqueued' | 'refused' | 'unknown';
 
 /** One job, and what its caller was told of it. */

@@ -51,6 +51,8 @@ function read({ status, body }: Answer, count: number): Told[] {
       detail: entry.detail,
     }));
   }
+  // A bug is never an answer that counts, nor is a no without its proof.
+  assert.ok(status !== 500 && (status < 400 || status === 504 || body['outcome'] === 'not_enqueued'), `${status}`);
   const outcome = status === 202 ? 'enqueued' : body['outcome'] === 'not_enqueued' ? 'refused' : 'unknown';
   return Array.from({ length: count }, (_, index) => ({
     outcome,

@@ -37,7 +37,7 @@ export const matrix = {
   simulation: {
     fault:
       'Schedules of faults drawn from seeds: connections cut at any byte, stalls, crashes, lies, a process that stands still',
-    promise: 'every promise above, held against what the simulated broker stored',
+    promise: 'promises 1 to 6, held against what the simulated broker stored',
     shownBy: simulation,
   },
   'planted-bugs': {
@@ -58,7 +58,7 @@ export const matrix = {
     shownBy: byteOffsets,
   },
   'frames-cut': {
-    fault: 'Three frames on one connection, cut at any byte of any of them',
+    fault: 'Three frames on one connection, they or their replies cut at any byte',
     promise: 'each has its own true answer',
     shownBy: byteOffsets,
   },
@@ -149,7 +149,7 @@ export const matrix = {
   'outage-timed': {
     fault: 'The broker is killed under steady load, stays away some seconds, and returns on its port',
     promise:
-      'refusals in at most 5 ms (p99), one attempt to connect per pause, 99 % success within 1 s of its return, no restart',
+      'refusals in at most 5 ms (p99; until its process starts on the same processors), one attempt to connect per pause, 99 % success within 1 s of its return, no restart',
     shownBy: recovery,
   },
   'crash-loop-timed': {
@@ -165,12 +165,14 @@ export const matrix = {
   overload: {
     fault: 'Eight times as many jobs as the broker can store, by callers that wait for nobody',
     promise:
-      'at least 95 % of the peak is stored and answered, none of it late; the others are refused in at most 5 ms (p99)',
+      'at least 95 % of the peak is stored and answered, none of it late; the others are refused in at most 5 ms (p99; after the first quarter, in which thousands connect)',
     shownBy: overload,
   },
   'overload-cpu': {
-    fault: 'Four times as many requests as the API process has processor time for',
-    promise: 'at least 60 % of the peak is stored and answered; no exit',
+    fault:
+      '9,000 callers at once, and more that come at four times the rate that the API process has processor time for',
+    promise:
+      'at least 60 % of the peak is stored and answered, all stored that is answered so, no answer but a clear one; no exit',
     shownBy: overload,
   },
   'batch-flood': {
@@ -324,7 +326,7 @@ export const matrix = {
     shownBy: workers,
   },
   'worker-restarted': {
-    fault: 'Workers on two hosts are stopped and started in turn under load',
+    fault: 'Workers under two host names are stopped and started in turn under load',
     promise: 'every job has its result, none runs twice, and the exit code is 0',
     shownBy: workers,
   },

@@ -345,7 +345,8 @@ describe('a bad path to the broker', () => {
     faults.toClient.cut = { afterBytes: 3, by: 'garbage' };
     const fates = await producer.pushBulk(createJobs(2), inAMinute());
     assert.deepEqual(outcomes(fates), ['unknown', 'unknown']);
-    showed('path-garbage', counted(fates));
+    await broker.until(() => broker.peers.length > 1);
+    showed('path-garbage', `${counted(fates)}, and a new connection`);
   });
 
   it('that breaks again and again under traffic: every fate is true, and it always comes back', async (t) => {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { percentile } from '../../bench/harness/stats.ts';
-import { startBroker } from '../helpers/broker.ts';
+import { queuedJobs, startBroker } from '../helpers/broker.ts';
 import { bulk, jidsOf, ok, refusals, startScriptedBroker, type ScriptedBroker } from '../helpers/scripted-broker.ts';
 import { get, startService } from '../helpers/service.ts';
 import { residentMebibytes, watchMemory } from './fuzz-memory.ts';
@@ -129,13 +129,25 @@ describe('overload', { skip }, () => {
     const busySeconds = (await metric(url, 'process_cpu_seconds_total')) - busyBefore;
     const good = goodput(seen, forMs);
     const yes = withStatus(seen, 202);
+    const stored = await queuedJobs(broker.port);
+    const acknowledged = yes.length + withStatus(calm, 202).length;
+    const open = [0, 504].reduce((sum, status) => sum + withStatus(seen, status).length, 0);
+    assert.deepEqual(
+      seen.filter(({ status }) => ![0, 202, 503, 504].includes(status)),
+      [],
+    );
+    assert.ok(
+      stored >= acknowledged && stored <= acknowledged + open,
+      `${acknowledged} acknowledged, ${stored} stored`,
+    );
+    assert.ok(tookMs(yes, 100) <= deadlineMs);
     showed(
       'overload-cpu',
       `peak ${round(peak)}/s; at ${round(((seen.length + turnedAway) / forMs) * 1000)}/s for ${forMs / 1000} s ` +
         `${round(good)}/s accepted (${round((good / peak) * 100)} %), after ${round(tookMs(yes, 50))} ms (p50), ` +
         `${round(tookMs(yes, 100))} ms at most; ${withStatus(seen, 503).length} refused, ` +
         `${withStatus(seen, 0).length} connections not kept, ${turnedAway} more while 9,000 waited; ` +
-        `${round(busySeconds)} s of processor time`,
+        `${round(busySeconds)} s of processor time; ${acknowledged} acknowledged in all, ${stored} stored`,
     );
     assert.equal(api.process.exitCode, null, 'the API ended');
     assert.ok(good >= 0.6 * peak, `${good}/s of ${peak}/s`);

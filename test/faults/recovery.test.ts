@@ -4,8 +4,8 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Client } from 'faktory-worker';
 import { percentile } from '../../bench/harness/stats.ts';
+import { queuedJobs } from '../helpers/broker.ts';
 import { startFaultProxy } from '../helpers/fault-proxy.ts';
 import { startFaktory } from '../helpers/real-faktory.ts';
 import { faktoryPath } from '../helpers/real-parts.ts';
@@ -61,13 +61,6 @@ interface Outage {
   returnedMs: number;
   /** What is looked at of the time after it: until the next one. */
   untilMs: number;
-}
-
-async function queuedJobs(port: number): Promise<number> {
-  const client = new Client({ host: '127.0.0.1', port });
-  const info = await client.info();
-  await client.close();
-  return info.faktory.queues['default'] ?? 0;
 }
 
 /** The API, the path to the broker with every attempt to connect noted, and callers at a steady pace. */

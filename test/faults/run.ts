@@ -44,11 +44,14 @@ try {
   process.exitCode = await run(parts, figuresFile);
   const lines = existsSync(figuresFile) ? readFileSync(figuresFile, 'utf8').trim().split('\n') : [];
   const figures = lines.map((line) => JSON.parse(line) as Figure);
-  // Read only now: others may have written it meanwhile.
-  writeFileSync(document, updateReport(readFileSync(document, 'utf8'), figures, machine()));
+  // Only what held: a row whose bound was missed would stand there as if it were one more figure.
+  if (process.exitCode === 0) writeFileSync(document, updateReport(readFileSync(document, 'utf8'), figures, machine()));
   for (const [id, { shownBy }] of Object.entries(matrix)) {
     const wasRun = parts.some((part) => shownBy.includes(part));
-    if (wasRun && !figures.some((figure) => 'row' in figure && figure.row === id)) console.log(`NOT SHOWN: ${id}`);
+    if (wasRun && !figures.some((figure) => 'row' in figure && figure.row === id)) {
+      console.error(`NOT SHOWN: ${id}`);
+      process.exitCode ||= 1;
+    }
   }
 } finally {
   rmSync(folder, { recursive: true, force: true });

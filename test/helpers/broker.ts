@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { Client } from 'faktory-worker';
 import { createBroker, type Broker, type BrokerOptions } from '../../src/broker/broker.ts';
 
 export interface StartedBroker extends Broker {
@@ -22,4 +23,12 @@ export async function startBroker(t: Pick<TestContext, 'after'>, options: Broker
   t.after(() => broker.close());
   const password = options.password === undefined ? '' : `:${encodeURIComponent(options.password)}@`;
   return { ...broker, url: `tcp://${password}${broker.host}:${broker.port}` };
+}
+
+/** By the word of the broker, embedded or real, on 127.0.0.1: jobs in its queue `default`. */
+export async function queuedJobs(port: number): Promise<number> {
+  const client = new Client({ host: '127.0.0.1', port });
+  const info = await client.info();
+  await client.close();
+  return info.faktory.queues['default'] ?? 0;
 }
