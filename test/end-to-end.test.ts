@@ -49,6 +49,15 @@ describe('npm start without FAKTORY_URL', () => {
     assert.ok(service.lines.some(({ msg }) => msg === 'stopped'));
   });
 
+  it('ends at once, with exit code 1, on a second signal', async (t) => {
+    const service = startService(t, { SHUTDOWN_DRAIN_DELAY_MS: '5000' });
+    await service.url();
+    service.process.kill('SIGTERM');
+    await service.line(({ msg }) => msg === 'stopping');
+    assert.equal(await service.end('SIGTERM'), 1);
+    assert.ok(service.lines.every(({ msg }) => msg !== 'stopped'));
+  });
+
   it('still knows jobs and results after kill -9 and a new start on the same folder', async (t) => {
     const first = startService(t, { SHUTDOWN_DRAIN_DELAY_MS: '0' });
     const url = await first.url();

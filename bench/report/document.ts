@@ -33,6 +33,7 @@ const table = (columns: readonly string[], rows: readonly (readonly string[])[])
 const head = (facts: readonly Fact[], { rounds, turnMs }: Schedule): string => `# Benchmarks
 
 Made by \`npm run bench -- --write\`; how it is measured, and why so, is in [decisions/benchmarks.md](decisions/benchmarks.md).
+Real Faktory is the \`faktory\` on the PATH, or FAKTORY_BIN (test/faktory-server builds it).
 \`npm run bench -- --quick\` checks all targets in three minutes (P8 with fewer jobs), \`npm run bench -- --only P1,P3\` some of them.
 
 Server, load generator, broker and Redis share one machine, so absolute figures say little; ratios are taken within a round

@@ -126,6 +126,10 @@ export async function openLevelStore(dataDir: string): Promise<Store> {
     clear: (from, to) => db.clear({ gte: from, lt: to }),
     async reopen() {
       await db.close();
+      // What was there and is gone must not become a new, empty store.
+      if (!existsSync(join(folder, 'CURRENT'))) {
+        throw new StoreError('damaged', `the broker's data in ${folder} are gone`);
+      }
       db = await openDatabase(folder);
     },
     close: () => db.close(),

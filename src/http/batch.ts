@@ -7,7 +7,9 @@ import type { Fate } from '../domain/producer.ts';
 import type { Metrics } from '../metrics.ts';
 import { createBatchAnswer } from './batch-answer.ts';
 import { isAccepted, readEntry, readEnvelope, type Entry } from './batch-entries.ts';
+import { createBodyBudget } from './body-budget.ts';
 import type { JobRoutesOptions } from './jobs.ts';
+import { bodiesBytesMax } from './limits.ts';
 import { sendProblem } from './problem.ts';
 import { acceptedBatch, bodyProblems, partialBatch, problemResponses } from './schemas.ts';
 
@@ -34,7 +36,13 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
     }),
     response: { 202: acceptedBatch, 206: partialBatch, ...problemResponses([...bodyProblems, 'too_many_jobs']) },
   };
-  const route = { schema, bodyLimit: batchBodyBytesMax, onRequest: [...protect] };
+  const budget = createBodyBudget(batchBodyBytesMax, bodiesBytesMax);
+  const route = {
+    schema,
+    bodyLimit: batchBodyBytesMax,
+    onRequest: [...protect, budget.reserve],
+    preValidation: budget.release,
+  };
   app.post('/jobs/batch', route, async ({ body }, reply) => {
     // The handler runs in the turn in which the last byte of the body arrived.
     const deadlineMs = clock.now() + enqueueTimeoutMs;

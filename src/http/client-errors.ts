@@ -4,14 +4,9 @@
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { errorTable, type ErrorCode } from '../domain/errors.ts';
-import type { Connections } from './connections.ts';
+import type { Connections, HttpSocket } from './connections.ts';
 import { headerBytesMax, headersTimeoutMs, requestTimeoutMs } from './limits.ts';
 import { problemContentType, renderProblem, type Problem } from './problem.ts';
-
-// Node's own field (lib/_http_server.js), not typed: the answer under way.
-interface HttpSocket extends Socket {
-  _httpMessage?: ServerResponse | null;
-}
 
 const timeoutCode = 'ERR_HTTP_REQUEST_TIMEOUT';
 const codes: Readonly<Record<string, ErrorCode>> = {

@@ -5,6 +5,11 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../domain/clock.ts';
 import { lingerMs } from './limits.ts';
 
+// Node's own field (lib/_http_server.js), not typed: the answer under way.
+export interface HttpSocket extends Socket {
+  _httpMessage?: ServerResponse | null;
+}
+
 export interface Connections {
   /** From the server's first connection on. */
   watch(server: Server): void;

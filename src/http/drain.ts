@@ -4,17 +4,32 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Clock, Timer } from '../domain/clock.ts';
-import type { Connections } from './connections.ts';
+import type { Connections, HttpSocket } from './connections.ts';
 
 const sweepEveryMs = 50;
 /** What a request that is being sent when the port closes has left to arrive. */
 const incompleteMsMax = 1000;
+/** What an answer that is given then has left to be read. */
+const unreadMsMax = 1000;
 
 const isBeingAnswered = (response: ServerResponse | undefined): boolean =>
   response !== undefined && response.req.complete && !response.writableFinished;
 
 /** After the port closed, connections end as soon as their last answer is sent. */
 export function closeIdleConnections(app: FastifyInstance, clock: Clock, connections: Connections): void {
+  const unreadSinceMs = new WeakMap<ServerResponse, number>();
+
+  /** A caller that does not read its answer would hold the process until it is killed. */
+  function cutUnread(): void {
+    for (const [socket] of connections.entries()) {
+      const answer = (socket as HttpSocket)._httpMessage;
+      if (!answer?.writableEnded || answer.writableFinished) continue;
+      const sinceMs = unreadSinceMs.get(answer) ?? clock.now();
+      unreadSinceMs.set(answer, sinceMs);
+      if (clock.now() - sinceMs > unreadMsMax) socket.destroy();
+    }
+  }
+
   function timeOutIncomplete(): void {
     for (const [socket, response] of connections.entries()) {
       if (isBeingAnswered(response)) continue;
@@ -30,6 +45,7 @@ export function closeIdleConnections(app: FastifyInstance, clock: Clock, connect
     const closedMs = clock.now();
     const sweep = (): void => {
       app.server.closeIdleConnections();
+      cutUnread();
       if (clock.now() - closedMs > incompleteMsMax) timeOutIncomplete();
       timer = clock.after(sweepEveryMs, sweep);
     };

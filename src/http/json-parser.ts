@@ -60,6 +60,10 @@ export function useJsonOnly(app: FastifyInstance): void {
     if (contentType.length !== 'application/json'.length && !isUtf8(contentType)) {
       return done(new AppError('unsupported_media_type', 'Send application/json in UTF-8'));
     }
+    // An inflater ends its text at the first byte behind it, and what follows could still break the request: its caller would
+    // read "not enqueued" for a job under way.
+    if (!request.raw.readableEnded)
+      return done(new AppError('malformed_json', 'Bytes follow the end of the compressed body'));
     let parsed: unknown;
     try {
       parsed = parse(body);

@@ -14,7 +14,7 @@ export const problemContentType = 'application/problem+json';
 
 /** True where a caller has to know whether a job may run after all. */
 const concernsJobs = (request: FastifyRequest): boolean =>
-  request.method === 'POST' && request.url.startsWith('/jobs/');
+  request.method === 'POST' && (request.routeOptions.url ?? request.url).startsWith('/jobs/');
 
 // A bug may have happened on either side of the write, so only these two leave the outcome open.
 const outcomeOf = (code: ErrorCode): 'unknown' | 'not_enqueued' =>

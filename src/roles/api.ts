@@ -1,6 +1,8 @@
 // The API process: HTTP in, jobs out to a broker. Builds the way of a job from the broker up, closes it from HTTP down.
+import { lookup } from 'node:dns/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Durability, FaktoryAddress } from '../config.ts';
+import type { FastifyInstance } from 'fastify';
+import type { Config, Durability, FaktoryAddress } from '../config.ts';
 import { systemClock } from '../domain/clock.ts';
 import type { ResultStore } from '../domain/results.ts';
 import { createAdmission } from '../enqueue/admission.ts';
@@ -23,6 +25,9 @@ export interface ApiParts {
 
 /** One initial TCP window (10 segments of 1,460 bytes) holds the frame and its framing. */
 const frameBytesMax = 14_000;
+
+/** A broker that hangs loses a frame per connection and timeout: one line in this time says enough. */
+const lossLogPauseMs = 5000;
 
 /** Of the acquire timeout: a broker that becomes slower must not turn what was admitted into refusals. */
 const acquireShare = 0.4;
@@ -50,6 +55,15 @@ export async function runApi({ config, log, version }: RoleContext, parts: ApiPa
   const { metrics, results } = parts;
   const clock = systemClock;
   const client = new FaktoryClient({ ...clientOptions(config, parts.address), size: config.FAKTORY_MAX_CONNECTIONS });
+  let lostJobs = 0;
+  let lossLoggedMs = -Infinity;
+  function logLoss(jobs: number): void {
+    lostJobs += jobs;
+    if (clock.now() - lossLoggedMs < lossLogPauseMs) return;
+    log.warn({ jobs: lostJobs }, 'jobs were under way when their connection was given up: their callers are told so');
+    lostJobs = 0;
+    lossLoggedMs = clock.now();
+  }
   const sender = createFrameSender({
     client,
     clock,
@@ -57,6 +71,7 @@ export async function runApi({ config, log, version }: RoleContext, parts: ApiPa
     onFrame: (jobs, seconds, outcome) => {
       metrics.faktoryFrame(jobs);
       metrics.faktoryCommand('PUSHB', outcome, seconds);
+      if (outcome === 'lost') logLoss(jobs);
     },
     onDown: (reason) => {
       if (reason) log.warn({ reason: reason.message }, 'the broker is away: jobs are refused');
@@ -104,7 +119,7 @@ export async function runApi({ config, log, version }: RoleContext, parts: ApiPa
     apiKeys: config.API_KEYS ?? [],
     draining: draining.signal,
   });
-  const url = await app.listen({ ...config.BIND_ADDR, backlog: listenBacklog }).catch((error: unknown) => {
+  const url = await listen(app, config.BIND_ADDR).catch((error: unknown) => {
     throw new RoleError(
       `cannot listen on BIND_ADDR ${config.BIND_ADDR.host}:${config.BIND_ADDR.port}: ${(error as Error).message}`,
     );
@@ -121,12 +136,20 @@ export async function runApi({ config, log, version }: RoleContext, parts: ApiPa
   };
 }
 
+/** On one address: for a name with several the framework makes more servers, which have none of our guards. */
+async function listen(app: FastifyInstance, { host, port }: Config['BIND_ADDR']): Promise<string> {
+  const { address } = await lookup(host, { order: 'ipv4first' });
+  return app.listen({ host: address, port, backlog: listenBacklog });
+}
+
 /** From INFO (contribsys/faktory server/commands.go, v1.9.4). */
 function brokerJobsOf({ faktory: { queues, tasks } }: Awaited<ReturnType<FaktoryClient['info']>>): BrokerJobs {
-  return {
+  const jobs = {
     queued: Object.values(queues).reduce((sum, size) => sum + size, 0),
     scheduled: tasks.Scheduled.size,
     retrying: tasks.Retries.size,
     dead: tasks.Dead.size,
   };
+  if (!Object.values(jobs).every(Number.isFinite)) throw new Error('INFO lacks numbers of jobs');
+  return jobs;
 }

@@ -1,5 +1,6 @@
 // Writes that fail: nothing is acknowledged that is not stored, memory follows the disk, and service returns by itself.
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import { showed } from '../faults/matrix.ts';
 import { brokerFolder, startBroker } from '../helpers/broker.ts';
@@ -121,6 +122,21 @@ for (const [name, folderOf] of folders) {
     });
   });
 }
+
+it('a store whose folder has gone is not opened again as an empty one', async (t) => {
+  const folder = brokerFolder(t);
+  const { faulty, clock, client, connect } = await open(t, folder);
+  assert.equal(await client.ask(push(makeJob())), '+OK');
+  faulty.fault = 'EIO: i/o error';
+  assert.match(String(await client.ask(push(makeJob()))), /^-ERR the store of the broker failed/);
+  rmSync(folder, { recursive: true });
+  faulty.fault = undefined;
+  const other = await connect();
+  for (let tries = 0; tries < 3; tries++) {
+    clock.advance(300);
+    assert.match(String(await other.ask(push(makeJob()))), /^-ERR not stored: /);
+  }
+});
 
 it('a store that cannot be opened again is tried at most once in a quarter of a second', async (t) => {
   const { faulty, clock, client, reports } = await open(t);

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { enqueued } from '../../src/domain/producer.ts';
 import * as limits from '../../src/http/limits.ts';
 import { build, connectRaw, type BuiltApp, type RawClient } from '../helpers/app.ts';
@@ -202,7 +203,66 @@ describe('a slow request behind one that still waits for its answer', () => {
   });
 });
 
+describe('a body that is still being read', () => {
+  const chunked = (body: Buffer, extra = ''): Buffer =>
+    Buffer.concat([
+      Buffer.from(post(`Transfer-Encoding: chunked\r\n${extra}`, '')),
+      Buffer.from(`${body.length.toString(16)}\r\n`),
+      body,
+      Buffer.from('\r\n'),
+    ]);
+  const encodings = { gzip: gzipSync, deflate: deflateSync, br: brotliCompressSync };
+  for (const [encoding, compress] of Object.entries(encodings)) {
+    it(`is refused when bytes follow its compressed end: ${encoding}`, async (t) => {
+      const built = build(t);
+      await built.listen();
+      const client = await connectRaw(t, built.app);
+      client.socket.write(
+        chunked(Buffer.concat([compress(json), Buffer.alloc(1)]), `Content-Encoding: ${encoding}\r\n`),
+      );
+      await client.until((text) => text.includes('malformed_json'));
+      // Its end would come now, or be broken: neither changes what was said.
+      client.socket.end('zzz\r\n');
+      assert.equal((await client.closed).match(/HTTP\/1\.1 \d{3}/g)?.[0], 'HTTP/1.1 400');
+      assert.equal(built.producer.calls.length, 0);
+    });
+  }
+
+  it('takes room from others: what does not fit beside them is refused at once, until one of them ends', async (t) => {
+    const built = build(t);
+    await built.listen();
+    const unending = post('Transfer-Encoding: chunked\r\n', '', '/jobs/batch');
+    const open = [];
+    const read = new Set<Socket>();
+    built.app.server.on('request', ({ socket }: { socket: Socket }) => void read.add(socket));
+    const most = limits.bodiesBytesMax / 524_288;
+    for (let count = 0; count < most; count++) open.push(await connectRaw(t, built.app, unending));
+    while (read.size < most) await once(built.app.server, 'request');
+    const refused = await connectRaw(t, built.app, unending);
+    assert.match(await refused.until((text) => text.includes('overloaded')), /^HTTP\/1\.1 503/);
+    const [first] = read;
+    open[0]?.socket.destroy();
+    await new Promise((resolve) => first?.once('close', resolve));
+    const body = '{"jobs":[{"operation":"add","a":1,"b":2}]}';
+    const client = await connectRaw(t, built.app, post(`Content-Length: ${body.length}\r\n`, body, '/jobs/batch'));
+    await client.until((text) => text.startsWith('HTTP/1.1 202'));
+  });
+});
+
 describe('pipelined requests', () => {
+  it('have as much time behind a large answer as alone', async (t) => {
+    const built = await openHolding(t);
+    const connected = once(built.app.server, 'connection');
+    const client = await connectRaw(t, built.app, `GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n${whole}`);
+    const [socket] = (await connected) as [Socket];
+    await built.untilHeld(1);
+    await client.until((text) => text.endsWith('}'));
+    while (socket.timeout === limits.slowReaderTimeoutMs) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(socket.timeout, built.app.server.timeout);
+    built.release();
+    await client.until((text) => text.includes('job_id'));
+  });
+
   it('are answered in order', async (t) => {
     const { client, producer } = await open(t, whole.repeat(100));
     const text = await client.until((received) => received.split('job_id').length === 101);
@@ -331,6 +391,20 @@ const portClosed = async ({ app }: BuiltApp): Promise<void> => {
 };
 
 describe('the end', () => {
+  it('does not wait for a caller that reads none of its answers', async (t) => {
+    const built = build(t);
+    await built.listen();
+    const connected = once(built.app.server, 'connection');
+    const client = await connectRaw(t, built.app);
+    const [socket] = (await connected) as [Socket];
+    client.socket.pause();
+    client.socket.write('GET /health HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(60_000));
+    const gone = once(socket, 'close');
+    while (socket.writableLength === 0) await new Promise((resolve) => setImmediate(resolve));
+    await built.app.close();
+    await gone;
+  });
+
   it('lets answers out and then closes every connection at once', async (t) => {
     const built = await openHolding(t);
     const idle = await connectRaw(t, built.app, 'GET /health HTTP/1.1\r\nHost: x\r\n\r\n');
