@@ -1,8 +1,6 @@
 // The API process: HTTP in, jobs out to a broker. Builds the way of a job from the broker up, closes it from HTTP down.
-import { lookup } from 'node:dns/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FastifyInstance } from 'fastify';
-import type { Config, Durability, FaktoryAddress } from '../config.ts';
+import type { Durability, FaktoryAddress } from '../config.ts';
 import { systemClock } from '../domain/clock.ts';
 import type { ResultStore } from '../domain/results.ts';
 import { createAdmission } from '../enqueue/admission.ts';
@@ -10,7 +8,7 @@ import { createGroupCommit } from '../enqueue/group-commit.ts';
 import { FaktoryClient } from '../faktory/client.ts';
 import { createFrameSender } from '../faktory/frame-sender.ts';
 import { createApp } from '../http/app.ts';
-import { listenBacklog } from '../http/limits.ts';
+import { listen } from '../http/listen.ts';
 import { createMetrics, type BrokerJobs, type Metrics } from '../metrics.ts';
 import { clientOptions } from './client-options.ts';
 import { openRedisResults } from './results.ts';
@@ -134,12 +132,6 @@ export async function runApi({ config, log, version }: RoleContext, parts: ApiPa
       await producer.close();
     },
   };
-}
-
-/** On one address: for a name with several the framework makes more servers, which have none of our guards. */
-async function listen(app: FastifyInstance, { host, port }: Config['BIND_ADDR']): Promise<string> {
-  const { address } = await lookup(host, { order: 'ipv4first' });
-  return app.listen({ host: address, port, backlog: listenBacklog });
 }
 
 /** From INFO (contribsys/faktory server/commands.go, v1.9.4). */
