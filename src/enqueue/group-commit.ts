@@ -1,6 +1,7 @@
 // Many callers, few round trips: jobs that wait leave together in one frame as soon as a slot is free. Nothing waits on
 // an idle path; a near broker gets large frames, a distant one many in flight (docs/decisions/group-commit.md).
 // Relies on a FrameSender below, and on deadlines that come in the order of the pushes.
+import { createChain, type Linked } from '../domain/chain.ts';
 import type { Clock, Timer } from '../domain/clock.ts';
 import type { Job } from '../domain/job.ts';
 import { refused, unknown, type Fate, type FrameSender, type JobProducer } from '../domain/producer.ts';
@@ -22,7 +23,7 @@ export interface GroupCommitOptions {
 }
 
 /** Jobs of one caller that leave in one frame. */
-export interface Parcel {
+export interface Parcel extends Linked<Parcel> {
   readonly jobs: readonly Job[];
   readonly bytes: number;
   readonly pushedMs: number;
@@ -53,7 +54,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   const waiting = createFrameQueue({ frameJobsMax, frameBytesMax });
   const drainRate = createDrainRate(clock);
   // In the order of the pushes. A settled parcel leaves at once: behind one that hangs there may be a million others.
-  const unsettled = new Set<Parcel>();
+  const unsettled = createChain<Parcel>();
   let isPumpScheduled = false;
   let sweepTimer: Timer | undefined;
   let lingerTimer: Timer | undefined;
@@ -69,7 +70,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   function settle(parcel: Parcel, fates: readonly Fate[], start: number): void {
     if (!unsettled.delete(parcel)) return;
     parcel.settle(fates, start);
-    if (unsettled.size === 0) onAllSettled();
+    if (unsettled.first === undefined) onAllSettled();
   }
 
   const settleAll = (parcel: Parcel, fate: Fate): void =>
@@ -144,13 +145,12 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     for (const parcel of waiting.takeWhile(isLate)) {
       settleAll(parcel, refused('broker_unavailable', 'no connection to the broker had room in time'));
     }
-    for (const parcel of unsettled) {
-      if (parcel.deadlineMs > now) break;
+    for (let parcel; (parcel = unsettled.first) && parcel.deadlineMs <= now;) {
       // It was written, or it would have been taken above. The connection is left alone: its other frames must not become
       // unknown.
       settleAll(parcel, unknown('no answer from the broker in time'));
     }
-    if (unsettled.size > 0) armSweep();
+    if (unsettled.first) armSweep();
   }
 
   function armSweep(): void {
@@ -164,6 +164,8 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
       pushedMs: clock.now(),
       deadlineMs,
       settle: onSettled,
+      before: undefined,
+      after: undefined,
     };
     unsettled.add(parcel);
     waiting.push(parcel);
@@ -212,7 +214,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     async close() {
       isClosing = true;
       allSettled ??= new Promise((resolve) => (onAllSettled = resolve));
-      if (unsettled.size > 0) await allSettled;
+      if (unsettled.first) await allSettled;
       sweepTimer?.cancel();
       lingerTimer?.cancel();
       await sender.close();

@@ -121,11 +121,11 @@ export const mutants: readonly Mutant[] = [
     `settleAll(parcel, refused('broker_unavailable', 'no connection to the broker had room in time'));`,
     `settleAll(parcel, refused('broker_unavailable', 'late'));\n      waiting.push(parcel);`,
   ),
-  one('does not look at deadlines', groupCommit, 'if (parcel.deadlineMs > now) break;', 'break;'),
+  one('does not look at deadlines', groupCommit, '&& parcel.deadlineMs <= now;)', '&& false;)'),
   one(
     'closes without waiting for what is under way',
     groupCommit,
-    'if (unsettled.size > 0) await allSettled;',
+    'if (unsettled.first) await allSettled;',
     'void allSettled;',
   ),
   one(
