@@ -1,6 +1,6 @@
 // The regression guard: CPU time per single request of the API process, as a multiple of bare Fastify's in the same run.
 // Not a timing: other work on the machine slows both alike and adds little CPU time (docs/decisions/benchmarks.md).
-// Usage: node --import tsx bench/guard.ts; exits with 1 above the limit.
+// Usage: npm run bench:guard; exits with 1 above the limit.
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { compareCpu } from './harness/comparison.ts';

@@ -44,7 +44,7 @@ for (const file of readdirSync(folder)) summarize(file);
 async function startServer(owner: Scope): Promise<HttpServer> {
   if (broker === 'all-in-one') return startAllInOne(owner, 'idle', nodeArgs);
   const { port } = broker === 'faktory' ? await startFaktory(owner) : await startEmbeddedBroker(owner);
-  return startApi(owner, port, nodeArgs);
+  return startApi(owner, port, { nodeArgs });
 }
 
 /** One file per thread: the main one and, in the all-in-one, the broker's. Counts what was sampled under load. */

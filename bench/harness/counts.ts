@@ -33,7 +33,7 @@ export async function useFaktoryCounter(scope: Scope, port: number): Promise<Fak
 
 /** BullMQ's list of waiting jobs of the queue `jobs`. */
 export async function useBullmqCounter(scope: Scope, port: number): Promise<Counter> {
-  const link = scope.use(await openRedisLink(port), (opened) => opened.close());
+  const link = scope.use(await openRedisLink({ port, host: '127.0.0.1' }), (opened) => opened.close());
   return {
     queued: async () => Number(await link.call('LLEN bull:jobs:wait')),
     clear: async () => void (await link.call('FLUSHALL')),

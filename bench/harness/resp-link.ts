@@ -1,6 +1,6 @@
 // A connection to a broker or to Redis: one line out, one reply back (RESP2 without arrays). The bench's own, so that what
 // counts the jobs shares no code with what stores them.
-import { connect } from 'node:net';
+import { connect, type NetConnectOpts } from 'node:net';
 import { once } from 'node:events';
 
 export interface RespLink {
@@ -38,8 +38,8 @@ function createReplies(onReply: (text: string | null, isError: boolean) => void)
   };
 }
 
-async function openLink(port: number, greets: boolean, host = '127.0.0.1'): Promise<RespLink> {
-  const socket = connect({ host, port, noDelay: true });
+async function openLink(at: NetConnectOpts, greets: boolean): Promise<RespLink> {
+  const socket = connect({ noDelay: true, ...at });
   const waiting: Waiter[] = [];
   const enter = (): Promise<string | null> => new Promise((resolve, reject) => waiting.push({ resolve, reject }));
   const fail = (error: Error): void => waiting.splice(0).forEach(({ reject }) => reject(error));
@@ -66,7 +66,7 @@ async function openLink(port: number, greets: boolean, host = '127.0.0.1'): Prom
   };
 }
 
-export const openRedisLink = (port: number): Promise<RespLink> => openLink(port, false);
+export const openRedisLink = (at: NetConnectOpts): Promise<RespLink> => openLink(at, false);
 
 /** Past the handshake. `hello` may hold a worker's id. */
 export async function openFaktoryLink(
@@ -74,7 +74,7 @@ export async function openFaktoryLink(
   hello: { wid?: string } = {},
   host = '127.0.0.1',
 ): Promise<RespLink> {
-  const link = await openLink(port, true, host);
+  const link = await openLink({ host, port }, true);
   await link.call(`HELLO ${JSON.stringify({ v: 2, ...hello })}`);
   return link;
 }

@@ -10,6 +10,7 @@ import { p7 } from './p7-bytes.ts';
 import { p8 } from './p8-end-to-end.ts';
 import { p9 } from './p9-start.ts';
 import { p10 } from './p10-growth.ts';
+import { frames } from './frames.ts';
 import { callers, distance, distantBatches, sizes } from './sweeps.ts';
 
 export const scenarios: readonly Scenario[] = [
@@ -27,4 +28,5 @@ export const scenarios: readonly Scenario[] = [
   sizes,
   distance,
   distantBatches,
+  frames,
 ];

@@ -27,6 +27,7 @@ export const p6: Scenario = {
     const near: Omit<WorkerTrial, 'start'> = { ...common, jobs: jobsPerSMax * (windowMs / 1000 + 1), rampJobs: 3000 };
     const ours: WorkerRate[] = [];
     const stock: WorkerRate[] = [];
+    const farStock: WorkerRate[] = [];
     const far = new Map(farSlots.map((slots): [number, WorkerRate[]] => [slots, []]));
     const shares = new Map(farSlots.map((slots): [number, number[]] => [slots, []]));
     for (let round = 0; round < schedule.rounds; round++) {
@@ -38,6 +39,9 @@ export const p6: Scenario = {
           ),
       ];
       for (const turn of round % 2 === 0 ? turns : turns.reverse()) await turn();
+      // One job per round trip, whatever its concurrency.
+      const farOfStock = { ...common, jobs: nearSlots * 10, rampJobs: 5 };
+      farStock.push(await measureWorker({ ...farOfStock, start: () => startDocumentedWorker(scope, path, nearSlots) }));
       for (const slots of farSlots) {
         const rttMs = await roundTripMs(path, 7);
         const jobs = slots * 10 * (windowMs / 1000 + 5);
@@ -73,12 +77,13 @@ export const p6: Scenario = {
           rows: [
             row(`faktory-worker's own worker, near, concurrency ${nearSlots}`, stock),
             row(`this worker, near, ${nearSlots} slots`, ours),
+            row(`faktory-worker's own worker, 100 ms, concurrency ${nearSlots}`, farStock),
             ...farSlots.map((slots) => row(`this worker, 100 ms, ${slots} slots`, far.get(slots) ?? [])),
           ],
         },
       ],
       notes: [
-        'Windows of 4 s. Results are not kept (RESULTS_URL is not set), and neither worker logs a line for each job.',
+        `Windows of ${windowMs / 1000} s. Results are not kept (RESULTS_URL is not set), and neither worker logs a line for each job.`,
       ],
     };
   },

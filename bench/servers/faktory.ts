@@ -1,7 +1,9 @@
-// Real Faktory on stock Redis, with folders of its own: v1.9.4 keeps its redis.conf in the system's temp directory and uses
+// Real Faktory on Redis, with folders of its own: v1.9.4 keeps its redis.conf in the system's temp directory and uses
 // whatever lies there, so TMPDIR is its own too.
+import { join } from 'node:path';
 import { faktoryPath } from '../../test/helpers/real-parts.ts';
 import { freePort, startProcess, type RunningProcess } from '../harness/processes.ts';
+import { openRedisLink } from '../harness/resp-link.ts';
 import type { Scope } from '../harness/scope.ts';
 
 export interface Broker {
@@ -12,7 +14,8 @@ export interface Broker {
 /** Where the program is, if it is there at all. */
 export const realFaktory = (): string | undefined => faktoryPath();
 
-export async function startFaktory(scope: Scope): Promise<Broker> {
+/** @param redis `stock` as Faktory starts it; `syncs` before every reply (appendfsync always) */
+export async function startFaktory(scope: Scope, redis: 'stock' | 'syncs' = 'stock'): Promise<Broker> {
   const command = realFaktory();
   if (command === undefined) throw new Error('no real Faktory: set FAKTORY_BIN');
   const folder = scope.folder();
@@ -23,5 +26,10 @@ export async function startFaktory(scope: Scope): Promise<Broker> {
     env: { TMPDIR: folder, HOME: folder },
     port,
   });
+  if (redis === 'syncs') {
+    const link = await openRedisLink({ path: join(folder, 'redis.sock') });
+    await link.call('CONFIG SET appendonly yes appendfsync always');
+    link.close();
+  }
   return scope.use({ port, process: running }, () => running.stop(10_000));
 }

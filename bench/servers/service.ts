@@ -34,12 +34,21 @@ async function start(
   return scope.use(running, () => running.stop(10_000));
 }
 
+export interface ApiOptions {
+  env?: Record<string, string>;
+  nodeArgs?: string[];
+}
+
 /** Resolves when /ready says 200. A broker given by its port is on 127.0.0.1. */
-export async function startApi(scope: Scope, broker: number | Address, nodeArgs: string[] = []): Promise<HttpServer> {
+export async function startApi(
+  scope: Scope,
+  broker: number | Address,
+  { env = {}, nodeArgs = [] }: ApiOptions = {},
+): Promise<HttpServer> {
   const port = await freePort();
   const at = typeof broker === 'number' ? { host: '127.0.0.1', port: broker } : broker;
-  const env = { FAKTORY_URL: `tcp://${at.host}:${at.port}`, BIND_ADDR: `127.0.0.1:${port}` };
-  const running = await start(scope, ['api'], env, port, nodeArgs);
+  const addresses = { FAKTORY_URL: `tcp://${at.host}:${at.port}`, BIND_ADDR: `127.0.0.1:${port}` };
+  const running = await start(scope, ['api'], { ...addresses, ...env }, port, nodeArgs);
   await untilReady(port);
   return { port, process: running };
 }
