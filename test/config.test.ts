@@ -1,15 +1,9 @@
 // The environment as the program reads it: defaults, refusals, relations, secrets, former names.
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import {
-  ConfigError,
-  configWarnings,
-  loadConfig,
-  variableNames,
-  variables,
-  type ConfigProblem,
-  type VariableName,
-} from '../src/config.ts';
+import { ConfigError, loadConfig, type ConfigProblem } from '../src/config/load.ts';
+import { variableNames, variables, type VariableName } from '../src/config/variables.ts';
+import { configWarnings } from '../src/config/warnings.ts';
 
 type Environment = Partial<Record<VariableName, string>>;
 

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { parse } from 'dotenv';
-import { loadConfig, variableNames, variables, type Config, type VariableName } from '../src/config.ts';
+import { loadConfig, type Config } from '../src/config/load.ts';
+import { variableNames, variables, type VariableName } from '../src/config/variables.ts';
 
 const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
 

@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { variableNames, variables } from '../src/config.ts';
+import { variableNames, variables } from '../src/config/variables.ts';
 import { startService } from './helpers/service.ts';
 
 const path = fileURLToPath(new URL('../README.md', import.meta.url));

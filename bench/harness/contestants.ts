@@ -40,8 +40,8 @@ export interface Schedule {
   startsAfresh: boolean;
 }
 
-/** For batches: in the same time there are far fewer requests to compile the code by. */
-export const batchSchedule = (schedule: Schedule): Schedule => ({ ...schedule, warmUpMs: 2 * schedule.warmUpMs });
+/** For batches: in the same time there are far fewer requests to compile the code by, some ten seconds of them. */
+export const batchSchedule = (schedule: Schedule): Schedule => ({ ...schedule, warmUpMs: 3 * schedule.warmUpMs });
 
 export const singleBody = '{"a":1,"b":2}';
 export const batchBody = (jobs: number): string =>

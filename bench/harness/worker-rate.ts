@@ -18,10 +18,12 @@ export interface WorkerTrial {
 
 export interface WorkerRate {
   jobsPerS: number;
+  /** NaN for so few jobs that the ticks of 10 ms in which it is counted would make most of it. */
   cpuUsPerJob: number;
 }
 
 const rampTimeoutMs = 20_000;
+const cpuJobsMin = 400;
 
 export async function measureWorker(trial: WorkerTrial): Promise<WorkerRate> {
   const { counter, brokerPort, start, jobs, rampJobs, windowMs } = trial;
@@ -41,7 +43,7 @@ export async function measureWorker(trial: WorkerTrial): Promise<WorkerRate> {
     const elapsedMs = performance.now() - from.ms;
     const cpuMs = worker.cpuMs() - from.cpuMs;
     if ((await counter.queued()) === 0) throw new Error(`${jobs} jobs were too few: the queue ran empty`);
-    return { jobsPerS: (done / elapsedMs) * 1000, cpuUsPerJob: (cpuMs * 1000) / done };
+    return { jobsPerS: (done / elapsedMs) * 1000, cpuUsPerJob: done < cpuJobsMin ? Number.NaN : (cpuMs * 1000) / done };
   } finally {
     await worker.stop(10_000);
     await counter.clear();

@@ -1,10 +1,10 @@
 // Fastify with faktory-worker used as its README shows: one client for the process, job(...).push() and pushBulk().
-// The pool has 10 connections, as many as our service. Usage: node documented-client.js PORT FAKTORY_PORT
+// Usage: node documented-client.js PORT FAKTORY_PORT CONNECTIONS
 import faktory from 'faktory-worker';
 import Fastify from 'fastify';
 
-const [port, faktoryPort] = process.argv.slice(2).map(Number);
-const client = await faktory.connect({ host: '127.0.0.1', port: faktoryPort, poolSize: 10 });
+const [port, faktoryPort, poolSize] = process.argv.slice(2).map(Number);
+const client = await faktory.connect({ host: '127.0.0.1', port: faktoryPort, poolSize });
 const app = Fastify();
 
 app.post('/jobs/add', async ({ body: { a, b } }, reply) => {

@@ -5,7 +5,7 @@ import type { Schedule } from '../harness/contestants.ts';
 import type { Findings, Scenario, Table } from '../scenario.ts';
 import { drawChart } from './chart.ts';
 import type { Fact } from './machine.ts';
-import { figures, passes, targetText } from './tables.ts';
+import { figures, targetText, verdict } from './tables.ts';
 
 export type Entry = { scenario: Scenario } & ({ findings: Findings; skipped?: never } | { skipped: string });
 
@@ -50,7 +50,7 @@ function summary(entries: readonly Entry[]): string {
           check.what,
           targetText(check),
           `${figures(check.measured)}${check.unit ?? ''}`,
-          passes(check) ? 'pass' : '**miss**',
+          verdict(check),
         ])
       : [[scenario.id, scenario.title, '', `not measured: ${entry.skipped}`, '']],
   );

@@ -1,14 +1,12 @@
 // Findings on a terminal.
 import type { Findings, Table } from '../scenario.ts';
-import { figures, passes, targetText } from './tables.ts';
+import { figures, targetText, verdict } from './tables.ts';
 
 export function printFindings({ checks, tables, notes = [] }: Findings): void {
   tables.forEach(printTable);
   for (const check of checks) {
-    const verdict = passes(check) ? 'pass' : 'MISS';
-    console.log(
-      `${verdict}  ${check.what}: ${figures(check.measured)}${check.unit ?? ''}, target ${targetText(check)}`,
-    );
+    const measured = `${figures(check.measured)}${check.unit ?? ''}`;
+    console.log(`${verdict(check)}  ${check.what}: ${measured}, target ${targetText(check)}`);
   }
   for (const note of notes) console.log(`note: ${note}`);
 }

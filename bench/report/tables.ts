@@ -54,9 +54,16 @@ export const rateBars = (name: string, title: string, turns: ReadonlyMap<string,
   }),
 });
 
-export function passes({ measured, target }: Check): boolean {
-  const value = median(measured);
-  return 'atLeast' in target ? value >= target.atLeast : value <= target.atMost;
+const reaches = (value: number, target: Check['target']): boolean =>
+  'atLeast' in target ? value >= target.atLeast : value <= target.atMost;
+
+export const passes = ({ measured, target }: Check): boolean => reaches(median(measured), target);
+
+/** The median decides; said beside it: whether all rounds agree. */
+export function verdict(check: Check): string {
+  const agree = check.measured.filter((value) => reaches(value, check.target) === passes(check)).length;
+  const word = passes(check) ? 'pass' : 'MISS';
+  return agree === check.measured.length ? word : `${word}, ${agree} of ${check.measured.length} rounds`;
 }
 
 export const targetText = ({ target, unit = '' }: Check): string =>

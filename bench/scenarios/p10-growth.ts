@@ -47,7 +47,7 @@ export const p10: Scenario = {
           measured: [growth('consumeUs')],
           target: { atMost: 1.15 },
         },
-        { what: 'memory of the broker per job, bytes', measured: [perJob], target: { atMost: 400 } },
+        { what: "growth of the broker's resident memory per job, bytes", measured: [perJob], target: { atMost: 400 } },
       ],
       tables: [
         {

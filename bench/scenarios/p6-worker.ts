@@ -39,7 +39,6 @@ export const p6: Scenario = {
           ),
       ];
       for (const turn of round % 2 === 0 ? turns : turns.reverse()) await turn();
-      // One job per round trip, whatever its concurrency.
       const farOfStock = { ...common, jobs: nearSlots * 10, rampJobs: 5 };
       farStock.push(await measureWorker({ ...farOfStock, start: () => startDocumentedWorker(scope, path, nearSlots) }));
       for (const slots of farSlots) {
@@ -84,6 +83,7 @@ export const p6: Scenario = {
       ],
       notes: [
         `Windows of ${windowMs / 1000} s. Results are not kept (RESULTS_URL is not set), and neither worker logs a line for each job.`,
+        "faktory-worker's own worker waits for the answer to each FETCH before it sends the next: at a distance it runs one job per round trip, whatever its concurrency.",
       ],
     };
   },

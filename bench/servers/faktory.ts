@@ -26,10 +26,11 @@ export async function startFaktory(scope: Scope, redis: 'stock' | 'syncs' = 'sto
     env: { TMPDIR: folder, HOME: folder },
     port,
   });
+  scope.use(running, () => running.stop(10_000));
   if (redis === 'syncs') {
     const link = await openRedisLink({ path: join(folder, 'redis.sock') });
     await link.call('CONFIG SET appendonly yes appendfsync always');
     link.close();
   }
-  return scope.use({ port, process: running }, () => running.stop(10_000));
+  return { port, process: running };
 }

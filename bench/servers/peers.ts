@@ -40,9 +40,9 @@ async function startHttpPeer(scope: Scope, file: string, args: number[]): Promis
 
 export const startBareFastify = (scope: Scope): Promise<HttpServer> => startHttpPeer(scope, 'bare-fastify.js', []);
 
-/** Fastify with faktory-worker as its README shows. */
-export const startDocumented = (scope: Scope, faktoryPort: number): Promise<HttpServer> =>
-  startHttpPeer(scope, 'documented-client.js', [faktoryPort]);
+/** Fastify with faktory-worker as its README shows; with as many connections as our service has by default. */
+export const startDocumented = (scope: Scope, faktoryPort: number, connections = 10): Promise<HttpServer> =>
+  startHttpPeer(scope, 'documented-client.js', [faktoryPort, connections]);
 
 export const startBullmq = (scope: Scope, redisPort: number): Promise<HttpServer> =>
   startHttpPeer(scope, 'bullmq.js', [redisPort]);

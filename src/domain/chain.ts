@@ -3,7 +3,7 @@
 // the next. One table that was promoted to the old generation therefore keeps all later ones alive, with everything that
 // was ever in them, until the next full collection (docs/decisions/group-commit.md).
 
-/** What can stand in one chain at a time; the chain alone writes these. */
+/** What can stand in one chain at a time; the links are the chain's. */
 export interface Linked<T> {
   before?: T | undefined;
   after?: T | undefined;

@@ -4,10 +4,10 @@
 export const singleBodyBytesMax = 16_384;
 /** Arrays and objects in a body, and within each other: a batch of 1,000 jobs has 1,002, three deep. */
 export const structureLimits = { countMax: 50_000, depthMax: 1000 };
+/** Arrays and objects cost little in bodies up to this size, which is that of a batch of 1,000 jobs. */
+export const structureCheckedFromBytes = 65_536;
 /** Of all batches that are being read: 256 of unknown length. A container of compose's has 512 MiB. */
 export const bodiesBytesMax = 134_217_728;
-/** They cost little in bodies up to this size, which is that of a batch of 1,000 jobs. */
-export const structureCheckedFromBytes = 65_536;
 /** Node's own default is 16 KiB; nothing here needs even 8. */
 export const headerBytesMax = 8192;
 /** Fastify's defaults leave a dripped body open for ever and dripped headers for 87 s. */

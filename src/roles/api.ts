@@ -1,6 +1,7 @@
 // The API process: HTTP in, jobs out to a broker. Builds the way of a job from the broker up, closes it from HTTP down.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Durability, FaktoryAddress } from '../config.ts';
+import type { FaktoryAddress } from '../config/values.ts';
+import type { Durability } from '../config/variables.ts';
 import { systemClock } from '../domain/clock.ts';
 import type { ResultStore } from '../domain/results.ts';
 import { createAdmission } from '../enqueue/admission.ts';

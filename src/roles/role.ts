@@ -1,6 +1,7 @@
 // What every role is given and gives back.
 import type { Logger } from 'pino';
-import type { Config, FaktoryAddress } from '../config.ts';
+import type { Config } from '../config/load.ts';
+import type { FaktoryAddress } from '../config/values.ts';
 
 export interface RoleContext {
   config: Config;

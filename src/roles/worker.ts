@@ -1,5 +1,5 @@
 // The worker process: fetches jobs of the configured queues, runs them, stores the results, acknowledges.
-import type { FaktoryAddress } from '../config.ts';
+import type { FaktoryAddress } from '../config/values.ts';
 import type { ResultStore } from '../domain/results.ts';
 import type { Metrics } from '../metrics.ts';
 import { createWorker } from '../worker/worker.ts';

@@ -169,12 +169,17 @@ describe('a slow request', { concurrency: true }, () => {
 });
 
 describe('a slow request behind one that still waits for its answer', () => {
-  it('is answered when its rest comes in time after all, and nothing behind it is taken', async (t) => {
+  async function openSlowBehindHeld(t: TestContext) {
     const built = await openHolding(t);
     built.app.server.requestTimeout = 100;
     const client = await connectRaw(t, built.app, whole + whole.slice(0, -1));
     await built.untilHeld(1);
     await once(built.app.server, 'clientError');
+    return { built, client };
+  }
+
+  it('is answered when its rest comes in time after all, and nothing behind it is taken', async (t) => {
+    const { built, client } = await openSlowBehindHeld(t);
     client.socket.write(whole.slice(-1));
     await built.untilHeld(2);
     built.release(1);
@@ -189,11 +194,7 @@ describe('a slow request behind one that still waits for its answer', () => {
   });
 
   it('is answered 408 behind that answer, and never becomes a job', async (t) => {
-    const built = await openHolding(t);
-    built.app.server.requestTimeout = 100;
-    const client = await connectRaw(t, built.app, whole + whole.slice(0, -1));
-    await built.untilHeld(1);
-    await once(built.app.server, 'clientError');
+    const { built, client } = await openSlowBehindHeld(t);
     built.release();
     const text = await client.until((received) => received.includes('request_timeout'));
     client.socket.write(whole.slice(-1) + whole);

@@ -1,0 +1,82 @@
+// What the text of a variable may be: one reader for each kind of value, whose error message says what it accepts.
+import { z } from 'zod';
+
+export interface FaktoryAddress {
+  host: string;
+  port: number;
+  tls: boolean;
+  password: string | undefined;
+}
+
+export interface BindAddress {
+  host: string;
+  port: number;
+}
+
+export const integer = (min: number, max: number) => {
+  const accepts = `an integer from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^\d+$/, accepts)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, accepts);
+};
+
+export const seconds = (min: number, max: number) => {
+  const accepts = `a number of seconds from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^\d+(\.\d+)?$/, accepts)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, accepts);
+};
+
+export const bindAddress = (portMin: 0 | 1) => {
+  const accepts = `host:port, with a port from ${portMin} to 65535 (IPv6 in brackets)`;
+  return z.string().transform((text, context): BindAddress => {
+    const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text);
+    const port = Number(match?.[3]);
+    if (match && port >= portMin && port <= 65_535) return { host: (match[1] ?? match[2]) as string, port };
+    context.addIssue({ code: 'custom', message: accepts });
+    return z.NEVER;
+  });
+};
+
+// The library's own reading ignores the scheme and keeps the brackets of IPv6 (faktory-worker 4.7.1).
+export const faktoryUrl = z.string().transform((text, context): FaktoryAddress => {
+  try {
+    const url = new URL(text);
+    const scheme = url.protocol.slice(0, -1);
+    const rest = url.pathname + url.search + url.hash;
+    if (
+      (scheme === 'tcp' || scheme === 'tcp+tls') &&
+      url.hostname !== '' &&
+      url.port !== '0' &&
+      (rest === '' || rest === '/')
+    ) {
+      return {
+        host: decodeURIComponent(url.hostname).replace(/^\[(.*)\]$/, '$1'),
+        port: url.port === '' ? 7419 : Number(url.port),
+        tls: scheme === 'tcp+tls',
+        password: url.password === '' ? undefined : decodeURIComponent(url.password),
+      };
+    }
+  } catch {
+    // not a URL: reported below with what is accepted
+  }
+  context.addIssue({ code: 'custom', message: 'tcp://[:password@]host[:port] or tcp+tls://..., percent-encoded' });
+  return z.NEVER;
+});
+
+export const redisUrl = z
+  .string()
+  .refine(
+    (text) => URL.canParse(text) && /^rediss?:$/.test(new URL(text).protocol) && new URL(text).hostname !== '',
+    'redis://[:password@]host[:port][/db]',
+  );
+
+export const commaList = (pattern: RegExp, accepts: string) =>
+  z
+    .string()
+    .transform((text) => text.split(',').map((item) => item.trim()))
+    .refine((items) => items.every((item) => pattern.test(item)) && new Set(items).size === items.length, accepts);

@@ -1,0 +1,219 @@
+// The only description of the environment: every variable with its unit, default, accepted values and reason.
+// `.env.example`, the profiles, the compose files and the table in the README are compared with it by tests.
+import { z } from 'zod';
+import { bindAddress, commaList, faktoryUrl, integer, redisUrl, seconds } from './values.ts';
+
+export interface Variable<T extends z.ZodType = z.ZodType> {
+  /** Reads the text of a variable that is set; its error message says what is accepted. */
+  schema: T;
+  /** As text, the way it stands in `.env.example`; undefined: the variable has no default. */
+  default?: string;
+  unit: string;
+  reason: string;
+  /** Its value is never printed. */
+  secret?: true;
+}
+
+export const durabilityClasses = ['fsync', 'second', 'snapshot', 'memory', 'unknown'] as const;
+export type Durability = (typeof durabilityClasses)[number];
+
+const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+export const variables = {
+  FAKTORY_URL: {
+    schema: faktoryUrl,
+    unit: 'URL',
+    secret: true,
+    reason: 'The Faktory to use. Unset: `npm start` runs its own broker and worker. Percent-encode the password.',
+  },
+  FAKTORY_DURABILITY: {
+    schema: z.enum(durabilityClasses, `one of ${durabilityClasses.join(', ')}`),
+    default: 'unknown',
+    unit: 'class',
+    reason: 'What that Faktory keeps through a crash; it cannot be asked. The embedded broker reports its own.',
+  },
+  FAKTORY_MAX_CONNECTIONS: {
+    schema: integer(1, 1000),
+    default: '10',
+    unit: 'connections',
+    reason:
+      'Of one API process, opened at start. Few pipelined ones beat many, but not on a Redis with appendfsync always: 40 store twice as many jobs of batches there. The server allows 2,000 in all.',
+  },
+  FAKTORY_CONNECTION_TIMEOUT: {
+    schema: seconds(0.1, 60),
+    default: '5',
+    unit: 's',
+    reason: 'Connect, TLS, greeting and HELLO together.',
+  },
+  FAKTORY_READ_TIMEOUT: {
+    schema: seconds(0.1, 60),
+    default: '10',
+    unit: 's',
+    reason: "Of a connection's oldest command; starts again at every reply. The server itself answers by about 6 s.",
+  },
+  FAKTORY_WRITE_TIMEOUT: {
+    schema: seconds(0.1, 60),
+    default: '5',
+    unit: 's',
+    reason: 'Until the kernel took the bytes of a frame.',
+  },
+  FAKTORY_ACQUIRE_TIMEOUT_MS: {
+    schema: integer(10, 60_000),
+    default: '6000',
+    unit: 'ms',
+    reason: "A job's wait for a live connection with a free pipeline slot; then 503, certainly not enqueued.",
+  },
+  FAKTORY_KEEPALIVE_DELAY_MS: {
+    schema: integer(1000, 7_200_000),
+    default: '60000',
+    unit: 'ms',
+    reason: "Idle time before TCP probes; a dead peer is seen 10 s later (interval and count are libuv's: 1 s, 10).",
+  },
+  FAKTORY_BIND: {
+    schema: bindAddress(0),
+    unit: 'host:port',
+    reason:
+      'Where the embedded broker listens. Default: a free port of 127.0.0.1 in the all-in-one, 127.0.0.1:7419 alone.',
+  },
+  FAKTORY_PASSWORD: {
+    schema: z.string(),
+    unit: 'text',
+    secret: true,
+    reason: 'The password that the embedded broker asks for. Unset: none.',
+  },
+  ENQUEUE_TIMEOUT_MS: {
+    schema: integer(100, 60_000),
+    default: '20000',
+    unit: 'ms',
+    reason: 'The caller has an answer by then; the connection is left alone.',
+  },
+  ENQUEUE_MAX_PENDING_JOBS: {
+    schema: integer(1000, 1_000_000),
+    default: '20000',
+    unit: 'jobs',
+    reason: 'Waiting and in flight together; above it 503 at once.',
+  },
+  ENQUEUE_MAX_PENDING_BYTES: {
+    schema: integer(1_048_576, 1_073_741_824),
+    default: '16777216',
+    unit: 'bytes',
+    reason: 'The same bound in bytes of job JSON.',
+  },
+  BATCH_MAX_SIZE: {
+    schema: integer(1, 1000),
+    default: '100',
+    unit: 'jobs',
+    reason: 'Jobs of one frame (PUSHB); a frame also ends at 14 KB, one initial TCP window.',
+  },
+  BATCH_MAX_DELAY_MS: {
+    schema: integer(0, 1000),
+    default: '0',
+    unit: 'ms',
+    reason: 'How long a frame that is not full may wait although a slot is free, while another is in flight.',
+  },
+  BATCH_MAX_JOBS: {
+    schema: integer(1, 10_000),
+    default: '1000',
+    unit: 'jobs',
+    reason: 'Entries of one batch request.',
+  },
+  BATCH_BODY_BYTES_MAX: {
+    schema: integer(16_384, 8_388_608),
+    default: '524288',
+    unit: 'bytes',
+    reason: 'Decoded bytes of one batch request: parsing is what blocks the process.',
+  },
+  SHUTDOWN_TIMEOUT_MS: {
+    schema: integer(1000, 32_999),
+    default: '28000',
+    unit: 'ms',
+    reason: 'From SIGTERM to exit at the latest; containers are given 35 s.',
+  },
+  SHUTDOWN_DRAIN_DELAY_MS: {
+    schema: integer(0, 30_000),
+    default: '2000',
+    unit: 'ms',
+    reason: 'After SIGTERM /ready says 503 for this long before the port closes, so that a balancer can notice.',
+  },
+  WORKER_CONCURRENCY: {
+    schema: integer(1, 10_000),
+    default: '50',
+    unit: 'jobs',
+    reason: 'Jobs running at once in a worker process; distance wants more, not fewer.',
+  },
+  WORKER_MAX_CONNECTIONS: {
+    schema: integer(1, 1000),
+    default: '64',
+    unit: 'connections',
+    reason: 'Fetch connections of a worker process; each carries at most 10 FETCHes.',
+  },
+  WORKER_QUEUES: {
+    schema: commaList(
+      /^[a-zA-Z0-9._-]+$/,
+      'queue names of letters, digits, ".", "_", "-", separated by commas, each once',
+    ),
+    default: 'default',
+    unit: 'names',
+    reason: 'The queues that the worker fetches from, the first one first.',
+  },
+  WORKER_POLL_INTERVAL_MS: {
+    schema: integer(0, 60_000),
+    default: '0',
+    unit: 'ms',
+    reason: 'Pause after an empty FETCH, which itself waits about 2 s on the server.',
+  },
+  WORKER_HEARTBEAT_INTERVAL: {
+    schema: seconds(0.1, 59),
+    default: '15',
+    unit: 's',
+    reason: 'The server forgets a worker after 60 s without a BEAT.',
+  },
+  RESULTS_URL: {
+    schema: redisUrl,
+    unit: 'URL',
+    secret: true,
+    reason: 'The Redis that keeps results. The all-in-one process keeps its own without it.',
+  },
+  RESULT_TTL_SECONDS: {
+    schema: integer(1, 31_536_000),
+    default: '86400',
+    unit: 's',
+    reason: 'How long results, and ids of jobs without one, are kept.',
+  },
+  RESULTS_MAX: {
+    schema: integer(1000, 100_000_000),
+    default: '1000000',
+    unit: 'jobs',
+    reason: 'The embedded result store keeps the latest ones.',
+  },
+  DATA_DIR: {
+    schema: z.string(),
+    default: './data',
+    unit: 'path',
+    reason: 'Where the embedded broker and result store keep their data.',
+  },
+  BIND_ADDR: {
+    schema: bindAddress(0),
+    default: '127.0.0.1:3000',
+    unit: 'host:port',
+    reason: 'Where the API listens. Images set 0.0.0.0:3000.',
+  },
+  API_KEYS: {
+    schema: commaList(
+      /^[\x21-\x2b\x2d-\x7e]{16,200}$/,
+      'keys of 16 to 200 visible ASCII characters, separated by commas',
+    ),
+    unit: 'keys',
+    secret: true,
+    reason: 'When set, /jobs and /metrics want `Authorization: Bearer KEY`. Several, so that they can be rotated.',
+  },
+  LOG_LEVEL: {
+    schema: z.enum(logLevels, `one of ${logLevels.join(', ')}`),
+    default: 'info',
+    unit: 'level',
+    reason: 'Requests are logged at debug.',
+  },
+} as const satisfies Record<string, Variable>;
+
+export type VariableName = keyof typeof variables;
+export const variableNames = Object.keys(variables) as VariableName[];
