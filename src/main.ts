@@ -2,6 +2,7 @@
 // The one program: `node dist/main.js [api|worker|broker]`. Without a role it is the API against FAKTORY_URL, or, when that
 // is unset, API, worker and broker in one process. Reads the environment, starts the role, stops it once.
 import { readFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
 import closeWithGrace from 'close-with-grace';
 import { config as loadDotenv } from 'dotenv';
 import { pino, stdTimeFunctions } from 'pino';
@@ -30,6 +31,11 @@ function readEnvironment(): Config {
 
 /** A worker whose broker is away holds nothing else that keeps Node alive; only a signal or a failure ends the program. */
 const stayAlive = (): void => void setInterval(() => undefined, 2 ** 30);
+
+// V8 allocates what a literal makes in the old generation once it saw a hundred of them survive a collection, and jobs under
+// way may look like that: each then keeps all that it refers to alive until the next full collection
+// (docs/decisions/group-commit.md).
+setFlagsFromString('--no-allocation-site-pretenuring');
 
 async function main(): Promise<void> {
   const config = readEnvironment();

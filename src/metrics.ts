@@ -11,8 +11,7 @@ export type OperationLabel = OperationName | 'other';
 export type ConnectionRole = 'producer' | 'fetch' | 'ack';
 export type ConnectionState = 'connecting' | 'idle' | 'busy';
 /** `ok`: a clear positive reply; `refused`: a clear negative one; `lost`: no clear reply. */
-export type CommandOutcome = 'ok' | 'refused' | 'lost';
-export type CommandVerb = 'HELLO' | 'PUSH' | 'PUSHB' | 'FETCH' | 'ACK' | 'FAIL' | 'BEAT' | 'INFO' | 'END' | 'other';
+export type FrameOutcome = 'ok' | 'refused' | 'lost';
 export type WorkerOutcome = 'succeeded' | 'failed';
 
 export interface Pending {
@@ -33,10 +32,8 @@ export interface Metrics {
   httpRequests(method: string, route: string): (status: number, seconds: number) => void;
   /** One job that was offered over HTTP, and what became of it. */
   job(operation: OperationLabel, outcome: JobOutcome): void;
-  /** One PUSHB that was written, with its number of jobs. */
-  faktoryFrame(jobs: number): void;
-  /** One command on a broker connection, from its write to its reply. */
-  faktoryCommand(command: CommandVerb, outcome: CommandOutcome, seconds: number): void;
+  /** One PUSHB that was written, with its number of jobs and its time from write to reply or loss. */
+  faktoryFrame(jobs: number, seconds: number, outcome: FrameOutcome): void;
   /** One job that a worker ran to its end. */
   workerJob(operation: OperationLabel, outcome: WorkerOutcome, seconds: number): void;
   /** The readers below are called when the page is read, and never otherwise; the last one set counts. */
@@ -96,7 +93,7 @@ function createHttpMetrics(registers: Registry[]): Pick<Metrics, 'httpRequests' 
     registers,
   });
   // Sums are kept here between two readings of the page: the library looks up a counter by its labels' text each time.
-  const sums = new Map<OperationLabel, Partial<Record<JobOutcome, number>>>();
+  const sums = new Map<OperationLabel, Map<JobOutcome, { count: number }>>();
   new Counter({
     name: 'work_factory_jobs_total',
     help: 'Jobs offered over HTTP, by what became of them.',
@@ -104,7 +101,7 @@ function createHttpMetrics(registers: Registry[]): Pick<Metrics, 'httpRequests' 
     registers,
     collect() {
       for (const [operation, outcomes] of sums)
-        for (const [outcome, count] of Object.entries(outcomes)) this.inc({ operation, outcome }, count);
+        for (const [outcome, { count }] of outcomes) this.inc({ operation, outcome }, count);
       sums.clear();
     },
   });
@@ -119,15 +116,15 @@ function createHttpMetrics(registers: Registry[]): Pick<Metrics, 'httpRequests' 
     },
     job(operation, outcome) {
       let outcomes = sums.get(operation);
-      if (outcomes === undefined) sums.set(operation, (outcomes = {}));
-      outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+      if (outcomes === undefined) sums.set(operation, (outcomes = new Map<JobOutcome, { count: number }>()));
+      const sum = outcomes.get(outcome);
+      if (sum === undefined) outcomes.set(outcome, { count: 1 });
+      else sum.count += 1;
     },
   };
 }
 
-function createFaktoryMetrics(
-  registers: Registry[],
-): Pick<Metrics, 'faktoryFrame' | 'faktoryCommand' | 'readConnections'> {
+function createFaktoryMetrics(registers: Registry[]): Pick<Metrics, 'faktoryFrame' | 'readConnections'> {
   const frames = new Histogram({
     name: 'work_factory_faktory_frame_jobs',
     help: 'Jobs of each PUSHB written; its count is the number of frames.',
@@ -141,6 +138,8 @@ function createFaktoryMetrics(
     buckets: secondsBuckets,
     registers,
   });
+  const of = (outcome: FrameOutcome): Histogram.Internal<'command' | 'outcome'> => commands.labels('PUSHB', outcome);
+  const children = { ok: of('ok'), refused: of('refused'), lost: of('lost') };
   const readers = new Map<ConnectionRole, () => Readonly<Record<ConnectionState, number>>>();
   new Gauge({
     name: 'work_factory_faktory_connections',
@@ -153,8 +152,10 @@ function createFaktoryMetrics(
     },
   });
   return {
-    faktoryFrame: (jobs) => frames.observe(jobs),
-    faktoryCommand: (command, outcome, seconds) => commands.observe({ command, outcome }, seconds),
+    faktoryFrame(jobs, seconds, outcome) {
+      frames.observe(jobs);
+      children[outcome].observe(seconds);
+    },
     readConnections: (role, read) => void readers.set(role, read),
   };
 }

@@ -26,8 +26,7 @@ describe('the metrics', () => {
   it('observe each kind of event under its labels', async () => {
     const metrics = createMetrics('1');
     metrics.httpRequests('POST', '/jobs/add')(202, 0.002);
-    metrics.faktoryFrame(100);
-    metrics.faktoryCommand('PUSHB', 'ok', 0.001);
+    metrics.faktoryFrame(100, 0.001, 'ok');
     metrics.workerJob('add', 'succeeded', 0.0001);
     const page = await metrics.render();
     for (const line of [

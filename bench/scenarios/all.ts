@@ -11,7 +11,7 @@ import { p8 } from './p8-end-to-end.ts';
 import { p9 } from './p9-start.ts';
 import { p10 } from './p10-growth.ts';
 import { frames } from './frames.ts';
-import { callers, distance, distantBatches, sizes } from './sweeps.ts';
+import { batchCallers, callers, distance, distantBatches, sizes } from './sweeps.ts';
 
 export const scenarios: readonly Scenario[] = [
   p1,
@@ -25,6 +25,7 @@ export const scenarios: readonly Scenario[] = [
   p9,
   p10,
   callers,
+  batchCallers,
   sizes,
   distance,
   distantBatches,

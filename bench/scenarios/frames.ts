@@ -33,8 +33,10 @@ async function startAll(scope: Scope, port: number, syncs: boolean): Promise<[st
     servers.push([name, await start(jobs, connections, {})]);
   }
   if (syncs) {
-    const name = 'this service, frames as they adapt (FAKTORY_DURABILITY=fsync), 10 connections';
-    servers.push([name, await start(100, 10, { FAKTORY_DURABILITY: 'fsync' })]);
+    for (const connections of [10, 40]) {
+      const name = `this service, FAKTORY_DURABILITY=fsync, ${connections} connections`;
+      servers.push([name, await start(100, connections, { FAKTORY_DURABILITY: 'fsync' })]);
+    }
   }
   return servers;
 }

@@ -1,52 +1,71 @@
-// The curves behind the targets: singles by callers, batches by size, singles and batches by distance.
-import { batches, singles } from '../harness/contestants.ts';
+// The curves behind the targets: singles and batches by callers, batches by size, singles and batches by distance.
+import { batches, singles, type Contestant } from '../harness/contestants.ts';
 import { createScope } from '../harness/scope.ts';
 import { sweepFindings, sweepSchedule, takePoint, type Point } from '../harness/sweep.ts';
 import type { Scenario } from '../scenario.ts';
 import { startBrokers, startField, type Entrant } from './field.ts';
 
-const callerCounts = [1, 8, 16, 64, 256] as const;
-const batchSizes = [1, 10, 100, 1000] as const;
 const delaysMs = [1, 20, 100, 300] as const;
 const farCallers = 200;
 
-export const callers: Scenario = {
+interface NearSweep {
+  id: string;
+  title: string;
+  xLabel: string;
+  xs: readonly number[];
+  label: (x: number) => string;
+  enter: (entrant: Entrant, x: number, durationMs: number) => Contestant;
+}
+
+/** Everybody side by side, brokers nearby, the same processes at each point. */
+function nearSweep({ id, title, xLabel, xs, label, enter }: NearSweep): Scenario {
+  return {
+    id,
+    title,
+    needs: ['Faktory', 'Redis'],
+    isLong: true,
+    async run({ scope, schedule }) {
+      const { turnMs } = sweepSchedule(schedule);
+      const field = await startField(scope, await startBrokers(scope), 0);
+      const points: Point[] = [];
+      for (const x of xs) {
+        const contestants = field.map((entrant) => enter(entrant, x, turnMs));
+        points.push(await takePoint(x, contestants, schedule));
+      }
+      return sweepFindings(points, { name: id, title, xLabel }, label);
+    },
+  };
+}
+
+export const callers = nearSweep({
   id: 'callers',
   title: 'Single jobs by number of callers',
-  needs: ['Faktory', 'Redis'],
-  isLong: true,
-  async run({ scope, schedule }) {
-    const { turnMs: durationMs } = sweepSchedule(schedule);
-    const field = await startField(scope, await startBrokers(scope), 0);
-    const points: Point[] = [];
-    for (const count of callerCounts) {
-      const limits = { callers: count, durationMs };
-      const contestants = field.map(({ name, server, counter }) => singles(name, server, limits, counter));
-      points.push(await takePoint(count, contestants, schedule));
-    }
-    const chart = { name: 'callers', title: 'Single jobs by number of callers', xLabel: 'callers' };
-    return sweepFindings(points, chart, (count) => `${count} callers`);
-  },
-};
+  xLabel: 'callers',
+  xs: [1, 8, 16, 64, 256],
+  label: (count) => `${count} callers`,
+  enter: ({ name, server, counter }, count, durationMs) =>
+    singles(name, server, { callers: count, durationMs }, counter),
+});
 
-export const sizes: Scenario = {
+export const batchCallers = nearSweep({
+  id: 'batch-callers',
+  title: 'Batches of 100 by number of callers',
+  xLabel: 'callers',
+  xs: [1, 2, 4, 8, 16],
+  label: (count) => `${count} callers`,
+  enter: ({ name, server, counter }, count, durationMs) =>
+    batches(name, server, 100, { callers: count, durationMs }, counter),
+});
+
+export const sizes = nearSweep({
   id: 'sizes',
   title: 'Batches by size, 8 callers',
-  needs: ['Faktory', 'Redis'],
-  isLong: true,
-  async run({ scope, schedule }) {
-    const { turnMs: durationMs } = sweepSchedule(schedule);
-    const field = await startField(scope, await startBrokers(scope), 0);
-    const points: Point[] = [];
-    for (const size of batchSizes) {
-      const limits = { callers: 8, durationMs };
-      const contestants = field.map(({ name, server, counter }) => batches(name, server, size, limits, counter));
-      points.push(await takePoint(size, contestants, schedule));
-    }
-    const chart = { name: 'sizes', title: 'Batches by size, 8 callers', xLabel: 'jobs in a batch' };
-    return sweepFindings(points, chart, (size) => `${size} jobs`);
-  },
-};
+  xLabel: 'jobs in a batch',
+  xs: [1, 10, 100, 1000],
+  label: (size) => `${size} jobs`,
+  enter: ({ name, server, counter }, size, durationMs) =>
+    batches(name, server, size, { callers: 8, durationMs }, counter),
+});
 
 /** One field per distance, closed before the next. */
 async function byDistance(run: (field: readonly Entrant[], delayMs: number) => Promise<Point>): Promise<Point[]> {

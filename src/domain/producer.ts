@@ -53,8 +53,13 @@ export interface FrameSender {
    * not full is better kept back, to grow, once there are this many.
    */
   readonly inFlightTarget: number;
-  /** Jobs that one frame should hold at most because the broker needs long for each; Infinity when it does not. */
-  readonly frameJobsAdvised: number;
+  /**
+   * Connections whose frames the broker stores side by side, the jobs of a frame one after another; 1 when it stores
+   * everything together.
+   */
+  readonly lanes: number;
+  /** Each job waits for a sync of the broker's disk, which those of several lanes share. */
+  readonly syncsEachJob: boolean;
   /** Why nothing can be sent for now; undefined while the broker is there or was not asked yet. */
   readonly downReason: Error | undefined;
   /** Called whenever one of the above may have changed. */

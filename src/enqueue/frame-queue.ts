@@ -4,9 +4,11 @@ import { createFifo, type Fifo } from '../domain/fifo.ts';
 import type { Parcel } from './group-commit.ts';
 
 export interface FrameQueueOptions {
-  /** Jobs of a frame, at present. */
+  /** Jobs of a frame of small parcels, at present. */
   frameJobsMax: () => number;
   frameBytesMax: number;
+  /** Whether a parcel of so many jobs that comes now gets a frame of its own. */
+  isLarge: (jobs: number) => boolean;
 }
 
 export interface FrameQueue {
@@ -24,7 +26,7 @@ export interface FrameQueue {
   takeWhile(matches: (oldest: Parcel) => boolean): Parcel[];
 }
 
-export function createFrameQueue({ frameJobsMax, frameBytesMax }: FrameQueueOptions): FrameQueue {
+export function createFrameQueue({ frameJobsMax, frameBytesMax, isLarge }: FrameQueueOptions): FrameQueue {
   const small: Fifo<Parcel> = createFifo();
   const large: Fifo<Parcel> = createFifo();
   let smallJobs = 0;
@@ -32,8 +34,6 @@ export function createFrameQueue({ frameJobsMax, frameBytesMax }: FrameQueueOpti
   let largeJobs = 0;
   let largeBytes = 0;
   let isLargeNext = false;
-
-  const isLarge = ({ jobs, bytes }: Parcel): boolean => jobs.length * 2 > frameJobsMax() || bytes * 2 > frameBytesMax;
 
   function takeSmall(): Parcel {
     const parcel = small.shift() as Parcel;
@@ -77,12 +77,11 @@ export function createFrameQueue({ frameJobsMax, frameBytesMax }: FrameQueueOpti
       return large.size > 0 || smallJobs >= frameJobsMax() || smallBytes >= frameBytesMax;
     },
     jobsBefore(jobs) {
-      const isSmall = jobs * 2 <= frameJobsMax();
-      const [own, other] = isSmall ? [smallJobs, largeJobs] : [largeJobs, smallJobs];
+      const [own, other] = isLarge(jobs) ? [largeJobs, smallJobs] : [smallJobs, largeJobs];
       return own + Math.min(other, own + frameJobsMax());
     },
     push(parcel) {
-      if (isLarge(parcel)) {
+      if (isLarge(parcel.jobs.length) || parcel.bytes * 2 > frameBytesMax) {
         largeJobs += parcel.jobs.length;
         largeBytes += parcel.bytes;
         return large.push(parcel);

@@ -5,6 +5,7 @@ import { createChain, type Linked } from '../domain/chain.ts';
 import type { Clock, Timer } from '../domain/clock.ts';
 import type { Job } from '../domain/job.ts';
 import { refused, unknown, type Fate, type FrameSender, type JobProducer } from '../domain/producer.ts';
+import { cutBatch } from './cut-batch.ts';
 import { createDrainRate } from './drain-rate.ts';
 import { createFrameQueue } from './frame-queue.ts';
 
@@ -38,6 +39,8 @@ const sweepMs = 100;
 const holdBackMsMax = 50;
 /** From so many jobs on a frame may leave before the end of the turn; a smaller one costs more than the wait that it saves. */
 const earlyFrameJobsMin = 16;
+/** A frame's own cost outweighs the time that a smaller one would save. */
+const pieceJobsMin = 10;
 /** With so many full frames in flight the broker is busy, whether or not others wait for a slot: a flood is seen sooner. */
 const busyFrames = 5;
 
@@ -49,9 +52,12 @@ export interface GroupCommit extends JobProducer {
 }
 
 export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
-  const { sender, clock, frameBytesMax, acquireTimeoutMs, lingerMs } = options;
-  const frameJobsMax = (): number => Math.min(options.frameJobsMax, sender.frameJobsAdvised);
-  const waiting = createFrameQueue({ frameJobsMax, frameBytesMax });
+  const { sender, clock, frameJobsMax, frameBytesMax, acquireTimeoutMs, lingerMs } = options;
+  const waiting = createFrameQueue({
+    frameJobsMax: () => (sender.syncsEachJob ? Math.min(frameJobsMax, Math.ceil(laneJobs())) : frameJobsMax),
+    frameBytesMax,
+    isLarge: (jobs) => jobs * 2 > frameJobsMax || jobs >= laneJobs(),
+  });
   const drainRate = createDrainRate(clock);
   // In the order of the pushes. A settled parcel leaves at once: behind one that hangs there may be a million others.
   const unsettled = createChain<Parcel>();
@@ -66,6 +72,12 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   let inFlightJobs = 0;
   /** The last frame did not hold all that waited. */
   let leavesBehind = false;
+
+  /** Jobs of each lane if all were spread evenly, with so many more; no bound where there is only one. */
+  function laneJobs(moreJobs = 0): number {
+    const { lanes } = sender;
+    return lanes === 1 ? Infinity : Math.max(pieceJobsMin, (inFlightJobs + waiting.jobs + moreJobs) / lanes);
+  }
 
   function settle(parcel: Parcel, fates: readonly Fate[], start: number): void {
     if (!unsettled.delete(parcel)) return;
@@ -129,7 +141,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   }
 
   /** A long path holds many frames without being busy. */
-  const isBusy = (): boolean => inFlightJobs >= busyFrames * frameJobsMax() && sender.inFlight > sender.inFlightTarget;
+  const isBusy = (): boolean => inFlightJobs >= busyFrames * frameJobsMax && sender.inFlight > sender.inFlightTarget;
 
   function refuseWaiting(reason: Error): void {
     const fate = refused('broker_unavailable', `the broker is away: ${reason.message}`);
@@ -201,7 +213,8 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
       const all = new Array<Fate>(jobs.length);
       return new Promise((resolve) => {
         let missing = jobs.length;
-        for (const { start, end, bytes } of cut(jobs, frameJobsMax(), frameBytesMax)) {
+        const pieces = Math.max(Math.ceil(missing / frameJobsMax), Math.floor(missing / laneJobs(missing)));
+        for (const { start, end, bytes } of cutBatch(jobs, pieces, frameBytesMax)) {
           enter(jobs.slice(start, end), bytes, deadlineMs, (fates, offset) => {
             for (let index = start; index < end; index++) all[index] = fates[offset + index - start] as Fate;
             missing -= end - start;
@@ -220,22 +233,4 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
       await sender.close();
     },
   };
-}
-
-/** Cuts a batch into parcels that fit a frame each. */
-function cut(jobs: readonly Job[], jobsMax: number, bytesMax: number): { start: number; end: number; bytes: number }[] {
-  const parcels = [];
-  let start = 0;
-  let bytes = 0;
-  for (let index = 0; index < jobs.length; index++) {
-    const { wireBytes } = jobs[index] as Job;
-    if (index > start && (index - start === jobsMax || bytes + wireBytes > bytesMax)) {
-      parcels.push({ start, end: index, bytes });
-      start = index;
-      bytes = 0;
-    }
-    bytes += wireBytes + 1;
-  }
-  parcels.push({ start, end: jobs.length, bytes });
-  return parcels;
 }

@@ -41,6 +41,10 @@ const workerBulkBytesMax = 64 * 1024 * 1024;
 const producerBulkBytesMax = 1024 * 1024;
 const backoffMsMax = 500;
 
+/** What the embedded broker calls itself in INFO. */
+const embeddedBroker = 'Work Factory';
+
+type Info = Awaited<ReturnType<Client['info']>>;
 type LibraryConnection = Parameters<Client['handshake']>[0];
 
 export class FaktoryClient extends Client {
@@ -48,6 +52,11 @@ export class FaktoryClient extends Client {
   onChange: () => void = () => undefined;
   /** Called as a connection has taken its last write, so that the next command need not wait for a reply. */
   onRoom: () => void = () => undefined;
+  /**
+   * The broker stores the frames of all connections together, as its last INFO said. Faktory stores those of a connection one
+   * after another, with a round trip to its Redis for each job (contribsys/faktory server/commands.go, v1.9.4).
+   */
+  storesInGroups = false;
   readonly #size: number;
   readonly #connector;
   readonly #live: Connection[] = [];
@@ -130,10 +139,14 @@ export class FaktoryClient extends Client {
   }
 
   /** As the library's, but a reply that is no object is not INFO's, and puts the connection in doubt. */
-  override async info(): ReturnType<Client['info']> {
+  override async info(): Promise<Info> {
     const connection = this.#leastBusy();
     const text = await connection.send(['INFO']);
-    if (text?.startsWith('{')) return JSON.parse(text) as Awaited<ReturnType<Client['info']>>;
+    if (text?.startsWith('{')) {
+      const info = JSON.parse(text) as Info & { server?: { description?: string } };
+      this.storesInGroups = info.server?.description === embeddedBroker;
+      return info;
+    }
     const error = new ProtocolError('INFO was answered with something else than an object');
     connection.destroy(error);
     throw error;

@@ -12,7 +12,7 @@ import type { Loss } from './reply-handler.ts';
 export interface FrameSenderOptions {
   client: FaktoryClient;
   clock: Clock;
-  /** The broker is said to sync before its reply: frames are cut smaller once it is seen to need long for each job. */
+  /** The broker, unless it is the embedded one, is said to sync for each job. */
   syncs?: boolean;
   /** Called once per frame, with its time from write to reply or loss. */
   onFrame?: (jobs: number, seconds: number, outcome: 'ok' | 'refused' | 'lost') => void;
@@ -28,30 +28,19 @@ const frameIntervalMs = 0.5;
 /** Bounds what a lost connection makes unknown: at most this many frames. */
 const framesPerConnectionMax = 32;
 
-/**
- * A broker that syncs for each job stores the jobs of a frame one after another, and those of several connections in one
- * sync (Redis with `appendfsync always`: once per turn of its loop): there, many small frames beat a few large ones.
- */
-const slowJobMsMin = 0.1;
-/** What such a broker should need for one frame. */
-const slowFrameMs = 2;
-/** Below this a frame's own cost outweighs the sync that it shares. */
-const slowFrameJobsMin = 5;
-
 export function createFrameSender({ client, clock, syncs, onFrame, onDown }: FrameSenderOptions): FrameSender {
   const roundTrip = createLeast(clock);
-  const jobTime = createLeast(clock);
   // Of the live connections: under a load that never rests, every frame's time holds the queue that we made ourselves, and
   // more in flight would lengthen that.
   let leastHandshakeMs = Infinity;
   let inFlight = 0;
 
   const pathMs = (): number => Math.min(roundTrip.value, leastHandshakeMs);
-  const isSlow = (): boolean => syncs === true && jobTime.value >= slowJobMsMin;
+  const syncsEachJob = (): boolean => syncs === true && !client.storesInGroups;
 
   const inFlightTarget = (): number => {
     const connections = client.live.length;
-    const wanted = Math.max(Math.round(pathMs() / frameIntervalMs), isSlow() ? connections : 0);
+    const wanted = Math.max(Math.round(pathMs() / frameIntervalMs), syncsEachJob() ? connections : 0);
     return Math.min(wanted, connections * framesPerConnectionMax);
   };
   const framesPerConnection = (): number =>
@@ -82,8 +71,11 @@ export function createFrameSender({ client, clock, syncs, onFrame, onDown }: Fra
     get inFlightTarget() {
       return inFlightTarget();
     },
-    get frameJobsAdvised() {
-      return isSlow() ? Math.max(slowFrameJobsMin, Math.floor(slowFrameMs / jobTime.value)) : Infinity;
+    get lanes() {
+      return client.storesInGroups ? 1 : Math.max(1, client.live.length);
+    },
+    get syncsEachJob() {
+      return syncsEachJob();
     },
     get downReason() {
       return client.downReason;
@@ -104,7 +96,6 @@ export function createFrameSender({ client, clock, syncs, onFrame, onDown }: Fra
         onReply(reply) {
           const ageMs = clock.now() - startedMs;
           roundTrip.observe(ageMs);
-          if (jobs.length >= slowFrameJobsMin) jobTime.observe((ageMs - pathMs()) / jobs.length);
           const verdict = classifyBulkReply(reply, jobs, ageMs);
           if (!('violation' in verdict)) return done(verdict, reply.type === 'error' ? 'refused' : 'ok');
           const error = new ProtocolError(verdict.violation);

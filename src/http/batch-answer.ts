@@ -1,8 +1,9 @@
 // From the entries of a batch and the fates of its jobs to the answer: one pure function. Some stored is 206, none
 // stored is never a 2xx.
 import type { ErrorCode } from '../domain/errors.ts';
+import type { Job } from '../domain/job.ts';
 import type { Fate, RefusalCode } from '../domain/producer.ts';
-import { collectViolations, isAccepted, type Entry } from './batch-entries.ts';
+import { collectViolations, type BatchEntries, type RejectedEntry } from './batch-entries.ts';
 import { cut } from './caller-text.ts';
 import { problemCodeOf } from './jobs.ts';
 import type { Problem } from './problem.ts';
@@ -20,14 +21,12 @@ interface Tally {
   refusals: Set<RefusalCode>;
 }
 
-/** @param fates one for each accepted entry, in their order */
-export function createBatchAnswer(entries: readonly Entry[], fates: readonly Fate[]): BatchAnswer {
-  if (entries.every(isAccepted) && fates.every(({ outcome }) => outcome === 'enqueued')) {
-    const count = entries.length;
-    return {
-      status: 202,
-      body: { job_ids: entries.map(({ job }) => job.jid), message: `Batch of ${count} jobs enqueued`, count },
-    };
+/** @param fates one for each job, in their order */
+export function createBatchAnswer(entries: BatchEntries, fates: readonly Fate[]): BatchAnswer {
+  const { total, jobs, rejected } = entries;
+  if (rejected.length === 0 && fates.every(({ outcome }) => outcome === 'enqueued')) {
+    const message = `Batch of ${total} jobs enqueued`;
+    return { status: 202, body: { job_ids: jobs.map(({ jid }) => jid), message, count: total } };
   }
   const tally = tallyUp(entries, fates);
   const { counts } = tally;
@@ -36,8 +35,8 @@ export function createBatchAnswer(entries: readonly Entry[], fates: readonly Fat
   const body: PartialBatch = {
     job_ids: idsOf('enqueued'),
     count: counts.enqueued,
-    total_requested: entries.length,
-    message: `Enqueued ${counts.enqueued}/${entries.length} jobs`,
+    total_requested: total,
+    message: `Enqueued ${counts.enqueued}/${total} jobs`,
     errors: tally.errors,
     outcome: 'partial',
     counts,
@@ -47,30 +46,33 @@ export function createBatchAnswer(entries: readonly Entry[], fates: readonly Fat
   const code = codeOfNoneStored(tally);
   // The ids that a caller may have to look for.
   if (code === 'outcome_unknown') body.job_ids = idsOf('unknown');
-  return { problem: toProblem(code, entries, body) };
+  return { problem: toProblem(code, rejected, body) };
 }
 
-function tallyUp(entries: readonly Entry[], fates: readonly Fate[]): Tally {
+function tallyUp({ total, jobs, rejected }: BatchEntries, fates: readonly Fate[]): Tally {
   const tally: Tally = {
     results: [],
     errors: [],
     counts: { enqueued: 0, rejected: 0, failed: 0, unknown: 0 },
     refusals: new Set(),
   };
-  let next = 0;
-  for (const [index, entry] of entries.entries()) {
-    const result = isAccepted(entry)
-      ? resultOf(index, entry.job.jid, fates[next++] as Fate, tally)
-      : reject(index, entry, tally);
+  let nextJob = 0;
+  let nextRejected = 0;
+  for (let index = 0; index < total; index++) {
+    const bad = rejected[nextRejected];
+    const result =
+      bad?.index === index
+        ? reject(rejected[nextRejected++] as RejectedEntry, tally)
+        : resultOf(index, (jobs[nextJob] as Job).jid, fates[nextJob++] as Fate, tally);
     tally.counts[result.status] += 1;
     tally.results.push(result);
   }
   return tally;
 }
 
-function reject(index: number, entry: Exclude<Entry, { job: unknown }>, tally: Tally): BatchResult {
-  tally.errors.push(entry.error);
-  return { index, status: 'rejected', code: entry.code, detail: entry.detail };
+function reject({ index, code, detail, error }: RejectedEntry, tally: Tally): BatchResult {
+  tally.errors.push(error);
+  return { index, status: 'rejected', code, detail };
 }
 
 function resultOf(index: number, jobId: string, fate: Fate, tally: Tally): BatchResult {
@@ -93,11 +95,11 @@ function codeOfNoneStored({ counts, refusals }: Tally): ErrorCode {
   return problemCodeOf(order.find((code) => refusals.has(code)) as RefusalCode);
 }
 
-function toProblem(code: ErrorCode, entries: readonly Entry[], body: PartialBatch): Problem {
+function toProblem(code: ErrorCode, rejected: readonly RejectedEntry[], body: PartialBatch): Problem {
   const fields = {
     ...body,
     outcome: code === 'outcome_unknown' ? 'unknown' : 'not_enqueued',
-    ...(code === 'validation_failed' && collectViolations(entries)),
+    ...(code === 'validation_failed' && collectViolations(rejected)),
   };
   return { code, detail: body.message, fields };
 }

@@ -1,16 +1,14 @@
 // Reads the entries of a batch one by one: a bad entry never stops a good one. Each is checked by the row of its
 // operation; a loop of safeParse is faster than a schema of the array, and can say what is wrong with each.
 import { AppError } from '../domain/errors.ts';
+import { createJid } from '../domain/jid.ts';
 import { createJob, type Job } from '../domain/job.ts';
 import { isOperationName, operations, type Operation, type OperationName } from '../domain/operations.ts';
 import { cut } from './caller-text.ts';
 import { describeIssues, toViolations, violationFields, violationsMax, type Violation } from './violations.ts';
 
-export interface AcceptedEntry {
-  job: Job;
-}
-
 export interface RejectedEntry {
+  index: number;
   code: 'unknown_operation' | 'invalid_job';
   detail: string;
   /** One sentence for the answer's `errors`, in the original service's words. */
@@ -19,10 +17,12 @@ export interface RejectedEntry {
   violations: Violation[];
 }
 
-export type Entry = AcceptedEntry | RejectedEntry;
-
-export const isAccepted = (entry: Entry): entry is AcceptedEntry => 'job' in entry;
-const isRejected = (entry: Entry): entry is RejectedEntry => !isAccepted(entry);
+/** A batch as it was read: its jobs, and the entries that are none, both in input order. */
+export interface BatchEntries {
+  total: number;
+  jobs: Job[];
+  rejected: RejectedEntry[];
+}
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -43,7 +43,19 @@ export function readEnvelope(body: unknown, jobsMax: number): readonly unknown[]
 const badEnvelope = (pointer: string, message: string): AppError =>
   new AppError('validation_failed', `The body ${message}`, violationFields([{ pointer, message }], 1));
 
-export function readEntry(entry: unknown, index: number): Entry {
+export function readEntries(entries: readonly unknown[]): BatchEntries {
+  const jobs: Job[] = [];
+  const rejected: RejectedEntry[] = [];
+  const nowMs = Date.now();
+  for (const [index, entry] of entries.entries()) {
+    const read = readEntry(entry, index, nowMs);
+    if ('jid' in read) jobs.push(read);
+    else rejected.push(read);
+  }
+  return { total: entries.length, jobs, rejected };
+}
+
+function readEntry(entry: unknown, index: number, nowMs: number): Job | RejectedEntry {
   if (!isObject(entry)) return invalidEntry(index, 'other', [{ path: [], message: 'must be an object' }]);
   const { operation } = entry;
   if (typeof operation !== 'string') {
@@ -52,14 +64,14 @@ export function readEntry(entry: unknown, index: number): Entry {
   if (!isOperationName(operation)) return unknownOperation(index, operation);
   const row: Operation = operations[operation];
   const parsed = row.schema.safeParse(entry);
-  if (parsed.success) return { job: createJob(operation, parsed.data) };
+  if (parsed.success) return createJob(operation, parsed.data, createJid(nowMs));
   return invalidEntry(index, operation, parsed.error.issues);
 }
 
 function unknownOperation(index: number, operation: string): RejectedEntry {
   const error = cut(`Unknown operation: ${operation}`);
   const violations = [{ pointer: `/jobs/${index}/operation`, message: 'is not a known operation' }];
-  return { code: 'unknown_operation', detail: error, error, operation: 'other', violations };
+  return { index, code: 'unknown_operation', detail: error, error, operation: 'other', violations };
 }
 
 function invalidEntry(
@@ -69,12 +81,11 @@ function invalidEntry(
 ): RejectedEntry {
   const detail = describeIssues(issues);
   const error = `Invalid job at index ${index}: ${detail}`;
-  return { code: 'invalid_job', detail, error, operation, violations: toViolations(issues, `/jobs/${index}`) };
+  return { index, code: 'invalid_job', detail, error, operation, violations: toViolations(issues, `/jobs/${index}`) };
 }
 
-/** The violations of all rejected entries: the first ones, and how many there are. */
-export function collectViolations(entries: readonly Entry[]): Record<string, unknown> {
-  const rejected = entries.filter(isRejected);
+/** The first of their violations, and how many there are. */
+export function collectViolations(rejected: readonly RejectedEntry[]): Record<string, unknown> {
   const total = rejected.reduce((sum, { violations }) => sum + violations.length, 0);
   // One entry has at least one violation.
   return violationFields(

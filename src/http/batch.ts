@@ -6,7 +6,7 @@ import { operations, operationNames, type OperationName } from '../domain/operat
 import type { Fate } from '../domain/producer.ts';
 import type { Metrics } from '../metrics.ts';
 import { createBatchAnswer } from './batch-answer.ts';
-import { isAccepted, readEntry, readEnvelope, type Entry } from './batch-entries.ts';
+import { readEntries, readEnvelope, type BatchEntries } from './batch-entries.ts';
 import { createBodyBudget } from './body-budget.ts';
 import type { JobRoutesOptions } from './jobs.ts';
 import { bodiesBytesMax } from './limits.ts';
@@ -46,8 +46,8 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
   app.post('/jobs/batch', route, async ({ body }, reply) => {
     // The handler runs in the turn in which the last byte of the body arrived.
     const deadlineMs = clock.now() + enqueueTimeoutMs;
-    const entries = readEnvelope(body, batchMaxJobs).map(readEntry);
-    const jobs = entries.filter(isAccepted).map(({ job }) => job);
+    const entries = readEntries(readEnvelope(body, batchMaxJobs));
+    const { jobs } = entries;
     const fates = jobs.length === 0 ? [] : await producer.pushBulk(jobs, deadlineMs);
     countJobs(metrics, entries, fates);
     const answer = createBatchAnswer(entries, fates);
@@ -57,10 +57,7 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
   });
 }
 
-function countJobs(metrics: Metrics, entries: readonly Entry[], fates: readonly Fate[]): void {
-  let next = 0;
-  for (const entry of entries) {
-    if (isAccepted(entry)) metrics.job(entry.job.operation, (fates[next++] as Fate).outcome);
-    else metrics.job(entry.operation, 'rejected');
-  }
+function countJobs(metrics: Metrics, { jobs, rejected }: BatchEntries, fates: readonly Fate[]): void {
+  for (const [index, { operation }] of jobs.entries()) metrics.job(operation, (fates[index] as Fate).outcome);
+  for (const { operation } of rejected) metrics.job(operation, 'rejected');
 }

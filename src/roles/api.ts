@@ -68,8 +68,7 @@ export async function runApi({ config, log, version }: RoleContext, parts: ApiPa
     clock,
     syncs: parts.durability === 'fsync',
     onFrame: (jobs, seconds, outcome) => {
-      metrics.faktoryFrame(jobs);
-      metrics.faktoryCommand('PUSHB', outcome, seconds);
+      metrics.faktoryFrame(jobs, seconds, outcome);
       if (outcome === 'lost') logLoss(jobs);
     },
     onDown: (reason) => {
@@ -77,6 +76,8 @@ export async function runApi({ config, log, version }: RoleContext, parts: ApiPa
       else log.info('the broker is there again');
     },
   });
+  // What the broker is: until then it is taken for a Faktory.
+  void client.warm.then(() => sender.ping()).catch(() => undefined);
   const groupCommit = createGroupCommit({
     sender,
     clock,

@@ -11,7 +11,8 @@ export interface FakeFrame {
 export interface FakeSender extends FrameSender {
   slots: number;
   inFlightTarget: number;
-  frameJobsAdvised: number;
+  lanes: number;
+  syncsEachJob: boolean;
   downReason: Error | undefined;
   /** All so far. */
   readonly frames: FakeFrame[];
@@ -25,7 +26,8 @@ export function createFakeSender(): FakeSender {
   const sender: FakeSender = {
     slots: 10,
     inFlightTarget: 2,
-    frameJobsAdvised: Infinity,
+    lanes: 1,
+    syncsEachJob: false,
     downReason: undefined,
     isClosed: false,
     frames,

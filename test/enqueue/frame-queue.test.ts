@@ -7,7 +7,11 @@ import type { Parcel } from '../../src/enqueue/group-commit.ts';
 import { createJobs } from '../helpers/producer.ts';
 
 const frameJobsMax = 10;
-const limits = { frameJobsMax: () => frameJobsMax, frameBytesMax: 5000 };
+const limits = {
+  frameJobsMax: () => frameJobsMax,
+  frameBytesMax: 5000,
+  isLarge: (jobs: number) => jobs * 2 > frameJobsMax,
+};
 
 const parcelOf = (count: number, bytes?: number, pushedMs = 0): Parcel => {
   const jobs = createJobs(count);
@@ -34,7 +38,7 @@ describe('the frame queue', () => {
     assert.deepEqual([queue.takeFrame(), queue.takeFrame()].map(jobsOf), [2, 2]);
   });
 
-  it('gives a parcel of over half a frame one of its own', () => {
+  it('gives a large parcel a frame of its own', () => {
     const queue = createFrameQueue(limits);
     queue.push(parcelOf(6));
     queue.push(parcelOf(6));

@@ -340,7 +340,7 @@ describe('a batch in group commit', () => {
     const jobs = createJobs(35);
     const fates = producer.pushBulk(jobs, clock.now() + 5000);
     clock.turn();
-    assert.deepEqual(sizes(sender.frames).sort(), [10, 10, 10, 5]);
+    assert.deepEqual(sizes(sender.frames).sort(), [8, 9, 9, 9]);
     const no = refused('broker_refused', 'x');
     const marked = new Set([9, 19, 29, 34].map((index) => jobs[index]));
     // Replies in another order than the frames.
@@ -354,12 +354,46 @@ describe('a batch in group commit', () => {
     );
   });
 
-  it('goes out in smaller frames to a broker that needs long for each job', () => {
+  it('is spread over the lanes of the broker, by what else is under way', async () => {
     const { clock, sender, producer } = setUp({ frameJobsMax: 100 });
-    sender.frameJobsAdvised = 8;
-    void producer.pushBulk(createJobs(24), clock.now() + 5000);
+    sender.lanes = 10;
+    sender.slots = 100;
+    const push = (count: number): number[] => {
+      const before = sender.frames.length;
+      void producer.pushBulk(createJobs(count), clock.now() + 5000);
+      clock.turn();
+      return sizes(sender.frames.slice(before));
+    };
+    assert.deepEqual(push(100), Array(10).fill(10), 'alone');
+    assert.deepEqual(push(100), [20, 20, 20, 20, 20], 'beside as many others');
+    assert.deepEqual(push(402), Array(6).fill(67), 'beside 200 others');
+    assert.deepEqual(push(100), [100], 'no more than two shares');
+    assert.deepEqual(push(1000), Array(10).fill(100), 'never more than a frame holds');
+    for (const { reply } of [...sender.frames]) reply();
+    assert.deepEqual(push(19), [19], 'no frame of fewer than 10');
+  });
+
+  it('leaves small parcels to share frames, which only a broker that syncs for each job wants smaller', async () => {
+    for (const [syncsEachJob, expected] of [
+      [false, [100]],
+      [true, Array<number>(9).fill(11)],
+    ] as const) {
+      const { clock, sender, push } = setUp({ frameJobsMax: 100 });
+      Object.assign(sender, { lanes: 10, slots: 1, syncsEachJob });
+      push(createJobs(1));
+      clock.turn();
+      push(createJobs(100));
+      sender.slots = 10;
+      clock.turn();
+      assert.deepEqual(sizes(sender.frames.slice(1)), expected);
+    }
+  });
+
+  it('stays together for a broker that stores everything together', async () => {
+    const { clock, sender, producer } = setUp({ frameJobsMax: 100 });
+    for (const count of [100, 60]) void producer.pushBulk(createJobs(count), clock.now() + 5000);
     clock.turn();
-    assert.deepEqual(sizes(sender.frames), [8, 8, 8]);
+    assert.deepEqual(sizes(sender.frames), [100, 60]);
   });
 
   it('goes out in frames of at most so many bytes', () => {

@@ -7,6 +7,7 @@ import type { FaktoryClient } from '../../src/faktory/client.ts';
 import type { ReplyHandler } from '../../src/faktory/reply-handler.ts';
 import { createFrameSender } from '../../src/faktory/frame-sender.ts';
 import { createFakeClock } from '../helpers/fake-clock.ts';
+import { startBroker } from '../helpers/broker.ts';
 import { startDelayProxy } from '../helpers/fault-proxy.ts';
 import { createJobs, createProducer, type ProducerOptions } from '../helpers/producer.ts';
 import { bulk, jidsOf, ok, refusals, startScriptedBroker, type Peer, type Script } from '../helpers/scripted-broker.ts';
@@ -193,6 +194,27 @@ describe('the frame sender', () => {
     await assert.rejects(sender.ping());
   });
 
+  it('counts every connection as a lane, until the broker says that it is the embedded one', async (t) => {
+    const faktory = await setUp(t, {}, { size: 3 });
+    const embedded = createProducer(t, (await startBroker(t)).port, { size: 3 });
+    await embedded.client.warm;
+    for (const { client, sender } of [faktory, embedded]) assert.equal(sender.lanes, client.live.length);
+    await Promise.all([faktory.sender.ping(), embedded.sender.ping()]);
+    assert.ok(faktory.sender.lanes > 1);
+    assert.equal(faktory.sender.lanes, faktory.client.live.length);
+    assert.equal(embedded.sender.lanes, 1);
+  });
+
+  it('takes the word of the operator for syncs, but for the embedded broker', async (t) => {
+    const { client } = createProducer(t, (await startBroker(t)).port, { size: 3 });
+    await client.warm;
+    const sender = createFrameSender({ client, clock: systemClock, syncs: true });
+    assert.equal(sender.syncsEachJob, true);
+    assert.equal(sender.inFlightTarget >= 3, true);
+    await sender.ping();
+    assert.equal(sender.syncsEachJob, false);
+  });
+
   it('counts every frame once, by how it ended', async (t) => {
     const answers = [refusals(), '-ERR shutdown in progress\r\n', ':1\r\n'];
     const { client } = await setUp(t, { answer: () => answers.shift() });
@@ -211,7 +233,7 @@ describe('the frame sender', () => {
 });
 
 /** A broker on a path of 0.5 ms that needs 0.4 ms for each job, one after the other on each of four connections. */
-function createSlowBroker(syncs: boolean) {
+function createSlowBroker() {
   const clock = createFakeClock();
   const [handshakeMs, jobMs] = [0.5, 0.4];
   const live = [1, 2, 3, 4].map(() => {
@@ -233,29 +255,22 @@ function createSlowBroker(syncs: boolean) {
     return connection;
   });
   const client = { live, onChange: () => undefined, onRoom: () => undefined, downReason: undefined };
-  const sender = createFrameSender({ client: client as unknown as FaktoryClient, clock, syncs });
+  const sender = createFrameSender({ client: client as unknown as FaktoryClient, clock, syncs: true });
   client.onChange();
   return { clock, sender };
 }
 
 describe('the frame sender under a load that never rests', () => {
-  it('does not cut frames for a broker that is only busy', () => {
-    const { clock, sender } = createSlowBroker(false);
-    while (sender.slots > 0) sender.send(createJobs(20), () => undefined);
-    clock.advance(1000);
-    assert.equal(sender.frameJobsAdvised, Infinity);
-  });
-
-  it('goes on knowing the path and the broker, instead of taking its own queue for them', () => {
-    const { clock, sender } = createSlowBroker(true);
+  it('goes on knowing the path, instead of taking its own queue for it', () => {
+    const { clock, sender } = createSlowBroker();
     const fill = (): void => {
-      while (sender.slots > 0) sender.send(createJobs(Math.min(20, sender.frameJobsAdvised)), () => undefined);
+      while (sender.slots > 0) sender.send(createJobs(5), () => undefined);
     };
     sender.onChange = () => clock.soon(fill);
     fill();
     for (let second = 0; second < 60; second += 5) {
       clock.advance(5000);
-      assert.equal(sender.frameJobsAdvised, 5, `after ${second + 5} s`);
+      assert.equal(sender.inFlightTarget, 4, `after ${second + 5} s`);
       assert.equal(sender.inFlight, 8, 'two on each connection');
     }
   });

@@ -9,7 +9,7 @@ import { Client } from 'faktory-worker';
 import { startBroker } from '../helpers/broker.ts';
 import { startFaktory } from '../helpers/real-faktory.ts';
 import { faktoryPath } from '../helpers/real-parts.ts';
-import { refusals, startScriptedBroker, type Script } from '../helpers/scripted-broker.ts';
+import { bulk, refusals, startScriptedBroker, type Script } from '../helpers/scripted-broker.ts';
 import { post, startService, type Service } from '../helpers/service.ts';
 import { showed } from './matrix.ts';
 
@@ -191,7 +191,7 @@ describe('a process that is told to stop', () => {
       answer: (line, peer) => {
         if (line.startsWith('PUSHB ')) setTimeout(() => peer.write(refusals()), slowMs);
         else if (line === 'END') peer.end();
-        return undefined;
+        return line === 'INFO' ? bulk('{}') : undefined;
       },
     };
     const { statuses, figures } = await stopUnderWay(t, script, {});

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { enqueued, refused, unknown, type Fate } from '../../src/domain/producer.ts';
 import { createBatchAnswer } from '../../src/http/batch-answer.ts';
-import { isAccepted, readEntry } from '../../src/http/batch-entries.ts';
+import { readEntries } from '../../src/http/batch-entries.ts';
 import type { PartialBatch } from '../../src/http/schemas.ts';
 import { build } from '../helpers/app.ts';
 
@@ -145,10 +145,13 @@ describe('the answer to a batch', () => {
   it('has one result per entry, in order, and counts, ids and errors that agree with them', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(anyEntry, anyFate), { minLength: 1, maxLength: 30 }), (pairs) => {
-        const entries = pairs.map(([entry], index) => readEntry(entry, index));
-        const fates = pairs.filter((_pair, index) => isAccepted(entries[index]!)).map(([, fate]) => fate);
-        const jids = entries.map((entry) => (isAccepted(entry) ? entry.job.jid : undefined));
-        const expected = expectedStatuses(entries.map(isAccepted), fates);
+        const entries = readEntries(pairs.map(([entry]) => entry));
+        const accepted = pairs.map((_pair, index) => !entries.rejected.some((bad) => bad.index === index));
+        const fates = pairs.filter((_pair, index) => accepted[index]).map(([, fate]) => fate);
+        const rest = entries.jobs.map(({ jid }) => jid);
+        const jids = accepted.map((isGood) => (isGood ? rest.shift() : undefined));
+        assert.deepEqual(rest, []);
+        const expected = expectedStatuses(accepted, fates);
         checkAnswer(createBatchAnswer(entries, fates), jids, expected);
       }),
       { numRuns: 500 },

@@ -1,0 +1,28 @@
+// Which jobs of a batch leave together.
+import type { Job } from '../domain/job.ts';
+
+export interface Piece {
+  start: number;
+  /** The first index behind it. */
+  end: number;
+  bytes: number;
+}
+
+/** Cuts a batch into so many pieces of equal size, and into more where one would hold too many bytes. */
+export function cutBatch(jobs: readonly Job[], count: number, bytesMax: number): Piece[] {
+  const pieces: Piece[] = [];
+  const pieceOf = (index: number): number => Math.floor((index * count) / jobs.length);
+  let start = 0;
+  let bytes = 0;
+  for (let index = 0; index < jobs.length; index++) {
+    const { wireBytes } = jobs[index] as Job;
+    if (index > start && (pieceOf(index) !== pieceOf(index - 1) || bytes + wireBytes > bytesMax)) {
+      pieces.push({ start, end: index, bytes });
+      start = index;
+      bytes = 0;
+    }
+    bytes += wireBytes + 1;
+  }
+  pieces.push({ start, end: jobs.length, bytes });
+  return pieces;
+}
