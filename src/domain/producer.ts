@@ -55,7 +55,7 @@ export interface FrameSender {
   readonly inFlightTarget: number;
   /**
    * Connections whose frames the broker stores side by side, the jobs of a frame one after another; 1 when it stores
-   * everything together.
+   * everything together, or is so far away that spreading saves nothing.
    */
   readonly lanes: number;
   /** Each job waits for a sync of the broker's disk, which those of several lanes share. */

@@ -181,6 +181,11 @@ describe('the frame sender', () => {
     assert.ok(far.sender.inFlightTarget >= 36, `${far.sender.inFlightTarget}`);
     assert.ok(far.sender.inFlightTarget <= 64, 'bounded by 32 a connection');
     assert.ok(near.sender.inFlightTarget < far.sender.inFlightTarget);
+    assert.deepEqual([near.sender.lanes, far.sender.lanes], [2, 1], 'spreading a batch saves nothing there');
+    const synced = createFrameSender({ client: far.client, clock: systemClock, syncs: true });
+    synced.onChange();
+    far.client.onChange();
+    assert.equal(synced.lanes, 2, 'but where each job waits for a sync');
   });
 
   it('pings with a command that reaches the store, and tells when that fails', async (t) => {
