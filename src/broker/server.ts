@@ -53,7 +53,9 @@ export async function createServer(options: ServerOptions): Promise<BrokerServer
     all.add(connection);
   });
   server.maxConnections = limits.connectionsMax + strangersMax;
-  server.listen(options.port, options.host);
+  // Room for all that may be in: of those for whom there is none, the kernel forgets some that believe they are connected
+  // (SYN cookies), and these wait for a greeting without end.
+  server.listen({ port: options.port, host: options.host, backlog: server.maxConnections });
   await once(server, 'listening');
   // For example no file descriptor left for one more client: those who are in go on.
   server.on('error', (cause) => options.report('the broker could not accept a connection', cause));

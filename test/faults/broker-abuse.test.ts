@@ -237,30 +237,36 @@ interface RawClient {
   closed: Promise<string>;
 }
 
-/** Connections that say this at once. */
+/** More at once, and the kernel of a busy machine forgets some: they wait without end for a server that never saw them. */
+const openingMax = 100;
+
+/** Connections that say this once they are greeted, or turned away. */
 async function openMany(t: TestContext, port: number, count: number, text: string): Promise<RawClient[]> {
-  const sockets: Socket[] = [];
-  t.after(() => sockets.forEach((socket) => socket.destroy()));
-  return Promise.all(
-    Array.from({ length: count }, async () => {
-      const socket = connect({ port, host: '127.0.0.1' });
-      sockets.push(socket);
-      let received = '';
-      socket.setEncoding('latin1').on('data', (chunk: string) => void (received += chunk));
-      // A reset is an end like any other.
-      socket.on('error', () => undefined);
-      const closed = new Promise<string>((resolve) => void socket.once('close', () => resolve(received)));
-      await Promise.race([new Promise((resolve) => socket.once('connect', resolve)), closed]);
-      if (text !== '') socket.write(text);
-      return {
-        socket,
-        closed,
-        async until(isEnough) {
-          while (!isEnough(received) && !socket.closed) {
-            await Promise.race([new Promise((resolve) => socket.once('data', resolve)), closed]);
-          }
-        },
-      };
-    }),
-  );
+  const clients: RawClient[] = [];
+  t.after(() => clients.forEach(({ socket }) => socket.destroy()));
+  while (clients.length < count) {
+    const group = Array.from({ length: Math.min(openingMax, count - clients.length) }, () => openOne(port));
+    clients.push(...group);
+    await Promise.all(group.map((one) => one.until((received) => received.includes('\r\n'))));
+    if (text !== '') for (const { socket } of group) if (socket.writable) socket.write(text);
+  }
+  return clients;
+}
+
+function openOne(port: number): RawClient {
+  const socket = connect({ port, host: '127.0.0.1' });
+  let received = '';
+  socket.setEncoding('latin1').on('data', (chunk: string) => void (received += chunk));
+  // A reset is an end like any other.
+  socket.on('error', () => undefined);
+  const closed = new Promise<string>((resolve) => void socket.once('close', () => resolve(received)));
+  return {
+    socket,
+    closed,
+    async until(isEnough) {
+      while (!isEnough(received) && !socket.closed) {
+        await Promise.race([new Promise((resolve) => socket.once('data', resolve)), closed]);
+      }
+    },
+  };
 }

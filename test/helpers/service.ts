@@ -35,7 +35,8 @@ export function startService(t: TestContext, env: Record<string, string> = {}, r
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const lines: LogLine[] = [];
-  let wake: () => void = () => undefined;
+  const waiting: (() => void)[] = [];
+  const wake = (): void => waiting.splice(0).forEach((resume) => resume());
   const take = (text: string): void => {
     lines.push(text.startsWith('{') ? (JSON.parse(text) as LogLine) : { msg: text });
     wake();
@@ -59,7 +60,7 @@ export function startService(t: TestContext, env: Record<string, string> = {}, r
       if (child.exitCode !== null || child.signalCode !== null) {
         throw new Error(`ended without the line; printed: ${JSON.stringify(lines)}`);
       }
-      await new Promise<void>((resolve) => (wake = resolve));
+      await new Promise<void>((resolve) => void waiting.push(resolve));
     }
   }
 
