@@ -25,7 +25,7 @@ if (unknown.length > 0)
 if (values.write === true && (wanted || isQuick)) fail('--write takes a whole run: not --only, not --quick');
 
 const schedule: Bench['schedule'] = isQuick
-  ? { rounds: 3, turnMs: 1000, warmUpMs: 500, startsAfresh: false }
+  ? { rounds: 3, turnMs: 800, warmUpMs: 500, startsAfresh: false }
   : { rounds: 3, turnMs: 2500, warmUpMs: 4000, startsAfresh: true };
 const timeLimitMs = isQuick ? 5 * 60_000 : 45 * 60_000;
 setTimeout(() => fail(`the bench took more than ${timeLimitMs / 60_000} minutes`), timeLimitMs).unref();

@@ -34,7 +34,7 @@ const head = (facts: readonly Fact[], { rounds, turnMs }: Schedule): string => `
 
 Made by \`npm run bench -- --write\`; how it is measured, and why so, is in [decisions/benchmarks.md](decisions/benchmarks.md).
 Real Faktory is the \`faktory\` on the PATH, or FAKTORY_BIN (test/faktory-server builds it).
-\`npm run bench -- --quick\` checks all targets in three minutes (P8 with fewer jobs), \`npm run bench -- --only P1,P3\` some of them.
+\`npm run bench -- --quick\` checks all targets in three minutes (P8 with fewer jobs; its short warm-up lowers some rates by up to a sixth), \`npm run bench -- --only P1,P3\` some of them.
 
 Server, load generator, broker and Redis share one machine, so absolute figures say little; ratios are taken within a round
 in which all contestants took their turns. Every figure is the median of the rounds (${rounds} of ${turnMs / 1000} s where nothing else is said; in P1 to P3 each with new processes),

@@ -27,7 +27,7 @@ export const p10: Scenario = {
   needs: [],
   async run({ scope, isQuick }) {
     const dataDir = scope.folder();
-    const repeats = isQuick ? 5 : 15;
+    const repeats = isQuick ? 3 : 15;
     const measured = await measureDepths(dataDir, repeats);
     const recovery = await measureRecovery(dataDir);
     const smallest = measured[0] as Depth;

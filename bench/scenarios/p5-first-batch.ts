@@ -11,23 +11,28 @@ import { startPacketDelay, type Address } from '../servers/packets.ts';
 import { startApi } from '../servers/service.ts';
 
 const sizes = [100, 1000] as const;
-const laterBatches = 5;
+
+interface Turns {
+  rounds: number;
+  laterBatches: number;
+}
 
 export const p5: Scenario = {
   id: 'P5',
   title: 'One batch, real Faktory at 100 ms, first request after start included',
   needs: ['Faktory'],
-  async run({ scope, schedule }) {
+  async run({ scope, schedule, isQuick }) {
+    const turns = { rounds: schedule.rounds, laterBatches: isQuick ? 3 : 5 };
     const faktory = await startFaktory(scope);
     const path = await startDelay(scope, faktory.port, 100);
-    const ofBytes = await measure('delayed bytes', path, schedule.rounds);
+    const ofBytes = await measure('delayed bytes', path, turns);
     const packets = await startPacketDelay(scope, faktory.port, 100);
-    const ofPackets = packets && (await measure('delayed packets', packets, schedule.rounds));
+    const ofPackets = packets && (await measure('delayed packets', packets, turns));
     return {
       checks: [...ofBytes.checks, ...(ofPackets?.checks ?? [])],
       tables: [ofBytes.table, ...(ofPackets ? [ofPackets.table] : [])],
       notes: [
-        `Each round is a start of its own; the first request is sent as soon as /ready says 200, the later figure is the median of the ${laterBatches} after it.`,
+        `Each round is a start of its own; the first request is sent as soon as /ready says 200, the later figure is the median of the ${turns.laterBatches} after it.`,
         ofPackets
           ? 'The path of packets has segments of 1,460 bytes, a handshake and slow start (cubic, as Linux has it by default).'
           : 'SKIPPED: a path that delays packets, where TCP slow start shows, wants Linux, root and Python 3.',
@@ -36,7 +41,7 @@ export const p5: Scenario = {
   },
 };
 
-async function measure(what: string, path: number | Address, rounds: number) {
+async function measure(what: string, path: number | Address, { rounds, laterBatches }: Turns) {
   const rttMs = await roundTripMs(path);
   const first = new Map(sizes.map((size): [number, number[]] => [size, []]));
   const later = new Map(sizes.map((size): [number, number[]] => [size, []]));
