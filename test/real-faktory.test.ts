@@ -1,6 +1,7 @@
 // The program against a real Faktory: jobs counted in the broker, not in answers. FAULTS=1 runs it at full size.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import { connectFwp, makeJob } from './broker/fwp-client.ts';
 import { showed } from './faults/matrix.ts';
 import { faktoryPath } from './helpers/real-parts.ts';
 import { startFaktory, type RealFaktory } from './helpers/real-faktory.ts';
@@ -67,6 +68,20 @@ describe('on a real Faktory', { skip: faktoryPath() === undefined && 'no Faktory
       [total, 0, 0, 0],
     );
     showed('faktory-no-fault', `${total} jobs answered 202, ${total} stored, ${stats.total_processed} run, 0 failed`);
+  });
+
+  it('a job that was answered 202 is kept when it fails, after another client has pushed one without retries', async (t) => {
+    const faktory = await startFaktory(t);
+    const url = await startApi(t, faktory);
+    const client = await connectFwp(t, { port: faktory.port, wid: 'some-worker' });
+    assert.equal(await client.ask(`PUSH ${JSON.stringify(makeJob({ queue: 'cron', retry: 0 }))}`), '+OK');
+    const { status, body } = await post(`${url}/jobs/add`, { a: 1, b: 2 });
+    assert.equal(status, 202);
+    const { jid, retry } = await client.askJson('FETCH default');
+    assert.deepEqual([jid, retry], [body['job_id'], 25]);
+    assert.equal(await client.ask(`FAIL {"jid":"${String(jid)}"}`), '+OK');
+    const info = (await client.askJson('INFO')) as { faktory: { sets: Record<string, number> } };
+    assert.equal(info.faktory.sets['retries'], 1);
   });
 
   it('answers again, without a restart of its own, after each of two restarts of the broker', async (t) => {

@@ -23,7 +23,7 @@ export function createPushbCaller({ port, jobsPerFrame }: PushbLoad, onDone: OnD
 /** Makes PUSHB commands of `jobs` jobs; ids are a random prefix and a count. */
 export function frameFactory(jobs: number): () => string {
   const prefix = randomUUID().slice(0, 24);
-  const rest = '","jobtype":"math_add","args":[{"a":1,"b":2,"request_id":null}],"reserve_for":60}';
+  const rest = '","jobtype":"math_add","args":[{"a":1,"b":2,"request_id":null}],"reserve_for":60,"retry":25}';
   let count = 0;
   return () => {
     let frame = 'PUSHB [';

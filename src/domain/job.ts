@@ -8,11 +8,18 @@ import { jobtypeOf, operationNames, type JobArgs, type OperationName } from './o
  */
 export const reserveForSeconds = 60;
 
+/**
+ * How often the broker runs a failed job again. Faktory's own default, and written into every job all the same: PUSH
+ * decodes a job into the server's one default (contribsys/faktory server/commands.go, v1.9.4), so that the `retry` of any
+ * client's PUSH becomes that of every later job without the field.
+ */
+const retries = 25;
+
 export interface Job {
   /** UUID v7: the id that the caller is told, that the broker stores and that the worker sees. */
   jid: string;
   operation: OperationName;
-  /** The job's JSON. Fields that equal the broker's defaults (queue `default`, retry 25) are left out. */
+  /** The job's JSON. What is left out has a default that no other client can change: queue `default`, at once, no backtrace. */
   wire: string;
   /** Length of `wire` in UTF-8. */
   wireBytes: number;
@@ -23,7 +30,7 @@ const wireStart = '{"jid":"';
 const beforeArgs = Object.fromEntries(
   operationNames.map((name) => [name, `","jobtype":"${jobtypeOf(name)}","args":[{"a":`]),
 ) as Record<OperationName, string>;
-const wireEnd = `}],"reserve_for":${reserveForSeconds}}`;
+const wireEnd = `}],"reserve_for":${reserveForSeconds},"retry":${retries}}`;
 const wireEndWithoutRequestId = `,"request_id":null${wireEnd}`;
 
 /** `args` must have passed the operation's schema: its numbers are finite. */

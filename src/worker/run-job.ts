@@ -28,13 +28,12 @@ interface FetchedJob {
   jid: string;
   jobtype: string;
   args?: unknown;
-  retry?: number;
+  /** The broker writes its default into a pushed job that has none (contribsys/faktory server/commands.go, v1.9.4). */
+  retry?: number | null;
   /** As the broker, or whoever pushed the job, has written it. */
   failure?: { retry_count?: unknown } | null;
 }
 
-/** The broker's default (contribsys/faktory client/job.go, v1.9.4). */
-const retryDefault = 25;
 const textCharsMax = 200;
 const backtraceLinesMax = 50;
 
@@ -86,10 +85,13 @@ function ended(job: FetchedJob, about: Omit<JobRecord, 'job_id' | 'state'>): Job
   return { job_id: job.jid, state, ...about, attempts: attemptsOf(job), finished_at: new Date().toISOString() };
 }
 
-/** Between retries the job is pending, with its error. The broker's count begins at 0 with the first failure. */
+/**
+ * Between retries the job is pending, with its error. The broker's count begins at 0 with the first failure.
+ * A job without `retry` was put into the broker's store past its protocol: how often it runs again is not known here.
+ */
 function threw(job: FetchedJob, about: Omit<JobRecord, 'job_id' | 'state'>, error: string): JobRecord {
   const attempts = attemptsOf(job);
-  const isLast = attempts > (job.retry ?? retryDefault);
+  const isLast = typeof job.retry === 'number' && attempts > job.retry;
   if (isLast) return ended(job, { ...about, error });
   return { job_id: job.jid, state: 'pending', ...about, error, attempts };
 }

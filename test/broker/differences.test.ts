@@ -22,6 +22,17 @@ it('a bare verb is answered with an error and stops nothing', async (t) => {
   assert.equal(await client.ask(push(makeJob())), '+OK');
 });
 
+it('a job without `retry` has 25 of them, whatever other clients have pushed before', async (t) => {
+  const { port } = await startBroker(t);
+  const client = await connectFwp(t, { port });
+  for (const retry of [0, -1, 7]) {
+    assert.equal(await client.ask(push(makeJob({ queue: 'other', retry }))), '+OK');
+    assert.equal(await client.ask(push(makeJob())), '+OK');
+    assert.equal(await client.ask(`PUSHB [${JSON.stringify(makeJob())}]`), '{}');
+    for (let count = 0; count < 2; count++) assert.equal((await client.askJson('FETCH default'))['retry'], 25);
+  }
+});
+
 it('a PUSHB to several queues is stored whole, however deep a field is that nobody knows', async (t) => {
   const { port } = await startBroker(t);
   const client = await connectFwp(t, { port });

@@ -2,6 +2,7 @@
 // Texts are those of contribsys/faktory v1.9.4. What differs on purpose is not here but in test/broker.
 import assert from 'node:assert/strict';
 import { after, describe, it, type TestContext } from 'node:test';
+import { createJob } from '../../src/domain/job.ts';
 import { connectFwp, makeJob, type FwpClient } from '../broker/fwp-client.ts';
 
 export interface StartedServer {
@@ -100,6 +101,55 @@ export function faktoryProtocolSuite(name: string, startServer: StartServer, ski
       const { enqueued_at, ...rest } = await client.askJson(`FETCH ${queue}`);
       assert.deepEqual(rest, job);
       assert.equal(typeof enqueued_at, 'string');
+    });
+
+    it('stores our job as it was written, whatever other clients have pushed before', async (t) => {
+      const client = await open(t);
+      const fields = {
+        reserve_for: 7000,
+        backtrace: 40,
+        custom: { unique_for: 60 },
+        created_at: '2020-01-01T00:00:00Z',
+      };
+      const foreign = (retry: number) =>
+        makeJob({ queue: freshQueue(), retry, ...fields, priority: 9, at: '2099-01-01T00:00:00Z', failure: {} });
+      // The last one gives Faktory's default back to the other tests.
+      for (const retry of [0, -1, 7, 25]) {
+        assert.equal(await client.ask(push(foreign(retry))), '+OK');
+        assert.equal(await client.ask(pushBulk([foreign(retry)])), '{}');
+        const { jid, wire } = createJob('add', { a: 1, b: 2 });
+        assert.equal(await client.ask(`PUSHB [${wire}]`), '{}');
+        const { created_at, enqueued_at, ...rest } = await client.askJson('FETCH default');
+        assert.deepEqual(rest, {
+          jid,
+          queue: 'default',
+          jobtype: 'math_add',
+          args: [{ a: 1, b: 2, request_id: null }],
+          retry: 25,
+          reserve_for: 60,
+        });
+        for (const time of [created_at, enqueued_at]) {
+          assert.ok(Math.abs(Date.parse(String(time)) - Date.now()) < 60_000, String(time));
+        }
+        assert.equal(await client.ask(`ACK {"jid":"${jid}"}`), '+OK');
+      }
+    });
+
+    it('tells the worker a number of retries, also of a job that was pushed without', async (t) => {
+      const client = await open(t);
+      const queue = freshQueue();
+      const [absent, isNull] = [makeJob({ queue }), makeJob({ queue, retry: null })];
+      for (const line of [push(absent), push(isNull)]) assert.equal(await client.ask(line), '+OK');
+      assert.equal(
+        await client.ask(
+          pushBulk([
+            { ...absent, jid: 'absent-1' },
+            { ...isNull, jid: 'null-001' },
+          ]),
+        ),
+        '{}',
+      );
+      for (let count = 0; count < 4; count++) assert.equal((await client.askJson(`FETCH ${queue}`))['retry'], 25);
     });
 
     it('hands out jobs in the order in which they came, and queues in the order of the FETCH', async (t) => {

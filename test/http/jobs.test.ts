@@ -19,6 +19,7 @@ describe('POST /jobs/{operation}', () => {
       jobtype: 'math_multiply',
       args: [{ a: 1, b: 2, request_id: 'r' }],
       reserve_for: 60,
+      retry: 25,
     });
   });
 

@@ -172,9 +172,10 @@ describe('ACK and FAIL', () => {
       job({ retry: 2, failure: { retry_count: 0 } }),
       job({ retry: 2, failure: { retry_count: 1 } }),
       job({ retry: 0 }),
+      job({ retry: null, failure: { retry_count: 500 } }),
     ]);
     startWorker(t, broker.port, { results, operations: { ...operations, add: { ...operations.add, run } } });
-    await broker.reported('FAIL', 4);
+    await broker.reported('FAIL', 5);
     const line = broker.lines.find((one) => one.startsWith('FAIL')) as string;
     const failure = JSON.parse(line.slice(5)) as { errtype: string; message: string; backtrace: string[] };
     assert.equal(failure.errtype, 'RangeError');
@@ -186,6 +187,7 @@ describe('ACK and FAIL', () => {
       ['pending', 2, 'the abacus broke'],
       ['failed', 3, 'the abacus broke'],
       ['failed', 1, 'the abacus broke'],
+      ['pending', 502, 'the abacus broke'],
     ]);
   });
 
