@@ -3,8 +3,15 @@
 import { AppError } from '../domain/errors.ts';
 import { createJid } from '../domain/jid.ts';
 import { createJob, type Job } from '../domain/job.ts';
-import { isOperationName, operations, type Operation, type OperationName } from '../domain/operations.ts';
+import {
+  isOperationName,
+  operationNames,
+  operations,
+  type Operation,
+  type OperationName,
+} from '../domain/operations.ts';
 import { cut } from './caller-text.ts';
+import { createOptionFinder } from './misplaced-options.ts';
 import { describeIssues, toViolations, violationFields, violationsMax, type Violation } from './violations.ts';
 
 export interface RejectedEntry {
@@ -55,6 +62,8 @@ export function readEntries(entries: readonly unknown[]): BatchEntries {
   return { total: entries.length, jobs, rejected };
 }
 
+const optionFinders = new Map(operationNames.map((name) => [name, createOptionFinder(operations[name].schema)]));
+
 function readEntry(entry: unknown, index: number, nowMs: number): Job | RejectedEntry {
   if (!isObject(entry)) return invalidEntry(index, 'other', [{ path: [], message: 'must be an object' }]);
   const { operation } = entry;
@@ -64,8 +73,9 @@ function readEntry(entry: unknown, index: number, nowMs: number): Job | Rejected
   if (!isOperationName(operation)) return unknownOperation(index, operation);
   const row: Operation = operations[operation];
   const parsed = row.schema.safeParse(entry);
-  if (parsed.success) return createJob(operation, parsed.data, createJid(nowMs));
-  return invalidEntry(index, operation, parsed.error.issues);
+  const misplaced = optionFinders.get(operation)?.(entry) ?? [];
+  if (parsed.success && misplaced.length === 0) return createJob(operation, parsed.data, createJid(nowMs));
+  return invalidEntry(index, operation, [...misplaced, ...(parsed.error?.issues ?? [])]);
 }
 
 function unknownOperation(index: number, operation: string): RejectedEntry {

@@ -9,6 +9,7 @@ import type { JobProducer, RefusalCode } from '../domain/producer.ts';
 import type { Metrics } from '../metrics.ts';
 import { cut } from './caller-text.ts';
 import { singleBodyBytesMax } from './limits.ts';
+import { createOptionFinder } from './misplaced-options.ts';
 import { sendProblem } from './problem.ts';
 import { acceptedJob, bodyProblems, problemResponses } from './schemas.ts';
 import { invalid } from './violations.ts';
@@ -47,13 +48,15 @@ function registerOperation(
     response: { 202: acceptedJob, ...problemResponses(bodyProblems) },
   };
   const route = { schema, bodyLimit: singleBodyBytesMax, onRequest: [...protect] };
+  const findOptions = createOptionFinder(row.schema);
   app.post(`/jobs/${operation}`, route, async ({ body }, reply) => {
     // The handler runs in the turn in which the last byte of the body arrived.
     const deadlineMs = clock.now() + enqueueTimeoutMs;
     const parsed = row.schema.safeParse(body);
-    if (!parsed.success) {
+    const misplaced = findOptions(body);
+    if (!parsed.success || misplaced.length > 0) {
       metrics.job(operation, 'rejected');
-      throw invalidBody(body, parsed.error.issues);
+      throw invalidBody(body, [...misplaced, ...(parsed.error?.issues ?? [])]);
     }
     const job = createJob(operation, parsed.data);
     const fate = await producer.push(job, deadlineMs);

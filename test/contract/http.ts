@@ -89,7 +89,7 @@ function singleJobs({ call }: Context): void {
   }
 
   it('accepts a request_id of 200 bytes, null and other fields', async () => {
-    for (const extra of [{ request_id: 'é'.repeat(100) }, { request_id: null }, { unknown: [1], queue: 'x' }]) {
+    for (const extra of [{ request_id: 'é'.repeat(100) }, { request_id: null }, { unknown: [1], note: 'x' }]) {
       const { status } = await call('POST', '/jobs/add', { a: 1, b: 2, ...extra });
       assert.equal(status, 202);
     }

@@ -11,7 +11,7 @@ const body = { a: 1, b: 2 };
 describe('POST /jobs/{operation}', () => {
   it('pushes exactly the job that it answers with', async (t) => {
     const { post, producer } = build(t);
-    const answer = await post('/jobs/multiply', { ...body, request_id: 'r', retry: 0, queue: 'other' });
+    const answer = await post('/jobs/multiply', { ...body, request_id: 'r', color: 'red' });
     const [job] = producer.jobs;
     assert.equal(answer.json().job_id, job?.jid);
     assert.deepEqual(JSON.parse(job?.wire ?? ''), {
