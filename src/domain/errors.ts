@@ -21,6 +21,7 @@ export const errorTable = {
   headers_too_large: { status: 431, title: 'The headers are too large' },
   results_not_kept: { status: 501, title: 'No result store is configured' },
   broker_unavailable: { status: 503, title: 'The broker is not available', retryAfterSeconds: 1 },
+  results_unavailable: { status: 503, title: 'The result store is not available', retryAfterSeconds: 1 },
   overloaded: { status: 503, title: 'The service is overloaded', retryAfterSeconds: 1 },
   shutting_down: { status: 503, title: 'The service is shutting down', retryAfterSeconds: 1 },
   outcome_unknown: { status: 504, title: 'The outcome is unknown' },

@@ -21,6 +21,7 @@ export interface JobStateOptions {
 
 // What GET would otherwise take for the id of a job.
 const postOnly: ReadonlySet<string> = new Set([...operationNames, 'batch']);
+const unavailable = ['results_unavailable', 'overloaded'] as const;
 const waitPattern = /^\d{1,2}(\.\d{1,3})?$/;
 
 export function registerJobState(app: FastifyInstance, { results, draining, protect }: JobStateOptions): void {
@@ -32,7 +33,7 @@ export function registerJobState(app: FastifyInstance, { results, draining, prot
     }),
     response: {
       200: jobRecord,
-      ...problemResponses([...commonProblems, 'not_found', 'validation_failed', 'results_not_kept', 'overloaded']),
+      ...problemResponses([...commonProblems, 'not_found', 'validation_failed', 'results_not_kept', ...unavailable]),
     },
   };
   const waiters = createWaiters(draining);
@@ -64,7 +65,7 @@ function readWaitMs({ wait }: { wait?: unknown }): number {
   throw invalidPart('/wait', `must be a number of seconds from 0 to ${waitSecondsMax}`);
 }
 
-/** A store that does not answer knows nothing: looking up never fails louder than that. */
+/** A store that does not answer has said nothing of the job: not that it is unknown, either. */
 async function lookUp(
   results: ResultStore,
   jobId: string,
@@ -78,7 +79,7 @@ async function lookUp(
     return await results.wait(jobId, waitMs, signal);
   } catch (error) {
     reply.log.warn({ err: error, request_id: reply.request.id }, 'result store did not answer');
-    return undefined;
+    throw new AppError('results_unavailable', 'The result store does not answer; the job may still exist');
   }
 }
 

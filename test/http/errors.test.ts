@@ -4,8 +4,10 @@ import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { describe, it, type TestContext } from 'node:test';
 import type { LightMyRequestResponse } from 'fastify';
 import { errorTable, type ErrorCode } from '../../src/domain/errors.ts';
+import type { ResultStore } from '../../src/domain/results.ts';
 import { refused, unknown } from '../../src/domain/producer.ts';
 import { build, type BuiltApp } from '../helpers/app.ts';
+import { createRecordingResults } from './recording-results.ts';
 
 const good = { a: 1, b: 2 };
 const headers = { 'x-request-id': 'i-1' };
@@ -20,7 +22,11 @@ interface Case {
   detail: string;
   fields?: Record<string, unknown>;
   isPost?: false;
+  results?: ResultStore;
 }
+
+const brokenResults = createRecordingResults();
+brokenResults.breakWith(new Error('away'));
 
 const cases: Case[] = [
   {
@@ -80,6 +86,13 @@ const cases: Case[] = [
     isPost: false,
   },
   {
+    code: 'results_unavailable',
+    results: brokenResults,
+    ask: ({ get }) => get('/jobs/some-long-id', headers),
+    detail: 'The result store does not answer; the job may still exist',
+    isPost: false,
+  },
+  {
     code: 'broker_unavailable',
     ask: (built) => pushWith(built, ['broker_unavailable', 'no connection']),
     detail: 'no connection',
@@ -95,9 +108,9 @@ const cases: Case[] = [
 ];
 
 describe('a problem', () => {
-  for (const { code, ask, detail, fields, isPost } of cases) {
+  for (const { code, ask, detail, fields, isPost, results } of cases) {
     it(`has exactly these fields: ${code}, ${detail}`, async (t) => {
-      const built = build(t);
+      const built = build(t, { results });
       const answer = await ask(built);
       const { status, title } = errorTable[code];
       assert.equal(answer.statusCode, status);
@@ -121,8 +134,8 @@ describe('a problem', () => {
 
   it('carries Retry-After exactly where the table says so, with a little jitter', async (t) => {
     const seen = new Set<unknown>();
-    for (const { ask, code } of cases) {
-      const retryAfter = (await ask(build(t))).headers['retry-after'];
+    for (const { ask, code, results } of cases) {
+      const retryAfter = (await ask(build(t, { results }))).headers['retry-after'];
       assert.equal(retryAfter !== undefined, 'retryAfterSeconds' in errorTable[code], code);
     }
     const built = build(t);

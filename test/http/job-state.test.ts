@@ -85,13 +85,14 @@ describe('GET /jobs/{job_id}', () => {
     await results.untilWaiting(0);
   });
 
-  it('answers 404 when the store does not answer', async (t) => {
+  it('answers 503 when the store does not answer, never 404: nobody said that the job is unknown', async (t) => {
     const results = createRecordingResults();
     const { get, log } = build(t, { results });
     results.breakWith(new Error('store is down'));
     for (const query of ['', '?wait=1']) {
       const answer = await get(`/jobs/${jid}${query}`);
-      assert.deepEqual([answer.statusCode, answer.json().code], [404, 'not_found']);
+      assert.deepEqual([answer.statusCode, answer.json().code], [503, 'results_unavailable']);
+      assert.match(String(answer.headers['retry-after']), /^\d$/);
       assert.doesNotMatch(answer.payload, /store is down/);
     }
     assert.equal(log.filter(({ msg }) => msg === 'result store did not answer').length, 2);
