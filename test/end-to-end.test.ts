@@ -1,8 +1,21 @@
 // The whole program, started as its users start it.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { Client } from 'faktory-worker';
 import { operationNames, operations } from '../src/domain/operations.ts';
+import { queuedJobs, startBroker } from './helpers/broker.ts';
 import { get, post, startService } from './helpers/service.ts';
+
+async function enqueue(port: number, jid: string): Promise<void> {
+  const client = new Client({ host: '127.0.0.1', port });
+  await client.push({ jid, jobtype: 'math_add', queue: 'default', args: [{ a: 1, b: 2 }] });
+  await client.close();
+}
 
 describe('npm start without FAKTORY_URL', () => {
   it('takes each operation, runs it, and hands back the result', async (t) => {
@@ -68,6 +81,37 @@ describe('npm start without FAKTORY_URL', () => {
     const second = startService(t, { DATA_DIR: first.dataDir });
     const again = await get(`${await second.url()}/jobs/${id}`);
     assert.equal(again.body['result'], 42);
+  });
+});
+
+describe('a start that fails', () => {
+  it('on a taken port has fetched no job', async (t) => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'port-taken-'));
+    t.after(() => rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 }));
+    const before = await startBroker(t, { dataDir: join(dataDir, 'broker') });
+    await enqueue(before.port, 'waiting-job');
+    await before.close();
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    t.after(() => taken.close());
+    const { port } = taken.address() as AddressInfo;
+    const service = startService(t, { DATA_DIR: dataDir, BIND_ADDR: `127.0.0.1:${port}` });
+    await service.line(({ msg }) => msg?.startsWith('cannot listen on BIND_ADDR') ?? false);
+    assert.equal(await service.exited, 1);
+    assert.ok(service.lines.every(({ msg }) => msg !== 'the worker runs'));
+    const after = await startBroker(t, { dataDir: join(dataDir, 'broker') });
+    assert.equal(await queuedJobs(after.port), 1);
+  });
+
+  it('on results that cannot be opened names their folder and what to do, without a stack trace', async (t) => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'no-results-'));
+    t.after(() => rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 }));
+    writeFileSync(join(dataDir, 'results'), '');
+    const service = startService(t, { DATA_DIR: dataDir });
+    assert.equal(await service.exited, 1);
+    const printed = service.lines.filter(({ time }) => time === undefined).map(({ msg }) => msg);
+    assert.equal(printed.length, 1, printed.join('\n'));
+    assert.ok(printed[0]?.startsWith(`the results database ${join(dataDir, 'results')} cannot be opened: `));
   });
 });
 

@@ -1,7 +1,7 @@
 // The result store of the all-in-one process: a database of its own, written by one writer that groups what has come
 // meanwhile, with one sync for all records of a group. Relies on classic-level (LevelDB): one process per folder.
-import { ClassicLevel } from 'classic-level';
 import type { JobRecord, ResultStore } from '../domain/results.ts';
+import { openDatabase, openError } from './database.ts';
 import { createGenerations, keyOf, metaKeyOf, metaRange, rangesOf, type Generation } from './generations.ts';
 import { createWaiters, isEnded } from './waiters.ts';
 
@@ -26,13 +26,12 @@ const idsHeldMax = 100_000;
 /** Of one group: bounds how long a single record waits for others. */
 const groupMax = 2000;
 
-/** Rejects when the folder cannot be opened, for example because another process has it. */
+/** Rejects with a text for the operator when the folder cannot be opened, for example because another process has it. */
 export async function createEmbeddedResults(options: EmbeddedResultsOptions): Promise<ResultStore> {
   const { now = Date.now, resultsMax } = options;
   const ttlMs = options.ttlSeconds * 1000;
-  let db = new ClassicLevel(options.dataDir);
-  await db.open();
-  const kept = (await db.values(metaRange).all()).map((text) => JSON.parse(text) as Generation);
+  let db = await openDatabase(options.dataDir);
+  const kept = await readGenerations();
   const generations = createGenerations({ kept, ttlMs, jobsMax: resultsMax });
   const waiters = createWaiters(get);
   /** Ids that are not written yet. */
@@ -44,12 +43,25 @@ export async function createEmbeddedResults(options: EmbeddedResultsOptions): Pr
   let written: Promise<void> = Promise.resolve();
   let dropping: Promise<void> = Promise.resolve();
 
+  async function readGenerations(): Promise<Generation[]> {
+    try {
+      return (await db.values(metaRange).all()).map((text) => JSON.parse(text) as Generation);
+    } catch (error) {
+      await db.close();
+      throw openError(options.dataDir, error);
+    }
+  }
+
   async function get(jid: string): Promise<JobRecord | undefined> {
     const wanted = [...generations.newestFirst];
     // Looked up first: it may be written while the database is read.
     const isHeld = heldIds.has(jid);
     const keys = [...wanted.map((one) => keyOf('r', one, jid)), ...wanted.map((one) => keyOf('i', one, jid))];
-    const values = await db.getMany(keys);
+    // While the database is opened again, too: what is held here is known all the same.
+    const values = await db.getMany(keys).catch((error: unknown) => {
+      if (isHeld) return [];
+      throw error;
+    });
     const found = values.findIndex((value) => value !== undefined && Number.parseInt(value, 36) + ttlMs > now());
     if (found === -1) return isHeld ? { job_id: jid, state: 'pending' } : undefined;
     if (found >= wanted.length) return { job_id: jid, state: 'pending' };
@@ -70,8 +82,7 @@ export async function createEmbeddedResults(options: EmbeddedResultsOptions): Pr
   /** LevelDB takes no more writes after one that the disk refused, for example because it was full. */
   async function reopen(): Promise<void> {
     await db.close();
-    db = new ClassicLevel(options.dataDir);
-    await db.open();
+    db = await openDatabase(options.dataDir);
     hasFailed = false;
   }
 

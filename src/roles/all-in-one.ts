@@ -1,12 +1,14 @@
 // API, worker and embedded broker in one process: what two commands give a newcomer. The broker has a thread of its own,
 // so that its fsyncs and its parsing do not slow the API; the three talk over the same protocol as on three machines.
 import { join } from 'node:path';
+import type { Config } from '../config/load.ts';
+import type { ResultStore } from '../domain/results.ts';
 import { createMetrics } from '../metrics.ts';
 import { createEmbeddedResults } from '../results/embedded.ts';
 import { runApi } from './api.ts';
 import { openBroker } from './broker.ts';
 import { openRedisResults } from './results.ts';
-import type { RoleContext, Running } from './role.ts';
+import { RoleError, type RoleContext, type Running } from './role.ts';
 import { runWorker } from './worker.ts';
 
 const defaultBind = { host: '127.0.0.1', port: 0 };
@@ -17,16 +19,11 @@ export async function startAllInOne(context: RoleContext): Promise<Running> {
   const { host, port, durability, dataDir, recovered } = broker;
   log.info({ broker: `${host}:${port}`, durability, dataDir, recovered }, 'the embedded broker listens');
   const address = { host, port, tls: false, password: config.FAKTORY_PASSWORD };
-  const results =
-    openRedisResults(context) ??
-    (await createEmbeddedResults({
-      dataDir: join(config.DATA_DIR, 'results'),
-      ttlSeconds: config.RESULT_TTL_SECONDS,
-      resultsMax: config.RESULTS_MAX,
-    }));
+  const results = openRedisResults(context) ?? (await openEmbeddedResults(config));
   const metrics = createMetrics(version);
-  const worker = runWorker(context, { address, results, metrics });
   const api = await runApi(context, { address, durability, results, metrics });
+  // Last: a job that it fetched before a start that fails would stay reserved.
+  const worker = runWorker(context, { address, results, metrics });
   return {
     async stop(options) {
       // Side by side: each may take most of SHUTDOWN_TIMEOUT_MS. What is enqueued meanwhile waits in the broker.
@@ -36,3 +33,12 @@ export async function startAllInOne(context: RoleContext): Promise<Running> {
     },
   };
 }
+
+const openEmbeddedResults = (config: Config): Promise<ResultStore> =>
+  createEmbeddedResults({
+    dataDir: join(config.DATA_DIR, 'results'),
+    ttlSeconds: config.RESULT_TTL_SECONDS,
+    resultsMax: config.RESULTS_MAX,
+  }).catch((error: unknown) => {
+    throw new RoleError((error as Error).message);
+  });

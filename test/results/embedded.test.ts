@@ -1,6 +1,6 @@
 // The embedded store: the contract, and what it keeps through a new start and beyond its limits.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -17,6 +17,23 @@ function folder(t: TestContext): string {
   t.after(() => rmSync(dataDir, { recursive: true, force: true }));
   return dataDir;
 }
+
+const filesOf = (dataDir: string, name: RegExp): string[] =>
+  statSync(dataDir).isFile() ? [] : readdirSync(dataDir).filter((file) => name.test(file));
+const tablesOf = (dataDir: string): string[] => filesOf(dataDir, /^\d+\.(ldb|log)$/);
+const pathOf = (dataDir: string, name: RegExp): string => join(dataDir, filesOf(dataDir, name)[0] ?? 'no such file');
+
+const damages: Readonly<Record<string, (dataDir: string) => void>> = {
+  'an empty CURRENT': (dataDir) => truncateSync(join(dataDir, 'CURRENT')),
+  'no CURRENT': (dataDir) => rmSync(join(dataDir, 'CURRENT')),
+  'an empty MANIFEST': (dataDir) => truncateSync(pathOf(dataDir, /^MANIFEST/)),
+  'no MANIFEST': (dataDir) => rmSync(pathOf(dataDir, /^MANIFEST/)),
+  'a table missing': (dataDir) => rmSync(pathOf(dataDir, /\.ldb$/)),
+  'a file in its place': (dataDir) => {
+    rmSync(dataDir, { recursive: true });
+    writeFileSync(dataDir, '');
+  },
+};
 
 resultStoreContract(
   'embedded',
@@ -101,11 +118,41 @@ describe('the embedded result store', () => {
     assert.equal((await results.get(remembered))?.state, 'pending');
   });
 
-  it('refuses a folder that another one has open', async (t) => {
+  it('refuses a folder that another one has open, and names it', async (t) => {
     const dataDir = folder(t);
     const first = await createEmbeddedResults({ dataDir, ...limits });
     t.after(() => first.close());
-    await assert.rejects(createEmbeddedResults({ dataDir, ...limits }));
+    await assert.rejects(createEmbeddedResults({ dataDir, ...limits }), new RegExp(`${dataDir} is in use by another`));
+  });
+
+  for (const [damage, apply] of Object.entries(damages)) {
+    it(`refuses a folder with ${damage}: it names the folder and what to do, and leaves the files alone`, async (t) => {
+      const dataDir = join(folder(t), 'results');
+      // Opened twice, so that there are tables and a log.
+      for (let round = 0; round < 2; round++) {
+        const results = await createEmbeddedResults({ dataDir, ...limits });
+        await results.put([succeeded(createJid())]);
+        await results.close();
+      }
+      apply(dataDir);
+      const before = tablesOf(dataDir);
+      await assert.rejects(createEmbeddedResults({ dataDir, ...limits }), ({ message }: Error) => {
+        assert.match(message, new RegExp(`^the results database ${dataDir} cannot be opened: `));
+        assert.match(message, /move it away/);
+        return true;
+      });
+      assert.deepEqual(tablesOf(dataDir), before);
+    });
+  }
+
+  it('knows a held id as pending while its database is closed', async (t) => {
+    const results = await createEmbeddedResults({ dataDir: folder(t), ...limits });
+    t.after(() => results.close());
+    const jid = createJid();
+    results.remember([jid]);
+    t.mock.method(ClassicLevel.prototype, 'getMany', () => Promise.reject(new Error('Database is not open')));
+    assert.equal((await results.get(jid))?.state, 'pending');
+    await assert.rejects(results.get(createJid()));
   });
 });
 
