@@ -6,6 +6,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'faktory-worker';
 import { operationNames, operations } from '../src/domain/operations.ts';
 import { queuedJobs, startBroker } from './helpers/broker.ts';
@@ -62,11 +63,12 @@ describe('npm start without FAKTORY_URL', () => {
     assert.ok(service.lines.some(({ msg }) => msg === 'stopped'));
   });
 
-  it('ends at once, with exit code 1, on a second signal', async (t) => {
+  it('ends at once, with exit code 1, on a second signal a second later', async (t) => {
     const service = startService(t, { SHUTDOWN_DRAIN_DELAY_MS: '5000' });
     await service.url();
     service.process.kill('SIGTERM');
     await service.line(({ msg }) => msg === 'stopping');
+    await sleep(1100);
     assert.equal(await service.end('SIGTERM'), 1);
     assert.ok(service.lines.every(({ msg }) => msg !== 'stopped'));
   });

@@ -65,7 +65,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'pino',
     'node:',
   ],
-  'main.ts': ['roles', 'config', 'close-with-grace', 'dotenv', 'pino', 'node:'],
+  process: ['roles', 'config', 'dotenv', 'pino', 'node:'],
+  'main.ts': ['process', 'node:'],
 };
 
 const matches = (target: string, allowed: string): boolean =>

@@ -1,0 +1,98 @@
+// One run of the program: reads the environment, starts the role, waits for what ends it, and stops it within its time.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { config as loadDotenv } from 'dotenv';
+import { pino, stdTimeFunctions, type Logger } from 'pino';
+import { ConfigError, loadConfig, type Config } from '../config/load.ts';
+import { configWarnings } from '../config/warnings.ts';
+import { startAllInOne } from '../roles/all-in-one.ts';
+import { startApi } from '../roles/api.ts';
+import { startBroker } from '../roles/broker.ts';
+import { RoleError, type Role, type Running } from '../roles/role.ts';
+import { startWorker } from '../roles/worker.ts';
+import type { RoleName } from './command-line.ts';
+import type { Stop } from './stop.ts';
+
+export interface ProgramOptions {
+  role: RoleName | undefined;
+  env: NodeJS.ProcessEnv;
+  version: string;
+  stop: Stop;
+  /** For what ends the start: it goes to standard error. */
+  printError: (text: unknown) => void;
+}
+
+const roles: Readonly<Record<RoleName, Role>> = { api: startApi, worker: startWorker, broker: startBroker };
+
+/** Resolves with the exit code, when the role has stopped or cannot start. */
+export async function runProgram({ role: name, env, version, stop, printError }: ProgramOptions): Promise<number> {
+  try {
+    const config = readEnvironment(env);
+    const log = pino({ level: config.LOG_LEVEL, timestamp: stdTimeFunctions.isoTime });
+    for (const warning of configWarnings(env)) log.warn(warning);
+    stayAlive();
+    if (stop.reason) return endBeforeStart(log, stop.reason.error);
+    const start = name ? roles[name] : config.FAKTORY_URL ? startApi : startAllInOne;
+    const running = start({ config, log, version, fail: (error) => stop.request({ error }) });
+    await Promise.race([running, stop.requested]);
+    await stop.requested;
+    return await endInTime({ running, stop, log, timeoutMs: config.SHUTDOWN_TIMEOUT_MS });
+  } catch (error) {
+    const isExpected = error instanceof ConfigError || error instanceof RoleError;
+    printError(isExpected ? error.message : error);
+    return 1;
+  }
+}
+
+function readEnvironment(env: NodeJS.ProcessEnv): Config {
+  const { error } = loadDotenv({ quiet: true });
+  if (error && error.code !== 'ENOENT') throw new RoleError(`.env cannot be read: ${error.message}`);
+  return loadConfig(env);
+}
+
+/** A worker whose broker is away holds nothing else that keeps Node alive; only a signal or a failure ends the program. */
+const stayAlive = (): void => void setInterval(() => undefined, 2 ** 30);
+
+function endBeforeStart(log: Logger, error: Error | undefined): number {
+  if (error) log.error({ err: error }, 'stopped before the start');
+  else log.info('stopped before the start');
+  return error ? 1 : 0;
+}
+
+interface Ending {
+  running: Promise<Running>;
+  stop: Stop;
+  log: Logger;
+  timeoutMs: number;
+}
+
+/** Resolves with the exit code after `timeoutMs` at the latest, or as soon as the stop is hurried. */
+async function endInTime({ running, stop, log, timeoutMs }: Ending): Promise<number> {
+  const { signal, error } = await stop.requested;
+  log.info({ signal, reason: error?.message }, 'stopping');
+
+  async function endRole(): Promise<number> {
+    // An interrupt comes from a terminal: there is no balancer to tell.
+    await (await running).stop({ skipDrainDelay: signal === 'SIGINT' || error !== undefined });
+    if (error) throw error;
+    log.info('stopped');
+    return 0;
+  }
+
+  async function endAtOnce(): Promise<number> {
+    const hurry = await stop.hurried;
+    if (hurry.error) log.error({ err: hurry.error }, 'an error while stopping, exiting');
+    else log.error(`second ${hurry.signal}, exiting`);
+    return 1;
+  }
+
+  async function endByTime(): Promise<number> {
+    await sleep(timeoutMs);
+    log.error(`not stopped within SHUTDOWN_TIMEOUT_MS (${timeoutMs}), exiting`);
+    return 1;
+  }
+
+  return Promise.race([endRole(), endAtOnce(), endByTime()]).catch((failure: unknown) => {
+    log.error({ err: failure }, 'stopped by an error');
+    return 1;
+  });
+}

@@ -1,0 +1,75 @@
+// What ends the program: a signal, an error that nobody caught, or a part that fails. From the first line of the program to
+// its exit every signal has a listener, because Node without one exits at once and leaves jobs reserved.
+export interface StopReason {
+  signal?: NodeJS.Signals;
+  error?: Error;
+}
+
+export interface Stop {
+  /** What began the stop; undefined until then. */
+  readonly reason: StopReason | undefined;
+  /** Resolves when the stop begins. */
+  readonly requested: Promise<StopReason>;
+  /** Resolves when the stop must not be waited for: a later signal, or an uncaught error on the way. */
+  readonly hurried: Promise<StopReason>;
+  /** Begins the stop; without effect when it has begun. */
+  request(reason: StopReason): void;
+}
+
+export interface StopOptions {
+  /** The process: it emits signals and uncaught errors. */
+  events: { on(event: string, listener: (value: unknown) => void): unknown };
+  /** Monotonic milliseconds. */
+  now: () => number;
+  /** Signals that whoever started the program wants it to survive. */
+  ignored: readonly NodeJS.Signals[];
+}
+
+const stopSignals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const;
+
+/**
+ * A stop of a process group comes twice, from the sender and from npm, which forwards it; a closed terminal sends more than
+ * one signal. What arrives within this time is the same stop.
+ */
+const repeatMs = 1000;
+
+/** Listens from now on and for ever. */
+export function listenForStop({ events, now, ignored }: StopOptions): Stop {
+  let reason: StopReason | undefined;
+  let beganMs = 0;
+  let begin: (reason: StopReason) => void;
+  let hurry: (reason: StopReason) => void;
+  const requested = new Promise<StopReason>((resolve) => (begin = resolve));
+  const hurried = new Promise<StopReason>((resolve) => (hurry = resolve));
+
+  function request(given: StopReason): void {
+    if (reason !== undefined) return;
+    reason = given;
+    beganMs = now();
+    begin(given);
+  }
+
+  for (const signal of stopSignals) {
+    events.on(signal, () => {
+      if (ignored.includes(signal)) return;
+      if (reason === undefined) request({ signal });
+      else if (now() - beganMs >= repeatMs) hurry({ signal });
+    });
+  }
+  for (const event of ['uncaughtException', 'unhandledRejection']) {
+    events.on(event, (thrown: unknown) => {
+      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+      if (reason === undefined) request({ error });
+      else hurry({ error });
+    });
+  }
+
+  return {
+    get reason() {
+      return reason;
+    },
+    requested,
+    hurried,
+    request,
+  };
+}
