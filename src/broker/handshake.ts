@@ -1,6 +1,7 @@
 // HI and HELLO: contribsys/faktory v1.9.4, server/server.go. The hash is sha256 over password and salt, then again over
 // its own raw 32 bytes, `i` times in all.
 import { createHash, randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
+import { goStruct, parseGo } from './go-json.ts';
 
 export interface Challenge {
   /** The greeting. No space in its JSON: the Node client splits the line at the first one. */
@@ -10,12 +11,18 @@ export interface Challenge {
 }
 
 export interface Hello {
+  version: number;
   wid: string | undefined;
+  hostname: string | undefined;
+  pid: number | undefined;
   pwdhash: string;
 }
 
 /** Faktory sets no length; a wid is kept for each connection. */
 export const widBytesMax = 1000;
+
+/** It is only shown. */
+const hostnameMax = 100;
 
 /** Hex of sha256. */
 const hashLength = 64;
@@ -40,24 +47,47 @@ export function createChallenge(password: string | undefined): Challenge {
   const iterations = randomInt(rounds.min, rounds.max + 1);
   return {
     hi: `+HI {"v":2,"i":${iterations},"s":"${salt}"}\r\n`,
-    async accepts({ pwdhash }) {
-      const expected = Buffer.from(await hashPassword(password, salt, iterations));
+    async accepts({ version, pwdhash }) {
+      // Clients of version 1 hash once (server.go), and some say no version at all.
+      const expected = Buffer.from(await hashPassword(password, salt, version < 2 ? 1 : iterations));
       const given = Buffer.from(pwdhash);
       return given.length === expected.length && timingSafeEqual(given, expected);
     },
   };
 }
 
-const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+const helloStruct = goStruct('ClientData', {
+  v: ['uint8', 'uint8'],
+  wid: ['string', 'string'],
+  pwdhash: ['string', 'string'],
+  hostname: ['string', 'string'],
+  username: ['string', 'string'],
+  labels: ['strings', '[]string'],
+  pid: ['integer', 'int'],
+  rss_kb: ['integer', 'int64'],
+});
+
+interface HelloFields {
+  v?: number | null;
+  wid?: string | null;
+  pwdhash?: string | null;
+  hostname?: string | null;
+  pid?: number | null;
+}
 
 /** Undefined when the line is no HELLO: the connection is then closed without a word, as Faktory does. */
 export function parseHello(line: Buffer): Hello | undefined {
   const words = line.toString();
   if (!words.startsWith('HELLO {')) return undefined;
   try {
-    const { wid, pwdhash } = JSON.parse(words.slice('HELLO '.length)) as Record<string, unknown>;
-    const hash = text(pwdhash);
-    return { wid: text(wid) || undefined, pwdhash: hash.length === hashLength ? hash : '' };
+    const { v, wid, pwdhash, hostname, pid }: HelloFields = parseGo(words.slice('HELLO '.length), helloStruct);
+    return {
+      version: v ?? 0,
+      wid: wid || undefined,
+      pwdhash: pwdhash?.length === hashLength ? pwdhash : '',
+      hostname: hostname?.slice(0, hostnameMax),
+      pid: pid ?? undefined,
+    };
   } catch {
     return undefined;
   }

@@ -1,6 +1,7 @@
 // A job as clients send it and as workers get it: checks in the order and with the words of contribsys/faktory v1.9.4
 // (manager/manager.go and Go's JSON decoder), which clients know and classify.
 import { parseRfc3339, rfc3339 } from './clock.ts';
+import { goProblem, goStruct, isObject, kindOf, withGoNames } from './go-json.ts';
 
 export interface JobFailure {
   failed_at: string;
@@ -27,47 +28,36 @@ export interface WireJob {
   custom?: object | null;
 }
 
-type GoTypes = readonly (readonly [field: string, kind: string, goType: string])[];
+const jobStruct = goStruct('Job', {
+  jid: ['string', 'string'],
+  queue: ['string', 'string'],
+  jobtype: ['string', 'string'],
+  args: ['array', '[]interface {}'],
+  created_at: ['string', 'string'],
+  enqueued_at: ['string', 'string'],
+  at: ['string', 'string'],
+  reserve_for: ['integer', 'int'],
+  retry: ['integer', 'int'],
+  backtrace: ['integer', 'int'],
+  failure: ['object', 'client.Failure'],
+  custom: ['object', 'map[string]interface {}'],
+});
 
-const jobTypes: GoTypes = [
-  ['jid', 'string', 'string'],
-  ['queue', 'string', 'string'],
-  ['jobtype', 'string', 'string'],
-  ['args', 'array', '[]interface {}'],
-  ['created_at', 'string', 'string'],
-  ['enqueued_at', 'string', 'string'],
-  ['at', 'string', 'string'],
-  ['reserve_for', 'integer', 'int'],
-  ['retry', 'integer', 'int'],
-  ['backtrace', 'integer', 'int'],
-  ['failure', 'object', 'client.Failure'],
-  ['custom', 'object', 'map[string]interface {}'],
-];
-
-const failureTypes: GoTypes = [
-  ['retry_count', 'integer', 'int'],
-  ['remaining', 'integer', 'int'],
-  ['failed_at', 'string', 'string'],
-  ['next_at', 'string', 'string'],
-  ['message', 'string', 'string'],
-  ['errtype', 'string', 'string'],
-  ['backtrace', 'array', '[]string'],
-];
+const failureStruct = goStruct('Failure', {
+  retry_count: ['integer', 'int'],
+  remaining: ['integer', 'int'],
+  failed_at: ['string', 'string'],
+  next_at: ['string', 'string'],
+  message: ['string', 'string'],
+  errtype: ['string', 'string'],
+  backtrace: ['strings', '[]string'],
+});
 
 const retryDefault = 25;
 const reserveForMax = 86_400;
 const queueName = /^[a-zA-Z0-9._-]+$/;
 /** Go's decoder refuses 10,000; formatting such a value again must not exhaust the stack. */
 const depthMax = 500;
-
-function kindOf(value: unknown): string {
-  if (Array.isArray(value)) return 'array';
-  if (typeof value === 'number') return Number.isInteger(value) && isInt64(value) ? 'integer' : 'number';
-  return typeof value;
-}
-
-/** Go's `int`: retries are counted with it. */
-const isInt64 = (value: number): boolean => value >= -(2 ** 63) && value < 2 ** 63;
 
 /** A number past float64 becomes Infinity in JavaScript, and null when written again. */
 function isPlain(value: unknown, depth: number): boolean {
@@ -80,27 +70,24 @@ function isPlain(value: unknown, depth: number): boolean {
   return true;
 }
 
-function fieldProblem(name: string, fields: Record<string, unknown>, types: GoTypes): string | undefined {
-  for (const [field, kind, goType] of types) {
-    const value = fields[field];
-    if (value === undefined || value === null || kindOf(value) === kind) continue;
-    return `json: cannot unmarshal ${kindOf(value)} into Go struct field ${name}.${field} of type ${goType}`;
-  }
-  return undefined;
+/** The job under the names that Faktory knows. */
+function named(job: unknown): WireJob {
+  if (!isObject(job)) return {};
+  const fields = withGoNames(job, jobStruct);
+  if (isObject(fields['failure'])) fields['failure'] = withGoNames(fields['failure'], failureStruct);
+  return fields;
 }
 
 /** What makes Go's decoder refuse the whole command, or undefined. */
-function typeProblem(job: unknown): string | undefined {
-  if (job === null) return undefined;
-  if (typeof job !== 'object' || Array.isArray(job)) {
-    return `json: cannot unmarshal ${kindOf(job)} into Go value of type client.Job`;
-  }
+function typeProblem(given: unknown, job: WireJob): string | undefined {
+  if (given !== null && !isObject(given))
+    return `json: cannot unmarshal ${kindOf(given)} into Go value of type client.Job`;
   const fields = job as Record<string, unknown>;
-  const failure = fields['failure'] as Record<string, unknown> | null | undefined;
   const problem =
-    fieldProblem('Job', fields, jobTypes) ?? (failure ? fieldProblem('Failure', failure, failureTypes) : undefined);
+    goProblem(fields, jobStruct) ??
+    (isObject(fields['failure']) ? goProblem(fields['failure'], failureStruct) : undefined);
   if (problem !== undefined) return problem;
-  if (isPlain(fields['args'], 0) && isPlain(fields['custom'], 0) && isPlain(fields['failure'], 0)) return undefined;
+  if (isPlain(job.args, 0) && isPlain(job.custom, 0) && isPlain(job.failure, 0)) return undefined;
   return 'json: cannot unmarshal a number past float64, or deeper nesting than 500';
 }
 
@@ -117,17 +104,18 @@ export function parsePush(text: string, form: 'one' | 'array'): WireJob[] {
     throw new Error(`invalid JSON: json: cannot unmarshal ${kindOf(parsed)} into Go value of type []client.Job`);
   }
   for (let index = 0; index < jobs.length; index++) {
-    const problem = typeProblem(jobs[index]);
+    const job = named(jobs[index]);
+    const problem = typeProblem(jobs[index], job);
     if (problem !== undefined) throw new Error(`invalid JSON: ${problem}`);
-    jobs[index] ??= {};
+    jobs[index] = job;
   }
   return jobs as WireJob[];
 }
 
 /** The jobs of a line that was checked when it was stored. */
 export function parseLine(text: string): WireJob[] {
-  const parsed = JSON.parse(text) as WireJob | WireJob[];
-  return Array.isArray(parsed) ? parsed : [parsed];
+  const parsed: unknown = JSON.parse(text);
+  return Array.isArray(parsed) ? parsed.map(named) : [named(parsed)];
 }
 
 /** Why this job is refused, in Faktory's words, or undefined. */

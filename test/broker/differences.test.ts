@@ -78,12 +78,6 @@ it('FLUSH forgets the names of queues, and that they were paused', async (t) => 
   assert.notEqual(await client.ask('FETCH default'), null);
 });
 
-it('a HELLO of version 1 must know the password as well as any other', async (t) => {
-  const { port } = await startBroker(t, { password: 'secret' });
-  const client = await connectFwp(t, { port, hello: 'HELLO {"v":1,"pwdhash":"00"}' });
-  assert.equal(await client.next(), '-ERR Invalid password');
-});
-
 it('a stop answers who waits, refuses what comes later, and keeps what was acknowledged', async (t) => {
   const dataDir = brokerFolder(t);
   const broker = await startBroker(t, { dataDir, clock: createFakeClock() });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, it, type TestContext } from 'node:test';
 import { createJob } from '../../src/domain/job.ts';
-import { connectFwp, makeJob, type FwpClient } from '../broker/fwp-client.ts';
+import { connectFwp, makeJob, passwordHash, type FwpClient } from '../broker/fwp-client.ts';
 
 export interface StartedServer {
   port: number;
@@ -426,11 +426,43 @@ export function faktoryProtocolSuite(name: string, startServer: StartServer, ski
       const client = await connectFwp(t, { port, password: 'p%ss wörd' });
       assert.match(client.greeting, /^\+HI \{"v":2,"i":\d+,"s":"[^" ]+"\}$/);
       assert.equal(await client.ask('PUSHB []'), '{}');
-      for (const hello of ['HELLO {"v":2}', 'HELLO {"v":2,"pwdhash":"00"}']) {
+      for (const hello of ['HELLO {"v":2}', 'HELLO {"v":2,"pwdhash":"00"}', 'HELLO {"v":1,"pwdhash":"00"}']) {
         const stranger = await connectFwp(t, { port, hello });
         assert.equal(await stranger.next(), '-ERR Invalid password');
         await stranger.closed;
       }
+    });
+
+    it('takes one round of the hash for the password from clients below version 2', async (t) => {
+      const { port } = await startServer(t, { password: 'secret' });
+      for (const [version, rounds, reply] of [
+        ['', 'one', '+OK'],
+        ['"v":1,', 'one', '+OK'],
+        ['"v":1,', 'all', '-ERR Invalid password'],
+        ['"v":2,', 'one', '-ERR Invalid password'],
+      ] as const) {
+        const client = await connectFwp(t, { port, hello: '' });
+        const { i, s } = JSON.parse(client.greeting.slice('+HI '.length)) as { i: number; s: string };
+        const pwdhash = passwordHash('secret', s, rounds === 'one' ? 1 : i);
+        assert.equal(await client.ask(`HELLO {${version}"pwdhash":"${pwdhash}"}`), reply, `${version} ${rounds}`);
+      }
+    });
+
+    it('closes without a word when a field of HELLO has a wrong type', async (t) => {
+      for (const fields of [
+        '"v":256',
+        '"v":"2"',
+        '"wid":7',
+        '"labels":"a"',
+        '"labels":[1]',
+        '"pid":1.5',
+        '"hostname":[]',
+      ]) {
+        const client = await open(t, { hello: `HELLO {${fields}}` });
+        await assert.rejects(client.next(), /closed/, fields);
+      }
+      const client = await open(t, { hello: 'HELLO {"V":2,"wid":null,"labels":null,"unknown":[1]}' });
+      assert.equal(await client.next(), '+OK');
     });
   });
 }
