@@ -11,6 +11,9 @@ import { listenForStop } from './process/stop.ts';
 // (docs/decisions/group-commit.md).
 setFlagsFromString('--no-allocation-site-pretenuring');
 
+// The files of the data folder are for the user that runs the program; LevelDB makes them as the umask says.
+process.umask(0o077);
+
 /** Resolves with the exit code. */
 async function main(): Promise<number> {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {

@@ -48,10 +48,11 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   enqueue: ['domain', 'metrics.ts'],
   faktory: ['domain', 'metrics.ts', 'faktory-worker', 'generic-pool', 'node:'],
   worker: ['domain', 'faktory', 'metrics.ts', 'pino', 'node:'],
-  results: ['domain', 'classic-level', 'ioredis', 'pino', 'node:'],
-  broker: ['node:', 'classic-level'],
+  results: ['domain', 'private-folder.ts', 'classic-level', 'ioredis', 'pino', 'node:'],
+  broker: ['private-folder.ts', 'node:', 'classic-level'],
   config: ['zod'],
   'metrics.ts': ['prom-client', 'domain'],
+  'private-folder.ts': ['node:'],
   roles: [
     'domain',
     'http',

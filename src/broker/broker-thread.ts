@@ -1,6 +1,7 @@
 // The broker in a thread of its own, so that syncing and parsing do not hold up the program around it.
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import type { AuditEntry } from './audit.ts';
 import type { Broker } from './broker.ts';
 import type { BrokerLimits } from './limits.ts';
 
@@ -16,12 +17,15 @@ export interface BrokerThreadData {
 export interface BrokerThreadOptions extends BrokerThreadData {
   /** Told of failures that no reply can carry. */
   report?: (message: string, cause?: string) => void;
+  /** Told of commands that stop or destroy the work of others. */
+  onAudit?: (entry: AuditEntry) => void;
 }
 
 export type BrokerThreadMessage =
   | { type: 'ready'; host: string; port: number; durability: Broker['durability']; recovered: Broker['recovered'] }
   | { type: 'refused'; message: string; code: string | undefined }
-  | { type: 'report'; message: string; cause: string | undefined };
+  | { type: 'report'; message: string; cause: string | undefined }
+  | { type: 'audit'; entry: AuditEntry };
 
 export interface BrokerThread extends Broker {
   /** Called when the thread ends without `close`; `error` is what it died of. */
@@ -43,7 +47,7 @@ function startWorker(workerData: BrokerThreadData): Worker {
 
 /** Rejects with the broker's own message when it cannot start, for example because the folder is in use. */
 export async function startBrokerThread(options: BrokerThreadOptions = {}): Promise<BrokerThread> {
-  const { report = () => {}, ...workerData } = options;
+  const { report = () => {}, onAudit = () => {}, ...workerData } = options;
   const worker = startWorker(workerData);
   const exitListeners: ((error: Error | undefined) => void)[] = [];
   let died: Error | undefined;
@@ -61,6 +65,7 @@ export async function startBrokerThread(options: BrokerThreadOptions = {}): Prom
     worker.on('message', (message: BrokerThreadMessage) => {
       if (message.type === 'ready') resolve(message);
       else if (message.type === 'report') report(message.message, message.cause);
+      else if (message.type === 'audit') onAudit(message.entry);
       else reject(Object.assign(new Error(message.message), { code: message.code }));
     });
   });

@@ -11,6 +11,7 @@ try {
     ...(workerData as BrokerThreadData),
     report: (message, cause) =>
       send({ type: 'report', message, cause: cause === undefined ? undefined : messageOf(cause) }),
+    onAudit: (entry) => send({ type: 'audit', entry }),
   });
   parentPort?.once('message', () => {
     // Without listeners the port no longer holds the thread, and it ends when the broker has.

@@ -1,6 +1,7 @@
 // The embedded broker: a server that speaks Faktory's protocol (FWP) and keeps jobs in a folder of its own.
 // It shares no code with the client in this program, so that each checks the other's reading of the protocol.
 import { resolve } from 'node:path';
+import { createAudit, type AuditEntry } from './audit.ts';
 import { systemClock, type BrokerClock } from './clock.ts';
 import { runCommand, type CommandContext } from './commands.ts';
 import { createEngine } from './engine.ts';
@@ -32,6 +33,8 @@ export interface BrokerOptions {
   wrapStore?: (store: Store) => Store;
   /** Told of failures that no reply can carry. */
   report?: (message: string, cause?: unknown) => void;
+  /** Told of commands that stop or destroy the work of others. */
+  onAudit?: (entry: AuditEntry) => void;
 }
 
 export interface Broker {
@@ -64,6 +67,7 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Broker>
   const context: CommandContext = {
     engine,
     workers,
+    audit: createAudit(engine.ledger, options.onAudit ?? (() => {})),
     nowMs,
     push: createPush({ engine, limits, nowMs }),
     queuesMax: limits.queuesMax,

@@ -1,4 +1,5 @@
 // One entry for each verb of FWP, with the words of contribsys/faktory v1.9.4 (server/commands.go).
+import { namesForAudit, type Audit } from './audit.ts';
 import type { Engine } from './engine.ts';
 import { readFailure } from './failure.ts';
 import { isQueueName } from './job.ts';
@@ -11,6 +12,7 @@ export interface CommandContext {
   engine: Engine;
   push: Push;
   workers: Workers;
+  audit: Audit;
   nowMs: () => number;
   info: () => string;
   queuesMax: number;
@@ -92,6 +94,13 @@ function queue(context: CommandContext, session: Session, rest: Buffer): void {
   if (subcommand === 'PAUSE' || subcommand === 'RESUME') pauseQueues(context, names, subcommand === 'PAUSE');
   else if (subcommand === 'REMOVE') for (const name of names) context.engine.state().removeQueue(name);
   else throw new Error(`no such QUEUE subcommand: ${subcommand}`);
+  context.audit(session, `QUEUE ${subcommand}`, namesForAudit(names));
+  session.replyStored(ok);
+}
+
+function flush({ engine, audit }: CommandContext, session: Session): void {
+  engine.state().flush();
+  audit(session, 'FLUSH');
   session.replyStored(ok);
 }
 
@@ -116,7 +125,7 @@ const handlers = new Map<string, Handler>([
   ['BEAT', beat],
   ['INFO', ({ info }, session) => session.reply(bulk(info()))],
   ['QUEUE', queue],
-  ['FLUSH', ({ engine }, session) => (engine.state().flush(), session.replyStored(ok))],
+  ['FLUSH', flush],
   ['END', (_context, session) => session.end()],
   [
     'MUTATE',

@@ -51,6 +51,8 @@ export function createConnection(options: ConnectionOptions): Connection {
   const { socket, clock, limits, ledger } = options;
   const reader = createLineReader(limits.lineBytesMax, options.input);
   const challenge = createChallenge(options.password);
+  // A closed socket has forgotten it.
+  const address = `${socket.remoteAddress}:${socket.remotePort}`;
   let phase: 'greeting' | 'verifying' | 'ready' | 'ending' | 'refusing' | 'closed' = 'greeting';
   let hello: Hello | undefined;
   let pending: PendingReply[] = [];
@@ -182,6 +184,9 @@ export function createConnection(options: ConnectionOptions): Connection {
   }
 
   const connection: Connection = {
+    get client() {
+      return { address, wid: hello?.wid, hostname: hello?.hostname, pid: hello?.pid };
+    },
     get wid() {
       return hello?.wid;
     },

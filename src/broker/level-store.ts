@@ -2,33 +2,18 @@
 // LevelDB repairs some damage by leaving records out; recovery.ts finds that by counting. What it cannot find by
 // counting is refused here: a folder whose files have lost their CURRENT would be taken for an empty one.
 import { existsSync } from 'node:fs';
-import { mkdir, open, readdir } from 'node:fs/promises';
+import { open, readdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { ClassicLevel } from 'classic-level';
+import { makePrivateFolder } from '../private-folder.ts';
 import { StoreError, type Store, type StoreRecord } from './store.ts';
 
 type Database = ClassicLevel<Buffer, Buffer>;
 
 const databaseFile = /^(MANIFEST-\d+|\d+\.(ldb|sst|log))$/;
 
-/** Node's `recursive` says ENOENT for a read-only file system, and never ends below /proc. */
-async function makeFolder(folder: string): Promise<void> {
-  try {
-    await mkdir(folder);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST') return;
-    if (code !== 'ENOENT' || dirname(folder) === folder) throw error;
-    await makeFolder(dirname(folder));
-    // Another process may have been faster; that it is there now is all that is wanted.
-    await mkdir(folder).catch((again: unknown) => {
-      if ((again as NodeJS.ErrnoException).code !== 'EEXIST') throw again;
-    });
-  }
-}
-
 async function prepareFolder(folder: string): Promise<void> {
-  await makeFolder(folder);
+  await makePrivateFolder(folder);
   if (existsSync(join(folder, 'CURRENT'))) return;
   const files = await readdir(folder);
   if (files.some((file) => databaseFile.test(file))) {

@@ -1,7 +1,16 @@
 // What a command sees of the connection that sent it.
 import type { Reservation } from './reservations.ts';
 
+/** Who a connection is, for the operator: what its HELLO says cannot be proved. */
+export interface ClientName {
+  address: string;
+  wid?: string | undefined;
+  hostname?: string | undefined;
+  pid?: number | undefined;
+}
+
 export interface Session {
+  readonly client: ClientName;
   /** The worker's id from HELLO; undefined for a producer. */
   readonly wid: string | undefined;
   /** Answers in order, after the replies that still wait for the disk. */

@@ -73,13 +73,14 @@ export const variables = {
     schema: bindAddress(0),
     unit: 'host:port',
     reason:
-      'Where the embedded broker listens. Default: a free port of 127.0.0.1 in the all-in-one, 127.0.0.1:7419 alone.',
+      'Where the embedded broker listens. Default: a free port of 127.0.0.1 in the all-in-one, 127.0.0.1:7419 alone. Beyond loopback it needs FAKTORY_PASSWORD.',
   },
   FAKTORY_PASSWORD: {
     schema: z.string(),
     unit: 'text',
     secret: true,
-    reason: 'The password that the embedded broker asks for. Unset: none.',
+    reason:
+      'The password that the embedded broker asks for. Unset: none; in the all-in-one without FAKTORY_BIND a new secret one at each start.',
   },
   ENQUEUE_TIMEOUT_MS: {
     schema: integer(100, 60_000),

@@ -3,6 +3,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ClassicLevel } from 'classic-level';
+import { makePrivateFolder } from '../private-folder.ts';
 
 /** Written only after CURRENT was: without it LevelDB takes the folder for an empty one and deletes these. */
 const dataFile = /^\d+\.(ldb|sst|log)$/;
@@ -14,6 +15,7 @@ export async function openDatabase(dataDir: string): Promise<ClassicLevel> {
   let db: ClassicLevel | undefined;
   try {
     refuseWithoutCurrent(dataDir);
+    await makePrivateFolder(dataDir);
     db = new ClassicLevel(dataDir);
     await db.open();
     return db;

@@ -1,5 +1,6 @@
 // API, worker and embedded broker in one process: what two commands give a newcomer. The broker has a thread of its own,
 // so that its fsyncs and its parsing do not slow the API; the three talk over the same protocol as on three machines.
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Config } from '../config/load.ts';
 import type { ResultStore } from '../domain/results.ts';
@@ -13,12 +14,17 @@ import { runWorker } from './worker.ts';
 
 const defaultBind = { host: '127.0.0.1', port: 0 };
 
+/** Nobody but this process needs the broker's port unless it is fixed; every user of the machine can connect to it. */
+const passwordOf = ({ FAKTORY_BIND, FAKTORY_PASSWORD }: Config): string | undefined =>
+  FAKTORY_PASSWORD ?? (FAKTORY_BIND ? undefined : randomBytes(24).toString('base64url'));
+
 export async function startAllInOne(context: RoleContext): Promise<Running> {
   const { config, log, version } = context;
-  const broker = await openBroker(context, config.FAKTORY_BIND ?? defaultBind, config.FAKTORY_PASSWORD);
+  const password = passwordOf(config);
+  const broker = await openBroker(context, config.FAKTORY_BIND ?? defaultBind, password);
   const { host, port, durability, dataDir, recovered } = broker;
   log.info({ broker: `${host}:${port}`, durability, dataDir, recovered }, 'the embedded broker listens');
-  const address = { host, port, tls: false, password: config.FAKTORY_PASSWORD };
+  const address = { host, port, tls: false, password };
   const results = openRedisResults(context) ?? (await openEmbeddedResults(config));
   const metrics = createMetrics(version);
   const api = await runApi(context, { address, durability, results, metrics });

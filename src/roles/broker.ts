@@ -1,7 +1,13 @@
 // The embedded broker alone, for other processes and for any Faktory client.
+import { lookup } from 'node:dns/promises';
+import { BlockList, isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
 import { startBrokerThread } from '../broker/broker-thread.ts';
 import { RoleError, type RoleContext, type Running } from './role.ts';
+
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8);
+loopback.addAddress('::1', 'ipv6');
 
 const defaultBind = { host: '127.0.0.1', port: 7419 };
 
@@ -12,16 +18,30 @@ export async function startBroker({ config, log, fail }: RoleContext): Promise<R
   return { stop: () => broker.close() };
 }
 
+/** Whoever reaches the broker can destroy every job in it. */
+async function refuseOpenDoor({ host, port }: { host: string; port: number }): Promise<void> {
+  // A name that is not known is refused where it is bound.
+  const addresses = await lookup(host, { all: true }).catch(() => []);
+  if (addresses.every(({ address }) => loopback.check(address, isIPv6(address) ? 'ipv6' : 'ipv4'))) return;
+  throw new RoleError(
+    `the broker does not start: FAKTORY_BIND ${host}:${port} can be reached from other machines, and without a ` +
+      'password anybody there could read and destroy all jobs: set FAKTORY_PASSWORD, or bind 127.0.0.1',
+  );
+}
+
 export async function openBroker(
   { config, log, fail }: Pick<RoleContext, 'config' | 'log' | 'fail'>,
   bind: { host: string; port: number },
   password: string | undefined,
 ) {
   const dataDir = resolve(config.DATA_DIR, 'broker');
+  if (password === undefined) await refuseOpenDoor(bind);
   const broker = await startBrokerThread({
     ...bind,
     dataDir,
     report: (message, cause) => log.warn({ dataDir, cause }, message),
+    onAudit: ({ command, details, outcome, client }) =>
+      log.warn({ command, ...details, outcome, client }, 'a client changed what the broker holds or hands out'),
     ...(password !== undefined && { password }),
   }).catch((error: unknown) => {
     const { host, port } = bind;

@@ -1,0 +1,42 @@
+// Folders of data belong to the user that runs the program, and to nobody else: they hold everybody's jobs and results.
+// Files that come later are made private by the umask that main.ts sets.
+import { chmod, mkdir, readdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+const forOwner = { folder: 0o700, file: 0o600 };
+
+/** Node's `recursive` says ENOENT for a read-only file system, and never ends below /proc. */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, forOwner.folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT' || dirname(folder) === folder) throw error;
+    await makeFolder(dirname(folder));
+    // Another process may have been faster; that it is there now is all that is wanted.
+    await mkdir(folder, forOwner.folder).catch((again: unknown) => {
+      if ((again as NodeJS.ErrnoException).code !== 'EEXIST') throw again;
+    });
+  }
+}
+
+/** What belongs to another user keeps the mode that its owner gave it, and so does a file that has just gone. */
+async function restrict(path: string, mode: number): Promise<void> {
+  try {
+    await chmod(path, mode);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EPERM' && code !== 'ENOENT') throw error;
+  }
+}
+
+/** Makes the folder if it is missing, and closes it and the files in it to other users if an earlier version left them open. */
+export async function makePrivateFolder(folder: string): Promise<void> {
+  await makeFolder(folder);
+  const entries = await readdir(folder, { withFileTypes: true });
+  await restrict(folder, forOwner.folder);
+  for (const entry of entries) {
+    if (entry.isFile()) await restrict(join(folder, entry.name), forOwner.file);
+  }
+}
