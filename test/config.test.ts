@@ -279,6 +279,13 @@ suite('addresses', () => {
     }
   });
 
+  test('ALLOWED_HOSTS are names without a port', () => {
+    const names = ['queue.internal', '10.0.0.1', '[fd00::1]'];
+    assert.deepEqual(loadConfig({ ALLOWED_HOSTS: names.join(', ') }).ALLOWED_HOSTS, names);
+    for (const bad of ['queue.internal:80', 'http://h', '*', 'a,,b', 'a,a', '::1'])
+      assert.ok(isRefused('ALLOWED_HOSTS', bad), bad);
+  });
+
   test('RESULTS_URL is a Redis URL', () => {
     for (const good of ['redis://localhost:6379', 'redis://:p@h/3', 'rediss://h']) {
       assert.equal(loadConfig({ RESULTS_URL: good }).RESULTS_URL, good);

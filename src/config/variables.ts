@@ -208,6 +208,15 @@ export const variables = {
     secret: true,
     reason: 'When set, /jobs and /metrics want `Authorization: Bearer KEY`. Several, so that they can be rotated.',
   },
+  ALLOWED_HOSTS: {
+    schema: commaList(
+      /^([A-Za-z0-9][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])$/,
+      'host names without a port, separated by commas, each once',
+    ),
+    unit: 'names',
+    reason:
+      'On a loopback bind without API_KEYS only localhost, 127.0.0.1, [::1] and these are answered, with any port: a web page may have its own name resolve to this machine.',
+  },
   LOG_LEVEL: {
     schema: z.enum(logLevels, `one of ${logLevels.join(', ')}`),
     default: 'info',

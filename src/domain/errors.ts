@@ -17,6 +17,7 @@ export const errorTable = {
   request_timeout: { status: 408, title: 'The request was sent too slowly' },
   body_too_large: { status: 413, title: 'The body is too large' },
   too_many_jobs: { status: 413, title: 'The batch has too many jobs' },
+  misdirected_request: { status: 421, title: 'The Host is not one of this service' },
   unsupported_media_type: { status: 415, title: 'Unsupported media type or encoding' },
   headers_too_large: { status: 431, title: 'The headers are too large' },
   results_not_kept: { status: 501, title: 'No result store is configured' },

@@ -21,6 +21,7 @@ import { closeIdleConnections } from './drain.ts';
 import { handleError } from './error-handler.ts';
 import { createEventLoopLag, type EventLoopLag } from './event-loop-lag.ts';
 import { answerExpectations } from './expectations.ts';
+import { createHostCheck } from './hosts.ts';
 import { registerJobState, type JobStateOptions } from './job-state.ts';
 import { registerJobRoutes } from './jobs.ts';
 import { useJsonOnly } from './json-parser.ts';
@@ -39,6 +40,8 @@ export interface AppOptions
   logger: FastifyBaseLogger;
   /** When there are any, /jobs* and /metrics want one of them. */
   apiKeys?: readonly string[];
+  /** The names in Host that are answered; undefined when every one is. */
+  hosts?: readonly string[] | undefined;
 }
 
 const encodings: ('br' | 'gzip' | 'deflate' | 'identity')[] = ['br', 'gzip', 'deflate', 'identity'];
@@ -64,7 +67,9 @@ export function createApp(options: AppOptions): FastifyInstance {
   });
   app.addHook('onRoute', allowedMethods.learn);
   observeRequests(app, { metrics, clock, logger });
-  app.addHook('onRequest', createRequestGuard({ allowedMethods: allowedMethods.of, countUnrouted, connections }));
+  const isForUs = options.hosts && createHostCheck(options.hosts);
+  const guard = createRequestGuard({ allowedMethods: allowedMethods.of, countUnrouted, connections, isForUs });
+  app.addHook('onRequest', guard);
   app.addHook('onSend', createAnswerHook({ draining, connections }));
   app.addHook('onClose', async () => lag.stop());
   closeIdleConnections(app, clock, connections);

@@ -1,10 +1,12 @@
 // What every request passes before its route: one synchronous hook, no promise, no timer. Node and llhttp already
 // refuse the smuggling set; what they let pass is refused here.
+import type { IncomingMessage } from 'node:http';
 import type { onRequestHookHandler } from 'fastify';
 import { AppError, errorTable } from '../domain/errors.ts';
 import type { Connections } from './connections.ts';
 
 const headersMax = 64;
+const notOurs = 'Use localhost or 127.0.0.1; ALLOWED_HOSTS, or API_KEYS, opens other names';
 
 /** Exactly one Host (RFC 9112 section 3.2; HTTP/1.0 may have none) and a sane number of header fields. */
 function checkHeaders(rawHeaders: readonly string[], httpVersion: string): AppError | undefined {
@@ -27,10 +29,12 @@ interface RequestGuardOptions {
   /** Counts a request that met no route. */
   countUnrouted: (status: number) => void;
   connections: Connections;
+  /** Whether a request names this service; undefined: whatever the name. */
+  isForUs: ((request: IncomingMessage) => boolean) | undefined;
 }
 
 export function createRequestGuard(options: RequestGuardOptions): onRequestHookHandler {
-  const { allowedMethods, countUnrouted, connections } = options;
+  const { allowedMethods, countUnrouted, connections, isForUs } = options;
   return (request, reply, done) => {
     // The last answer of the connection is on its way.
     if (connections.isEnding(request.raw.socket)) {
@@ -42,6 +46,7 @@ export function createRequestGuard(options: RequestGuardOptions): onRequestHookH
       reply.header('connection', 'close');
       return done(failure);
     }
+    if (isForUs?.(request.raw) === false) return done(new AppError('misdirected_request', notOurs));
     if (!request.is404) return done();
     // Before the body is read: a wrong path is 404 whatever its content type.
     const allow = allowedMethods(request.url.split('?', 1)[0] as string);

@@ -9,7 +9,9 @@ import { createGroupCommit } from '../enqueue/group-commit.ts';
 import { FaktoryClient } from '../faktory/client.ts';
 import { createFrameSender } from '../faktory/frame-sender.ts';
 import { createApp } from '../http/app.ts';
-import { listen } from '../http/listen.ts';
+import { isLoopback } from '../http/addresses.ts';
+import { answeredHosts } from '../http/hosts.ts';
+import { listen, resolveHost } from '../http/listen.ts';
 import { createMetrics, type BrokerJobs, type Metrics } from '../metrics.ts';
 import { clientOptions } from './client-options.ts';
 import { openRedisResults } from './results.ts';
@@ -105,6 +107,15 @@ export async function runApi({ config, log, version }: RoleContext, parts: ApiPa
 
   metrics.readBrokerJobs(async () => brokerJobsOf(await client.info().finally(() => sender.onChange())));
 
+  const apiKeys = config.API_KEYS ?? [];
+  const bindTo = `BIND_ADDR ${config.BIND_ADDR.host}:${config.BIND_ADDR.port}`;
+  const host = await resolveHost(config.BIND_ADDR.host).catch((error: unknown) => {
+    throw new RoleError(`cannot listen on ${bindTo}: ${(error as Error).message}`);
+  });
+  if (apiKeys.length === 0 && !isLoopback(host))
+    log.warn(
+      `${bindTo} is open to the network and API_KEYS is not set: whoever reaches it posts jobs and reads results`,
+    );
   const app = createApp({
     producer,
     results,
@@ -116,13 +127,12 @@ export async function runApi({ config, log, version }: RoleContext, parts: ApiPa
     enqueueTimeoutMs: config.ENQUEUE_TIMEOUT_MS,
     batchMaxJobs: config.BATCH_MAX_JOBS,
     batchBodyBytesMax: config.BATCH_BODY_BYTES_MAX,
-    apiKeys: config.API_KEYS ?? [],
+    apiKeys,
+    hosts: answeredHosts({ address: host, apiKeys, allowedHosts: config.ALLOWED_HOSTS ?? [] }),
     draining: draining.signal,
   });
-  const url = await listen(app, config.BIND_ADDR).catch((error: unknown) => {
-    throw new RoleError(
-      `cannot listen on BIND_ADDR ${config.BIND_ADDR.host}:${config.BIND_ADDR.port}: ${(error as Error).message}`,
-    );
+  const url = await listen(app, { host, port: config.BIND_ADDR.port }).catch((error: unknown) => {
+    throw new RoleError(`cannot listen on ${bindTo}: ${(error as Error).message}`);
   });
   log.info({ url, docs: `${url}/docs`, durability: parts.durability }, 'the API listens');
 

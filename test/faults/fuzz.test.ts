@@ -27,7 +27,7 @@ const countOf = (counts: Readonly<Record<string, number>>, isCounted: (status: n
 describe('fuzzed requests', () => {
   it('are all answered as the contract says, and leave the service as it was', async (t) => {
     console.log(`FUZZ_SEED=${seed}`);
-    const service = startService(t, { SHUTDOWN_DRAIN_DELAY_MS: '0', RESULTS_MAX: '1000' });
+    const service = startService(t, { SHUTDOWN_DRAIN_DELAY_MS: '0', RESULTS_MAX: '1000', ALLOWED_HOSTS: 'x,y' });
     const url = await service.url();
     const pid = service.process.pid as number;
     const memory = watchMemory(() => residentMebibytes(pid));

@@ -1,0 +1,33 @@
+// Which names of this service a request may use. A page in a browser may have its own name resolve to 127.0.0.1 (DNS
+// rebinding): to the browser this service is then the page's own, and only the Host header tells.
+import type { IncomingMessage } from 'node:http';
+import { isLoopback } from './addresses.ts';
+
+const ownNames = ['localhost', '127.0.0.1', '[::1]'];
+
+interface HostsOptions {
+  /** The address that is bound. */
+  address: string;
+  apiKeys: readonly string[];
+  allowedHosts: readonly string[];
+}
+
+/** The names that are answered; undefined when every one is. A page knows no API key, and only loopback is out of its reach otherwise. */
+export function answeredHosts({ address, apiKeys, allowedHosts }: HostsOptions): readonly string[] | undefined {
+  if (apiKeys.length > 0 || !isLoopback(address)) return undefined;
+  return [...ownNames, bracketed(address), ...allowedHosts];
+}
+
+/** An address as a URL has it. */
+export const bracketed = (address: string): string => (address.includes(':') ? `[${address}]` : address);
+
+/** The target's own authority wins over the Host header (RFC 9112 section 3.2.2). */
+const authorityOf = ({ url = '', headers }: IncomingMessage): string | undefined =>
+  url.startsWith('/') ? headers.host : (/^https?:\/\/([^/?#]*)/i.exec(url)?.[1] ?? headers.host);
+
+/** Says whether a request is for one of these names, with any port. HTTP/1.0 may name none, and no browser speaks it. */
+export function createHostCheck(names: readonly string[]): (request: IncomingMessage) => boolean {
+  const escaped = names.map((name) => name.replace(/[.[\]]/g, String.raw`\$&`));
+  const pattern = new RegExp(`^(?:${escaped.join('|')})(?::\\d{0,5})?$`, 'i');
+  return (request) => pattern.test(authorityOf(request) ?? (ownNames[0] as string));
+}
