@@ -2,12 +2,11 @@
 // several. Each metric is one small typed function; labels come only from closed sets, never from a caller's text.
 // Names follow the Prometheus guide; the HTTP family has OpenTelemetry's names. Relies on prom-client 15.
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { OperationName } from './domain/operations.ts';
 
 /** `rejected` is the caller's fault; the others are the fates of jobs that were offered to the broker. */
 export type JobOutcome = 'enqueued' | 'rejected' | 'refused' | 'unknown';
-/** `other` stands for every operation that is not in the table. */
-export type OperationLabel = OperationName | 'other';
+/** The name of a type, or `other` for every job of no type of ours. */
+export type OperationLabel = string;
 export type ConnectionRole = 'producer' | 'fetch' | 'ack';
 export type ConnectionState = 'connecting' | 'idle' | 'busy';
 /** `ok`: a clear positive reply; `refused`: a clear negative one; `lost`: no clear reply. */

@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'faktory-worker';
-import { operationNames, operations } from '../src/domain/operations.ts';
 import { queuedJobs, startBroker } from './helpers/broker.ts';
+import { exampleOf, operationNames, typeNamed } from './helpers/jobs.ts';
 import { get, post, startService } from './helpers/service.ts';
 
 async function enqueue(port: number, jid: string): Promise<void> {
@@ -23,10 +23,11 @@ describe('npm start without FAKTORY_URL', () => {
     const service = startService(t);
     const url = await service.url();
     for (const name of operationNames) {
-      const { a, b, result } = operations[name].example;
+      const { args, result } = exampleOf(name);
+      const { a, b } = args;
       const posted = await post(`${url}/jobs/${name}`, { a, b });
       assert.equal(posted.status, 202);
-      assert.equal(posted.body['message'], `Job enqueued to ${name} ${a} ${operations[name].symbol} ${b}`);
+      assert.equal(posted.body['message'], typeNamed(name).describe(args));
       const { status, body } = await get(`${url}/jobs/${String(posted.body['job_id'])}?wait=10`);
       assert.equal(status, 200);
       assert.equal(body['state'], 'succeeded');

@@ -51,6 +51,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   results: ['domain', 'private-folder.ts', 'classic-level', 'ioredis', 'pino', 'node:'],
   broker: ['private-folder.ts', 'node:', 'classic-level'],
   config: ['zod'],
+  jobs: ['domain', 'zod', 'node:'],
   'metrics.ts': ['prom-client', 'domain'],
   'private-folder.ts': ['node:'],
   roles: [
@@ -62,11 +63,13 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'results',
     'broker',
     'config',
+    'jobs',
     'metrics.ts',
     'pino',
     'node:',
   ],
   process: ['roles', 'config', 'dotenv', 'pino', 'node:'],
+  'index.ts': ['jobs', 'zod'],
   'main.ts': ['process', 'node:'],
 };
 

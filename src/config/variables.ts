@@ -136,6 +136,12 @@ export const variables = {
     unit: 'ms',
     reason: 'After SIGTERM /ready says 503 for this long before the port closes, so that a balancer can notice.',
   },
+  JOBS_DIR: {
+    schema: z.string(),
+    default: './jobs',
+    unit: 'path',
+    reason: 'The folder of your own job types, one file each; it may be absent.',
+  },
   WORKER_CONCURRENCY: {
     schema: integer(1, 10_000),
     default: '50',
@@ -153,9 +159,8 @@ export const variables = {
       /^[a-zA-Z0-9._-]+$/,
       'queue names of letters, digits, ".", "_", "-", separated by commas, each once',
     ),
-    default: 'default',
     unit: 'names',
-    reason: 'The queues that the worker fetches from, the first one first.',
+    reason: 'The queues that the worker fetches from. Default: those of the job types that it can run.',
   },
   WORKER_POLL_INTERVAL_MS: {
     schema: integer(0, 60_000),

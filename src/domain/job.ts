@@ -1,47 +1,99 @@
-// A job as it goes to the broker: made once, with its jid and its one wire form, before anything can wait or fail.
+// A job as it goes to the broker: made once, with its jid and its one wire form, before anything can wait or fail. The
+// wire form is a prefix, the encoded arguments and a suffix; prefix and suffix of a type without options are made once.
+import type { JobArgs, JobType } from './job-type.ts';
 import { createJid } from './jid.ts';
-import { jobtypeOf, operationNames, type JobArgs, type OperationName } from './operations.ts';
+import type { JobRecord } from './results.ts';
 
-/**
- * Seconds the broker waits for a fetched job's ACK before it gives the job to another worker. The least that Faktory
- * knows (contribsys/faktory manager/working.go, v1.9.4): a job orphaned by a lost connection waits exactly this long.
- */
-export const reserveForSeconds = 60;
+/** What each job has on the wire besides its jid and its arguments. */
+type WireFields = Pick<JobType, 'jobtype' | 'queue' | 'retry' | 'reserveForSeconds'>;
 
-/**
- * How often the broker runs a failed job again. Faktory's own default, and written into every job all the same: PUSH
- * decodes a job into the server's one default (contribsys/faktory server/commands.go, v1.9.4), so that the `retry` of any
- * client's PUSH becomes that of every later job without the field.
- */
-const retries = 25;
+/** What one job has in place of, or in addition to, its type's. */
+export interface JobOptions {
+  queue?: string;
+  retry?: number;
+  reserveForSeconds?: number;
+  /** RFC 3339, UTC: the broker's own schedule holds the job until then. */
+  at?: string;
+  custom?: Readonly<Record<string, unknown>>;
+}
 
 export interface Job {
   /** UUID v7: the id that the caller is told, that the broker stores and that the worker sees. */
   jid: string;
-  operation: OperationName;
+  /** The type's name; a label of metrics. */
+  operation: string;
   /** The job's JSON. What is left out has a default that no other client can change: queue `default`, at once, no backtrace. */
   wire: string;
   /** Length of `wire` in UTF-8. */
   wireBytes: number;
+  /** What is known of the job before a worker has told more; undefined: that it is pending. */
+  record: JobRecord | undefined;
+}
+
+const wireStart = '{"jid":"';
+const wireStartBytes = wireStart.length;
+
+interface WireForm {
+  beforeArgs: string;
+  afterArgs: string;
+  /** Of both, in UTF-8. */
+  bytes: number;
 }
 
 // Made once: every piece that a text is put together from lives as long as the text.
-const wireStart = '{"jid":"';
-const beforeArgs = Object.fromEntries(
-  operationNames.map((name) => [name, `","jobtype":"${jobtypeOf(name)}","args":[{"a":`]),
-) as Record<OperationName, string>;
-const wireEnd = `}],"reserve_for":${reserveForSeconds},"retry":${retries}}`;
-const wireEndWithoutRequestId = `,"request_id":null${wireEnd}`;
+const wireForms = new WeakMap<JobType, WireForm>();
 
-/** `args` must have passed the operation's schema: its numbers are finite. */
-export function createJob(operation: OperationName, args: JobArgs, jid: string = createJid()): Job {
-  const requestId = args.request_id;
-  // -0 becomes 0, as in JSON.stringify.
-  const head = `${wireStart}${jid}${beforeArgs[operation]}${args.a},"b":${args.b}`;
-  if (requestId == null) {
-    const wire = head + wireEndWithoutRequestId;
-    return { jid, operation, wire, wireBytes: wire.length };
-  }
-  const wire = `${head},"request_id":${JSON.stringify(requestId)}${wireEnd}`;
-  return { jid, operation, wire, wireBytes: Buffer.byteLength(wire) };
+function wireFormOf(type: JobType): WireForm {
+  let form = wireForms.get(type);
+  if (form === undefined) wireForms.set(type, (form = createWireForm(type, {}, undefined)));
+  return form;
+}
+
+/** The broker's own default (contribsys/faktory client/job.go, v1.9.4): the only field that may be left out. */
+const queueDefault = 'default';
+
+// `retry` is written although it may equal Faktory's own default: PUSH decodes a job into the server's one default
+// (contribsys/faktory server/commands.go, v1.9.4), so that the `retry` of any client's PUSH becomes that of every later job
+// without the field.
+function createWireForm(fields: WireFields, options: JobOptions, requestId: string | undefined): WireForm {
+  const { queue, retry, reserveForSeconds } = { ...fields, ...options };
+  const custom = requestId === undefined ? options.custom : { ...options.custom, request_id: requestId };
+  const more = JSON.stringify({
+    reserve_for: reserveForSeconds,
+    retry,
+    ...(queue !== queueDefault && { queue }),
+    ...(options.at !== undefined && { at: options.at }),
+    ...(custom !== undefined && { custom }),
+  });
+  const beforeArgs = `","jobtype":${JSON.stringify(fields.jobtype)},"args":[`;
+  const afterArgs = `],${more.slice(1)}`;
+  return { beforeArgs, afterArgs, bytes: Buffer.byteLength(beforeArgs) + Buffer.byteLength(afterArgs) };
+}
+
+/** A job of the type's own queue and options, at once. */
+export function createJob(type: JobType, args: JobArgs, jid: string = createJid()): Job {
+  const form = args.requestId === undefined ? wireFormOf(type) : createWireForm(type, {}, args.requestId);
+  return assemble(type.name, form, args, jid, undefined);
+}
+
+/** A job with options of its own. `record` is what is known of it until a worker tells more. */
+export function createJobWith(
+  fields: WireFields & { name: string },
+  args: JobArgs,
+  options: JobOptions,
+  record?: JobRecord,
+  jid: string = record?.job_id ?? createJid(),
+): Job {
+  return assemble(fields.name, createWireForm(fields, options, args.requestId), args, jid, record);
+}
+
+function assemble(
+  operation: string,
+  { beforeArgs, afterArgs, bytes }: WireForm,
+  { json, jsonBytes }: JobArgs,
+  jid: string,
+  record: JobRecord | undefined,
+): Job {
+  const wire = wireStart + jid + beforeArgs + json + afterArgs;
+  return { jid, operation, wire, wireBytes: wireStartBytes + jid.length + bytes + jsonBytes, record };
 }

@@ -4,14 +4,15 @@ export interface JobRecord {
   job_id: string;
   state: 'pending' | 'succeeded' | 'failed';
   operation?: string;
-  a?: number;
-  b?: number;
   request_id?: string | null;
-  result?: number;
+  /** Any JSON value. */
+  result?: unknown;
   error?: string;
   attempts?: number;
   /** RFC 3339, UTC. */
   finished_at?: string;
+  /** What the type of the job adds: of the arithmetic, its operands. */
+  [field: string]: unknown;
 }
 
 /** Implementations: embedded (its own database under DATA_DIR) and Redis. */

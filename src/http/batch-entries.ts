@@ -1,17 +1,11 @@
-// Reads the entries of a batch one by one: a bad entry never stops a good one. Each is checked by the row of its
-// operation; a loop of safeParse is faster than a schema of the array, and can say what is wrong with each.
+// Reads the entries of a batch one by one: a bad entry never stops a good one. Each is checked by the type that its
+// `operation` names; a loop of safeParse is faster than a schema of the array, and can say what is wrong with each.
 import { AppError } from '../domain/errors.ts';
 import { createJid } from '../domain/jid.ts';
 import { createJob, type Job } from '../domain/job.ts';
-import {
-  isOperationName,
-  operationNames,
-  operations,
-  type Operation,
-  type OperationName,
-} from '../domain/operations.ts';
+import type { JobRegistry } from '../domain/job-type.ts';
 import { cut } from './caller-text.ts';
-import { createOptionFinder } from './misplaced-options.ts';
+import { createFlatReader } from './flat-form.ts';
 import { describeIssues, toViolations, violationFields, violationsMax, type Violation } from './violations.ts';
 
 export interface RejectedEntry {
@@ -20,7 +14,8 @@ export interface RejectedEntry {
   detail: string;
   /** One sentence for the answer's `errors`, in the original service's words. */
   error: string;
-  operation: OperationName | 'other';
+  /** A type's name, or `other`; a label of metrics. */
+  operation: string;
   violations: Violation[];
 }
 
@@ -50,32 +45,31 @@ export function readEnvelope(body: unknown, jobsMax: number): readonly unknown[]
 const badEnvelope = (pointer: string, message: string): AppError =>
   new AppError('validation_failed', `The body ${message}`, violationFields([{ pointer, message }], 1));
 
-export function readEntries(entries: readonly unknown[]): BatchEntries {
-  const jobs: Job[] = [];
-  const rejected: RejectedEntry[] = [];
-  const nowMs = Date.now();
-  for (const [index, entry] of entries.entries()) {
-    const read = readEntry(entry, index, nowMs);
-    if ('jid' in read) jobs.push(read);
-    else rejected.push(read);
-  }
-  return { total: entries.length, jobs, rejected };
-}
-
-const optionFinders = new Map(operationNames.map((name) => [name, createOptionFinder(operations[name].schema)]));
-
-function readEntry(entry: unknown, index: number, nowMs: number): Job | RejectedEntry {
-  if (!isObject(entry)) return invalidEntry(index, 'other', [{ path: [], message: 'must be an object' }]);
-  const { operation } = entry;
-  if (typeof operation !== 'string') {
-    return invalidEntry(index, 'other', [{ path: ['operation'], message: 'must be a string' }]);
-  }
-  if (!isOperationName(operation)) return unknownOperation(index, operation);
-  const row: Operation = operations[operation];
-  const parsed = row.schema.safeParse(entry);
-  const misplaced = optionFinders.get(operation)?.(entry) ?? [];
-  if (parsed.success && misplaced.length === 0) return createJob(operation, parsed.data, createJid(nowMs));
-  return invalidEntry(index, operation, [...misplaced, ...(parsed.error?.issues ?? [])]);
+export function createEntryReader(registry: JobRegistry): (entries: readonly unknown[]) => BatchEntries {
+  const readFlat = createFlatReader(registry);
+  const readEntry = (entry: unknown, index: number, nowMs: number): Job | RejectedEntry => {
+    if (!isObject(entry)) return invalidEntry(index, 'other', [{ path: [], message: 'must be an object' }]);
+    const { operation } = entry;
+    if (typeof operation !== 'string') {
+      return invalidEntry(index, 'other', [{ path: ['operation'], message: 'must be a string' }]);
+    }
+    const type = registry.byName(operation);
+    if (type === undefined) return unknownOperation(index, operation);
+    const reading = readFlat(type, entry);
+    if (reading.success) return createJob(type, reading.args, createJid(nowMs));
+    return invalidEntry(index, operation, reading.issues);
+  };
+  return (entries) => {
+    const jobs: Job[] = [];
+    const rejected: RejectedEntry[] = [];
+    const nowMs = Date.now();
+    for (const [index, entry] of entries.entries()) {
+      const read = readEntry(entry, index, nowMs);
+      if ('jid' in read) jobs.push(read);
+      else rejected.push(read);
+    }
+    return { total: entries.length, jobs, rejected };
+  };
 }
 
 function unknownOperation(index: number, operation: string): RejectedEntry {
@@ -84,11 +78,7 @@ function unknownOperation(index: number, operation: string): RejectedEntry {
   return { index, code: 'unknown_operation', detail: error, error, operation: 'other', violations };
 }
 
-function invalidEntry(
-  index: number,
-  operation: OperationName | 'other',
-  issues: Parameters<typeof describeIssues>[0],
-): RejectedEntry {
+function invalidEntry(index: number, operation: string, issues: Parameters<typeof describeIssues>[0]): RejectedEntry {
   const detail = describeIssues(issues);
   const error = `Invalid job at index ${index}: ${detail}`;
   return { index, code: 'invalid_job', detail, error, operation, violations: toViolations(issues, `/jobs/${index}`) };

@@ -2,11 +2,11 @@
 // what became of each.
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { operations, operationNames, type OperationName } from '../domain/operations.ts';
+import type { JobType } from '../domain/job-type.ts';
 import type { Fate } from '../domain/producer.ts';
 import type { Metrics } from '../metrics.ts';
 import { createBatchAnswer } from './batch-answer.ts';
-import { readEntries, readEnvelope, type BatchEntries } from './batch-entries.ts';
+import { createEntryReader, readEnvelope, type BatchEntries } from './batch-entries.ts';
 import { createBodyBudget } from './body-budget.ts';
 import type { JobRoutesOptions } from './jobs.ts';
 import { bodiesBytesMax } from './limits.ts';
@@ -20,22 +20,22 @@ export interface BatchRouteOptions extends JobRoutesOptions {
   batchBodyBytesMax: number;
 }
 
-// For the document: the union of the rows is what an entry looks like. Requests are read by batch-entries.ts.
-const entryOf = (operation: OperationName) =>
-  z.intersection(z.object({ operation: z.literal(operation) }), operations[operation].schema);
+// For the document: an entry is the body of one of the types. Requests are read by batch-entries.ts.
+const entryOf = ({ name, body }: JobType) => z.intersection(z.object({ operation: z.literal(name) }), body);
 
 export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOptions): void {
-  const { producer, metrics, clock, enqueueTimeoutMs, batchMaxJobs, batchBodyBytesMax, protect } = options;
+  const { registry, producer, metrics, clock, enqueueTimeoutMs, batchMaxJobs, batchBodyBytesMax, protect } = options;
   const schema = {
     summary: `Enqueue 1 to ${batchMaxJobs} jobs; bad entries never stop good ones`,
     body: z.object({
       jobs: z
-        .array(z.union(operationNames.map(entryOf)))
+        .array(z.union(registry.types.map(entryOf)))
         .min(1)
         .max(batchMaxJobs),
     }),
     response: { 202: acceptedBatch, 206: partialBatch, ...problemResponses([...bodyProblems, 'too_many_jobs']) },
   };
+  const readEntries = createEntryReader(registry);
   const budget = createBodyBudget(batchBodyBytesMax, bodiesBytesMax);
   const route = {
     schema,

@@ -5,13 +5,14 @@ import type { FastifyInstance, FastifyReply, onRequestHookHandler } from 'fastif
 import { z } from 'zod';
 import { AppError } from '../domain/errors.ts';
 import { jidPattern } from '../domain/jid.ts';
-import { operationNames } from '../domain/operations.ts';
+import type { JobRegistry } from '../domain/job-type.ts';
 import type { JobRecord, ResultStore } from '../domain/results.ts';
 import { waitersMax, waitSecondsMax } from './limits.ts';
 import { commonProblems, jobRecord, problemResponses } from './schemas.ts';
 import { violationFields } from './violations.ts';
 
 export interface JobStateOptions {
+  registry: JobRegistry;
   /** Undefined when this deployment keeps no results. */
   results: ResultStore | undefined;
   /** Fires when the drain begins. */
@@ -19,12 +20,11 @@ export interface JobStateOptions {
   protect: readonly onRequestHookHandler[];
 }
 
-// What GET would otherwise take for the id of a job.
-const postOnly: ReadonlySet<string> = new Set([...operationNames, 'batch']);
 const unavailable = ['results_unavailable', 'overloaded'] as const;
 const waitPattern = /^\d{1,2}(\.\d{1,3})?$/;
 
-export function registerJobState(app: FastifyInstance, { results, draining, protect }: JobStateOptions): void {
+export function registerJobState(app: FastifyInstance, options: JobStateOptions): void {
+  const { registry, results, draining, protect } = options;
   const schema = {
     summary: "A job's state and result",
     params: z.object({ job_id: z.string().regex(jidPattern) }),
@@ -39,7 +39,7 @@ export function registerJobState(app: FastifyInstance, { results, draining, prot
   const waiters = createWaiters(draining);
   app.get('/jobs/:job_id', { schema, onRequest: [...protect] }, async (request, reply) => {
     const { job_id: jobId } = request.params as { job_id: string };
-    if (postOnly.has(jobId)) {
+    if (jobId === 'batch' || registry.byName(jobId) !== undefined) {
       reply.header('allow', 'POST');
       throw new AppError('method_not_allowed', 'This path accepts POST');
     }

@@ -1,20 +1,21 @@
-// POST /jobs/{operation}: one job, answered after its own reply from the broker. The hot route: one row of the table
-// of operations is one route, and nothing here makes a timer, a signal or a hook per request.
+// POST /jobs/{operation}: one job, answered after its own reply from the broker. The hot route: one type of job is one
+// route, and nothing here makes a timer, a signal or a hook per request.
 import type { FastifyInstance, onRequestHookHandler } from 'fastify';
 import type { Clock } from '../domain/clock.ts';
 import { AppError, type ErrorCode } from '../domain/errors.ts';
 import { createJob } from '../domain/job.ts';
-import { describeJob, operationNames, operations, type Operation, type OperationName } from '../domain/operations.ts';
+import type { JobRegistry, JobType } from '../domain/job-type.ts';
 import type { JobProducer, RefusalCode } from '../domain/producer.ts';
 import type { Metrics } from '../metrics.ts';
 import { cut } from './caller-text.ts';
+import { createFlatReader, type FlatReader } from './flat-form.ts';
 import { singleBodyBytesMax } from './limits.ts';
-import { createOptionFinder } from './misplaced-options.ts';
 import { sendProblem } from './problem.ts';
 import { acceptedJob, bodyProblems, problemResponses } from './schemas.ts';
 import { invalid } from './violations.ts';
 
 export interface JobRoutesOptions {
+  registry: JobRegistry;
   producer: JobProducer;
   metrics: Metrics;
   clock: Clock;
@@ -33,37 +34,37 @@ const invalidBody = (body: unknown, error: Parameters<typeof invalid>[0]): AppEr
   body === undefined ? new AppError('malformed_json', 'The body is empty') : invalid(error);
 
 export function registerJobRoutes(app: FastifyInstance, options: JobRoutesOptions): void {
-  for (const operation of operationNames) registerOperation(app, operation, operations[operation], options);
+  const readFlat = createFlatReader(options.registry);
+  for (const type of options.registry.types) registerType(app, type, readFlat, options);
 }
 
-function registerOperation(
+function registerType(
   app: FastifyInstance,
-  operation: OperationName,
-  row: Operation,
+  type: JobType,
+  readFlat: FlatReader,
   { producer, metrics, clock, enqueueTimeoutMs, protect }: JobRoutesOptions,
 ): void {
+  const { name } = type;
   const schema = {
-    summary: `Enqueue one job: a ${row.symbol} b`,
-    body: row.schema.meta({ examples: [{ a: row.example.a, b: row.example.b }] }),
+    summary: `Enqueue one job: ${name}`,
+    body: type.body.meta({ examples: type.bodyExamples }),
     response: { 202: acceptedJob, ...problemResponses(bodyProblems) },
   };
   const route = { schema, bodyLimit: singleBodyBytesMax, onRequest: [...protect] };
-  const findOptions = createOptionFinder(row.schema);
-  app.post(`/jobs/${operation}`, route, async ({ body }, reply) => {
+  app.post(`/jobs/${name}`, route, async ({ body }, reply) => {
     // The handler runs in the turn in which the last byte of the body arrived.
     const deadlineMs = clock.now() + enqueueTimeoutMs;
-    const parsed = row.schema.safeParse(body);
-    const misplaced = findOptions(body);
-    if (!parsed.success || misplaced.length > 0) {
-      metrics.job(operation, 'rejected');
-      throw invalidBody(body, [...misplaced, ...(parsed.error?.issues ?? [])]);
+    const reading = readFlat(type, body);
+    if (!reading.success) {
+      metrics.job(name, 'rejected');
+      throw invalidBody(body, reading.issues);
     }
-    const job = createJob(operation, parsed.data);
+    const job = createJob(type, reading.args);
     const fate = await producer.push(job, deadlineMs);
-    metrics.job(operation, fate.outcome);
+    metrics.job(name, fate.outcome);
     if (fate.outcome === 'enqueued') {
       reply.code(202);
-      return { job_id: job.jid, message: `Job enqueued to ${describeJob(operation, parsed.data)}` };
+      return { job_id: job.jid, message: type.describe(reading.args.value) };
     }
     const detail = cut(fate.detail);
     return fate.outcome === 'refused'

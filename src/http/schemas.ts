@@ -33,14 +33,12 @@ export const partialBatch = z.object({
 export type BatchResult = z.infer<typeof batchResult>;
 export type PartialBatch = z.infer<typeof partialBatch>;
 
-export const jobRecord = z.object({
+export const jobRecord = z.looseObject({
   job_id: jobId,
   state: z.enum(['pending', 'succeeded', 'failed']),
   operation: z.string().optional(),
-  a: z.number().optional(),
-  b: z.number().optional(),
   request_id: z.string().nullable().optional(),
-  result: z.number().optional(),
+  result: z.unknown().optional().meta({ description: 'Any JSON value' }),
   error: z.string().optional(),
   attempts: z.number().optional(),
   finished_at: z.string().optional(),

@@ -8,6 +8,7 @@ import { createMetrics } from '../metrics.ts';
 import { createEmbeddedResults } from '../results/embedded.ts';
 import { runApi } from './api.ts';
 import { openBroker } from './broker.ts';
+import { openJobs } from './jobs.ts';
 import { openRedisResults } from './results.ts';
 import { RoleError, type RoleContext, type Running } from './role.ts';
 import { runWorker } from './worker.ts';
@@ -20,6 +21,7 @@ const passwordOf = ({ FAKTORY_BIND, FAKTORY_PASSWORD }: Config): string | undefi
 
 export async function startAllInOne(context: RoleContext): Promise<Running> {
   const { config, log, version } = context;
+  const jobs = await openJobs(context);
   const password = passwordOf(config);
   const broker = await openBroker(context, config.FAKTORY_BIND ?? defaultBind, password);
   const { host, port, durability, dataDir, recovered } = broker;
@@ -27,9 +29,9 @@ export async function startAllInOne(context: RoleContext): Promise<Running> {
   const address = { host, port, tls: false, password };
   const results = openRedisResults(context) ?? (await openEmbeddedResults(config));
   const metrics = createMetrics(version);
-  const api = await runApi(context, { address, durability, results, metrics });
+  const api = await runApi(context, { registry: jobs.registry, address, durability, results, metrics });
   // Last: a job that it fetched before a start that fails would stay reserved.
-  const worker = runWorker(context, { address, results, metrics });
+  const worker = runWorker(context, { jobs, address, results, metrics });
   return {
     async stop(options) {
       // Side by side: each may take most of SHUTDOWN_TIMEOUT_MS. What is enqueued meanwhile waits in the broker.

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FaktoryAddress } from '../config/values.ts';
 import type { Durability } from '../config/variables.ts';
 import { systemClock } from '../domain/clock.ts';
+import type { JobRegistry } from '../domain/job-type.ts';
 import type { ResultStore } from '../domain/results.ts';
 import { createAdmission } from '../enqueue/admission.ts';
 import { createGroupCommit } from '../enqueue/group-commit.ts';
@@ -14,10 +15,12 @@ import { answeredHosts } from '../http/hosts.ts';
 import { listen, resolveHost } from '../http/listen.ts';
 import { createMetrics, type BrokerJobs, type Metrics } from '../metrics.ts';
 import { clientOptions } from './client-options.ts';
+import { openJobs } from './jobs.ts';
 import { openRedisResults } from './results.ts';
 import { requireFaktory, RoleError, type RoleContext, type Running } from './role.ts';
 
 export interface ApiParts {
+  registry: JobRegistry;
   address: FaktoryAddress;
   durability: Durability;
   results: ResultStore | undefined;
@@ -38,7 +41,9 @@ export async function startApi(context: RoleContext): Promise<Running> {
   const address = requireFaktory(config, 'API');
   log.info({ broker: `${address.host}:${address.port}` }, 'no broker and no worker run in this process');
   const results = openRedisResults(context);
+  const { registry } = await openJobs(context);
   const api = await runApi(context, {
+    registry,
     address,
     durability: config.FAKTORY_DURABILITY,
     results,
@@ -117,6 +122,7 @@ export async function runApi({ config, log, version }: RoleContext, parts: ApiPa
       `${bindTo} is open to the network and API_KEYS is not set: whoever reaches it posts jobs and reads results`,
     );
   const app = createApp({
+    registry: parts.registry,
     producer,
     results,
     metrics,

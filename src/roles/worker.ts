@@ -1,13 +1,17 @@
 // The worker process: fetches jobs of the configured queues, runs them, stores the results, acknowledges.
 import type { FaktoryAddress } from '../config/values.ts';
+import type { JobRegistry } from '../domain/job-type.ts';
 import type { ResultStore } from '../domain/results.ts';
+import type { LoadedJobs } from '../jobs/load-jobs.ts';
 import type { Metrics } from '../metrics.ts';
 import { createWorker } from '../worker/worker.ts';
 import { clientOptions } from './client-options.ts';
+import { openJobs } from './jobs.ts';
 import { openRedisResults } from './results.ts';
 import { requireFaktory, type RoleContext, type Running } from './role.ts';
 
 export interface WorkerParts {
+  jobs: LoadedJobs;
   address: FaktoryAddress;
   results: ResultStore | undefined;
   metrics?: Metrics;
@@ -17,7 +21,8 @@ export async function startWorker(context: RoleContext): Promise<Running> {
   const address = requireFaktory(context.config, 'worker');
   const results = openRedisResults(context);
   if (!results) context.log.warn('results are not kept: RESULTS_URL is not set');
-  const worker = runWorker(context, { address, results });
+  const jobs = await openJobs(context);
+  const worker = runWorker(context, { jobs, address, results });
   return {
     async stop(options) {
       await worker.stop(options);
@@ -26,10 +31,16 @@ export async function startWorker(context: RoleContext): Promise<Running> {
   };
 }
 
-export function runWorker({ config, log, fail }: RoleContext, { address, results, metrics }: WorkerParts): Running {
+export function runWorker(
+  { config, log, fail }: RoleContext,
+  { jobs, address, results, metrics }: WorkerParts,
+): Running {
+  const { registry } = jobs;
+  const queues = config.WORKER_QUEUES ?? queuesOf(registry);
   const worker = createWorker({
+    registry,
     ...clientOptions(config, address),
-    queues: config.WORKER_QUEUES,
+    queues,
     concurrency: config.WORKER_CONCURRENCY,
     connectionsMax: config.WORKER_MAX_CONNECTIONS,
     pollIntervalMs: config.WORKER_POLL_INTERVAL_MS,
@@ -40,9 +51,14 @@ export function runWorker({ config, log, fail }: RoleContext, { address, results
     onTerminate: () => fail(new Error('the broker told this worker to terminate')),
   });
   worker.start();
-  log.info({ queues: config.WORKER_QUEUES, slots: config.WORKER_CONCURRENCY }, 'the worker runs');
+  log.info({ queues, slots: config.WORKER_CONCURRENCY }, 'the worker runs');
   return { stop: () => worker.stop(config.SHUTDOWN_TIMEOUT_MS - stopReserveMs) };
 }
+
+/** The queues of the types that a worker of ours runs. */
+const queuesOf = ({ types }: JobRegistry): string[] => [
+  ...new Set(types.filter(({ runs }) => runs !== 'elsewhere').map(({ queue }) => queue)),
+];
 
 /** For closing connections and the result store after the worker's own time is up. */
 const stopReserveMs = 2000;

@@ -51,7 +51,7 @@ export function createJobLog(log: WorkerLog, clock: Clock): JobLog {
   };
 }
 
-function writeLine(log: WorkerLog, { jid, operation, record, failure }: JobEnd): void {
+function writeLine(log: WorkerLog, { jid, operation, record, failure, logged }: JobEnd): void {
   if (failure) {
     const { errtype, message } = failure;
     return log.warn(
@@ -59,6 +59,6 @@ function writeLine(log: WorkerLog, { jid, operation, record, failure }: JobEnd):
       'job failed, to be retried',
     );
   }
-  const { a, b, result, error, request_id } = record ?? {};
-  log.info({ jid, operation, a, b, result, error, request_id }, error === undefined ? 'job succeeded' : 'job failed');
+  const error = record?.error;
+  log.info({ jid, operation, ...logged, error }, error === undefined ? 'job succeeded' : 'job failed');
 }

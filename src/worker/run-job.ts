@@ -1,10 +1,8 @@
 // Runs one fetched job: reads it, checks its arguments again (anyone may have pushed it), computes. Never throws.
 // What will fail the same way every time is recorded once and acknowledged; what threw goes back to the broker.
-import { operationOfJobtype, operations, type Operation, type OperationName } from '../domain/operations.ts';
+import type { InlineEnd, JobRegistry } from '../domain/job-type.ts';
 import type { JobRecord } from '../domain/results.ts';
 import type { OperationLabel, WorkerOutcome } from '../metrics.ts';
-
-export type OperationTable = Readonly<Record<OperationName, Operation>>;
 
 /** What FAIL tells the broker: Faktory keeps 100 bytes of the type, 1,000 of the message, 50 lines of the backtrace. */
 export interface Failure {
@@ -22,6 +20,8 @@ export interface JobEnd {
   record: JobRecord | undefined;
   /** Undefined: the job is done and is acknowledged. */
   failure: Failure | undefined;
+  /** Further fields of its log line. */
+  logged: Readonly<Record<string, unknown>>;
 }
 
 interface FetchedJob {
@@ -38,50 +38,33 @@ const textCharsMax = 200;
 const backtraceLinesMax = 50;
 
 /** @returns undefined when the text is no job at all: there is no jid to acknowledge */
-export function runJob(text: string, table: OperationTable = operations): JobEnd | undefined {
+export function runJob(text: string, registry: JobRegistry): JobEnd | undefined {
   const job = parseJob(text);
   if (job === undefined) return undefined;
   const { jid, jobtype } = job;
-  const name = operationOfJobtype(jobtype);
-  if (name !== undefined) return runOperation(job, name, table[name]);
-  if (jobtype.startsWith('math_')) {
-    const operation = jobtype.slice('math_'.length, textCharsMax);
-    const record = ended(job, { operation, error: `unknown operation: ${operation}` });
-    return { jid, operation: 'other', outcome: 'failed', record, failure: undefined };
+  const type = registry.byJobtype(jobtype);
+  if (type?.runInline === undefined) {
+    const message = `this worker does not run the jobtype ${jobtype.slice(0, textCharsMax)}`;
+    const failure = { errtype: 'UnknownJobtype', message, backtrace: [] };
+    return { jid, operation: 'other', outcome: 'failed', record: undefined, failure, logged: {} };
   }
-  const message = `this worker runs math_* jobs only, and knows no jobtype ${jobtype.slice(0, textCharsMax)}`;
-  const failure = { errtype: 'UnknownJobtype', message, backtrace: [] };
-  return { jid, operation: 'other', outcome: 'failed', record: undefined, failure };
+  return endOf(job, type.name, type.runInline(Array.isArray(job.args) ? job.args[0] : undefined));
 }
 
-function runOperation(job: FetchedJob, name: OperationName, operation: Operation): JobEnd {
+function endOf(job: FetchedJob, operation: string, { about, result, error, thrown }: InlineEnd): JobEnd {
   const { jid } = job;
-  const given: unknown = Array.isArray(job.args) ? job.args[0] : undefined;
-  const checked = operation.schema.safeParse(given);
-  if (!checked.success) {
-    const [issue] = checked.error.issues;
-    const error = [...(issue?.path ?? []).map(String), issue?.message ?? 'invalid arguments'].join(' ');
-    const record = ended(job, { operation: name, ...numbersOf(given), error: error.slice(0, textCharsMax) });
-    return { jid, operation: name, outcome: 'failed', record, failure: undefined };
-  }
-  const { a, b, request_id } = checked.data;
-  const about = { operation: name, a, b, ...(request_id != null && { request_id }) };
-  try {
-    const result = operation.run(a, b);
-    const isFinite = Number.isFinite(result);
-    const record = ended(job, {
-      ...about,
-      ...(isFinite ? { result } : { error: 'the result is not a finite number' }),
-    });
-    return { jid, operation: name, outcome: isFinite ? 'succeeded' : 'failed', record, failure: undefined };
-  } catch (thrown) {
+  if (thrown !== undefined) {
     const failure = failureOf(thrown);
-    return { jid, operation: name, outcome: 'failed', record: threw(job, about, failure.message), failure };
+    const record = threw(job, { operation, ...about }, failure.message);
+    return { jid, operation, outcome: 'failed', record, failure, logged: about };
   }
+  const outcome = error === undefined ? 'succeeded' : 'failed';
+  const record = ended(job, { operation, ...about, ...(error === undefined ? { result } : { error }) });
+  return { jid, operation, outcome, record, failure: undefined, logged: { ...about, result } };
 }
 
 function ended(job: FetchedJob, about: Omit<JobRecord, 'job_id' | 'state'>): JobRecord {
-  const state = about.error === undefined ? 'succeeded' : 'failed';
+  const state = about['error'] === undefined ? 'succeeded' : 'failed';
   return { job_id: job.jid, state, ...about, attempts: attemptsOf(job), finished_at: new Date().toISOString() };
 }
 
@@ -107,12 +90,6 @@ function failureOf(thrown: unknown): Failure {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
   const backtrace = (error.stack ?? '').split('\n').slice(1, backtraceLinesMax + 1);
   return { errtype: error.name, message: error.message, backtrace: backtrace.map((line) => line.trim()) };
-}
-
-function numbersOf(given: unknown): { a?: number; b?: number } {
-  if (typeof given !== 'object' || given === null) return {};
-  const { a, b } = given as { a?: unknown; b?: unknown };
-  return { ...(typeof a === 'number' && { a }), ...(typeof b === 'number' && { b }) };
 }
 
 function parseJob(text: string): FetchedJob | undefined {

@@ -1,6 +1,7 @@
 // The worker: slots filled by pipelined FETCHes, results stored before the ACK, all that ended in one turn told in one
 // go. Relies on src/faktory for connections that come back by themselves (docs/decisions/worker.md).
 import { hostname } from 'node:os';
+import type { JobRegistry } from '../domain/job-type.ts';
 import type { ResultStore } from '../domain/results.ts';
 import { FaktoryClient, type FaktoryClientOptions } from '../faktory/client.ts';
 import type { OperationLabel, WorkerOutcome } from '../metrics.ts';
@@ -10,9 +11,10 @@ import { createHeartbeat } from './heartbeat.ts';
 import { createJobLog, type WorkerLog } from './job-log.ts';
 import { createRecorder } from './recorder.ts';
 import { createReporter } from './reporter.ts';
-import { runJob, type Failure, type JobEnd, type OperationTable } from './run-job.ts';
+import { runJob, type Failure, type JobEnd } from './run-job.ts';
 
 export interface WorkerOptions extends Omit<FaktoryClientOptions, 'size' | 'wid'> {
+  registry: JobRegistry;
   /** The first one first: a later queue is served while those before it are empty. */
   queues: readonly string[];
   /** Jobs fetched at once. */
@@ -28,8 +30,6 @@ export interface WorkerOptions extends Omit<FaktoryClientOptions, 'size' | 'wid'
   onJob?: (operation: OperationLabel, outcome: WorkerOutcome, seconds: number) => void;
   /** The broker's web page asked this worker to end. */
   onTerminate?: () => void;
-  /** Other code for the operations; for tests. */
-  operations?: OperationTable;
 }
 
 export interface WorkerStats {
@@ -118,7 +118,7 @@ export function createWorker(options: WorkerOptions): Worker {
 
   function run(text: string): void {
     const startedMs = clock.now();
-    const end = runJob(text, options.operations);
+    const end = runJob(text, options.registry);
     if (end === undefined) return log.error('the broker sent something that is no job');
     options.onJob?.(end.operation, end.outcome, (clock.now() - startedMs) / 1000);
     if (end.outcome === 'succeeded') succeeded++;

@@ -2,8 +2,8 @@
 // Texts are those of contribsys/faktory v1.9.4. What differs on purpose is not here but in test/broker.
 import assert from 'node:assert/strict';
 import { after, describe, it, type TestContext } from 'node:test';
-import { createJob } from '../../src/domain/job.ts';
 import { connectFwp, makeJob, passwordHash, type FwpClient } from '../broker/fwp-client.ts';
+import { createArithmeticJob } from '../helpers/jobs.ts';
 
 export interface StartedServer {
   port: number;
@@ -117,7 +117,7 @@ export function faktoryProtocolSuite(name: string, startServer: StartServer, ski
       for (const retry of [0, -1, 7, 25]) {
         assert.equal(await client.ask(push(foreign(retry))), '+OK');
         assert.equal(await client.ask(pushBulk([foreign(retry)])), '{}');
-        const { jid, wire } = createJob('add', { a: 1, b: 2 });
+        const { jid, wire } = createArithmeticJob('add', { a: 1, b: 2 });
         assert.equal(await client.ask(`PUSHB [${wire}]`), '{}');
         const { created_at, enqueued_at, ...rest } = await client.askJson('FETCH default');
         assert.deepEqual(rest, {

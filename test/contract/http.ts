@@ -3,7 +3,7 @@
 // see when the broker misbehaves is tested in test/http/.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { operationNames, operations } from '../../src/domain/operations.ts';
+import { exampleOf, operationNames, typeNamed } from '../helpers/jobs.ts';
 
 export interface HttpTarget {
   /** Without a trailing slash. */
@@ -74,14 +74,13 @@ function assertProblem({ status, headers, body }: Answer, expected: { status: nu
 
 function singleJobs({ call }: Context): void {
   for (const name of operationNames) {
-    const { symbol, example } = operations[name];
     it(`answers 202 with the id and the message to POST /jobs/${name}`, async () => {
-      const { a, b } = example;
-      const { status, headers, body } = await call('POST', `/jobs/${name}`, { a, b });
+      const { args } = exampleOf(name);
+      const { status, headers, body } = await call('POST', `/jobs/${name}`, args);
       assert.equal(status, 202);
       assert.deepEqual(Object.keys(body), ['job_id', 'message']);
       assert.match(String(body['job_id']), uuidV7);
-      assert.equal(body['message'], `Job enqueued to ${name} ${a} ${symbol} ${b}`);
+      assert.equal(body['message'], typeNamed(name).describe(args));
       assert.match(headers.get('content-type') ?? '', /^application\/json/);
       assert.equal(headers.get('x-content-type-options'), 'nosniff');
       assert.ok(headers.get('x-request-id'));
@@ -256,7 +255,8 @@ function states({ call, target }: Context): void {
   for (const name of operationNames) {
     it(`tells the state of a job that was enqueued to ${name}`, async (t) => {
       if (target().results === 'none') return t.skip('no results are kept');
-      const { a, b, result } = operations[name].example;
+      const { args, result } = exampleOf(name);
+      const { a, b } = args;
       const posted = await call('POST', `/jobs/${name}`, { a, b, request_id: 'r-1' });
       const wait = target().results === 'run' ? '?wait=10' : '';
       const { status, body } = await call('GET', `/jobs/${String(posted.body['job_id'])}${wait}`);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { createJob } from '../../src/domain/job.ts';
-import { operationNames } from '../../src/domain/operations.ts';
+import { createJobWith } from '../../src/domain/job.ts';
+import { createArithmeticJob, operationNames, typeNamed } from '../helpers/jobs.ts';
 
 const operand = fc.oneof(
   fc.double({ noNaN: true, noDefaultInfinity: true }),
@@ -18,7 +18,8 @@ describe('createJob', () => {
   it('writes the JSON of exactly the job that it was given', () => {
     fc.assert(
       fc.property(fc.constantFrom(...operationNames), operand, operand, requestId, (operation, a, b, id) => {
-        const job = createJob(operation, { a, b, request_id: id });
+        fc.pre(typeNamed(operation).readFlat({ a, b, request_id: id }).success);
+        const job = createArithmeticJob(operation, { a, b, request_id: id });
         assert.deepEqual(JSON.parse(job.wire), {
           jid: job.jid,
           jobtype: `math_${operation}`,
@@ -37,15 +38,48 @@ describe('createJob', () => {
 
   it('has its own jid, or the one that it is given', () => {
     const args = { a: 1, b: 2 };
-    assert.notEqual(createJob('add', args).jid, createJob('add', args).jid);
-    assert.equal(createJob('add', args, 'a-jid-of-mine').jid, 'a-jid-of-mine');
+    assert.notEqual(createArithmeticJob('add', args).jid, createArithmeticJob('add', args).jid);
+    assert.equal(createArithmeticJob('add', args, 'a-jid-of-mine').jid, 'a-jid-of-mine');
   });
 
   it('takes at most 147 bytes a job in a PUSHB of 100, with one-digit operands', () => {
     for (const operation of operationNames) {
-      const jobs = Array.from({ length: 100 }, () => createJob(operation, { a: 1, b: 2 }));
+      const jobs = Array.from({ length: 100 }, () => createArithmeticJob(operation, { a: 1, b: 2 }));
       const line = `PUSHB [${jobs.map(({ wire }) => wire).join(',')}]\r\n`;
       assert.ok(Buffer.byteLength(line) <= 100 * 147, `${operation}: ${Buffer.byteLength(line) / 100} bytes`);
     }
+  });
+});
+
+describe('createJobWith', () => {
+  it('writes the options of the job in place of those of its type', () => {
+    const fields = { name: 'resize', jobtype: 'Resize"Image', queue: 'images', retry: 5, reserveForSeconds: 600 };
+    const args = { value: ['é'], json: '"é"', jsonBytes: 4, requestId: 'r-1' };
+    const job = createJobWith(fields, args, {});
+    assert.deepEqual(JSON.parse(job.wire), {
+      jid: job.jid,
+      jobtype: 'Resize"Image',
+      args: ['é'],
+      reserve_for: 600,
+      retry: 5,
+      queue: 'images',
+      custom: { request_id: 'r-1' },
+    });
+    const at = '2026-12-01T08:00:00.000Z';
+    const options = { queue: 'other', retry: 0, reserveForSeconds: 60, at, custom: { tenant: 7 } };
+    const record = { job_id: 'a-jid-of-mine', state: 'pending' } as const;
+    const other = createJobWith(fields, args, options, record);
+    assert.deepEqual(JSON.parse(other.wire), {
+      jid: 'a-jid-of-mine',
+      jobtype: 'Resize"Image',
+      args: ['é'],
+      reserve_for: 60,
+      retry: 0,
+      queue: 'other',
+      at,
+      custom: { tenant: 7, request_id: 'r-1' },
+    });
+    for (const { wire, wireBytes } of [job, other]) assert.equal(wireBytes, Buffer.byteLength(wire));
+    assert.equal(other.record, record);
   });
 });

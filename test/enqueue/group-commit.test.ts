@@ -3,7 +3,8 @@ import { describe, it } from 'node:test';
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
-import { createJob, type Job } from '../../src/domain/job.ts';
+import type { Job } from '../../src/domain/job.ts';
+import { createArithmeticJob } from '../helpers/jobs.ts';
 import { enqueued, refused, unknown, type Fate } from '../../src/domain/producer.ts';
 import { createGroupCommit, type GroupCommitOptions } from '../../src/enqueue/group-commit.ts';
 import { createFakeClock } from '../helpers/fake-clock.ts';
@@ -290,11 +291,11 @@ describe('group commit', () => {
 
   it('keeps nothing of a settled job while an older one still has no answer', async () => {
     const { clock, sender, producer } = setUp();
-    void producer.push(createJob('add', { a: 1, b: 1 }), clock.now() + 60_000);
+    void producer.push(createArithmeticJob('add', { a: 1, b: 1 }), clock.now() + 60_000);
     clock.turn();
     const pushed: WeakRef<Job>[] = [];
     for (let i = 0; i < 100; i++) {
-      let job: Job | undefined = createJob('add', { a: i, b: 1 });
+      let job: Job | undefined = createArithmeticJob('add', { a: i, b: 1 });
       pushed.push(new WeakRef(job));
       void producer.push(job, clock.now() + 60_000);
       job = undefined;

@@ -1,11 +1,11 @@
 // The table of research into what each reply of the broker proves, one row each.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createJob } from '../../src/domain/job.ts';
+import { createArithmeticJob } from '../helpers/jobs.ts';
 import { classifyBulkReply, classifyErrorText } from '../../src/faktory/classify.ts';
 import type { Reply } from '../../src/faktory/reply-reader.ts';
 
-const jobs = [1, 2, 3].map((a) => createJob('add', { a, b: 1 }));
+const jobs = [1, 2, 3].map((a) => createArithmeticJob('add', { a, b: 1 }));
 const [first, second, third] = jobs.map(({ jid }) => jid) as [string, string, string];
 const bulk = (value: unknown): Reply => ({ type: 'bulk', text: JSON.stringify(value) });
 const outcomes = (reply: Reply, ageMs = 0): string[] | 'violation' => {

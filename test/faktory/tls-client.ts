@@ -2,7 +2,7 @@
 // Usage: tls-client.ts HOST PORT; prints the outcome of one job and, when the broker is away, why.
 import { once } from 'node:events';
 import { systemClock } from '../../src/domain/clock.ts';
-import { createJob } from '../../src/domain/job.ts';
+import { createArithmeticJob } from '../helpers/jobs.ts';
 import { FaktoryClient } from '../../src/faktory/client.ts';
 import { createFrameSender } from '../../src/faktory/frame-sender.ts';
 
@@ -29,7 +29,7 @@ const isDown = new Promise<string>((resolve) => {
 const outcome = client.warm.then(
   () =>
     new Promise<string>((resolve) =>
-      sender.send([createJob('add', { a: 1, b: 2 })], ([fate]) => resolve(fate?.outcome ?? 'nothing')),
+      sender.send([createArithmeticJob('add', { a: 1, b: 2 })], ([fate]) => resolve(fate?.outcome ?? 'nothing')),
     ),
 );
 process.stdout.write(await Promise.race([outcome, isDown]));

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, describe, it, type TestContext } from 'node:test';
 import { systemClock } from '../../src/domain/clock.ts';
-import { createJob, type Job } from '../../src/domain/job.ts';
+import type { Job } from '../../src/domain/job.ts';
+import { createArithmeticJob } from '../helpers/jobs.ts';
 import type { Fate } from '../../src/domain/producer.ts';
 import { assertTrueFates } from '../helpers/fates.ts';
 import { startFaultProxy, type Faults } from '../helpers/fault-proxy.ts';
@@ -61,7 +62,7 @@ function startTraffic({ producer }: ProducerParts, callers: number) {
   let isOn = true;
   const caller = async (): Promise<void> => {
     while (isOn) {
-      const job = createJob('multiply', { a: jobs.length, b: 2 });
+      const job = createArithmeticJob('multiply', { a: jobs.length, b: 2 });
       const fate = await producer.push(job, inAMinute());
       jobs.push(job);
       fates.push(fate);
@@ -115,7 +116,7 @@ describe('a broker that is killed and comes back', () => {
     await until(parts, () => client.downReason !== undefined);
     for (let i = 0; i < 100; i++) {
       let fate: Fate | undefined;
-      void producer.push(createJob('add', { a: i, b: 1 }), inAMinute()).then((own) => (fate = own));
+      void producer.push(createArithmeticJob('add', { a: i, b: 1 }), inAMinute()).then((own) => (fate = own));
       await Promise.resolve();
       await Promise.resolve();
       assert.ok(fate?.outcome === 'refused' && fate.code === 'broker_unavailable', 'it waited');
@@ -129,7 +130,7 @@ describe('a broker that is killed and comes back', () => {
     t.after(() => broker.close());
     await broker.kill();
     const parts = createProducer(t, broker.port, { size: 2 });
-    const fate = await parts.producer.push(createJob('add', { a: 1, b: 1 }), inAMinute());
+    const fate = await parts.producer.push(createArithmeticJob('add', { a: 1, b: 1 }), inAMinute());
     assert.equal(fate.outcome, 'refused');
     await broker.restart();
     await parts.client.warm;
@@ -191,11 +192,11 @@ describe('a broker that hangs', () => {
     // A frame goes to the connection with the fewest, of equals to the first: one to each that hangs.
     const hanging: Promise<Fate>[] = [];
     for (const hung of broker.peers.slice(0, 2)) {
-      hanging.push(producer.push(createJob('add', { a: 0, b: 0 }), systemClock.now() + 3000));
+      hanging.push(producer.push(createArithmeticJob('add', { a: 0, b: 0 }), systemClock.now() + 3000));
       await broker.until(() => hung.lines.length === 2);
     }
     for (let i = 0; i < 10; i++) {
-      const fate = await producer.push(createJob('add', { a: i, b: 1 }), systemClock.now() + 2000);
+      const fate = await producer.push(createArithmeticJob('add', { a: i, b: 1 }), systemClock.now() + 2000);
       assert.equal(fate.outcome, 'enqueued', `job ${i}`);
     }
     assert.equal(parts.sender.inFlight, 2);
@@ -207,7 +208,7 @@ describe('a broker that hangs', () => {
   it('stops reading: what the kernel did not take is refused at the write timeout', async (t) => {
     const { broker, client, sender } = await setUp(t, { deaf: true }, { writeTimeoutMs: 100 });
     await client.warm;
-    const jobs = [createJob('add', { a: 1, b: 1, request_id: 'x'.repeat(20_000_000) })];
+    const jobs = [createArithmeticJob('add', { a: 1, b: 1, request_id: 'x'.repeat(20_000_000) })];
     const fates = await new Promise<readonly Fate[]>((resolve) => sender.send(jobs, resolve));
     assert.deepEqual(outcomes(fates), ['refused']);
     assertTrueFates(jobs, fates, broker.seen);

@@ -51,7 +51,10 @@ export async function fetchedFrom(client: FwpClient): Promise<SeenJob[]> {
 /** As often as each job has ended. */
 export function runsOf(records: ReadonlyMap<string, JobRecord>, ends: Ends): SeenJob[] {
   return [...records.values()].flatMap(({ job_id: jobId, operation, a, b, request_id: nonce }) => {
-    assert.ok(operation !== undefined && a !== undefined && b !== undefined, `a record without its job: ${jobId}`);
+    assert.ok(
+      operation !== undefined && typeof a === 'number' && typeof b === 'number',
+      `a record without its job: ${jobId}`,
+    );
     return Array.from({ length: ends.runs.get(jobId) ?? 0 }, () => ({ jobId, operation, a, b, nonce }));
   });
 }

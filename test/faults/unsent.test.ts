@@ -7,7 +7,8 @@ import { connect } from 'node:net';
 import { after, describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../src/domain/clock.ts';
-import { createJob, type Job } from '../../src/domain/job.ts';
+import type { Job } from '../../src/domain/job.ts';
+import { createArithmeticJob } from '../helpers/jobs.ts';
 import type { Fate } from '../../src/domain/producer.ts';
 import { Connection } from '../../src/faktory/connection.ts';
 import type { Loss } from '../../src/faktory/reply-handler.ts';
@@ -105,7 +106,7 @@ describe('a connection destroyed in the middle of a write', () => {
 });
 
 /** Three of these are more than the kernel's buffers on both sides of a proxy hold. */
-const largeJob = (): Job => createJob('add', { a: 1, b: 2, request_id: 'x'.repeat(9_000_000) });
+const largeJob = (): Job => createArithmeticJob('add', { a: 1, b: 2, request_id: 'x'.repeat(9_000_000) });
 
 describe('a frame of which a stalled path took a part', () => {
   let refused = 0;

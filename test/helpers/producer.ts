@@ -1,7 +1,8 @@
 // The way of a job from group commit down to a socket, as the API role builds it, with times that suit tests.
 import type { TestContext } from 'node:test';
 import { systemClock } from '../../src/domain/clock.ts';
-import { createJob, type Job } from '../../src/domain/job.ts';
+import type { Job } from '../../src/domain/job.ts';
+import { createArithmeticJob } from './jobs.ts';
 import type { FrameSender } from '../../src/domain/producer.ts';
 import { createGroupCommit, type GroupCommit } from '../../src/enqueue/group-commit.ts';
 import { FaktoryClient, type FaktoryClientOptions } from '../../src/faktory/client.ts';
@@ -46,7 +47,7 @@ export function createProducer(t: TestContext, port: number, options: ProducerOp
 }
 
 export const createJobs = (count: number): Job[] =>
-  Array.from({ length: count }, (_, a) => createJob('add', { a, b: 1 }));
+  Array.from({ length: count }, (_, a) => createArithmeticJob('add', { a, b: 1 }));
 
 /** Far enough for any test. */
 export const inAMinute = (): number => systemClock.now() + 60_000;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { systemClock } from '../../src/domain/clock.ts';
-import { operationNames } from '../../src/domain/operations.ts';
+import { operationNames } from '../helpers/jobs.ts';
 import { refused, unknown, type RefusalCode } from '../../src/domain/producer.ts';
 import { build } from '../helpers/app.ts';
 

@@ -1,6 +1,7 @@
 // The callers of a run: offers the plan's requests, pings, probes when all faults are over, closes; and checks what only a
 // caller sees: answers at once while the broker is away, success after healing, an end of everything after close.
-import { createJob, type Job } from '../../src/domain/job.ts';
+import type { Job } from '../../src/domain/job.ts';
+import { createArithmeticJob } from '../helpers/jobs.ts';
 import type { Fate, JobProducer } from '../../src/domain/producer.ts';
 import type { Network, World } from './network.ts';
 import type { Random } from './random.ts';
@@ -38,7 +39,11 @@ export function createDriver(world: World, network: Network, client: Client, ran
   function createJobs(jobs: number): Job[] {
     return Array.from({ length: jobs }, () => {
       const jid = `j${String(jobCount++).padStart(7, '0')}`;
-      return createJob('add', { a: random.int(-9, 9), b: random.next(), request_id: random.pick(requestIds) }, jid);
+      return createArithmeticJob(
+        'add',
+        { a: random.int(-9, 9), b: random.next(), request_id: random.pick(requestIds) },
+        jid,
+      );
     });
   }
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { systemClock } from '../../src/domain/clock.ts';
-import { createJob } from '../../src/domain/job.ts';
+import { createArithmeticJob } from '../helpers/jobs.ts';
 import { FaktoryClient } from '../../src/faktory/client.ts';
 import { createEmbeddedResults } from '../../src/results/embedded.ts';
 import { createRedisResults } from '../../src/results/redis.ts';
@@ -70,7 +70,7 @@ function workerSuite(name: string, start: Start, skip: boolean): void {
     it('runs every job once, keeps every result, and leaves nothing behind', async (t) => {
       const client = await openClient(t, port);
       const results = await openResults(t);
-      const jobs = Array.from({ length: 2000 }, (_, index) => createJob('multiply', { a: index, b: 2 }));
+      const jobs = Array.from({ length: 2000 }, (_, index) => createArithmeticJob('multiply', { a: index, b: 2 }));
       await client.send([`PUSHB [${jobs.map(({ wire }) => wire).join(',')}]`]);
       const worker = startWorker(t, port, { results, concurrency: 50 });
       const records = await Promise.all(jobs.map(({ jid }) => results.wait(jid, 10_000)));
@@ -132,7 +132,7 @@ describe('the worker with results in Redis', { skip: redisServerPath() === undef
     t.after(() => results.close());
     const worker = startWorker(t, port, { results });
     await redis.kill();
-    const jobs = Array.from({ length: 300 }, (_, index) => createJob('add', { a: index, b: 1 }));
+    const jobs = Array.from({ length: 300 }, (_, index) => createArithmeticJob('add', { a: index, b: 1 }));
     await client.send([`PUSHB [${jobs.map(({ wire }) => wire).join(',')}]`]);
     await until(() => worker.stats.storing > 0 && worker.stats.fetching === 0);
     assert.equal(worker.stats.reporting, 0);

@@ -16,6 +16,7 @@ const end = (jid: string): JobEnd => ({
   outcome: 'succeeded',
   record: { job_id: jid, state: 'succeeded', operation: 'add', a: 1, b: 2, result: 3 },
   failure: undefined,
+  logged: { a: 1, b: 2, result: 3 },
 });
 
 /** Lets promises that are settled already call whom they have to. */

@@ -4,6 +4,7 @@ import { systemClock } from '../../src/domain/clock.ts';
 import { createJid } from '../../src/domain/jid.ts';
 import type { JobRecord, ResultStore } from '../../src/domain/results.ts';
 import { createWorker, type Worker, type WorkerOptions } from '../../src/worker/worker.ts';
+import { registry } from '../helpers/jobs.ts';
 import {
   bulk,
   ok,
@@ -38,6 +39,7 @@ export function startWorker(t: Pick<TestContext, 'after'>, port: number, options
       lines.push({ level, fields, message: isText ? first : (message ?? '') });
     };
   const worker = createWorker({
+    registry,
     clock: systemClock,
     random: Math.random,
     connectTimeoutMs: 2000,

@@ -1,9 +1,7 @@
-// Names of options in a body that takes arguments only. Other unknown fields are ignored, as in the guide; an option is
-// refused, because who sends one believes that it works: a job with `at` ran at once.
+// The flat form of a job: arguments only. Unknown fields are ignored, as in the guide; an option is refused,
+// because who sends one believes that it works: a job with `at` ran at once.
 import { z } from 'zod';
-import type { invalid } from './violations.ts';
-
-type Issues = Parameters<typeof invalid>[0];
+import type { ArgsReading, Issues, JobRegistry, JobType } from '../domain/job-type.ts';
 
 const options = [
   ...['queue', 'at', 'delay_seconds', 'retry', 'reserve_for', 'expires_at', 'expires_in_seconds', 'custom'],
@@ -33,7 +31,20 @@ function takes(schema: ArgumentsSchema, name: string): boolean {
   );
 }
 
-/** Finds the options in a body, or in a flat entry, of a type whose arguments have this schema. */
+/** Reads a body, or a flat entry, of a type. */
+export type FlatReader = (type: JobType, body: unknown) => ArgsReading;
+
+export function createFlatReader({ types }: JobRegistry): FlatReader {
+  const finders = new Map(types.map((type) => [type, createOptionFinder(type.body)]));
+  return (type, body) => {
+    const reading = type.readFlat(body);
+    const misplaced = finders.get(type)?.(body) ?? none;
+    if (misplaced.length === 0) return reading;
+    return { success: false, issues: reading.success ? misplaced : [...misplaced, ...reading.issues] };
+  };
+}
+
+/** Finds the options in a body, or in a flat entry, of a type whose bodies have this schema. */
 export function createOptionFinder(schema: z.ZodType): (body: unknown) => Issues {
   const argumentsSchema = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as ArgumentsSchema;
   const refused = new Set(options.filter((name) => !takes(argumentsSchema, name)));

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { z } from 'zod';
-import { createOptionFinder } from '../../src/http/misplaced-options.ts';
+import { createOptionFinder } from '../../src/http/flat-form.ts';
 import { build } from '../helpers/app.ts';
 
 const options = {

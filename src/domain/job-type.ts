@@ -1,0 +1,88 @@
+// A type of job as the rest of the service sees it. Types are made in src/jobs: the four operations, and the definitions
+// of JOBS_DIR.
+import type { z } from 'zod';
+
+export interface JobType {
+  /** Names the route `POST /jobs/{name}`, the `operation` of an entry and the label of metrics. */
+  readonly name: string;
+  /** On the wire. */
+  readonly jobtype: string;
+  readonly queue: string;
+  readonly retry: number;
+  /** Seconds that the broker waits for a fetched job's ACK before it gives the job to another worker. */
+  readonly reserveForSeconds: number;
+  /** The arguments: an object, or a tuple. */
+  readonly args: z.ZodType;
+  /** The body of its route, for the API document, and examples of it. */
+  readonly body: z.ZodType;
+  readonly bodyExamples: readonly unknown[];
+  readonly result: z.ZodType | undefined;
+  readonly timeoutSeconds: number | undefined;
+  /** Large arguments travel compressed. */
+  readonly compress: boolean;
+  /** `inline`: in the worker's own process, in the turn that fetched it. `elsewhere`: by other people's workers. */
+  readonly runs: 'inline' | 'in handler process' | 'elsewhere';
+  readonly examples: readonly JobExample[];
+  /**
+   * Reads a body of its route, or a flat entry: the arguments beside `request_id` and `operation`. A tuple is read from
+   * the field `args`.
+   */
+  readFlat(body: unknown): ArgsReading;
+  /** Reads the `args` and `request_id` of the explicit form. */
+  readArgs(args: unknown, requestId: unknown): ArgsReading;
+  /** The sentence that a caller reads, for example `Job enqueued to add 1 + 2`. */
+  describe(args: unknown): string;
+  /** Only where `runs` is `inline`. Never throws. */
+  runInline?(args: unknown): InlineEnd;
+}
+
+export interface JobExample {
+  readonly args: unknown;
+  readonly result?: unknown;
+}
+
+export type Issues = readonly (Pick<z.core.$ZodIssue, 'path' | 'message'> & { code?: string })[];
+
+export type ArgsReading =
+  { readonly success: true; readonly args: JobArgs } | { readonly success: false; readonly issues: Issues };
+
+/** Arguments that passed the type's schema, in the form in which they travel. */
+export interface JobArgs {
+  /** The schema's output. */
+  readonly value: unknown;
+  /** What stands between the brackets of the wire's `args`. */
+  readonly json: string;
+  /** Length of `json` in UTF-8. */
+  readonly jsonBytes: number;
+  /** What goes into `custom.request_id`; undefined also where the arguments carry it. */
+  readonly requestId: string | undefined;
+}
+
+/** Exactly one of `result`, `error` and `thrown`. */
+export interface InlineEnd {
+  /** Further fields of the job's record. */
+  readonly about: Readonly<Record<string, unknown>>;
+  readonly result?: unknown;
+  /** The job will fail the same way every time: it is recorded and not retried. */
+  readonly error?: string;
+  /** What the code threw: the job is to be retried. */
+  readonly thrown?: unknown;
+}
+
+/** Every type that this process knows. */
+export interface JobRegistry {
+  readonly types: readonly JobType[];
+  byName(name: string): JobType | undefined;
+  byJobtype(jobtype: string): JobType | undefined;
+}
+
+/** Names and jobtypes must be distinct; the loader of definitions checks that. */
+export function createRegistry(types: readonly JobType[]): JobRegistry {
+  const names = new Map(types.map((type) => [type.name, type]));
+  const jobtypes = new Map(types.map((type) => [type.jobtype, type]));
+  return {
+    types,
+    byName: (name) => names.get(name),
+    byJobtype: (jobtype) => jobtypes.get(jobtype),
+  };
+}

@@ -1,0 +1,26 @@
+// Names of queues that may be written to.
+
+/** Faktory takes these characters only (contribsys/faktory storage/redis.go, v1.9.4), at any length. */
+const queuePattern = /^[A-Za-z0-9._-]{1,100}$/;
+
+/**
+ * Keys that Faktory 1.9.4 has in Redis beside its queues, whose keys are their bare names (storage/, server/server.go): a
+ * push to a queue of such a name breaks INFO, and every FETCH from then on loses a job.
+ */
+const reservedNames: ReadonlySet<string> = new Set([
+  'scheduled',
+  'retries',
+  'dead',
+  'working',
+  'queues',
+  'paused',
+  'processed',
+  'failures',
+]);
+
+/** What is wrong with the name of a queue; undefined: nothing. */
+export function queueNameProblem(name: string): string | undefined {
+  if (!queuePattern.test(name)) return 'must be 1 to 100 of A-Z a-z 0-9 . _ -';
+  if (reservedNames.has(name)) return `must not be ${name}: Faktory uses this name itself`;
+  return undefined;
+}

@@ -1,0 +1,206 @@
+// From a definition as its author wrote it to a type of job: everything that is wrong with it is found here, at once and
+// before anything starts.
+import { z } from 'zod';
+import type { ArgsReading, Issues, JobArgs, JobType } from '../domain/job-type.ts';
+import { queueNameProblem } from '../domain/queue-name.ts';
+import { requestId } from '../domain/request-id.ts';
+import { findAsynchronousCheck } from './schema-checks.ts';
+
+/** What the wire, the flat form and the routes need for themselves. */
+const reservedNames: ReadonlySet<string> = new Set(['batch', 'stream']);
+const reservedArguments: ReadonlySet<string> = new Set(['args', 'jobtype', 'operation', 'request_id']);
+const jobtypePattern = /^[^\p{Cc}]{1,200}$/u;
+
+/** zod's own mark of a schema of version 4, whichever copy of zod made it. */
+const isSchema = (value: unknown): value is z.ZodType =>
+  typeof value === 'object' && value !== null && '_zod' in value && 'safeParse' in value;
+
+const schema = z.custom<z.ZodType>(isSchema, 'must be a schema of zod 4, for example z.object({ width: z.int() })');
+
+const definitionSchema = z.strictObject({
+  name: z
+    .string('must be a text')
+    .regex(/^[a-z][a-z0-9_]{0,63}$/, 'must be a small letter, then up to 63 of a-z 0-9 _')
+    .refine((name) => !reservedNames.has(name), 'is the name of a route'),
+  jobtype: z
+    .string('must be a text')
+    .regex(jobtypePattern, 'must be 1 to 200 characters without control characters')
+    .optional(),
+  queue: z
+    .string('must be a text')
+    .check(({ value, issues }) => {
+      const message = queueNameProblem(value);
+      if (message !== undefined) issues.push({ code: 'custom', message, input: value });
+    })
+    .default('default'),
+  retry: z.int('must be a whole number').min(-1, 'must be at least -1').max(1000, 'must be at most 1000').default(25),
+  reserveFor: z
+    .int('must be a whole number of seconds')
+    .min(60, 'must be at least 60 s: Faktory knows no less')
+    .max(86_400, 'must be at most 86,400 s: Faktory knows no more')
+    .default(60),
+  args: schema,
+  result: schema.optional(),
+  timeoutSeconds: z.number('must be a number of seconds').positive('must be above 0').optional(),
+  compress: z.boolean('must be true or false').default(false),
+  run: z
+    .custom<(...args: unknown[]) => unknown>((value) => typeof value === 'function', 'must be a function')
+    .optional(),
+  examples: z
+    .array(
+      z.strictObject({ args: z.unknown(), result: z.unknown().optional() }, 'must be an object with args'),
+      'must be a list',
+    )
+    .default([]),
+});
+
+type ParsedDefinition = z.output<typeof definitionSchema>;
+
+/** One thing that is wrong: the field, where it is about one, and a sentence. */
+export interface DefinitionProblem {
+  field: string;
+  message: string;
+}
+
+export type Compiled = { type: JobType } | { problems: readonly DefinitionProblem[] };
+
+export function compileDefinition(definition: unknown): Compiled {
+  const parsed = definitionSchema.safeParse(definition);
+  if (!parsed.success) return { problems: parsed.error.issues.map(toProblem) };
+  const { data } = parsed;
+  const problems = [
+    ...problemsOfTimes(data),
+    ...problemsOfArgs(data.args),
+    ...(data.result ? problemsOfSchema('result', data.result) : []),
+  ];
+  if (problems.length === 0) problems.push(...problemsOfExamples(data));
+  return problems.length > 0 ? { problems } : { type: createType(data) };
+}
+
+const toProblem = (issue: z.core.$ZodIssue): DefinitionProblem =>
+  issue.code === 'unrecognized_keys'
+    ? { field: issue.keys.join(', '), message: 'is no field of a definition' }
+    : { field: issue.path.map(String).join('.'), message: issue.message };
+
+/** The broker gives the job to another worker at `reserveFor`; 10 s are left for telling it how the job ended. */
+export const reserveMarginSeconds = 10;
+
+function problemsOfTimes({ reserveFor, timeoutSeconds }: ParsedDefinition): DefinitionProblem[] {
+  const max = reserveFor - reserveMarginSeconds;
+  if (timeoutSeconds === undefined || timeoutSeconds <= max) return [];
+  return [{ field: 'timeoutSeconds', message: `must be at most reserveFor - ${reserveMarginSeconds}, here ${max}` }];
+}
+
+interface ArgsShape {
+  type?: string;
+  properties?: Record<string, unknown>;
+  anyOf?: ArgsShape[];
+  oneOf?: ArgsShape[];
+  allOf?: ArgsShape[];
+}
+
+const toJsonSchema = (given: z.ZodType): ArgsShape => z.toJSONSchema(given, { io: 'output' }) as ArgsShape;
+
+function problemsOfSchema(field: string, given: z.ZodType): DefinitionProblem[] {
+  try {
+    toJsonSchema(given);
+  } catch (error) {
+    const reason = (error as Error).message;
+    return [{ field, message: `cannot be expressed as JSON Schema (${reason}): use what JSON itself can hold` }];
+  }
+  return findAsynchronousCheck(given)
+    ? [{ field, message: 'has an asynchronous check: do in `run` what has to wait' }]
+    : [];
+}
+
+function problemsOfArgs(args: z.ZodType): DefinitionProblem[] {
+  const problems = problemsOfSchema('args', args);
+  if (problems.length > 0) return problems;
+  const shape = toJsonSchema(args);
+  if (!isOfType(shape, 'object') && !isOfType(shape, 'array'))
+    return [{ field: 'args', message: 'must be an object or a tuple' }];
+  return argumentNames(shape)
+    .filter((name) => reservedArguments.has(name))
+    .map((name) => ({ field: `args.${name}`, message: 'has a name that the flat form of a job uses itself' }));
+}
+
+const partsOf = ({ anyOf, oneOf, allOf }: ArgsShape): ArgsShape[] | undefined => anyOf ?? oneOf ?? allOf;
+
+const isOfType = (shape: ArgsShape, type: string): boolean =>
+  shape.type === undefined ? (partsOf(shape)?.every((part) => isOfType(part, type)) ?? false) : shape.type === type;
+
+const argumentNames = (shape: ArgsShape): string[] => [
+  ...Object.keys(shape.properties ?? {}),
+  ...(partsOf(shape)?.flatMap(argumentNames) ?? []),
+];
+
+function problemsOfExamples({ args, result, examples }: ParsedDefinition): DefinitionProblem[] {
+  return examples.flatMap((example, index) => {
+    const checks = [
+      { field: `examples.${index}.args`, schema: args, value: example.args },
+      ...(result && 'result' in example
+        ? [{ field: `examples.${index}.result`, schema: result, value: example.result }]
+        : []),
+    ];
+    return checks.flatMap(({ field, schema: wanted, value }) => {
+      const parsed = wanted.safeParse(value);
+      if (parsed.success) return [];
+      return parsed.error.issues.map(({ path, message }) => ({
+        field: [field, ...path].map(String).join('.'),
+        message,
+      }));
+    });
+  });
+}
+
+function createType(definition: ParsedDefinition): JobType {
+  const { name, args, examples } = definition;
+  const isTuple = isOfType(toJsonSchema(args), 'array');
+  const readArgs = (given: unknown, id: unknown): ArgsReading => read(args, isTuple, given, id);
+  return {
+    name,
+    jobtype: definition.jobtype ?? name,
+    queue: definition.queue,
+    retry: definition.retry,
+    reserveForSeconds: definition.reserveFor,
+    args,
+    body: isTuple
+      ? z.object({ args, request_id: requestId })
+      : z.intersection(args, z.object({ request_id: requestId })),
+    bodyExamples: examples.map((example) => (isTuple ? { args: example.args } : example.args)),
+    result: definition.result,
+    timeoutSeconds: definition.timeoutSeconds,
+    compress: definition.compress,
+    runs: definition.run === undefined ? 'elsewhere' : 'in handler process',
+    examples,
+    readFlat(body) {
+      if (!isObject(body)) return { success: false, issues: [{ path: [], message: 'must be an object' }] };
+      // `args` is a field of a tuple's body only: an argument of that name is refused at start.
+      const { operation: _operation, request_id: id, args: list, ...fields } = body;
+      return readArgs(isTuple ? list : fields, id);
+    },
+    readArgs,
+    describe: () => `Job enqueued: ${name}`,
+  };
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function read(schema: z.ZodType, isTuple: boolean, given: unknown, id: unknown): ArgsReading {
+  const parsed = schema.safeParse(given);
+  const issues: Issues = parsed.success ? [] : parsed.error.issues;
+  const correlation = id === undefined ? undefined : requestId.safeParse(id);
+  if (correlation?.success === false) {
+    const wrong = correlation.error.issues.map((issue) => ({ ...issue, path: ['request_id', ...issue.path] }));
+    return { success: false, issues: [...issues, ...wrong] };
+  }
+  if (!parsed.success) return { success: false, issues };
+  return { success: true, args: toJobArgs(parsed.data, isTuple, correlation?.data ?? undefined) };
+}
+
+function toJobArgs(value: unknown, isTuple: boolean, id: string | undefined): JobArgs {
+  const text = JSON.stringify(value);
+  const json = isTuple ? text.slice(1, -1) : text;
+  return { value, json, jsonBytes: Buffer.byteLength(json), requestId: id };
+}

@@ -1,0 +1,76 @@
+// What the author of a job writes. The package exports it: `import { defineJob, z } from 'work-factory'`.
+import type { z } from 'zod';
+
+export interface JobContext {
+  /** The job's id. */
+  jid: string;
+  /** 1 for the first run. */
+  attempt: number;
+  /** Fires when the job's time is up and when the process must stop. */
+  signal: AbortSignal;
+  log: JobLogger;
+  requestId: string | undefined;
+  /** Shown by `GET /jobs/{id}`, at most once a second. `percent` is from 0 to 100. */
+  progress(percent: number, note?: string): void;
+}
+
+/** Writes to the worker's log, with the ids of the job. */
+export type JobLogger = Readonly<
+  Record<'debug' | 'info' | 'warn' | 'error', (message: string, fields?: Record<string, unknown>) => void>
+>;
+
+export interface JobDefinition<
+  Name extends string = string,
+  Args extends z.ZodType = z.ZodType,
+  Result extends z.ZodType = z.ZodType,
+> {
+  /** Names the route `POST /jobs/{name}` and the `operation` of an entry: `[a-z][a-z0-9_]{0,63}`. */
+  readonly name: Name;
+  /** On the wire. Default: the name. */
+  readonly jobtype?: string;
+  /** Default: `default`. */
+  readonly queue?: string;
+  /** How often a failed job is tried again: -1 to 1000, default 25. */
+  readonly retry?: number;
+  /** Seconds after which the broker gives a fetched job to another worker: 60 to 86,400, default 60. */
+  readonly reserveFor?: number;
+  /** An object becomes `args[0]`; a tuple becomes `args`. */
+  readonly args: Args;
+  /** Checked before the result is stored. */
+  readonly result?: Result;
+  /** Time of one run; at most `reserveFor` - 10, which is also the default. */
+  readonly timeoutSeconds?: number;
+  /** Large arguments travel compressed. */
+  readonly compress?: boolean;
+  /** Absent: somebody else's worker runs the job. */
+  readonly run?: (args: z.output<Args>, context: JobContext) => z.input<Result> | Promise<z.input<Result>>;
+  readonly examples?: readonly { readonly args: z.input<Args>; readonly result?: z.output<Result> }[];
+}
+
+/** The same in every copy of this package: a definition may come from another one than the service does. */
+const brand = Symbol.for('work-factory.job-definition');
+
+/** A definition's place in its file, for messages: `file:///jobs/resize.mjs:4`. */
+export interface Defined {
+  readonly [brand]: { readonly place: string | undefined };
+}
+
+export function defineJob<const Name extends string, Args extends z.ZodType, Result extends z.ZodType = z.ZodType>(
+  definition: JobDefinition<Name, Args, Result>,
+): JobDefinition<Name, Args, Result> & Defined {
+  // Frame 0 is this function, frame 1 the file of the definition.
+  const frame = new Error().stack?.split('\n')[2];
+  const place = frame === undefined ? undefined : /(?:file:\/\/)?\/[^()]*:\d+(?=:\d+)/.exec(frame)?.[0];
+  return Object.freeze({ ...definition, [brand]: { place } });
+}
+
+export const isDefined = (value: unknown): value is Record<string, unknown> & Defined =>
+  typeof value === 'object' && value !== null && brand in value;
+
+/** Where `defineJob` was called. */
+export const placeOf = (defined: Defined): string | undefined => defined[brand].place;
+
+/** Thrown by `run`: the job is recorded as failed and never retried. */
+export class PermanentError extends Error {
+  override readonly name = 'PermanentError';
+}

@@ -1,0 +1,130 @@
+// Reads the definitions of JOBS_DIR. All problems of all files are told at once.
+import { readdir, realpath, stat } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { createRegistry, type JobRegistry, type JobType } from '../domain/job-type.ts';
+import { builtInTypes } from './built-in.ts';
+import { compileDefinition } from './compile-definition.ts';
+import { isDefined, placeOf } from './define-job.ts';
+
+export interface LoadedJobs {
+  registry: JobRegistry;
+  /** The definitions as they were written, by name: the code of a job is there. */
+  definitions: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
+  /** Files of the folder that are no definitions and are not skipped by their name. */
+  ignored: readonly string[];
+}
+
+/** A definition cannot be used; each line of the message is one problem, with its file. */
+export class JobsError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`JOBS_DIR has ${problems.length} problem(s):\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+    this.problems = problems;
+  }
+}
+
+/** Node 22.18 and newer read TypeScript. */
+const readsTypeScript = 'typescript' in process.features && Boolean(process.features.typescript);
+const extensions: ReadonlySet<string> = new Set(['.js', '.mjs', '.ts']);
+const isSkipped = (file: string): boolean => /^_|^\.|\.test\.[^.]+$|\.d\.[cm]?ts$/.test(file);
+const isWritableByOthers = (mode: number): boolean => (mode & 0o002) !== 0;
+
+interface Source {
+  file: string;
+  type: JobType;
+  definition: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * @param dir may be absent: then there are the built-in types only
+ * @throws JobsError with every problem
+ */
+export async function loadJobs(dir: string): Promise<LoadedJobs> {
+  const problems: string[] = [];
+  const sources: Source[] = [];
+  const ignored: string[] = [];
+  const folder = await realpath(dir).catch(() => undefined);
+  for (const file of folder === undefined ? [] : await listFiles(folder)) {
+    if (!extensions.has(extname(file))) {
+      ignored.push(file);
+      continue;
+    }
+    const read = await readFile(folder as string, file);
+    if ('problems' in read) problems.push(...read.problems.map((problem) => `${file}${problem}`));
+    else sources.push({ file, ...read });
+  }
+  problems.push(...findDuplicates(sources), ...findMixedQueues(sources));
+  if (problems.length > 0) throw new JobsError(problems);
+  return {
+    registry: createRegistry([...builtInTypes, ...sources.map(({ type }) => type)]),
+    definitions: new Map(sources.map(({ type, definition }) => [type.name, definition])),
+    ignored,
+  };
+}
+
+async function listFiles(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  return entries
+    .filter((entry) => !entry.isDirectory() && !isSkipped(entry.name))
+    .map(({ name }) => name)
+    .sort();
+}
+
+type Read = Omit<Source, 'file'> | { problems: readonly string[] };
+
+async function readFile(folder: string, file: string): Promise<Read> {
+  const path = join(folder, file);
+  if (extname(file) === '.ts' && !readsTypeScript)
+    return { problems: [`: Node ${process.versions.node} does not read TypeScript; 22.18 and newer do`] };
+  if (isWritableByOthers((await stat(path)).mode))
+    return { problems: [': every user of this machine may write to it (chmod o-w): its code would run as this user'] };
+  let exported: unknown;
+  try {
+    exported = ((await import(pathToFileURL(path).href)) as { default?: unknown }).default;
+  } catch (error) {
+    return { problems: [`${lineOf(path, error)}: ${describeFailure(error)}`] };
+  }
+  if (!isDefined(exported)) return { problems: [': the default export is not made by defineJob'] };
+  const compiled = compileDefinition({ ...exported });
+  if ('type' in compiled) return { type: compiled.type, definition: exported };
+  const line = /:\d+$/.exec(placeOf(exported) ?? '')?.[0] ?? '';
+  return { problems: compiled.problems.map(({ field, message }) => `${line}: ${field} ${message}`) };
+}
+
+/** The line of the file in an error's stack, as `:12`; empty when it is not there. */
+function lineOf(path: string, error: unknown): string {
+  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  const at = [pathToFileURL(path).href, path].map((place) => stack.indexOf(`${place}:`)).find((index) => index !== -1);
+  return at === undefined ? '' : (/:\d+(?=\D|$)/.exec(stack.slice(at + path.length))?.[0] ?? '');
+}
+
+function describeFailure(error: unknown): string {
+  if (!(error instanceof Error)) return `it throws ${String(error)}`;
+  if ('code' in error && error.code === 'ERR_MODULE_NOT_FOUND' && error.message.includes("'work-factory'"))
+    return 'the package work-factory is not installed beside it: npm install work-factory';
+  return `it throws ${error.name}: ${error.message.split('\n')[0] ?? ''}`;
+}
+
+function findDuplicates(sources: readonly Source[]): string[] {
+  const all = [...builtInTypes.map((type) => ({ file: 'a built-in type', type })), ...sources];
+  return (['name', 'jobtype'] as const).flatMap((key) =>
+    all.flatMap(({ file, type }, index) => {
+      const first = all.findIndex((other) => other.type[key] === type[key]);
+      return first === index ? [] : [`${file}: ${key} ${type[key]} is used by ${all[first]?.file ?? ''} already`];
+    }),
+  );
+}
+
+/** Our workers fetch from every queue of a type that they run: jobs of other people's workers must not lie there. */
+function findMixedQueues(sources: readonly Source[]): string[] {
+  const all = [...builtInTypes, ...sources.map(({ type }) => type)];
+  const ours = new Map(all.filter(({ runs }) => runs !== 'elsewhere').map(({ queue, name }) => [queue, name]));
+  return sources
+    .filter(({ type }) => type.runs === 'elsewhere' && ours.has(type.queue))
+    .map(
+      ({ file, type: { queue } }) =>
+        `${file}: has no run, and the type ${ours.get(queue) ?? ''}, which has one, uses its queue ${queue} as well`,
+    );
+}

@@ -1,0 +1,14 @@
+// The types of job of this process: the built-in ones and the definitions of JOBS_DIR.
+import { JobsError, loadJobs, type LoadedJobs } from '../jobs/load-jobs.ts';
+import { RoleError, type RoleContext } from './role.ts';
+
+export async function openJobs({ config, log }: Pick<RoleContext, 'config' | 'log'>): Promise<LoadedJobs> {
+  const jobs = await loadJobs(config.JOBS_DIR).catch((error: unknown) => {
+    throw error instanceof JobsError ? new RoleError(error.message) : error;
+  });
+  const { definitions, ignored } = jobs;
+  if (ignored.length > 0)
+    log.warn({ files: ignored }, 'files of JOBS_DIR are no definitions of jobs: .js, .mjs or .ts');
+  if (definitions.size > 0) log.info({ types: [...definitions.keys()] }, 'job types are declared');
+  return jobs;
+}
