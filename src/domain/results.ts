@@ -1,19 +1,46 @@
 // What is known of a job after it was enqueued, and the store that remembers it.
 
+/**
+ * - `scheduled`: the broker holds the job until `at`.
+ * - `pending`: enqueued, running, or waiting for its next attempt.
+ * - `expired`: it was not started in time, and is not run.
+ */
+export const jobStates = ['scheduled', 'pending', 'succeeded', 'failed', 'expired', 'cancelled'] as const;
+export type JobState = (typeof jobStates)[number];
+
+/** Times are RFC 3339, UTC. */
 export interface JobRecord {
   job_id: string;
-  state: 'pending' | 'succeeded' | 'failed';
+  state: JobState;
   operation?: string;
   request_id?: string | null;
+  /** When a scheduled job is to be queued. */
+  at?: string;
   /** Any JSON value. */
   result?: unknown;
   error?: string;
+  /** The kind of error, for example the name of what `run` threw. */
+  errtype?: string;
   attempts?: number;
-  /** RFC 3339, UTC. */
+  progress?: JobProgress;
+  enqueued_at?: string;
+  started_at?: string;
   finished_at?: string;
+  /** False: other people's workers run the job, and nobody tells us how it ends. */
+  tracked?: boolean;
   /** What the type of the job adds: of the arithmetic, its operands. */
   [field: string]: unknown;
 }
+
+export interface JobProgress {
+  /** 0 to 100. */
+  percent: number;
+  note?: string;
+}
+
+/** True when nothing more will happen to the job. */
+export const isEnded = (record: JobRecord | undefined): boolean =>
+  record !== undefined && record.state !== 'pending' && record.state !== 'scheduled';
 
 /** Implementations: embedded (its own database under DATA_DIR) and Redis. */
 export interface ResultStore {

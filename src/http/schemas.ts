@@ -2,6 +2,7 @@
 // table of operations.
 import { z } from 'zod';
 import { errorTable, type ErrorCode } from '../domain/errors.ts';
+import { jobStates } from '../domain/results.ts';
 
 const count = z.int().min(0);
 /** Marks a text of our own making that needs no escaping in JSON: a third of the time of a batch's answer. */
@@ -33,15 +34,23 @@ export const partialBatch = z.object({
 export type BatchResult = z.infer<typeof batchResult>;
 export type PartialBatch = z.infer<typeof partialBatch>;
 
+const time = z.string().meta({ description: 'RFC 3339, UTC' });
+
 export const jobRecord = z.looseObject({
   job_id: jobId,
-  state: z.enum(['pending', 'succeeded', 'failed']),
+  state: z.enum(jobStates),
   operation: z.string().optional(),
   request_id: z.string().nullable().optional(),
+  at: time.optional(),
   result: z.unknown().optional().meta({ description: 'Any JSON value' }),
   error: z.string().optional(),
+  errtype: z.string().optional(),
   attempts: z.number().optional(),
-  finished_at: z.string().optional(),
+  progress: z.object({ percent: z.number(), note: z.string().optional() }).optional(),
+  enqueued_at: time.optional(),
+  started_at: time.optional(),
+  finished_at: time.optional(),
+  tracked: z.boolean().optional().meta({ description: 'False: nobody tells this service how the job ends' }),
 });
 
 export const health = z.object({

@@ -1,9 +1,9 @@
 // The result store of the all-in-one process: a database of its own, written by one writer that groups what has come
 // meanwhile, with one sync for all records of a group. Relies on classic-level (LevelDB): one process per folder.
-import type { JobRecord, ResultStore } from '../domain/results.ts';
+import { isEnded, type JobRecord, type ResultStore } from '../domain/results.ts';
 import { openDatabase, openError } from './database.ts';
 import { createGenerations, keyOf, metaKeyOf, metaRange, rangesOf, type Generation } from './generations.ts';
-import { createWaiters, isEnded } from './waiters.ts';
+import { createWaiters } from './waiters.ts';
 
 export interface EmbeddedResultsOptions {
   /** The database's folder; made when it is missing. */

@@ -3,9 +3,9 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from 'pino';
 import { systemClock } from '../domain/clock.ts';
-import type { JobRecord, ResultStore } from '../domain/results.ts';
+import { isEnded, type JobRecord, type ResultStore } from '../domain/results.ts';
 import { createHeldIds, jidSecond } from './held-ids.ts';
-import { createWaiters, isEnded } from './waiters.ts';
+import { createWaiters } from './waiters.ts';
 
 export interface RedisResultsOptions {
   /** `redis://` or `rediss://`. */

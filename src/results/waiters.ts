@@ -1,6 +1,6 @@
 // Callers that wait for a job to end: each is woken once, none polls. Shared by the result stores.
 import { setMaxListeners } from 'node:events';
-import type { JobRecord } from '../domain/results.ts';
+import { isEnded, type JobRecord } from '../domain/results.ts';
 
 export interface Waiters {
   readonly size: number;
@@ -16,8 +16,6 @@ export interface Waiters {
 
 /** @param record undefined when the time is up */
 type Resolve = (record: JobRecord | undefined) => void;
-
-export const isEnded = (record: JobRecord | undefined): boolean => record !== undefined && record.state !== 'pending';
 
 /** @param read the store's present answer */
 export function createWaiters(read: (jid: string) => Promise<JobRecord | undefined>): Waiters {

@@ -113,6 +113,17 @@ export function resultStoreContract(name: string, open: OpenResults, skip: boole
       assert.equal((await held)?.state, 'succeeded');
     });
 
+    it('is not ended for its waiters by being scheduled', async (t) => {
+      const results = await open(t);
+      const jid = createJid();
+      const scheduled: JobRecord = { job_id: jid, state: 'scheduled', at: '2030-01-01T00:00:00.000Z' };
+      const held = results.wait(jid, 10_000);
+      await results.put([scheduled]);
+      assert.deepEqual(await results.wait(jid, 20), scheduled);
+      await results.put([{ job_id: jid, state: 'expired' }]);
+      assert.equal((await held)?.state, 'expired');
+    });
+
     it('wakes 1,000 waiters by one put', async (t) => {
       const results = await open(t);
       const jids = Array.from({ length: 1000 }, () => createJid());

@@ -1,6 +1,7 @@
 // GET /jobs/{job_id}: held answers, and a store that is away.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { JobRecord } from '../../src/domain/results.ts';
 import { build, connectRaw } from '../helpers/app.ts';
 import { createRecordingResults } from './recording-results.ts';
 
@@ -16,6 +17,19 @@ describe('GET /jobs/{job_id}', () => {
     const answer = await get(`/jobs/${jid}`);
     assert.deepEqual([answer.statusCode, answer.json()], [200, record]);
     assert.equal(answer.headers['cache-control'], 'no-store');
+  });
+
+  it('answers every field that a record may have', async (t) => {
+    const results = createRecordingResults();
+    const { get } = build(t, { results });
+    const at = '2030-01-01T00:00:00.000Z';
+    const record: JobRecord = {
+      ...{ job_id: jid, state: 'failed', operation: 'resize', request_id: 'r-1', at, attempts: 3 },
+      ...{ result: { sizes: [1, 'x', null] }, error: 'too large', errtype: 'RangeError', tracked: false },
+      ...{ progress: { percent: 12.5, note: 'half' }, enqueued_at: at, started_at: at, finished_at: at },
+    };
+    await results.put([record]);
+    assert.deepEqual((await get(`/jobs/${jid}`)).json(), record);
   });
 
   it('answers a pending job at once without wait', async (t) => {

@@ -1,5 +1,5 @@
 // A ResultStore in memory that a test can end jobs in, and break.
-import type { JobRecord, ResultStore } from '../../src/domain/results.ts';
+import { isEnded, type JobRecord, type ResultStore } from '../../src/domain/results.ts';
 
 interface RecordingResults extends ResultStore {
   /** How many callers are held in `wait` now. */
@@ -28,7 +28,7 @@ export function createRecordingResults(): RecordingResults {
     get,
     async wait(jid, timeoutMs, signal) {
       const present = await get(jid);
-      if (present !== undefined && present.state !== 'pending') return present;
+      if (isEnded(present)) return present;
       await new Promise<void>((resolve) => {
         const finish = (): void => {
           clearTimeout(timer);
@@ -47,8 +47,7 @@ export function createRecordingResults(): RecordingResults {
     async put(next) {
       for (const record of next) records.set(record.job_id, record);
       for (const waiter of waiters) {
-        const record = records.get(waiter.jid);
-        if (record !== undefined && record.state !== 'pending') waiter.finish();
+        if (isEnded(records.get(waiter.jid))) waiter.finish();
       }
     },
     remember: (jids) => jids.forEach((jid) => records.set(jid, { job_id: jid, state: 'pending' })),
