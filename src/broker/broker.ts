@@ -6,7 +6,7 @@ import { systemClock, type BrokerClock } from './clock.ts';
 import { runCommand, type CommandContext } from './commands.ts';
 import { createEngine } from './engine.ts';
 import { formatInfo, type BrokerDurability } from './info.ts';
-import { openLevelStore } from './level-store.ts';
+import { openDurableStore } from './durable-store.ts';
 import { defaultLimits, type BrokerLimits } from './limits.ts';
 import { createMemoryStore } from './memory-store.ts';
 import { createPush } from './push.ts';
@@ -29,6 +29,8 @@ export interface BrokerOptions {
   clock?: BrokerClock;
   /** From 0 to below 1, for the delay of retries. */
   random?: () => number;
+  /** Opens the store in `dataDir`: faults of its disk, for tests. */
+  openStore?: (dataDir: string) => Promise<Store>;
   /** Stands between the broker and its store: faults for tests. */
   wrapStore?: (store: Store) => Store;
   /** Told of failures that no reply can carry. */
@@ -51,7 +53,7 @@ export interface Broker {
 export async function createBroker(options: BrokerOptions = {}): Promise<Broker> {
   const { dataDir, clock = systemClock, random = Math.random, report = () => {} } = options;
   const limits = { ...defaultLimits, ...options.limits };
-  const opened = dataDir === undefined ? createMemoryStore() : await openLevelStore(dataDir);
+  const opened = dataDir === undefined ? createMemoryStore() : await (options.openStore ?? openDurableStore)(dataDir);
   const store = options.wrapStore?.(opened) ?? opened;
   const engine = await createEngine({ store, clock, random, limits, report }).catch(async (cause: unknown) => {
     await store.close();

@@ -67,7 +67,7 @@ export function createLedger(options: LedgerOptions): Ledger {
     const waiting = settlers;
     const written = group++;
     reset();
-    inFlight = options.store.write(batch, { sync: true }).then(
+    inFlight = options.store.write(batch).then(
       () => end(waiting, written, 'stored', ''),
       (error: unknown) => end(waiting, written, 'unknown', messageOf(error), error),
     );

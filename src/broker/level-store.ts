@@ -1,14 +1,35 @@
-// The durable store: classic-level (LevelDB). `sync` batches cost one fdatasync each.
-// LevelDB repairs some damage by leaving records out; recovery.ts finds that by counting. What it cannot find by
-// counting is refused here: a folder whose files have lost their CURRENT would be taken for an empty one.
+// What stands behind the log: classic-level (LevelDB). It repairs some damage by leaving records out; recovery.ts finds that
+// by counting. What cannot be found by counting is refused here: a folder whose files have lost their CURRENT would be
+// taken for an empty one.
 import { existsSync } from 'node:fs';
 import { open, readdir } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { makePrivateFolder } from '../private-folder.ts';
-import { StoreError, type Store, type StoreRecord } from './store.ts';
+import { StoreError, type StoreOperation, type StoreRecord } from './store.ts';
 
 type Database = ClassicLevel<Buffer, Buffer>;
+
+export interface LevelStore {
+  /** With `sync` it resolves when the batch survives a crash; of earlier ones LevelDB promises nothing (see `flush`). */
+  write(operations: Iterable<StoreOperation>, options: { sync: boolean }): Promise<void>;
+  /**
+   * Writes all that is in memory into a table, and resolves when that is synced. A synced write is not enough: LevelDB
+   * begins another log when its memory is full, and does not sync the one before. It keeps an error of the flush to itself:
+   * the next write tells it.
+   */
+  flush(): Promise<void>;
+  /** Records with from <= key < to in key order, as they are when it is called; at least one if there is one. */
+  page(from: Buffer, to: Buffer, recordsMax: number, bytesMax: number): Promise<StoreRecord[]>;
+  /** Deletes from <= key < to; a crash may leave some. */
+  clear(from: Buffer, to: Buffer): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** `again`: what was there and is gone must not become a new, empty store. */
+export type OpenLevelStore = (folder: string, again?: boolean) => Promise<LevelStore>;
+
+const behindAllKeys = Buffer.alloc(6, 0xff);
 
 const databaseFile = /^(MANIFEST-\d+|\d+\.(ldb|sst|log))$/;
 
@@ -22,7 +43,7 @@ async function prepareFolder(folder: string): Promise<void> {
 }
 
 /** A new file survives a power loss only when the folder that names it was synced. Windows cannot and need not. */
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   try {
     const handle = await open(folder);
     await handle.sync().finally(() => handle.close());
@@ -94,9 +115,11 @@ async function readPage(db: Database, from: Buffer, to: Buffer, recordsMax: numb
 }
 
 /** Rejects with `locked`, `damaged` or `failed`, each naming the folder. */
-export async function openLevelStore(dataDir: string): Promise<Store> {
-  const folder = resolve(dataDir);
-  let db = await openDatabase(folder);
+export const openLevelStore: OpenLevelStore = async (folder, again = false) => {
+  if (again && !existsSync(join(folder, 'CURRENT'))) {
+    throw new StoreError('damaged', `the broker's data in ${folder} are gone`);
+  }
+  const db = await openDatabase(folder);
   return {
     async write(operations, { sync }) {
       // Operation by operation: an array would be copied object by object, at five times the cost.
@@ -107,16 +130,10 @@ export async function openLevelStore(dataDir: string): Promise<Store> {
       }
       await batch.write({ sync });
     },
+    // No key is there: of what it is asked for, LevelDB does only what comes first, its memory.
+    flush: () => db.compactRange(behindAllKeys, behindAllKeys),
     page: (from, to, recordsMax, bytesMax) => readPage(db, from, to, recordsMax, bytesMax),
     clear: (from, to) => db.clear({ gte: from, lt: to }),
-    async reopen() {
-      await db.close();
-      // What was there and is gone must not become a new, empty store.
-      if (!existsSync(join(folder, 'CURRENT'))) {
-        throw new StoreError('damaged', `the broker's data in ${folder} are gone`);
-      }
-      db = await openDatabase(folder);
-    },
     close: () => db.close(),
   };
-}
+};

@@ -11,8 +11,10 @@ export const firstStream = 16;
 
 export const bytesOfPlace = 8;
 
+/** Says which program may read the folder, and what of the log LevelDB holds: durable-store.ts. */
+export const formatKey = streamKey(0, 0);
 /** The one record that describes all others; written with every group. */
-export const metaKey = streamKey(0, 0);
+export const metaKey = streamKey(0, 1);
 
 function writePlace(key: Buffer, place: number, offset: number): void {
   key.writeUInt32BE(Math.floor(place / 2 ** 32), offset);

@@ -7,7 +7,6 @@ import { StoreError, type Store, type StoreRecord } from './store.ts';
 import type { TimedSetRecord } from './timed-set.ts';
 
 export interface Meta {
-  format: 1;
   /** The last number given to a reservation or a timed job. */
   sequence: number;
   /** The last number given to a stream. */
@@ -44,7 +43,6 @@ const pageRecordsMax = 4000;
 const pageBytesMax = 1024 * 1024;
 
 const freshMeta = (): Meta => ({
-  format: 1,
   sequence: 0,
   streams: firstStream + 3,
   processed: 0,
@@ -59,13 +57,11 @@ const freshMeta = (): Meta => ({
 const damaged = (what: string): StoreError => new StoreError('damaged', `the broker's data are damaged: ${what}`);
 
 async function readMeta(store: Store): Promise<Meta> {
-  const [first] = await store.page(Buffer.alloc(0), lastKey, 1, 1);
+  const [first] = await store.page(metaKey, lastKey, 1, 1);
   if (!first) return freshMeta();
   const [key, value] = first;
   if (!key.equals(metaKey)) throw damaged('the record that describes them is missing');
-  const meta = unsealJson<Meta>(key, value);
-  if (meta.format === 1) return meta;
-  throw new StoreError('failed', `the broker's data have the format ${String(meta.format)}, this program knows 1`);
+  return unsealJson<Meta>(key, value);
 }
 
 async function scan(store: Store, from: Buffer, to: Buffer, each: (key: Buffer, value: Buffer) => void): Promise<void> {

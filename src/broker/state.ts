@@ -121,7 +121,6 @@ export function createState(recovery: Recovery, options: StateOptions): State {
     finish() {
       for (const queue of changed) queue.finish();
       const record: Meta = {
-        format: 1,
         sequence,
         streams,
         ...counters,

@@ -1,5 +1,5 @@
 // What the broker asks of its storage: ordered keys, and batches that are applied as a whole or not at all.
-// Two implementations: level-store.ts (durable) and memory-store.ts.
+// Two implementations: durable-store.ts and memory-store.ts.
 
 export type StoreOperation =
   | { readonly type: 'put'; readonly key: Buffer; readonly value: Buffer }
@@ -8,8 +8,8 @@ export type StoreOperation =
 export type StoreRecord = readonly [key: Buffer, value: Buffer];
 
 export interface Store {
-  /** With `sync` it resolves when the batch, and every one before it, survives a crash of the machine. */
-  write(operations: StoreOperation[], options: { sync: boolean }): Promise<void>;
+  /** Resolves when the batch, and every one before it, survives a crash of the machine. One at a time. */
+  write(operations: StoreOperation[]): Promise<void>;
   /** Records with from <= key < to in key order, as they are when it is called; at least one if there is one. */
   page(from: Buffer, to: Buffer, recordsMax: number, bytesMax: number): Promise<StoreRecord[]>;
   /** Deletes from <= key < to; a crash may leave some. */

@@ -39,9 +39,9 @@ it('a job for a client that leaves before the reply is stored goes back to the q
   const { port } = await startBroker(t, {
     wrapStore: (store) => ({
       ...store,
-      async write(operations, options) {
+      async write(operations) {
         if (held) await new Promise<void>((resolve) => (release = resolve));
-        return store.write(operations, options);
+        return store.write(operations);
       },
     }),
   });
@@ -148,8 +148,8 @@ describe('a queue that is longer than what is kept in memory', () => {
       limits: { windowBytesMax: 0 },
       wrapStore: (store) => ({
         ...store,
-        async write(operations, options) {
-          await store.write(operations, options);
+        async write(operations) {
+          await store.write(operations);
           setImmediate(stored);
         },
         async page(...range) {

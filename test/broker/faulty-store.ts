@@ -1,4 +1,7 @@
 // Stores that fail, for tests: each stands between the broker and a real one.
+import type { DurableStoreOptions } from '../../src/broker/durable-store.ts';
+import { openLevelStore } from '../../src/broker/level-store.ts';
+import { openSegment } from '../../src/broker/segment.ts';
 import type { Store, StoreOperation } from '../../src/broker/store.ts';
 
 export interface FaultyStore {
@@ -22,10 +25,10 @@ export function createFaultyStore(): FaultyStore {
     reopened: 0,
     wrap: (store) => ({
       ...store,
-      async write(operations, options) {
+      async write(operations) {
         faulty.writes++;
-        if (faulty.fault === undefined && faulty.writesToFail === 0) return store.write(operations, options);
-        if (faulty.keepsFailed) await store.write(operations, options);
+        if (faulty.fault === undefined && faulty.writesToFail === 0) return store.write(operations);
+        if (faulty.keepsFailed) await store.write(operations);
         if (faulty.writesToFail > 0) faulty.writesToFail--;
         throw new Error(faulty.fault ?? 'one write failed');
       },
@@ -40,20 +43,48 @@ export function createFaultyStore(): FaultyStore {
 }
 
 /**
- * A disk that loses at a crash what was not synced: such writes stay in the memory of this process until the next
- * synced one.
- * @param honest false: the broker's wish to sync is not passed on, as if the broker had forgotten it
+ * A disk that loses at a crash what was not synced: such writes stay in the memory of this process. What LevelDB syncs does
+ * not save what it wrote before.
+ * @param honest false: what is written to the log is kept back, too, as if the broker had forgotten to sync it
  */
-export function losingUnsynced(store: Store, honest: boolean): Store {
-  let unsynced: StoreOperation[] = [];
+export function losingUnsynced(honest: boolean): DurableStoreOptions {
   return {
-    ...store,
-    async write(operations, { sync }) {
-      unsynced = [...unsynced, ...operations];
-      if (!sync || !honest) return;
-      const all = unsynced;
-      unsynced = [];
-      await store.write(all, { sync });
+    async openLevel(folder, again) {
+      const level = await openLevelStore(folder, again);
+      const unsynced = new Map<string, StoreOperation>();
+      async function writeUnsynced(): Promise<void> {
+        const operations = [...unsynced.values()];
+        unsynced.clear();
+        await level.write(operations, { sync: false });
+      }
+      return {
+        ...level,
+        async write(operations, options) {
+          const all = [...operations];
+          for (const operation of all) {
+            const key = operation.key.toString('hex');
+            if (options.sync) unsynced.delete(key);
+            else unsynced.set(key, operation);
+          }
+          if (options.sync) await level.write(all, options);
+        },
+        async flush() {
+          await writeUnsynced();
+          await level.flush();
+        },
+        async page(...range) {
+          await writeUnsynced();
+          return level.page(...range);
+        },
+        async clear(from, to) {
+          await writeUnsynced();
+          await level.clear(from, to);
+        },
+      };
+    },
+    async openSegment(path, bytes) {
+      const segment = await openSegment(path, bytes);
+      return honest ? segment : { ...segment, write: async () => {} };
     },
   };
 }

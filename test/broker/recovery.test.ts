@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { createBroker } from '../../src/broker/broker.ts';
 import { openLevelStore } from '../../src/broker/level-store.ts';
-import { metaKey, sealJson, streamStart } from '../../src/broker/records.ts';
+import { formatKey, sealJson, streamStart } from '../../src/broker/records.ts';
 import type { StoreError, StoreOperation, StoreRecord } from '../../src/broker/store.ts';
 import { brokerFolder, startBroker } from '../helpers/broker.ts';
 import { connectFwp, makeJob } from './fwp-client.ts';
@@ -24,13 +24,14 @@ async function withBroker<T>(
   }
 }
 
-/** Several groups of jobs in the folder's log, each its own record. */
-async function fill(t: TestContext, dataDir: string, groups = 40): Promise<void> {
+/** Several groups of jobs in the folder's log, each its own record. `atEnd` sees the folder as a kill would leave it. */
+async function fill(t: TestContext, dataDir: string, groups = 40, atEnd = () => {}): Promise<void> {
   await withBroker(t, dataDir, async (client) => {
     for (let group = 0; group < groups; group++) {
       const jobs = Array.from({ length: 20 }, () => makeJob({ args: ['x'.repeat(100)] }));
       assert.equal(await client.ask(`PUSHB ${JSON.stringify(jobs)}`), '{}');
     }
+    atEnd();
   });
 }
 
@@ -128,7 +129,7 @@ describe('a data folder', () => {
   it('is refused when it was written in another format', async (t) => {
     const dataDir = brokerFolder(t);
     const store = await openLevelStore(dataDir);
-    await store.write([{ type: 'put', key: metaKey, value: sealJson(metaKey, { format: 99 }) }], { sync: true });
+    await store.write([{ type: 'put', key: formatKey, value: sealJson(formatKey, { format: 99 }) }], { sync: true });
     await store.close();
     assert.match((await refusal(dataDir)).message, /format 99/);
   });
@@ -173,7 +174,7 @@ describe('a data folder', () => {
       await store.close();
     };
     const records = await all();
-    assert.equal(records.length, 7, 'meta, queue, reservation, scheduled job, three chunks');
+    assert.equal(records.length, 8, 'format, meta, queue, reservation, scheduled job, three chunks');
     for (const [key, value] of records) {
       await put([{ type: 'del', key }]);
       const error = await refusal(dataDir);
@@ -182,27 +183,31 @@ describe('a data folder', () => {
       await put([{ type: 'put', key, value }]);
     }
     await withBroker(t, dataDir, async () => {});
-    assert.equal((await all()).length, 7);
+    assert.equal((await all()).length, 8);
   });
 
-  for (const kind of ['.log', '.ldb'] as const) {
-    it(`is refused, or complete, whichever byte of its ${kind} was changed`, async (t) => {
+  for (const [what, kind] of [
+    ['its log after a kill', 'groups.0'],
+    ['its table after an orderly end', '.ldb'],
+  ] as const) {
+    it(`is refused, or complete, whichever byte of ${what} was changed`, async (t) => {
       const dataDir = brokerFolder(t);
-      await fill(t, dataDir);
-      // The first open after the writes turns the log into a table.
-      if (kind === '.ldb') await withBroker(t, dataDir, async () => {});
-      const largest = readdirSync(dataDir)
-        .filter((file) => file.endsWith(kind))
-        .map((file) => ({ file, bytes: readFileSync(join(dataDir, file)) }))
-        .sort((one, other) => other.bytes.length - one.bytes.length)[0];
-      assert.ok(largest && largest.bytes.length > 50_000);
-      const saved = new Map(readdirSync(dataDir).map((file) => [file, readFileSync(join(dataDir, file))]));
+      const saved = new Map<string, Buffer>();
+      const save = (): void =>
+        readdirSync(dataDir).forEach((file) => saved.set(file, readFileSync(join(dataDir, file))));
+      await fill(t, dataDir, 40, kind === '.ldb' ? () => {} : save);
+      if (kind === '.ldb') save();
+      const largest = [...saved]
+        .filter(([file]) => file.endsWith(kind))
+        .map(([file, bytes]) => ({ file, bytes, used: bytes.findLastIndex((byte) => byte !== 0) + 1 }))
+        .sort((one, other) => other.used - one.used)[0];
+      assert.ok(largest && largest.used > 50_000);
       let refused = 0;
       for (let part = 0; part < 12; part++) {
         const folder = brokerFolder(t);
         for (const [file, bytes] of saved) writeFileSync(join(folder, file), bytes);
         const changed = Buffer.from(largest.bytes);
-        const offset = Math.floor((changed.length * (part + 0.5)) / 13);
+        const offset = Math.floor((largest.used * (part + 0.5)) / 13);
         changed.writeUInt8(changed.readUInt8(offset) ^ 0x10, offset);
         writeFileSync(join(folder, largest.file), changed);
         const outcome = await createBroker({ dataDir: folder }).then(

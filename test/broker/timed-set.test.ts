@@ -12,7 +12,7 @@ function open() {
   let pageGate = Promise.resolve();
   const store: typeof memory = {
     ...memory,
-    write: (operations, options) => gate.then(() => memory.write(operations, options)),
+    write: (operations) => gate.then(() => memory.write(operations)),
     page: async (...range) => {
       const records = await memory.page(...range);
       await pageGate;

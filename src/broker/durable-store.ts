@@ -1,0 +1,169 @@
+// The durable store: a log in front of LevelDB. A group is stored when it is in the log; LevelDB gets it later, in larger
+// batches, and is what is read. Every open begins an epoch: what the log holds is brought to LevelDB's disk first, so that
+// nothing of it is needed any more, whatever state a failed write or sync has left it in (docs/decisions/log.md).
+import { resolve } from 'node:path';
+import { openLevelStore, syncFolder, type LevelStore, type OpenLevelStore } from './level-store.ts';
+import { hasLog, makeLogFiles, readLog, startLog, type LogState } from './log.ts';
+import { formatKey, metaKey, sealJson, unsealJson } from './records.ts';
+import { openSegment, type OpenSegment } from './segment.ts';
+import { StoreError, type Store, type StoreOperation } from './store.ts';
+import { createWriteBehind } from './write-behind.ts';
+
+/** As stored. Format 1 had no log, and its record of this key is what is the meta record now. */
+interface FormatRecord extends LogState {
+  format: 2;
+  /** The store was closed in order: the log holds nothing that LevelDB lacks. */
+  closed: boolean;
+}
+
+export interface DurableStoreOptions {
+  openLevel?: OpenLevelStore;
+  openSegment?: OpenSegment;
+  segmentBytes?: number;
+}
+
+/** Some seconds of jobs at full speed, and a tenth of a second to read at open. */
+const segmentBytesDefault = 16 * 1024 * 1024;
+const replayBytesMax = 4 * 1024 * 1024;
+const lastKey = Buffer.alloc(5, 0xff);
+
+const formatOperation = (record: Omit<FormatRecord, 'format'>): StoreOperation => ({
+  type: 'put',
+  key: formatKey,
+  value: sealJson(formatKey, { format: 2, ...record }),
+});
+
+type Found = FormatRecord | { readonly format: 1 } | undefined;
+
+async function readFormat(level: LevelStore, folder: string): Promise<Found> {
+  const [first] = await level.page(Buffer.alloc(0), lastKey, 1, 1);
+  if (!first) return undefined;
+  const [key, value] = first;
+  if (!key.equals(formatKey)) {
+    throw new StoreError(
+      'damaged',
+      `the broker's data in ${folder} are damaged: the record of their format is missing`,
+    );
+  }
+  const record = unsealJson<{ format: number }>(key, value);
+  if (record.format === 1 || record.format === 2) return record as Found;
+  throw new StoreError('failed', `the broker's data have the format ${record.format}, this program knows 1 and 2`);
+}
+
+async function bringUpToDate(level: LevelStore, folder: string, found: Found): Promise<void> {
+  if (found?.format === 2) {
+    if (!found.closed) await replay(level, folder, found);
+    return;
+  }
+  if (await hasLog(folder)) {
+    throw new StoreError(
+      'damaged',
+      `the broker's data in ${folder} are damaged: there is a log, and no database of it`,
+    );
+  }
+  if (!found) return;
+  // At once, and before there is a log: the program of format 1 would not look at it.
+  const meta: StoreOperation = { type: 'put', key: metaKey, value: sealJson(metaKey, found) };
+  await level.write([meta, formatOperation({ epoch: 0, synced: 0, applied: 0, closed: true })], { sync: true });
+}
+
+async function replay(level: LevelStore, folder: string, state: LogState): Promise<void> {
+  const groups = await readLog(folder, state);
+  let operations: StoreOperation[] = [];
+  let bytes = 0;
+  for (const group of groups) {
+    for (const operation of group.operations) {
+      operations.push(operation);
+      bytes += operation.type === 'put' ? operation.value.length : 0;
+    }
+    if (bytes < replayBytesMax && group !== groups.at(-1)) continue;
+    await level.write(operations, { sync: false });
+    operations = [];
+    bytes = 0;
+  }
+  await level.flush();
+}
+
+type OpenStore = Omit<Store, 'reopen' | 'close'> & { close(inOrder: boolean): Promise<void> };
+
+async function open(folder: string, options: DurableStoreOptions, again: boolean): Promise<OpenStore> {
+  const level = await (options.openLevel ?? openLevelStore)(folder, again);
+  try {
+    return await start(level, folder, options);
+  } catch (error) {
+    await level.close();
+    throw error;
+  }
+}
+
+async function start(level: LevelStore, folder: string, options: DurableStoreOptions): Promise<OpenStore> {
+  const found = await readFormat(level, folder);
+  await bringUpToDate(level, folder, found);
+  await makeLogFiles(folder);
+  await syncFolder(folder);
+  // By the clock, so that LevelDB's files of an earlier day beside a later log do not use an epoch again.
+  const epoch = Math.max(found?.format === 2 ? found.epoch + 1 : 0, Date.now());
+  let synced = 0;
+  const stateAt = (applied: number, closed = false) => formatOperation({ epoch, synced, applied, closed });
+  await level.write([stateAt(0)], { sync: true });
+
+  const behind = createWriteBehind(level, stateAt);
+  const log = await startLog({
+    folder,
+    epoch,
+    segmentBytes: options.segmentBytes ?? segmentBytesDefault,
+    openSegment: options.openSegment ?? openSegment,
+    checkpoint,
+  });
+
+  async function checkpoint(sequence: number, closed = false): Promise<void> {
+    await behind.settle();
+    await level.flush();
+    synced = sequence;
+    await behind.write([stateAt(sequence, closed)], { sync: true });
+  }
+
+  /** Once: the next open may fail, and is tried again. */
+  let closing: Promise<void> | undefined;
+
+  async function close(inOrder: boolean): Promise<void> {
+    // What LevelDB does not take now is in the log.
+    if (inOrder) await checkpoint(log.sequence, true).catch(() => {});
+    else await behind.settle().catch(() => {});
+    await log.close();
+    await level.close();
+  }
+
+  return {
+    async write(operations) {
+      await behind.untilRoom();
+      await log.append(operations);
+      behind.add(operations, log.sequence);
+    },
+    async page(from, to, recordsMax, bytesMax) {
+      await behind.settle();
+      return level.page(from, to, recordsMax, bytesMax);
+    },
+    async clear(from, to) {
+      await behind.settle();
+      await level.clear(from, to);
+    },
+    close: (inOrder) => (closing ??= close(inOrder)),
+  };
+}
+
+/** Rejects with `locked`, `damaged` or `failed`, each naming the folder. */
+export async function openDurableStore(dataDir: string, options: DurableStoreOptions = {}): Promise<Store> {
+  const folder = resolve(dataDir);
+  let store = await open(folder, options, false);
+  return {
+    write: (operations) => store.write(operations),
+    page: (from, to, recordsMax, bytesMax) => store.page(from, to, recordsMax, bytesMax),
+    clear: (from, to) => store.clear(from, to),
+    async reopen() {
+      await store.close(false);
+      store = await open(folder, options, true);
+    },
+    close: () => store.close(true),
+  };
+}

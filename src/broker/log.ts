@@ -1,0 +1,138 @@
+// The log in front of LevelDB: two files that take turns. Each group is one write and one sync; a full file is used again
+// when LevelDB has all of it on disk (docs/decisions/log.md).
+import { existsSync } from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { encodeGroup, hasGroup, readGroup, type GroupPlace, type GroupRecord } from './group-record.ts';
+import type { OpenSegment, Segment } from './segment.ts';
+import { StoreError, type StoreOperation } from './store.ts';
+
+/** What LevelDB is known to hold of the log. */
+export interface LogState {
+  epoch: number;
+  /** All groups up to this one survive a crash without the log. */
+  synced: number;
+  /** All groups up to this one were written. */
+  applied: number;
+}
+
+export interface Log {
+  /** The group that was stored last. */
+  readonly sequence: number;
+  /** Resolves when the group survives a crash. One at a time, and none after one that failed. */
+  append(operations: readonly StoreOperation[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+interface LogOptions {
+  folder: string;
+  epoch: number;
+  segmentBytes: number;
+  openSegment: OpenSegment;
+  /** Brings all groups up to this one to LevelDB's disk. */
+  checkpoint: (sequence: number) => Promise<void>;
+}
+
+/** Both files, empty if they are new: from here on a missing one is damage. */
+export async function makeLogFiles(folder: string): Promise<void> {
+  for (const path of segmentPaths(folder)) await (await open(path, 'a')).close();
+}
+
+const segmentPaths = (folder: string): [string, string] => [join(folder, 'groups.0'), join(folder, 'groups.1')];
+
+const damaged = (folder: string, what: string): StoreError =>
+  new StoreError('damaged', `the broker's data in ${folder} are damaged: ${what}`);
+
+/** The groups from the file's first on, each the next of the one before. */
+function readChain(bytes: Buffer, epoch: number): { groups: GroupRecord[]; end: number } {
+  const groups: GroupRecord[] = [];
+  let end = 0;
+  const isNext = (place: GroupPlace): boolean => {
+    const last = groups.at(-1);
+    return place.epoch === epoch && (last === undefined || place.sequence === last.sequence + 1);
+  };
+  for (let group; (group = readGroup(bytes, end, isNext)); end = group.end) groups.push(group);
+  return { groups, end };
+}
+
+/**
+ * The groups that LevelDB may lack, in order. A group that was cut off at the end was never acknowledged; anything else that
+ * is missing is damage.
+ */
+export async function readLog(folder: string, state: LogState): Promise<GroupRecord[]> {
+  const { epoch, synced, applied } = state;
+  const paths = segmentPaths(folder);
+  const missing = paths.find((path) => !existsSync(path));
+  if (missing !== undefined) throw damaged(folder, `${missing} is missing`);
+  const files = await Promise.all(paths.map((path) => readFile(path)));
+  const chains = files.map((bytes) => ({ bytes, ...readChain(bytes, epoch) }));
+  const groups = chains
+    .flatMap((chain) => chain.groups)
+    .filter(({ sequence }) => sequence > synced)
+    .sort((one, other) => one.sequence - other.sequence);
+  const gap = groups.findIndex(({ sequence }, index) => sequence !== synced + 1 + index);
+  if (gap !== -1) throw damaged(folder, `the log lacks the group ${synced + 1 + gap}`);
+  const last = synced + groups.length;
+  if (last < applied) throw damaged(folder, `the log ends at the group ${last}, of ${applied} at least`);
+  const isLater = (place: GroupPlace): boolean => place.epoch === epoch && place.sequence > last;
+  for (const { bytes, end } of chains) {
+    if (hasGroup(bytes, end, isLater)) throw damaged(folder, `the log lacks the group ${last + 1}`);
+  }
+  return groups;
+}
+
+/** Whether there is a log that was in use; of a LevelDB that does not know it, something is missing. */
+export async function hasLog(folder: string): Promise<boolean> {
+  const files = segmentPaths(folder).filter((path) => existsSync(path));
+  const bytes = await Promise.all(files.map((path) => readFile(path)));
+  return bytes.some((file) => readGroup(file, 0, () => true) !== undefined);
+}
+
+/** Makes what is missing of the files. Whatever they hold belongs to an earlier epoch now. */
+export async function startLog({ folder, epoch, segmentBytes, openSegment, checkpoint }: LogOptions): Promise<Log> {
+  const [path, otherPath] = segmentPaths(folder);
+  const opened: Segment[] = [];
+  let current = await openOne(path);
+  /** The other file, once it may be written from its start. */
+  let free = untilNeeded(openOne(otherPath));
+  let offset = 0;
+  let sequence = 0;
+
+  async function openOne(file: string): Promise<Segment> {
+    const segment = await openSegment(file, segmentBytes);
+    opened.push(segment);
+    return segment;
+  }
+
+  /** Until the file is needed a failure is nobody's. */
+  function untilNeeded(segment: Promise<Segment>): Promise<Segment> {
+    segment.catch(() => {});
+    return segment;
+  }
+
+  /** The checkpoint of a file begins when its last group is stored: that of the group before the one that goes to the other. */
+  async function changeFile(): Promise<void> {
+    const full = current;
+    current = await free;
+    offset = 0;
+    free = untilNeeded(checkpoint(sequence).then(() => full));
+  }
+
+  return {
+    get sequence() {
+      return sequence;
+    },
+    async append(operations) {
+      const bytes = encodeGroup({ epoch, sequence: sequence + 1 }, operations);
+      // A group that is larger than a file makes its file larger.
+      if (offset > 0 && offset + bytes.length > segmentBytes) await changeFile();
+      await current.write(bytes, offset);
+      offset += bytes.length;
+      sequence++;
+    },
+    async close() {
+      await free.catch(() => {});
+      await Promise.all(opened.map((segment) => segment.close()));
+    },
+  };
+}
