@@ -8,7 +8,7 @@ export type JobOutcome = 'enqueued' | 'rejected' | 'refused' | 'unknown';
 /** The name of a type, or `other` for every job of no type of ours. */
 export type OperationLabel = string;
 export type ConnectionRole = 'producer' | 'fetch' | 'ack';
-export type ConnectionState = 'connecting' | 'idle' | 'busy';
+export type ConnectionState = 'connecting' | 'doubted' | 'idle' | 'busy';
 /** `ok`: a clear positive reply; `refused`: a clear negative one; `lost`: no clear reply. */
 export type FrameOutcome = 'ok' | 'refused' | 'lost';
 export type WorkerOutcome = 'succeeded' | 'failed';

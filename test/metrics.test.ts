@@ -52,7 +52,7 @@ describe('the metrics', () => {
   it('read states only when the page is read', async () => {
     const metrics = createMetrics('1');
     let reads = 0;
-    metrics.readConnections('producer', () => ((reads += 1), { connecting: 1, idle: 2, busy: 3 }));
+    metrics.readConnections('producer', () => ((reads += 1), { connecting: 1, doubted: 4, idle: 2, busy: 3 }));
     metrics.readPending(() => ({ waitingJobs: 4, waitingBytes: 5, inFlightJobs: 6, inFlightBytes: 7 }));
     assert.equal(reads, 0);
     const page = await metrics.render();

@@ -49,6 +49,13 @@ export function classifyBulkReply(reply: Reply, jobs: readonly Job[], ageMs: num
   return matched === refusals.size ? fates : { violation: 'PUSHB was answered for a jid that was not in it' };
 }
 
+/**
+ * Faktory gave up waiting for its Redis (its deadline for a command, or its driver's for a read or for a connection of its
+ * pool), after some 6 s: what comes next would wait as long. Texts of Go's context and net, and of go-redis.
+ */
+export const isBrokerDeadline = (text: string): boolean =>
+  /context deadline exceeded|i\/o timeout|connection pool timeout/.test(text);
+
 /** The class of an error text; what is not in the table is unknown, never refused. */
 export function classifyErrorText(text: string, ageMs: number): Fate {
   const message = text.replace(/^ERR /, '');

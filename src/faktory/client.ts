@@ -7,9 +7,11 @@ import { connect as connectTls } from 'node:tls';
 import { Client } from 'faktory-worker';
 import { createPool } from 'generic-pool';
 import type { Clock } from '../domain/clock.ts';
-import { Connection } from './connection.ts';
+import { isBrokerDeadline } from './classify.ts';
+import { Connection, ReplyError } from './connection.ts';
 import { createConnector } from './connector.ts';
 import { ProtocolError } from './reply-reader.ts';
+import { createStandings } from './standings.ts';
 
 export interface FaktoryAddress {
   host: string;
@@ -48,7 +50,7 @@ type Info = Awaited<ReturnType<Client['info']>>;
 type LibraryConnection = Parameters<Client['handshake']>[0];
 
 export class FaktoryClient extends Client {
-  /** Called as a connection becomes live, and as `downReason` changes. */
+  /** Called as `live` or `downReason` changes. */
   onChange: () => void = () => undefined;
   /** Called as a connection has taken its last write, so that the next command need not wait for a reply. */
   onRoom: () => void = () => undefined;
@@ -58,9 +60,10 @@ export class FaktoryClient extends Client {
    */
   storesInGroups = false;
   readonly #size: number;
+  readonly #clock: Clock;
   readonly #connector;
-  readonly #live: Connection[] = [];
-  /** Live ones, and those whose handshake is under way. */
+  readonly #standings;
+  /** Those whose handshake is done, and those in it. */
   readonly #open = new Set<Connection>();
   #isClosed = false;
   #resolveWarm!: () => void;
@@ -78,6 +81,9 @@ export class FaktoryClient extends Client {
       ...(options.wid !== undefined && { wid: options.wid, labels: options.labels ?? [] }),
     });
     this.#size = options.size;
+    this.#clock = clock;
+    const standings = createStandings({ size: options.size, clock, onChange: () => this.onChange() });
+    this.#standings = standings;
     const connect = options.connect ?? ((to: FaktoryAddress) => openSocket(to, options.keepAliveDelayMs));
     this.#connector = createConnector({
       clock,
@@ -93,6 +99,8 @@ export class FaktoryClient extends Client {
           writeTimeoutMs: options.writeTimeoutMs,
           bulkBytesMax: options.wid === undefined ? producerBulkBytesMax : workerBulkBytesMax,
           onWritten: () => this.onRoom(),
+          // A worker's FETCH says nothing that its other connections do not say by themselves within seconds.
+          ...(options.wid === undefined && { onSilence: (silent, sinceMs) => standings.silent(silent, sinceMs) }),
         });
         this.#open.add(connection);
         void connection.closed.then(() => this.#open.delete(connection));
@@ -112,20 +120,27 @@ export class FaktoryClient extends Client {
       );
   }
 
-  /** Connections that can take commands now. */
+  /** Connections that can take commands now: those in doubt cannot. */
   get live(): readonly Connection[] {
-    return this.#live;
+    return this.#standings.trusted;
   }
 
   /** Connections by what they do. */
-  get states(): { connecting: number; idle: number; busy: number } {
-    const busy = this.#live.filter((connection) => connection.inFlight > 0).length;
-    return { connecting: this.#size - this.#live.length, idle: this.#live.length - busy, busy };
+  get states(): { connecting: number; doubted: number; idle: number; busy: number } {
+    const { live } = this;
+    const { doubted } = this.#standings;
+    const busy = live.filter((connection) => connection.inFlight > 0).length;
+    return { connecting: this.#size - live.length - doubted, doubted, idle: live.length - busy, busy };
   }
 
   /** Why the broker is away; undefined while it is there or was not asked yet. */
   get downReason(): Error | undefined {
-    return this.#connector.downReason;
+    return this.#connector.downReason ?? this.#standings.downReason;
+  }
+
+  /** To be called when the broker answered a command of `sentMs` with a deadline of its own. */
+  late(connection: Connection, sentMs: number): void {
+    this.#standings.late(connection, sentMs);
   }
 
   /** Sends over the live connection with the fewest commands in flight. Rejects at once when there is none. */
@@ -141,7 +156,11 @@ export class FaktoryClient extends Client {
   /** As the library's, but a reply that is no object is not INFO's, and puts the connection in doubt. */
   override async info(): Promise<Info> {
     const connection = this.#leastBusy();
-    const text = await connection.send(['INFO']);
+    const sentMs = this.#clock.now();
+    const text = await connection.send(['INFO']).catch((error: unknown) => {
+      if (error instanceof ReplyError && isBrokerDeadline(error.message)) this.late(connection, sentMs);
+      throw error;
+    });
     if (text?.startsWith('{')) {
       const info = JSON.parse(text) as Info & { server?: { description?: string } };
       this.storesInGroups = info.server?.description === embeddedBroker;
@@ -161,7 +180,7 @@ export class FaktoryClient extends Client {
 
   #leastBusy(): Connection {
     let best: Connection | undefined;
-    for (const connection of this.#live) {
+    for (const connection of this.live) {
       if (best === undefined || connection.inFlight < best.inFlight) best = connection;
     }
     if (best === undefined) throw new Error('no live connection to the broker', { cause: this.downReason });
@@ -174,11 +193,10 @@ export class FaktoryClient extends Client {
       const connection = await acquire();
       if (this.#isClosed) return giveBack(connection);
       if (connection.isLive) {
-        this.#live.push(connection);
-        if (this.#live.length === this.#size) this.#resolveWarm();
-        this.onChange();
+        this.#standings.opened(connection);
+        if (this.live.length === this.#size) this.#resolveWarm();
         await connection.closed;
-        this.#live.splice(this.#live.indexOf(connection), 1);
+        this.#standings.lost(connection);
       }
       await giveBack(connection);
     }

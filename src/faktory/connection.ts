@@ -1,33 +1,13 @@
 // One socket to the broker, from the first packet to the last: commands go out in order, replies come back in order,
-// and a connection in doubt is destroyed, never used again. Takes the place of faktory-worker's own Connection, which
+// and a connection that went wrong is destroyed, never used again. Takes the place of faktory-worker's own Connection, which
 // has no timeouts: its Client runs the handshake over this one.
 import type { Duplex } from 'node:stream';
-import type { Clock } from '../domain/clock.ts';
 import { createFifo } from '../domain/fifo.ts';
+import type { ConnectionOptions } from './connection-options.ts';
 import { parseGreeting, type Greeting } from './greeting.ts';
 import type { ReplyHandler } from './reply-handler.ts';
 import { createReplyReader, ProtocolError, type Reply } from './reply-reader.ts';
 import { createWatchdog } from './watchdog.ts';
-
-export interface ConnectionOptions {
-  /** Opens the socket: a plain one or TLS. */
-  connect: () => Duplex;
-  clock: Clock;
-  /**
-   * True on plain TCP only: there `writableLength` stays above 0 until the kernel took the last byte of the write. A TLS
-   * socket may report a write as pending whose bytes have left (Node's TLSWrap ends writes asynchronously).
-   */
-  provesUnsent: boolean;
-  /** Connect, TLS, greeting and HELLO together. */
-  connectTimeoutMs: number;
-  /** Of the oldest command without a reply; starts again at every reply. */
-  readTimeoutMs: number;
-  /** Until the kernel took the bytes of a write. */
-  writeTimeoutMs: number;
-  bulkBytesMax: number;
-  /** Called when the kernel has taken the last write, and nothing else waits to be written. */
-  onWritten?: () => void;
-}
 
 /** The broker's own error reply (`-ERR ...`): the connection is as good as before. */
 export class ReplyError extends Error {}
@@ -42,6 +22,8 @@ export class Connection {
   readonly closed: Promise<Error>;
   /** Round trip of the handshake's HELLO in milliseconds: the path's own, without any job to store. */
   handshakeMs = 0;
+  /** When the last reply came, by the clock. */
+  answeredMs = -Infinity;
   readonly #options: ConnectionOptions;
   readonly #socket: Duplex;
   readonly #queued = createFifo<Command>();
@@ -65,8 +47,8 @@ export class Connection {
     this.#options = options;
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve));
     const { clock } = options;
-    this.#reading = createWatchdog(clock, options.readTimeoutMs, () => this.destroy(new Error('read timeout')));
-    this.#writing = createWatchdog(clock, options.writeTimeoutMs, () => this.destroy(new Error('write timeout')));
+    this.#reading = createWatchdog(clock, options.readTimeoutMs, (sinceMs) => this.#giveUp('read timeout', sinceMs));
+    this.#writing = createWatchdog(clock, options.writeTimeoutMs, (sinceMs) => this.#giveUp('write timeout', sinceMs));
     const reader = createReplyReader({ bulkBytesMax: options.bulkBytesMax, onReply: (reply) => this.#take(reply) });
     this.#socket = options.connect();
     this.#socket.on('data', (chunk: Buffer) => {
@@ -172,6 +154,11 @@ export class Connection {
     this.#resolveClosed(reason);
   }
 
+  #giveUp(reason: string, sinceMs: number): void {
+    if (this.#live) this.#options.onSilence?.(this, sinceMs);
+    this.destroy(new Error(reason));
+  }
+
   /**
    * Says END, which the server answers by closing (contribsys/faktory server/commands.go: no reply), and destroys the socket
    * when it has not done so in `graceMs`. Only for a connection without commands in flight.
@@ -236,6 +223,7 @@ export class Connection {
     const command = this.#outstanding.shift();
     if (command === undefined) return this.destroy(new ProtocolError('a reply that no command asked for'));
     this.#repliesSinceHello++;
+    this.answeredMs = this.#options.clock.now();
     if (this.#outstanding.size > 0) this.#reading.feed();
     else this.#reading.rest();
     command.handler.onReply(reply);

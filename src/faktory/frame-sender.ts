@@ -2,7 +2,7 @@
 import type { Clock } from '../domain/clock.ts';
 import type { Job } from '../domain/job.ts';
 import { refused, unknown, type Fate, type FrameSender } from '../domain/producer.ts';
-import { classifyBulkReply } from './classify.ts';
+import { classifyBulkReply, isBrokerDeadline } from './classify.ts';
 import type { FaktoryClient } from './client.ts';
 import { ProtocolError } from './reply-reader.ts';
 import { createLeast } from './least.ts';
@@ -99,6 +99,8 @@ export function createFrameSender({ client, clock, syncs, onFrame, onDown }: Fra
         onReply(reply) {
           const ageMs = clock.now() - startedMs;
           roundTrip.observe(ageMs);
+          if (reply.type !== 'nil' && reply.text !== '{}' && isBrokerDeadline(reply.text))
+            client.late(connection, startedMs);
           const verdict = classifyBulkReply(reply, jobs, ageMs);
           if (!('violation' in verdict)) return done(verdict, reply.type === 'error' ? 'refused' : 'ok');
           const error = new ProtocolError(verdict.violation);

@@ -8,7 +8,8 @@ export interface Watchdog {
   rest(): void;
 }
 
-export function createWatchdog(clock: Clock, timeoutMs: number, onExpired: () => void): Watchdog {
+/** @param onExpired is told when it was fed for the last time */
+export function createWatchdog(clock: Clock, timeoutMs: number, onExpired: (fedAtMs: number) => void): Watchdog {
   let timer: Timer | undefined;
   // Undefined while there is nothing to watch.
   let fedAtMs: number | undefined;
@@ -20,7 +21,7 @@ export function createWatchdog(clock: Clock, timeoutMs: number, onExpired: () =>
     if (fedAtMs === undefined) return;
     if (remainingMs() > 0) arm(remainingMs());
     // After a stall of the event loop timers come before sockets: bytes that have already arrived must be seen first.
-    else clock.soon(() => (remainingMs() <= 0 ? onExpired() : arm(remainingMs())));
+    else clock.soon(() => (remainingMs() <= 0 ? onExpired(fedAtMs as number) : arm(remainingMs())));
   }
 
   function arm(delayMs: number): void {

@@ -51,7 +51,7 @@ describe('FaktoryClient', () => {
     await client.warm;
     assert.equal(broker.peers.length, 3);
     assert.equal(client.live.length, 3);
-    assert.deepEqual(client.states, { connecting: 0, idle: 3, busy: 0 });
+    assert.deepEqual(client.states, { connecting: 0, doubted: 0, idle: 3, busy: 0 });
     assert.equal(client.downReason, undefined);
   });
 
@@ -64,7 +64,7 @@ describe('FaktoryClient', () => {
       broker.peers.map(({ lines }) => lines.length),
       [2, 2, 2],
     );
-    assert.deepEqual(client.states, { connecting: 0, idle: 0, busy: 3 });
+    assert.deepEqual(client.states, { connecting: 0, doubted: 0, idle: 0, busy: 3 });
     await client.close();
     await Promise.all(sent);
   });

@@ -84,7 +84,8 @@ export const matrix = {
   },
   'path-black-hole': {
     fault: 'The path swallows everything sent, or everything answered',
-    promise: 'unknown at the read timeout; enqueued again once it heals',
+    promise:
+      'unknown at the read timeout; enqueued again once it heals, over a new connection at once when only the old ones are dead',
     shownBy: outages,
   },
   'path-garbage': {
@@ -121,12 +122,13 @@ export const matrix = {
   },
   'broker-hangs': {
     fault: 'The broker reads and never answers, or never greets',
-    promise: 'unknown at the read timeout; refused at the connect timeout',
+    promise:
+      'unknown at the read timeout; while no connection has answered INFO since, refused within 50 ms, with one line each way; refused at the connect timeout',
     shownBy: outages,
   },
   'broker-half-hangs': {
     fault: 'Two of four connections hang',
-    promise: 'jobs go over the other two',
+    promise: 'jobs go over the other two, and only what was on the first two is unknown',
     shownBy: outages,
   },
   'broker-refuses-one': {
@@ -246,7 +248,8 @@ export const matrix = {
   },
   'faktory-frozen-13s': {
     fault: 'The same for 13 s, more than that',
-    promise: 'unknown at the read timeout, with new connections after it; enqueued again within 1 s of its return',
+    promise:
+      'what was under way is unknown at the read timeout, what comes then is refused; enqueued again within 1 s of its return; the log says each once',
     shownBy: stalls,
   },
   'faktory-disk-full': {

@@ -7,7 +7,7 @@ import type { Job } from '../../src/domain/job.ts';
 import { createArithmeticJob } from '../helpers/jobs.ts';
 import type { Fate } from '../../src/domain/producer.ts';
 import { assertTrueFates } from '../helpers/fates.ts';
-import { startFaultProxy, type Faults } from '../helpers/fault-proxy.ts';
+import { startFaultProxy, type Fault, type Faults } from '../helpers/fault-proxy.ts';
 import {
   createJobs,
   createProducer,
@@ -15,8 +15,19 @@ import {
   type ProducerOptions,
   type ProducerParts,
 } from '../helpers/producer.ts';
-import { refusals, startScriptedBroker, type Script, type ScriptedBroker } from '../helpers/scripted-broker.ts';
+import {
+  bulk,
+  jidsOf,
+  refusals,
+  startScriptedBroker,
+  type Peer,
+  type Script,
+  type ScriptedBroker,
+} from '../helpers/scripted-broker.ts';
 import { showed } from './matrix.ts';
+
+/** Of a machine that does something else at that moment. */
+const slackMs = 100;
 
 type Parts = ProducerParts & { broker: ScriptedBroker };
 
@@ -205,6 +216,81 @@ describe('a broker that hangs', () => {
     await Promise.all(hanging);
   });
 
+  it('on two of four connections, and on those that take their place, costs only what was on the first two', async (t) => {
+    const parts = await setUp(t, (index) => (index < 2 || index > 3 ? { answer: () => undefined } : {}), {
+      size: 4,
+      readTimeoutMs: 100,
+    });
+    const { broker, client, producer } = parts;
+    await client.warm;
+    const traffic = startTraffic(parts, 4);
+    // Each of the two, and each in its place, is given up several times.
+    await broker.until(() => broker.peers.length > 9);
+    const { jobs, fates } = await traffic.stop();
+    assertTrueFates(jobs, fates, broker.seen);
+    const onTheFirstTwo = broker.peers.slice(0, 2).flatMap(({ lines }) => lines.flatMap(jidsOf)).length;
+    assert.ok(onTheFirstTwo > 0);
+    assert.equal(fates.filter(({ outcome }) => outcome === 'unknown').length, onTheFirstTwo);
+    assert.equal(fates.filter(({ outcome }) => outcome === 'refused').length, 0);
+    for (const { lines } of broker.peers.slice(4)) assert.doesNotMatch(lines.join(' '), /PUSHB/);
+    assert.equal((await producer.push(createJobs(1)[0] as Job, inAMinute())).outcome, 'enqueued');
+    const replaced = broker.peers.length - 4;
+    showed('broker-half-hangs', `${counted(fates)} while ${replaced} connections hung in their place`);
+  });
+
+  it('is away while no connection answers, within 50 ms, and there again with the first that does', async (t) => {
+    let isHung = false;
+    const held: Peer[] = [];
+    const answer = (line: string, peer: Peer): string | undefined => {
+      if (!isHung) return line === 'INFO' ? bulk('{}') : refusals();
+      held.push(peer);
+      return undefined;
+    };
+    const broker = await startScriptedBroker({ script: { answer } });
+    t.after(() => broker.close());
+    const downs: string[] = [];
+    const options = { size: 4, readTimeoutMs: 300, acquireTimeoutMs: 60_000 };
+    const parts = createProducer(t, broker.port, {
+      ...options,
+      onDown: (reason) => downs.push(reason === undefined ? 'there again' : reason.message),
+    });
+    const { client, producer, sender } = parts;
+    await client.warm;
+    isHung = true;
+    const first = await producer.push(createJobs(1)[0] as Job, inAMinute());
+    assert.equal(first.outcome, 'unknown');
+    const startMs = systemClock.now();
+    const fate = await producer.push(createJobs(1)[0] as Job, inAMinute());
+    const toldMs = systemClock.now() - startMs;
+    assert.ok(fate.outcome === 'refused' && fate.code === 'broker_unavailable', fate.outcome);
+    assert.match(fate.detail, /does not answer in time/);
+    assert.ok(toldMs < 50 + slackMs, `told after ${toldMs} ms`);
+    await broker.until(() => held.length === 4);
+    assert.deepEqual([client.states.doubted, sender.slots, broker.seen.size], [3, 0, 1]);
+    // The probes, which are all that the others hold, are answered.
+    isHung = false;
+    for (const peer of held.slice(1)) peer.write(bulk('{}'));
+    await until(parts, () => sender.downReason === undefined);
+    assert.equal((await producer.push(createJobs(1)[0] as Job, inAMinute())).outcome, 'enqueued');
+    assert.deepEqual(downs, ['it does not answer in time', 'there again']);
+    showed('broker-hangs', `all of four connections: refused after ${Math.round(toldMs)} ms, one line each way`);
+  });
+
+  it('answers with a deadline of its own: nothing more is written before it has answered INFO', async (t) => {
+    const deadline = '-ERR context deadline exceeded\r\n';
+    const infos = [deadline, bulk('{}')];
+    const parts = await setUp(t, { answer: (line) => (line === 'INFO' ? infos.shift() : deadline) }, { size: 1 });
+    const { broker, client, producer } = parts;
+    await client.warm;
+    assert.deepEqual(outcomes(await producer.pushBulk(createJobs(1), inAMinute())), ['unknown']);
+    const refused = await producer.pushBulk(createJobs(1), inAMinute());
+    assert.deepEqual(outcomes(refused), ['refused']);
+    await until(parts, () => parts.sender.slots > 0);
+    assert.deepEqual(broker.lines.slice(1), ['INFO', 'INFO'], 'the first INFO met the deadline, too');
+    assert.equal(broker.seen.size, 1);
+    showed('broker-hangs', `its own deadline: 1 unknown, ${counted(refused)}, 0 written before INFO is answered`);
+  });
+
   it('stops reading: what the kernel did not take is refused at the write timeout', async (t) => {
     const { broker, client, sender } = await setUp(t, { deaf: true }, { writeTimeoutMs: 100 });
     await client.warm;
@@ -334,6 +420,27 @@ describe('a bad path to the broker', () => {
       showed('path-black-hole', `${direction}: ${counted(fates)}, ${seen} seen; then enqueued`);
     });
   }
+
+  it('that swallows what is on all pooled connections is left for a new connection with the first unknown', async (t) => {
+    const broker = await startScriptedBroker({
+      script: { answer: (line) => (line === 'INFO' ? bulk('{}') : refusals()) },
+    });
+    t.after(() => broker.close());
+    const faults: Faults = { toClient: {} };
+    const proxy = await startFaultProxy(broker.port, { faults: (index) => (index < 10 ? faults : {}) });
+    t.after(() => proxy.close());
+    const parts = createProducer(t, proxy.port, { size: 10, readTimeoutMs: 500 });
+    await parts.client.warm;
+    (faults.toClient as Fault).blackHole = true;
+    assert.deepEqual(outcomes(await parts.producer.pushBulk(createJobs(1), inAMinute())), ['unknown']);
+    const startMs = systemClock.now();
+    await until(parts, () => parts.sender.slots > 0);
+    assert.deepEqual(outcomes(await parts.producer.pushBulk(createJobs(1), inAMinute())), ['enqueued']);
+    const tookMs = systemClock.now() - startMs;
+    assert.ok(tookMs < 400, `${tookMs} ms`);
+    assert.equal(parts.client.states.doubted, 9);
+    showed('path-black-hole', `all of 10 connections: 1 unknown, enqueued ${Math.round(tookMs)} ms later`);
+  });
 
   it('with garbage in a reply makes jobs unknown', async (t) => {
     const broker = await startScriptedBroker();

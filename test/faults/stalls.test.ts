@@ -200,6 +200,8 @@ describe('real Faktory under load', { skip }, () => {
     const { facts, findings, scene, seen } = await stall(t, faktoryOf, 13_000);
     assert.ok(unknownIn(facts) > 0);
     assert.deepEqual(findings.explained.stalled, []);
+    const told = scene.api.lines.map(({ msg }) => msg).filter((msg) => /^the broker is (away|there)/.test(String(msg)));
+    assert.deepEqual(told, ['the broker is away: jobs are refused', 'the broker is there again']);
     assert.ok(scene.callers.slowestMs < readTimeoutMs + 250, `an answer took ${scene.callers.slowestMs} ms`);
     showed('faktory-frozen-13s', seen);
   });

@@ -6,7 +6,7 @@ import { createArithmeticJob } from './jobs.ts';
 import type { FrameSender } from '../../src/domain/producer.ts';
 import { createGroupCommit, type GroupCommit } from '../../src/enqueue/group-commit.ts';
 import { FaktoryClient, type FaktoryClientOptions } from '../../src/faktory/client.ts';
-import { createFrameSender } from '../../src/faktory/frame-sender.ts';
+import { createFrameSender, type FrameSenderOptions } from '../../src/faktory/frame-sender.ts';
 
 export interface ProducerParts {
   client: FaktoryClient;
@@ -17,6 +17,7 @@ export interface ProducerParts {
 export interface ProducerOptions extends Partial<FaktoryClientOptions> {
   acquireTimeoutMs?: number;
   frameJobsMax?: number;
+  onDown?: NonNullable<FrameSenderOptions['onDown']>;
 }
 
 /** Closed, without waiting for what is in flight, when the test ends. */
@@ -34,7 +35,7 @@ export function createProducer(t: TestContext, port: number, options: ProducerOp
     ...options,
   });
   t.after(() => client.close());
-  const sender = createFrameSender({ client, clock });
+  const sender = createFrameSender({ client, clock, ...(options.onDown && { onDown: options.onDown }) });
   const producer = createGroupCommit({
     sender,
     clock,

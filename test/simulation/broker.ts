@@ -2,7 +2,7 @@
 // connection, with the traps that were measured on it. What becomes of one PUSHB is decided in verdicts.ts.
 import type { FarEnd, Peer, World } from './network.ts';
 import { lies, greetingLies } from './lies.ts';
-import { decideVerdict, type Verdict } from './verdicts.ts';
+import { decideVerdict, giveUpMs, type Verdict } from './verdicts.ts';
 import type { SimulatedSocket } from './socket.ts';
 
 export interface Broker {
@@ -114,10 +114,17 @@ export function createBroker(world: World): Broker {
       return end(link, 'fin');
     }
     if (line.startsWith('PUSHB ')) return pushBulk(link, line);
-    if (line === 'INFO')
-      return scheduler.after(0.1, 'world', () => finish(link, bulk('{"now":"2026-01-01T00:00:00Z"}')));
+    if (line === 'INFO') return info(link);
     if (line !== 'END') world.fail('bad line', `the broker read ${line.slice(0, 80)}`);
     end(link, 'fin');
+  }
+
+  /** Asks Redis, and gives up as every command does. */
+  function info(link: Link): void {
+    count('INFOs');
+    const pausedMs = state.redisPausedUntilMs - scheduler.nowMs;
+    const reply = pausedMs > giveUpMs ? '-ERR context deadline exceeded\r\n' : bulk('{"now":"2026-01-01T00:00:00Z"}');
+    scheduler.after(Math.min(Math.max(0.1, pausedMs), giveUpMs), 'world', () => finish(link, reply));
   }
 
   function hello(link: Link, line: string): void {
@@ -149,7 +156,7 @@ export function createBroker(world: World): Broker {
     note(link, `says ${JSON.stringify(text.slice(0, 60))}`);
     if (link.isGone) return;
     link.far.send(text, (socket) => {
-      socket.repliesDelivered++;
+      socket.replied(text);
       onDelivered?.();
     });
   }

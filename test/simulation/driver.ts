@@ -20,6 +20,8 @@ export interface Client {
 const holdBackMsMax = 60;
 /** Beyond the deadline of what was under way: END and the grace of the last connections. */
 const closeMsMax = 1500;
+/** A broker that hangs is known to do so after this, with some turns of the event loop. */
+const toldMsMax = 50;
 /** Jobs, after the end of all faults, that must be enqueued. */
 const probesMax = 3;
 const probePauseMs = 1000;
@@ -68,7 +70,8 @@ export function createDriver(world: World, network: Network, client: Client, ran
   /** The broker is known to be away, or has been for so long that it must be known. */
   function mustFailFast(): boolean {
     if (closingSinceMs !== undefined || client.isDown()) return true;
-    const { noneLiveSinceMs } = network;
+    const { noneLiveSinceMs, noneTrustedSinceMs } = network;
+    if (!hasFreeze && noneTrustedSinceMs !== undefined && scheduler.nowMs - noneTrustedSinceMs > toldMsMax) return true;
     const knownAfterMs = plan.connectTimeoutMs + 650;
     return !hasFreeze && noneLiveSinceMs !== undefined && scheduler.nowMs - noneLiveSinceMs > knownAfterMs;
   }

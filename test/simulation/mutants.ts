@@ -27,6 +27,7 @@ const classify = 'faktory/classify.ts';
 const connection = 'faktory/connection.ts';
 const connector = 'faktory/connector.ts';
 const frameSender = 'faktory/frame-sender.ts';
+const standings = 'faktory/standings.ts';
 const groupCommit = 'enqueue/group-commit.ts';
 const admission = 'enqueue/admission.ts';
 
@@ -48,8 +49,8 @@ export const mutants: readonly Mutant[] = [
   one(
     'uses a connection again after a read timeout',
     connection,
-    `this.destroy(new Error('read timeout'))`,
-    `this.#outstanding.shift()?.handler.onLost({ maybeSent: true, reason: new Error('read timeout') })`,
+    `this.#giveUp('read timeout', sinceMs)`,
+    `void sinceMs, this.#outstanding.shift()?.handler.onLost({ maybeSent: true, reason: new Error('read timeout') })`,
   ),
   one(
     "takes the server's deadline for a refusal",
@@ -157,6 +158,20 @@ export const mutants: readonly Mutant[] = [
     'await giveBack(connection);\n      return;',
   ),
   one('believes for ever that the broker is away', connector, 'setDown(undefined);', ''),
+  one(
+    'goes on writing to connections that are as silent as one that was given up',
+    standings,
+    'if (connection.answeredMs < sinceMs + lastAnswersMs) ask(connection);',
+    'void [connection, sinceMs, lastAnswersMs];',
+  ),
+  one(
+    "goes on writing after the broker's own deadline",
+    frameSender,
+    'client.late(connection, startedMs);',
+    'void isBrokerDeadline;',
+  ),
+  one('believes for ever that the broker hangs', standings, 'trusted.push(connection);\n    review();', 'review();'),
+  one('keeps callers waiting while the broker hangs', standings, 'const graceMs = 30;', 'const graceMs = 3000;'),
   one('sends no second frame before a reply', frameSender, 'client.onRoom = () => sender.onChange();', ''),
   one(
     'does not pause between attempts',

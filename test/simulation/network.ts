@@ -46,6 +46,8 @@ export interface Network {
   readonly openCount: number;
   /** Since when no socket has been live; undefined while one is. */
   readonly noneLiveSinceMs: number | undefined;
+  /** Since when every live socket has been in doubt; undefined while one is not, or none is live. */
+  readonly noneTrustedSinceMs: number | undefined;
   /** The end of all faults. */
   heal(): void;
   /** From now on nothing may be opened. */
@@ -68,6 +70,8 @@ export interface NetworkOptions {
 export function createNetwork({ world, accept }: NetworkOptions): Network {
   const { plan, scheduler, fail, log } = world;
   const open = new Set<SimulatedSocket>();
+  const doubt = { sinceMs: -1 };
+  let noneTrustedSinceMs: number | undefined;
   const until = { partition: 0, stopReading: 0, blackhole: 0 };
   let socketCount = 0;
   let isClosed = false;
@@ -117,6 +121,7 @@ export function createNetwork({ world, accept }: NetworkOptions): Network {
         id: ++socketCount,
         world,
         until,
+        doubt,
         onLive: () => (noneLiveSinceMs = undefined),
         onClosed: () => noteClosed(socket),
       });
@@ -137,10 +142,16 @@ export function createNetwork({ world, accept }: NetworkOptions): Network {
     get noneLiveSinceMs() {
       return noneLiveSinceMs;
     },
+    get noneTrustedSinceMs() {
+      return noneTrustedSinceMs;
+    },
     heal: () => open.forEach((socket) => socket.heal()),
     close: () => (isClosed = true),
     checkSockets() {
       for (const socket of open) if (socket.isInDoubt) fail('doubtful connection kept', `#${socket.id}`);
+      const live = [...open].filter((socket) => socket.isLive);
+      const isNoneTrusted = live.length > 0 && live.every((socket) => socket.isDoubted);
+      noneTrustedSinceMs = isNoneTrusted ? (noneTrustedSinceMs ?? scheduler.nowMs) : undefined;
     },
   };
   return network;

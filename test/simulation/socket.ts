@@ -12,10 +12,17 @@ interface DownPiece {
   onDelivered?: ((socket: SimulatedSocket) => void) | undefined;
 }
 
+export interface Doubt {
+  /** When the latest command was written whose reply did not come in its time, or was the broker's own deadline. */
+  sinceMs: number;
+}
+
 export interface SocketOptions {
   id: number;
   world: World;
   until: Readonly<Record<'partition' | 'stopReading' | 'blackhole', number>>;
+  /** What all sockets of the client know of a broker that hangs. */
+  doubt: Doubt;
   onLive: () => void;
   onClosed: () => void;
 }
@@ -30,6 +37,10 @@ export class SimulatedSocket extends Duplex {
   isInDoubt = false;
   isEndedByUs = false;
   repliesDelivered = 0;
+  readonly #unanswered: { isInfo: boolean; atMs: number }[] = [];
+  #lastReplyMs = 0;
+  /** The broker answered it with a deadline of its own, and no INFO since. */
+  #wasLate = false;
   readonly #world: World;
   readonly #options: SocketOptions;
   readonly #kernel;
@@ -85,7 +96,26 @@ export class SimulatedSocket extends Duplex {
   /** The client may use it from now on. */
   becomeLive(): void {
     this.isLive = true;
+    this.#lastReplyMs = this.#world.scheduler.nowMs;
     this.#options.onLive();
+  }
+
+  /** A reply has arrived whole. */
+  replied(text: string): void {
+    const { scheduler, count } = this.#world;
+    this.repliesDelivered++;
+    this.#lastReplyMs = scheduler.nowMs;
+    const command = this.#unanswered.shift();
+    if (/context deadline exceeded|i\/o timeout|connection pool timeout/.test(text)) {
+      this.#wasLate = true;
+      this.#options.doubt.sinceMs = Math.max(this.#options.doubt.sinceMs, command?.atMs ?? 0);
+      count('doubts: deadline of the broker');
+    } else if (command?.isInfo) this.#wasLate = false;
+  }
+
+  /** Nothing but INFO may be written: the broker may hang, and this socket has not shown otherwise. */
+  get isDoubted(): boolean {
+    return this.#wasLate || this.#lastReplyMs < this.#options.doubt.sinceMs;
   }
 
   /** What stalled is reset: bytes that were held back will not come any more. */
@@ -106,7 +136,11 @@ export class SimulatedSocket extends Duplex {
     if (!text.endsWith('\r\n')) fail('bad line', `#${this.id} wrote ${JSON.stringify(text.slice(-80))}`);
     for (const line of text.slice(0, -2).split('\r\n')) {
       if (line.includes('\n')) fail('bad line', `#${this.id} has a line feed inside`);
+      if (this.isLive && line !== 'END') {
+        this.#unanswered.push({ isInfo: line === 'INFO', atMs: this.#world.scheduler.nowMs });
+      }
       if (!line.startsWith('PUSHB ')) continue;
+      if (this.isDoubted) fail('written in doubt', `#${this.id}`);
       for (const { jid } of JSON.parse(line.slice('PUSHB '.length)) as { jid: string }[]) ledger.write(jid);
     }
   }
@@ -132,12 +166,22 @@ export class SimulatedSocket extends Duplex {
 
   override _destroy(error: Error | null, done: Done): void {
     this.#note(`destroyed: ${error?.message ?? 'by the client'}`);
+    this.#noteSilence();
     this.isLive = false;
     this.isInDoubt = false;
     this.#options.onClosed();
     this.#down.clear();
     this.#kernel.close();
     done(error);
+  }
+
+  #noteSilence(): void {
+    const { plan, scheduler, count } = this.#world;
+    const [oldest] = this.#unanswered;
+    if (!this.isLive || oldest === undefined) return;
+    if (scheduler.nowMs - Math.max(oldest.atMs, this.#lastReplyMs) < plan.readTimeoutMs) return;
+    this.#options.doubt.sinceMs = Math.max(this.#options.doubt.sinceMs, oldest.atMs);
+    count('doubts: silence');
   }
 
   /** Nothing goes up any more; the end follows what is on its way down. */

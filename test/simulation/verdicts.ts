@@ -28,7 +28,7 @@ export interface Verdict {
 }
 
 const resendMs = 3000;
-const giveUpMs = 6000;
+export const giveUpMs = 6000;
 
 const redisErrors = [
   'MISCONF Redis is configured to save RDB snapshots, but it is currently unable to persist to disk',

@@ -1,0 +1,26 @@
+// What a connection is made with.
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../domain/clock.ts';
+import type { Connection } from './connection.ts';
+
+export interface ConnectionOptions {
+  /** Opens the socket: a plain one or TLS. */
+  connect: () => Duplex;
+  clock: Clock;
+  /**
+   * True on plain TCP only: there `writableLength` stays above 0 until the kernel took the last byte of the write. A TLS
+   * socket may report a write as pending whose bytes have left (Node's TLSWrap ends writes asynchronously).
+   */
+  provesUnsent: boolean;
+  /** Connect, TLS, greeting and HELLO together. */
+  connectTimeoutMs: number;
+  /** Of the oldest command without a reply; starts again at every reply. */
+  readTimeoutMs: number;
+  /** Until the kernel took the bytes of a write. */
+  writeTimeoutMs: number;
+  bulkBytesMax: number;
+  /** Called when the kernel has taken the last write, and nothing else waits to be written. */
+  onWritten?: () => void;
+  /** Called when it is given up because the broker has done nothing since `sinceMs`, before its commands are told. */
+  onSilence?: (connection: Connection, sinceMs: number) => void;
+}

@@ -1,0 +1,141 @@
+// Which of a producer's connections may be written to. A broker that hangs shows itself by a command without a reply in its
+// time, or by a deadline of its own; what were written to it from then on would only be unknown some seconds later.
+//
+//   trusted  commands may be given to it
+//   asked    in doubt: INFO is under way, and nothing else is written
+//   resting  in doubt: its INFO met the broker's deadline; INFO again after a pause
+//
+//   opened, no doubt is open                                    -> trusted
+//   opened, a doubt is open                                     -> asked
+//   trusted, it has not answered since a silence elsewhere began -> asked
+//   trusted, the broker answered it with a deadline of its own  -> asked
+//   asked, INFO is answered                                     -> trusted
+//   asked, INFO is answered with that deadline                  -> resting -> asked
+//   any, lost                                                   -> forgotten
+//
+// A doubt is open from the first of these silences until all connections are trusted.
+import type { Clock, Timer } from '../domain/clock.ts';
+import { isBrokerDeadline } from './classify.ts';
+import type { Connection } from './connection.ts';
+import type { Reply } from './reply-reader.ts';
+import { ProtocolError } from './reply-reader.ts';
+
+export interface StandingsOptions {
+  /** Connections that there are when none is lost. */
+  size: number;
+  clock: Clock;
+  /** Called as a connection becomes trusted or no longer is, and as `downReason` changes. */
+  onChange: () => void;
+}
+
+export interface Standings {
+  readonly trusted: readonly Connection[];
+  /** Live connections in doubt. */
+  readonly doubted: number;
+  /** Set while a doubt is open and no connection is trusted. */
+  readonly downReason: Error | undefined;
+  opened(connection: Connection): void;
+  lost(connection: Connection): void;
+  /** It is given up, because it has said nothing since `sinceMs` although something was due. */
+  silent(connection: Connection, sinceMs: number): void;
+  /** The broker answered a command of `sentMs` with a deadline of its own. */
+  late(connection: Connection, sentMs: number): void;
+}
+
+/** The answers to INFO decide whether what comes meanwhile is refused; it is told within 50 ms. */
+const graceMs = 30;
+/** A broker that hangs has answered some of its connections a little later than others for the last time. */
+const lastAnswersMs = 1000;
+/** The return of the broker's store is seen within a second. */
+const restMs = 500;
+
+export function createStandings({ size, clock, onChange }: StandingsOptions): Standings {
+  const trusted: Connection[] = [];
+  const doubted = new Map<Connection, 'asked' | 'resting'>();
+  let isDoubtOpen = false;
+  let downReason: Error | undefined;
+  let grace: Timer | undefined;
+
+  function review(): void {
+    if (doubted.size === 0 && trusted.length === size) isDoubtOpen = false;
+    if (trusted.length > 0 || !isDoubtOpen) {
+      grace?.cancel();
+      grace = undefined;
+      downReason = undefined;
+    } else if (downReason === undefined) {
+      grace ??= clock.after(graceMs, () => {
+        grace = undefined;
+        downReason = new Error('it does not answer in time');
+        onChange();
+      });
+    }
+    onChange();
+  }
+
+  function distrust(connection: Connection): void {
+    const index = trusted.indexOf(connection);
+    if (index !== -1) trusted.splice(index, 1);
+  }
+
+  function forget(connection: Connection): void {
+    distrust(connection);
+    doubted.delete(connection);
+  }
+
+  function ask(connection: Connection): void {
+    distrust(connection);
+    doubted.set(connection, 'asked');
+    connection.exchange('INFO', {
+      onReply: (reply) => hear(connection, reply),
+      onLost: () => forget(connection),
+    });
+  }
+
+  function hear(connection: Connection, reply: Reply): void {
+    if (reply.type === 'error' && isBrokerDeadline(reply.text)) return rest(connection);
+    if (reply.type !== 'error' && !(reply.type === 'bulk' && reply.text.startsWith('{'))) {
+      return connection.destroy(new ProtocolError('INFO was answered with something else than an object'));
+    }
+    doubted.delete(connection);
+    trusted.push(connection);
+    review();
+  }
+
+  function rest(connection: Connection): void {
+    doubted.set(connection, 'resting');
+    clock.after(restMs, () => doubted.get(connection) === 'resting' && ask(connection));
+  }
+
+  function doubt(sinceMs: number): void {
+    isDoubtOpen = true;
+    for (const connection of [...trusted]) if (connection.answeredMs < sinceMs + lastAnswersMs) ask(connection);
+    review();
+  }
+
+  return {
+    trusted,
+    get doubted() {
+      return doubted.size;
+    },
+    get downReason() {
+      return downReason;
+    },
+    opened(connection) {
+      if (isDoubtOpen) ask(connection);
+      else trusted.push(connection);
+      review();
+    },
+    lost(connection) {
+      forget(connection);
+      if (isDoubtOpen) review();
+    },
+    silent(connection, sinceMs) {
+      forget(connection);
+      doubt(sinceMs);
+    },
+    late(connection, sentMs) {
+      if (trusted.includes(connection)) ask(connection);
+      doubt(sentMs);
+    },
+  };
+}
