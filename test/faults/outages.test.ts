@@ -294,7 +294,8 @@ describe('a broker that hangs', () => {
   it('stops reading: what the kernel did not take is refused at the write timeout', async (t) => {
     const { broker, client, sender } = await setUp(t, { deaf: true }, { writeTimeoutMs: 100 });
     await client.warm;
-    const jobs = [createArithmeticJob('add', { a: 1, b: 1, request_id: 'x'.repeat(20_000_000) })];
+    const [job] = createJobs(1) as [Job];
+    const jobs = [{ ...job, wire: job.wire + ' '.repeat(20_000_000) }];
     const fates = await new Promise<readonly Fate[]>((resolve) => sender.send(jobs, resolve));
     assert.deepEqual(outcomes(fates), ['refused']);
     assertTrueFates(jobs, fates, broker.seen);
