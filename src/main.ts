@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { helpText, readCommandLine } from './process/command-line.ts';
+import { closeGoneTerminals } from './process/descriptors.ts';
 import { isUnderNohup } from './process/nohup.ts';
 import { listenForStop } from './process/stop.ts';
 
@@ -42,10 +43,9 @@ async function main(): Promise<number> {
   }
 }
 
-main().then(
-  (code) => process.exit(code),
-  (error: unknown) => {
-    console.error(error);
-    process.exit(1);
-  },
-);
+const code = await main().catch((error: unknown) => {
+  console.error(error);
+  return 1;
+});
+closeGoneTerminals();
+process.exit(code);

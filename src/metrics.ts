@@ -39,6 +39,7 @@ export interface Metrics {
   readConnections(role: ConnectionRole, read: () => Readonly<Record<ConnectionState, number>>): void;
   readPending(read: () => Readonly<Pending>): void;
   readDraining(read: () => boolean): void;
+  readLostLogLines(read: () => number): void;
   /** Asked when the page is read, for the next reading: the page never waits for the broker. */
   readBrokerJobs(read: () => Promise<BrokerJobs>): void;
 }
@@ -69,7 +70,7 @@ export function createMetrics(version: string): Metrics {
     ...createFaktoryMetrics(registers),
     ...createWorkerMetrics(registers),
     ...createPendingMetrics(registers),
-    ...createDrainingMetric(registers),
+    ...createProcessMetrics(registers),
     ...createBrokerMetrics(registers),
   };
 }
@@ -197,8 +198,9 @@ function createPendingMetrics(registers: Registry[]): Pick<Metrics, 'readPending
   return { readPending: (read) => void (pending = read) };
 }
 
-function createDrainingMetric(registers: Registry[]): Pick<Metrics, 'readDraining'> {
+function createProcessMetrics(registers: Registry[]): Pick<Metrics, 'readDraining' | 'readLostLogLines'> {
   let draining = (): boolean => false;
+  let lostLogLines = (): number => 0;
   new Gauge({
     name: 'work_factory_draining',
     help: '1 from the signal to stop until the exit.',
@@ -207,7 +209,17 @@ function createDrainingMetric(registers: Registry[]): Pick<Metrics, 'readDrainin
       this.set(draining() ? 1 : 0);
     },
   });
-  return { readDraining: (read) => void (draining = read) };
+  new Counter({
+    name: 'work_factory_log_lines_lost_total',
+    help: 'Lines of the log that could not be written.',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(lostLogLines());
+    },
+  });
+  const readDraining = (read: () => boolean): void => void (draining = read);
+  return { readDraining, readLostLogLines: (read) => void (lostLogLines = read) };
 }
 
 function createBrokerMetrics(registers: Registry[]): Pick<Metrics, 'readBrokerJobs'> {

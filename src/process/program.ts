@@ -1,7 +1,7 @@
 // One run of the program: reads the environment, starts the role, waits for what ends it, and stops it within its time.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { config as loadDotenv } from 'dotenv';
-import { pino, stdTimeFunctions, type Logger } from 'pino';
+import type { Logger } from 'pino';
 import { ConfigError, loadConfig, type Config } from '../config/load.ts';
 import { configWarnings } from '../config/warnings.ts';
 import { startAllInOne } from '../roles/all-in-one.ts';
@@ -10,6 +10,7 @@ import { startBroker } from '../roles/broker.ts';
 import { RoleError, type Role, type Running } from '../roles/role.ts';
 import { startWorker } from '../roles/worker.ts';
 import type { RoleName } from './command-line.ts';
+import { openLog, type ProgramLog } from './log.ts';
 import type { Stop } from './stop.ts';
 
 export interface ProgramOptions {
@@ -24,23 +25,35 @@ export interface ProgramOptions {
 const roles: Readonly<Record<RoleName, Role>> = { api: startApi, worker: startWorker, broker: startBroker };
 
 /** Resolves with the exit code, when the role has stopped or cannot start. */
-export async function runProgram({ role: name, env, version, stop, printError }: ProgramOptions): Promise<number> {
+export async function runProgram(options: ProgramOptions): Promise<number> {
+  const { env, printError } = options;
+  let log: ProgramLog | undefined;
   try {
     const config = readEnvironment(env);
-    const log = pino({ level: config.LOG_LEVEL, timestamp: stdTimeFunctions.isoTime });
-    for (const warning of configWarnings(env)) log.warn(warning);
-    stayAlive();
-    if (stop.reason) return endBeforeStart(log, stop.reason.error);
-    const start = name ? roles[name] : config.FAKTORY_URL ? startApi : startAllInOne;
-    const running = start({ config, log, version, fail: (error) => stop.request({ error }) });
-    await Promise.race([running, stop.requested]);
-    await stop.requested;
-    return await endInTime({ running, stop, log, timeoutMs: config.SHUTDOWN_TIMEOUT_MS });
+    log = openLog(config.LOG_LEVEL);
+    for (const warning of configWarnings(env)) log.log.warn(warning);
+    return await runRole(options, config, log);
   } catch (error) {
     const isExpected = error instanceof ConfigError || error instanceof RoleError;
     printError(isExpected ? error.message : error);
     return 1;
+  } finally {
+    await log?.flush(flushMs);
   }
+}
+
+async function runRole(
+  { role: name, stop, version }: ProgramOptions,
+  config: Config,
+  { log, lostLines }: ProgramLog,
+): Promise<number> {
+  stayAlive();
+  if (stop.reason) return endBeforeStart(log, stop.reason.error);
+  const start = name ? roles[name] : config.FAKTORY_URL ? startApi : startAllInOne;
+  const running = start({ config, log, version, lostLogLines: lostLines, fail: (error) => stop.request({ error }) });
+  await Promise.race([running, stop.requested]);
+  await stop.requested;
+  return endInTime({ running, stop, log, timeoutMs: config.SHUTDOWN_TIMEOUT_MS - flushMs });
 }
 
 function readEnvironment(env: NodeJS.ProcessEnv): Config {
@@ -48,6 +61,9 @@ function readEnvironment(env: NodeJS.ProcessEnv): Config {
   if (error && error.code !== 'ENOENT') throw new RoleError(`.env cannot be read: ${error.message}`);
   return loadConfig(env);
 }
+
+/** Of SHUTDOWN_TIMEOUT_MS, for the last lines of a log whose reader is slow. */
+const flushMs = 500;
 
 /** A worker whose broker is away holds nothing else that keeps Node alive; only a signal or a failure ends the program. */
 const stayAlive = (): void => void setInterval(() => undefined, 2 ** 30);
@@ -87,7 +103,7 @@ async function endInTime({ running, stop, log, timeoutMs }: Ending): Promise<num
 
   async function endByTime(): Promise<number> {
     await sleep(timeoutMs);
-    log.error(`not stopped within SHUTDOWN_TIMEOUT_MS (${timeoutMs}), exiting`);
+    log.error('not stopped within SHUTDOWN_TIMEOUT_MS, exiting');
     return 1;
   }
 

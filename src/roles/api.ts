@@ -57,7 +57,7 @@ export async function startApi(context: RoleContext): Promise<Running> {
   };
 }
 
-export async function runApi({ config, log, version }: RoleContext, parts: ApiParts): Promise<Running> {
+export async function runApi({ config, log, version, lostLogLines }: RoleContext, parts: ApiParts): Promise<Running> {
   const { metrics, results } = parts;
   const clock = systemClock;
   const client = new FaktoryClient({ ...clientOptions(config, parts.address), size: config.FAKTORY_MAX_CONNECTIONS });
@@ -103,6 +103,7 @@ export async function runApi({ config, log, version }: RoleContext, parts: ApiPa
   });
   const draining = new AbortController();
   metrics.readConnections('producer', () => client.states);
+  metrics.readLostLogLines(lostLogLines);
   metrics.readPending(() => ({
     waitingJobs: groupCommit.waiting.jobs,
     waitingBytes: groupCommit.waiting.bytes,

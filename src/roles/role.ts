@@ -7,6 +7,8 @@ export interface RoleContext {
   config: Config;
   log: Logger;
   version: string;
+  /** Lines that the log lost because it could not be written, since the start. */
+  lostLogLines: () => number;
   /** Ends the process, in order, because a part of it that cannot be replaced is gone. */
   fail: (error: Error) => void;
 }
