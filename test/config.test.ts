@@ -1,6 +1,11 @@
 // The environment as the program reads it: defaults, refusals, relations, secrets, former names.
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { suite, test } from 'node:test';
+import { parse } from 'dotenv';
+import { envFileProblems } from '../src/config/env-file.ts';
 import { ConfigError, loadConfig, type ConfigProblem } from '../src/config/load.ts';
 import { variableNames, variables, type VariableName } from '../src/config/variables.ts';
 import { configWarnings } from '../src/config/warnings.ts';
@@ -290,8 +295,97 @@ suite('addresses', () => {
     for (const good of ['redis://localhost:6379', 'redis://:p@h/3', 'rediss://h']) {
       assert.equal(loadConfig({ RESULTS_URL: good }).RESULTS_URL, good);
     }
-    for (const bad of ['localhost:6379', 'http://h', 'redis', 'redis//h', 'redis://'])
+    for (const bad of [
+      'localhost:6379',
+      'http://h',
+      'redis',
+      'redis//h',
+      'redis://',
+      'redis://:p%zz@h',
+      'redis://h#s',
+      'redis://h/one',
+    ])
       assert.ok(isRefused('RESULTS_URL', bad), bad);
+  });
+});
+
+suite('values that would be taken otherwise than they were written', () => {
+  const key = '0123456789abcdef';
+  const good: Environment = { API_KEYS: key, FAKTORY_PASSWORD: 'pass', FAKTORY_URL: 'tcp://h', RESULTS_URL: 'redis://h', DATA_DIR: '/d' }; // prettier-ignore
+  for (const [what, wrap, accepts] of [
+    ['quotes', (text: string) => `"${text}"`, /no quotes around it/],
+    ['single quotes', (text: string) => `'${text}'`, /no quotes around it/],
+    ['a CR', (text: string) => `${text}\r`, /a CR is what Windows/],
+    ['a tab in it', (text: string) => `${text}\t${text}`, /no control characters/],
+    ['a space before it', (text: string) => ` ${text}`, /no spaces around it/],
+    ['a space after it', (text: string) => `${text} `, /no spaces around it/],
+  ] as const) {
+    test(`${what}: refused for every variable, and secrets stay hidden`, () => {
+      const problems = problemsOf(Object.fromEntries(Object.entries(good).map(([name, text]) => [name, wrap(text)])));
+      assert.deepEqual(new Set(problems.map(({ variable }) => variable)), new Set(Object.keys(good)));
+      for (const { variable, got, accepts: text } of problems) {
+        assert.match(text, accepts);
+        if (variable !== 'DATA_DIR') assert.equal(got, '(hidden)');
+      }
+    });
+  }
+
+  test('quotes, "#" and spaces inside a password belong to it', () => {
+    for (const text of ['p"a#s\'s w', '"', 'a"'])
+      assert.equal(loadConfig({ FAKTORY_PASSWORD: text }).FAKTORY_PASSWORD, text);
+  });
+
+  test('DATA_DIR is not a shell word: "~" at its start and "$NAME" are refused', () => {
+    for (const bad of ['~', '~/x', '~me/x', '$HOME/x', '/x/${USER}', '$(pwd)/x'])
+      assert.ok(isRefused('DATA_DIR', bad), bad);
+    for (const text of ['/a/b~', './~', '/a/$', 'data dir'])
+      assert.equal(loadConfig({ DATA_DIR: text }).DATA_DIR, text);
+  });
+
+  test('a FAKTORY_PASSWORD that begins with "/" is the file that holds it, as on Faktory', (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'password-'));
+    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    writeFileSync(join(folder, 'password'), 'from a file\n');
+    writeFileSync(join(folder, 'empty'), '\n');
+    assert.equal(loadConfig({ FAKTORY_PASSWORD: join(folder, 'password') }).FAKTORY_PASSWORD, 'from a file');
+    for (const bad of ['empty', 'missing', '.']) assert.ok(isRefused('FAKTORY_PASSWORD', join(folder, bad)), bad);
+  });
+});
+
+suite('.env', () => {
+  const namesOf = (text: string): string[] => envFileProblems(text).map(({ variable }) => variable);
+
+  test('a "#" inside a value without quotes is refused, because dotenv would end the value there', () => {
+    for (const line of [
+      'API_KEYS=k3y#9f8e',
+      ' export API_KEYS = k3y#9f8e',
+      'API_KEYS=#k3y',
+      'API_KEYS: k3y#9',
+      'API_KEYS="k3y#9',
+      'API_KEYS=k3y#9\r',
+    ]) {
+      const [problem] = envFileProblems(`LOG_LEVEL=info\n${line}\nBATCH_MAX_JOBS=1\n`);
+      assert.deepEqual([problem?.variable, problem?.got], ['API_KEYS', '(hidden)'], line);
+      assert.ok(
+        !(parse(line)['API_KEYS'] ?? '').includes('#'),
+        'dotenv reads it now: this check is not needed any more',
+      );
+    }
+  });
+
+  test('comments, quoted values and variables of others are left alone', () => {
+    for (const line of [
+      '# API_KEYS=a#b',
+      'API_KEYS=abc # a comment',
+      'API_KEYS= # unset',
+      'API_KEYS="k3y#9" # quoted',
+      "API_KEYS='k3y#9'",
+      'API_KEYS=`k3y#9`',
+      'OTHER=a#b',
+      'API_KEYS=',
+    ]) {
+      assert.deepEqual(namesOf(line), [], line);
+    }
   });
 });
 
@@ -352,7 +446,7 @@ suite('relations', () => {
   });
 });
 
-suite('former names', () => {
+suite('names that have no effect', () => {
   test('a variable of the original service that has another name here gives one warning that names it', () => {
     const warnings = configWarnings({ RUST_LOG: 'info', TCP_KEEPALIVE_INTERVAL: '10', TCP_KEEPALIVE_PROBES: '3' });
     assert.equal(warnings.length, 3);
@@ -362,10 +456,38 @@ suite('former names', () => {
   });
 
   test('so does a name that looks like ours and is none', () => {
-    assert.deepEqual(
-      configWarnings({ FAKTORY_MAX_CONECTIONS: '5', WORKERS: '2', FAKTORY_PORT_7419_TCP: 'tcp://10.0.0.1' }),
-      ['FAKTORY_MAX_CONECTIONS has no effect: there is no variable of this name'],
-    );
+    assert.deepEqual(configWarnings({ WORKER_THREADS: '5', WORKERS: '2', FAKTORY_PORT_7419_TCP: 'tcp://10.0.0.1' }), [
+      'WORKER_THREADS has no effect: there is no variable of this name',
+    ]);
+  });
+
+  for (const [near, meant] of [
+    ['API_KEY', 'API_KEYS'],
+    ['APIKEYS', 'API_KEYS'],
+    ['api_keys', 'API_KEYS'],
+    ['BIND_ADDRESS', 'BIND_ADDR'],
+    ['DATADIR', 'DATA_DIR'],
+    ['LOGLEVEL', 'LOG_LEVEL'],
+    ['RESULT_URL', 'RESULTS_URL'],
+    ['FAKTROY_URL', 'FAKTORY_URL'],
+    ['FAKTORY_MAX_CONECTIONS', 'FAKTORY_MAX_CONNECTIONS'],
+  ] as const) {
+    test(`${near} is taken for ${meant}, and its value is not shown`, () => {
+      assert.deepEqual(configWarnings({ [near]: 'hunter2' }), [`${near} has no effect: is ${meant} meant?`]);
+    });
+  }
+
+  test('a name that is near one that is set is somebody else’s, and so is any other', () => {
+    assert.deepEqual(configWarnings({ API_KEY: 'x', API_KEYS: 'y' }), []);
+    const others = ['PATH', 'API', 'KEYS', 'DATA', 'BIND', 'LOG', 'XDG_DATA_DIRS', 'LOGNAME', 'npm_config_loglevel'];
+    assert.deepEqual(configWarnings(Object.fromEntries(others.map((name) => [name, 'x']))), []);
+  });
+
+  test('what hosting platforms and other Faktory clients set is named with what to use here', () => {
+    assert.deepEqual(configWarnings({ PORT: '80', FAKTORY_PROVIDER: 'MY_URL' }), [
+      'PORT has no effect: use BIND_ADDR',
+      'FAKTORY_PROVIDER has no effect: set FAKTORY_URL itself',
+    ]);
   });
 
   test('unset or empty they give none, and so do all of ours', () => {

@@ -50,7 +50,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   worker: ['domain', 'faktory', 'metrics.ts', 'pino', 'node:'],
   results: ['domain', 'private-folder.ts', 'classic-level', 'ioredis', 'pino', 'node:'],
   broker: ['private-folder.ts', 'node:', 'classic-level'],
-  config: ['zod'],
+  config: ['zod', 'node:fs'],
   jobs: ['domain', 'zod', 'node:'],
   'metrics.ts': ['prom-client', 'domain'],
   'private-folder.ts': ['node:'],

@@ -29,19 +29,25 @@ export class ConfigError extends Error {
  * Reads the given environment, which wins over nothing and falls back to nothing: an empty variable counts as unset, a
  * wrong one is never replaced by a default.
  *
+ * @param fileProblems what is wrong with the file that a part of it came from
  * @throws ConfigError with every problem
  */
-export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
-  const problems: ConfigProblem[] = [];
+export function loadConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  fileProblems: readonly ConfigProblem[] = [],
+): Config {
+  const problems = [...fileProblems];
   const values: Record<string, unknown> = {};
   for (const name of variableNames) {
     const variable: Variable = variables[name];
     const text = env[name] === '' ? undefined : env[name];
     const raw = text ?? variable.default;
     if (raw === undefined) continue;
+    const wrapping = wrappingOf(raw);
     const parsed = variable.schema.safeParse(raw);
-    if (parsed.success) values[name] = parsed.data;
-    else problems.push({ variable: name, got: show(variable, raw), accepts: parsed.error.issues[0]?.message ?? '' });
+    if (wrapping !== undefined) problems.push(problemOf(name, raw, wrapping));
+    else if (parsed.success) values[name] = parsed.data;
+    else problems.push(problemOf(name, raw, parsed.error.issues[0]?.message ?? ''));
   }
   const config = values as Config;
   problems.push(...brokenRelations(config));
@@ -49,8 +55,20 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   return Object.freeze(config);
 }
 
-const show = (variable: Variable, text: string): string =>
-  variable.secret ? '(hidden)' : JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+export function problemOf(name: VariableName, text: string, accepts: string): ConfigProblem {
+  const { secret }: Variable = variables[name];
+  const got = secret ? '(hidden)' : JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+  return { variable: name, got, accepts };
+}
+
+/** What editors, `docker run --env-file` and unit files leave around a value, and what would silently become a part of it. */
+function wrappingOf(text: string): string | undefined {
+  // eslint-disable-next-line no-control-regex -- these are looked for
+  if (/[\u0000-\u001f\u007f]/.test(text)) return 'no control characters (a CR is what Windows ends a line with)';
+  if (text !== text.trim()) return 'no spaces around it';
+  if (/^(["'`]).*\1$/.test(text)) return 'no quotes around it: here they would be a part of the value';
+  return undefined;
+}
 
 type NumberName = { [N in VariableName]: Config[N] extends number ? N : never }[VariableName];
 

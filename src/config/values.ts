@@ -1,4 +1,5 @@
 // What the text of a variable may be: one reader for each kind of value, whose error message says what it accepts.
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 
 export interface FaktoryAddress {
@@ -68,12 +69,38 @@ export const faktoryUrl = z.string().transform((text, context): FaktoryAddress =
   return z.NEVER;
 });
 
-export const redisUrl = z
+// The library's own reading takes any path for a number, drops what follows a "#", and throws at a bare "%" (ioredis 6).
+export const redisUrl = z.string().refine(isRedisUrl, 'redis://[:password@]host[:port][/db], percent-encoded');
+
+function isRedisUrl(text: string): boolean {
+  try {
+    const { protocol, hostname, username, password, pathname, hash } = new URL(text);
+    decodeURIComponent(username + password);
+    return /^rediss?:$/.test(protocol) && hostname !== '' && /^(\/\d*)?$/.test(pathname) && hash === '';
+  } catch {
+    return false;
+  }
+}
+
+export const path = z
   .string()
-  .refine(
-    (text) => URL.canParse(text) && /^rediss?:$/.test(new URL(text).protocol) && new URL(text).hostname !== '',
-    'redis://[:password@]host[:port][/db]',
-  );
+  .refine((text) => !/^~|\$[\w{(]/.test(text), 'a path without "~" and "$NAME": nothing replaces them here');
+
+/** As Faktory takes FAKTORY_PASSWORD (cli/cli.go, v1.9.4): what begins with "/" is a file that holds the password. */
+export const password = z.string().transform((text, context) => {
+  if (!text.startsWith('/')) return text;
+  try {
+    const content = readFileSync(text, 'utf8').trim();
+    if (content !== '') return content;
+  } catch {
+    // reported below with what is accepted
+  }
+  context.addIssue({
+    code: 'custom',
+    message: 'a password, or the absolute path of a file that can be read and holds it, as Faktory does',
+  });
+  return z.NEVER;
+});
 
 export const commaList = (pattern: RegExp, accepts: string) =>
   z

@@ -1,7 +1,7 @@
 // The only description of the environment: every variable with its unit, default, accepted values and reason.
 // `.env.example`, the profiles, the compose files and the table in the README are compared with it by tests.
 import { z } from 'zod';
-import { bindAddress, commaList, faktoryUrl, integer, redisUrl, seconds } from './values.ts';
+import { bindAddress, commaList, faktoryUrl, integer, password, path, redisUrl, seconds } from './values.ts';
 
 export interface Variable<T extends z.ZodType = z.ZodType> {
   /** Reads the text of a variable that is set; its error message says what is accepted. */
@@ -76,7 +76,7 @@ export const variables = {
       'Where the embedded broker listens. Default: a free port of 127.0.0.1 in the all-in-one, 127.0.0.1:7419 alone. Beyond loopback it needs FAKTORY_PASSWORD.',
   },
   FAKTORY_PASSWORD: {
-    schema: z.string(),
+    schema: password,
     unit: 'text',
     secret: true,
     reason:
@@ -193,7 +193,7 @@ export const variables = {
     reason: 'The embedded result store keeps the latest ones.',
   },
   DATA_DIR: {
-    schema: z.string(),
+    schema: path,
     default: './data',
     unit: 'path',
     reason: 'Where the embedded broker and result store keep their data.',

@@ -1,11 +1,15 @@
-// What is set and has no effect: names of the original service, and slips of the pen.
-import { variables } from './variables.ts';
+// What is set and has no effect: names of the original service and of other programs, and slips of the pen.
+import { variableNames, variables, type VariableName } from './variables.ts';
 
-/** Variables of the original service that have another name here, with what to use instead. */
-const formerNames: Readonly<Record<string, string>> = {
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Variables of the original service, of Faktory's clients and of hosting platforms, with what to use instead. */
+const otherNames: Readonly<Record<string, string>> = {
   RUST_LOG: 'use LOG_LEVEL',
   TCP_KEEPALIVE_INTERVAL: "the interval is libuv's, 1 s; FAKTORY_KEEPALIVE_DELAY_MS sets the delay",
   TCP_KEEPALIVE_PROBES: "the count is libuv's, 10; FAKTORY_KEEPALIVE_DELAY_MS sets the delay",
+  FAKTORY_PROVIDER: 'set FAKTORY_URL itself',
+  PORT: 'use BIND_ADDR',
 };
 
 /** What begins like this and is not in the table is most likely a slip of the pen. */
@@ -13,11 +17,39 @@ const ownPrefix = /^(FAKTORY|ENQUEUE|BATCH|WORKER|SHUTDOWN|RESULTS?)_/;
 /** Kubernetes sets these for a service that is called `faktory`. */
 const ofKubernetes = /_(SERVICE_(HOST|PORT)|PORT)(_|$)/;
 
-/** One sentence per variable that is set and has no effect here. */
-export function configWarnings(env: Readonly<Record<string, string | undefined>>): string[] {
-  const former = Object.entries(formerNames).map(([name, instead]) => [name, `has no effect: ${instead}`] as const);
-  const unknown = Object.keys(env)
-    .filter((name) => ownPrefix.test(name) && !ofKubernetes.test(name) && !Object.hasOwn(variables, name))
-    .map((name) => [name, 'has no effect: there is no variable of this name'] as const);
-  return [...former, ...unknown].filter(([name]) => env[name]).map((words) => words.join(' '));
+/** One sentence per variable that is set and has no effect here. Values are never shown. */
+export function configWarnings(env: Environment): string[] {
+  const set = Object.keys(env).filter((name) => env[name] && !Object.hasOwn(variables, name));
+  return set.flatMap((name) => {
+    const instead = insteadOf(name, env);
+    return instead === undefined ? [] : [`${name} has no effect: ${instead}`];
+  });
+}
+
+function insteadOf(name: string, env: Environment): string | undefined {
+  if (Object.hasOwn(otherNames, name)) return otherNames[name];
+  if (ofKubernetes.test(name)) return undefined;
+  const meant = meantBy(name, env);
+  if (meant !== undefined) return `is ${meant} meant?`;
+  return ownPrefix.test(name) ? 'there is no variable of this name' : undefined;
+}
+
+/** The variable that looks like the given name; if that one is set as well, the name is somebody else's. */
+const meantBy = (name: string, env: Environment): VariableName | undefined =>
+  variableNames.find((known) => !env[known] && isNear(letters(name), letters(known)));
+
+const letters = (name: string): string => name.toUpperCase().replaceAll(/[_-]/g, '');
+
+/** As API_KEY and API_KEYS, BIND_ADDRESS and BIND_ADDR, FAKTROY_URL and FAKTORY_URL. */
+function isNear(name: string, known: string): boolean {
+  if (name.startsWith(known)) return name.length - known.length <= 3;
+  return name.length < known.length ? isOneEditAway(name, known) : isOneEditAway(known, name);
+}
+
+/** One letter is missing, another one, or exchanged with its neighbour. */
+function isOneEditAway(short: string, long: string): boolean {
+  let same = 0;
+  while (same < short.length && short[same] === long[same]) same++;
+  const [x, y] = [short.slice(same), long.slice(same)];
+  return x === y.slice(1) || x.slice(1) === y.slice(1) || (x[0] === y[1] && x[1] === y[0] && x.slice(2) === y.slice(2));
 }

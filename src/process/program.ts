@@ -1,7 +1,9 @@
 // One run of the program: reads the environment, starts the role, waits for what ends it, and stops it within its time.
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { config as loadDotenv } from 'dotenv';
+import { parse, populate } from 'dotenv';
 import type { Logger } from 'pino';
+import { envFileProblems } from '../config/env-file.ts';
 import { ConfigError, loadConfig, type Config } from '../config/load.ts';
 import { configWarnings } from '../config/warnings.ts';
 import { startAllInOne } from '../roles/all-in-one.ts';
@@ -56,10 +58,24 @@ async function runRole(
   return endInTime({ running, stop, log, timeoutMs: config.SHUTDOWN_TIMEOUT_MS - flushMs });
 }
 
+/** Adds what .env says to the environment, which wins, and reads both together. */
 function readEnvironment(env: NodeJS.ProcessEnv): Config {
-  const { error } = loadDotenv({ quiet: true });
-  if (error && error.code !== 'ENOENT') throw new RoleError(`.env cannot be read: ${error.message}`);
-  return loadConfig(env);
+  const text = readEnvFile();
+  const problems = envFileProblems(text).filter(({ variable }) => env[variable] === undefined);
+  populate(env, parse(text));
+  return loadConfig(env, problems);
+}
+
+function readEnvFile(): string {
+  try {
+    const text = readFileSync('.env', 'utf8');
+    if (text.includes('\0')) throw new Error('it is not UTF-8');
+    return text;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return '';
+    throw new RoleError(`.env cannot be read: ${message}`);
+  }
 }
 
 /** Of SHUTDOWN_TIMEOUT_MS, for the last lines of a log whose reader is slow. */

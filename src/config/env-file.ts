@@ -1,0 +1,19 @@
+// What a .env file holds otherwise than it looks: dotenv reads it differently from docker compose and the shells.
+import { problemOf, type ConfigProblem } from './load.ts';
+import { variableNames } from './variables.ts';
+
+/** As dotenv 18 splits a line into name and value; here the value keeps the spaces around it. */
+const assignment = /^\s*(?:export\s+)?([\w.-]+)(?:\s*=|:(?=\s))(.*)$/gm;
+const quoted = /^\s*(['"`])(?:\\.|(?!\1).)*\1\s*(?:#.*)?$/;
+
+/**
+ * dotenv ends a value without quotes at its first "#". For docker compose and the shells only one after a space begins a
+ * comment, so whoever writes a "#" inside a value means it.
+ */
+export function envFileProblems(text: string): ConfigProblem[] {
+  return [...text.matchAll(assignment)].flatMap(([, name, value = '']) => {
+    const known = variableNames.find((variable) => variable === name);
+    if (known === undefined || quoted.test(value) || !/(^|\S)#/.test(value)) return [];
+    return [problemOf(known, value.trim(), '"#" only in quotes (.env would end the value there)')];
+  });
+}
