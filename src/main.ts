@@ -31,6 +31,10 @@ async function main(): Promise<number> {
     case 'wrong':
       console.error(command.message);
       return 2;
+    case 'health-check': {
+      const { isHealthy } = await import('./process/health-check.ts');
+      return (await isHealthy(process.env)) ? 0 : 1;
+    }
     case 'start': {
       const stop = listenForStop({
         events: process,

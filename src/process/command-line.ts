@@ -8,6 +8,7 @@ export type Command =
   | { kind: 'start'; role: RoleName | undefined }
   | { kind: 'help' }
   | { kind: 'version' }
+  | { kind: 'health-check' }
   | { kind: 'wrong'; message: string };
 
 /** @param args what follows the program's own path */
@@ -21,6 +22,7 @@ export function readCommandLine(args: readonly string[]): Command {
     if (values.help) return { kind: 'help' };
     if (values.version) return { kind: 'version' };
     const [name, ...others] = positionals;
+    if (name === 'health-check' && others.length === 0) return { kind: 'health-check' };
     const role = roleNames.find((known) => known === name);
     if (name !== undefined && role === undefined) return wrong(`there is no role "${name}"`);
     if (others.length > 0) return wrong(`one role at a time, not also "${others.join(' ')}"`);
@@ -38,12 +40,14 @@ const wrong = (message: string): Command => ({
 
 export const helpText = (version: string): string => `Work Factory ${version}: the HTTP front door of Faktory.
 
-Usage: work-factory [api|worker|broker]
+Usage: work-factory [api|worker|broker|health-check]
 
   (no role)     API, worker and a broker in one process; with FAKTORY_URL set, the API alone
   api           takes jobs over HTTP and hands them to the Faktory of FAKTORY_URL
   worker        runs the jobs of that Faktory
   broker        the embedded broker alone, for any Faktory client
+
+  health-check  for the HEALTHCHECK of an image: whether the program that is process 1 lives
 
   -h, --help    prints this text
   --version     prints the version
@@ -64,5 +68,5 @@ README.md and .env.example list every one. A wrong value stops the start, and ev
 The log is JSON lines on standard output. SIGTERM, SIGINT, SIGHUP or SIGQUIT stops in order: no new jobs, jobs under way
 end, exit within SHUTDOWN_TIMEOUT_MS. Another signal a second later ends at once. Under nohup SIGHUP is ignored.
 
-Exit codes: 0 stopped in order; 1 cannot start, or did not stop in order; 2 wrong usage.
+Exit codes: 0 stopped in order; 1 cannot start, did not stop in order, or is not healthy; 2 wrong usage.
 `;

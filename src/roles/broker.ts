@@ -3,6 +3,7 @@ import { lookup } from 'node:dns/promises';
 import { BlockList, isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
 import { startBrokerThread } from '../broker/broker-thread.ts';
+import { dataMountWarning } from './data-mount.ts';
 import { RoleError, type RoleContext, type Running } from './role.ts';
 
 const loopback = new BlockList();
@@ -49,6 +50,8 @@ export async function openBroker(
       `the broker cannot start in DATA_DIR ${config.DATA_DIR} on FAKTORY_BIND ${host}:${port}: ${(error as Error).message}`,
     );
   });
+  const warning = dataMountWarning(dataDir);
+  if (warning !== undefined) log.warn({ dataDir }, warning);
   broker.onExit((error) => fail(error ?? new Error('the broker ended')));
   return { ...broker, dataDir };
 }

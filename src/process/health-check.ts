@@ -1,0 +1,55 @@
+// What the HEALTHCHECK of the image runs: asks the program that is process 1 of the container, in whatever role it is.
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { loadConfig } from '../config/load.ts';
+import type { BindAddress } from '../config/values.ts';
+import { roleNames, type RoleName } from './command-line.ts';
+
+/** Below the timeout of the image's HEALTHCHECK. */
+const timeoutMs = 2500;
+/** Where the broker alone listens without FAKTORY_BIND (src/roles/broker.ts). */
+const brokerBind = { host: '127.0.0.1', port: 7419 };
+
+/**
+ * Liveness only, as a platform that restarts unhealthy containers wants it: the API answers /health, the broker greets. A worker
+ * listens nowhere; it lives while its container does.
+ */
+export async function isHealthy(env: NodeJS.ProcessEnv, commandLine = readCommandLineOfMain()): Promise<boolean> {
+  const role = roleOf(commandLine);
+  const { BIND_ADDR, FAKTORY_BIND = brokerBind } = loadConfig(env);
+  const address = role === 'broker' ? FAKTORY_BIND : BIND_ADDR;
+  // Port 0 is any free one, which cannot be known here.
+  if (role === 'worker' || address.port === 0) return true;
+  return role === 'broker' ? greets(address) : answers(address);
+}
+
+/** Of process 1, which may be an init that starts the program: the program's own arguments come last either way. */
+const readCommandLineOfMain = (): string => readFileSync('/proc/1/cmdline', 'utf8');
+
+function roleOf(commandLine: string): RoleName | undefined {
+  const words = commandLine.split('\0').filter((word) => word !== '');
+  return roleNames.find((name) => name === words.at(-1));
+}
+
+const reachable = (host: string): string => ({ '0.0.0.0': '127.0.0.1', '::': '::1' })[host] ?? host;
+
+async function answers({ host, port }: BindAddress): Promise<boolean> {
+  const at = reachable(host);
+  const url = `http://${at.includes(':') ? `[${at}]` : at}:${port}/health`;
+  return fetch(url, { signal: AbortSignal.timeout(timeoutMs) }).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+}
+
+function greets({ host, port }: BindAddress): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: reachable(host), port, timeout: timeoutMs });
+    const end = (isGreeted: boolean): void => {
+      socket.destroy();
+      resolve(isGreeted);
+    };
+    socket.once('data', (data) => end(data.toString('latin1').startsWith('+HI ')));
+    for (const event of ['error', 'timeout', 'end']) socket.once(event, () => end(false));
+  });
+}

@@ -1,0 +1,44 @@
+// Whether data outlive the container that the program runs in: a volume that was not mounted starts an empty store in silence.
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
+
+interface Mount {
+  path: string;
+  type: string;
+}
+
+/** From /proc/self/mountinfo (proc_pid_mountinfo(5)): the fifth field is the path, the first one after " - " the type. */
+function mountsOf(mountinfo: string): Mount[] {
+  return mountinfo
+    .trimEnd()
+    .split('\n')
+    .map((line) => ({
+      path: (line.split(' ')[4] ?? '').replace(/\\([0-7]{3})/g, (_, octal: string) =>
+        String.fromCharCode(Number.parseInt(octal, 8)),
+      ),
+      type: line.split(' - ')[1]?.split(' ')[0] ?? '',
+    }));
+}
+
+const holds = (mount: string, path: string): boolean => mount === '/' || path === mount || path.startsWith(`${mount}/`);
+
+/** Why data in this folder end with the container; undefined where they do not. */
+export function reasonToLose(path: string, mountinfo: string, isContainer: boolean): string | undefined {
+  // The longest path is the nearest mount; of two at one path the later one covers the earlier.
+  const mount = mountsOf(mountinfo)
+    .filter((candidate) => holds(candidate.path, path))
+    .reduce<Mount | undefined>((best, next) => (best && best.path.length > next.path.length ? best : next), undefined);
+  if (mount?.type === 'tmpfs' || mount?.type === 'ramfs') return 'it is in memory';
+  if (mount?.path === '/' && (isContainer || mount.type.includes('overlay'))) return 'no volume is mounted there';
+  return undefined;
+}
+
+/** A warning when an existing folder is on nothing that outlives the container; elsewhere than on Linux never. */
+export function dataMountWarning(folder: string): string | undefined {
+  try {
+    const isContainer = existsSync('/.dockerenv') || existsSync('/run/.containerenv');
+    const reason = reasonToLose(realpathSync(folder), readFileSync('/proc/self/mountinfo', 'utf8'), isContainer);
+    return reason && `DATA_DIR does not outlive this container: ${reason}`;
+  } catch {
+    return undefined;
+  }
+}
