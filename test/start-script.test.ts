@@ -1,0 +1,31 @@
+// What `npm start` does where the compiler is not installed, as after `npm ci` with NODE_ENV=production.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+const { scripts } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  scripts: Record<string, string>;
+};
+
+test('without the compiler the start says what to type, or uses what is built', (t) => {
+  const cwd = mkdtempSync(join(tmpdir(), 'start-'));
+  t.after(() => rmSync(cwd, { recursive: true, force: true }));
+  const run = () => spawnSync('sh', ['-c', scripts['build:if-possible'] ?? ''], { cwd, encoding: 'utf8' });
+  const missing = run();
+  assert.equal(missing.status, 1);
+  assert.match(missing.stderr, /^[^\n]+Type: npm ci --include=dev\n$/);
+  mkdirSync(join(cwd, 'dist'));
+  writeFileSync(join(cwd, 'dist/main.js'), '');
+  const built = run();
+  assert.equal(built.status, 0);
+  assert.equal(built.stderr + built.stdout, '');
+});
+
+test('every way to start goes through it', () => {
+  const starts = Object.keys(scripts).filter((name) => /^start(:|$)/.test(name));
+  assert.equal(starts.length, 4);
+  for (const name of starts) assert.equal(scripts[`pre${name}`], 'npm run --silent build:if-possible');
+});
