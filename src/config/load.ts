@@ -63,7 +63,6 @@ export function problemOf(name: VariableName, text: string, accepts: string): Co
 
 /** What editors, `docker run --env-file` and unit files leave around a value, and what would silently become a part of it. */
 function wrappingOf(text: string): string | undefined {
-  // eslint-disable-next-line no-control-regex -- these are looked for
   if (/[\u0000-\u001f\u007f]/.test(text)) return 'no control characters (a CR is what Windows ends a line with)';
   if (text !== text.trim()) return 'no spaces around it';
   if (/^(["'`]).*\1$/.test(text)) return 'no quotes around it: here they would be a part of the value';
