@@ -53,6 +53,8 @@ export interface ResultStore {
   wait(jid: string, timeoutMs: number, signal?: AbortSignal): Promise<JobRecord | undefined>;
   /** Resolves when the records are as durable as the store can make them. An ended state is never overwritten by `pending`. */
   put(records: readonly JobRecord[]): Promise<void>;
+  /** Rejects while `put` would; a store that reads but does not write is away for the worker. */
+  check(): Promise<void>;
   /**
    * Called as a frame is written. Returns at once and never throws: the ids are kept in this process until the store has
    * them, in one command per frame.

@@ -86,7 +86,7 @@ export async function createEmbeddedResults(options: EmbeddedResultsOptions): Pr
     hasFailed = false;
   }
 
-  async function writeGroup(newIds: readonly string[], records: readonly JobRecord[]): Promise<void> {
+  async function writeGroup(newIds: readonly string[], records: readonly JobRecord[], sync: boolean): Promise<void> {
     const nowMs = now();
     const stamp = nowMs.toString(36);
     const generation = generations.current(nowMs);
@@ -97,7 +97,7 @@ export async function createEmbeddedResults(options: EmbeddedResultsOptions): Pr
     for (const one of records) batch.put(keyOf('r', generation, one.job_id), `${stamp}:${JSON.stringify(one)}`);
     generation.entries += newIds.length + records.length;
     batch.put(metaKeyOf(generation), JSON.stringify(generation));
-    await batch.write({ sync: records.length > 0 });
+    await batch.write({ sync });
   }
 
   function drop(old: readonly Generation[]): void {
@@ -124,7 +124,7 @@ export async function createEmbeddedResults(options: EmbeddedResultsOptions): Pr
       try {
         if (hasFailed) await reopen();
         const records = await withoutLatecomers(group.flatMap((put) => put.records));
-        await writeGroup(newIds, records);
+        await writeGroup(newIds, records, group.length > 0);
         for (const jid of newIds) heldIds.delete(jid);
         for (const put of group) put.resolve();
         for (const record of records) if (isEnded(record)) waiters.wake(record);
@@ -149,17 +149,20 @@ export async function createEmbeddedResults(options: EmbeddedResultsOptions): Pr
     if (!isWriting) written = write();
   }
 
+  function put(records: readonly JobRecord[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      puts.push({ records, resolve, reject });
+      startWriting();
+    });
+  }
+
   drop(generations.takeOld(now()));
   return {
     get,
     wait: (jid, timeoutMs, signal) => waiters.wait(jid, timeoutMs, signal),
-    put(records) {
-      if (records.length === 0) return Promise.resolve();
-      return new Promise((resolve, reject) => {
-        puts.push({ records, resolve, reject });
-        startWriting();
-      });
-    },
+    put,
+    // A write of its own, synced like that of a record.
+    check: () => put([]),
     remember(jids) {
       for (const jid of jids.slice(0, idsHeldMax - heldIds.size)) {
         heldIds.add(jid);

@@ -17,7 +17,7 @@ export interface HeldIds {
   close(): void;
 }
 
-/** About 12 MB: ten seconds of the fastest enqueueing. Beyond them the oldest are forgotten and answered 404. */
+/** About 12 MB: ten seconds of the fastest enqueueing. Beyond them the oldest are forgotten. */
 const idsMax = 100_000;
 const retryMs = 1000;
 const retryGroupMax = 1000;
@@ -59,7 +59,9 @@ export function createHeldIds({ send, isReady, clock }: HeldIdsOptions): HeldIds
       if (!isTaken) break;
       left.delete(second);
       for (let start = 0; start < jids.length; start += retryGroupMax) {
-        isTaken = await trySend(second, jids.slice(start, start + retryGroupMax));
+        const group = jids.slice(start, start + retryGroupMax);
+        if (isTaken) isTaken = await trySend(second, group);
+        else leave(second, group);
       }
     }
     timer = undefined;

@@ -1,39 +1,27 @@
-// The result store of processes that do not share one: Redis. Every command has a time limit and none waits for a
-// connection, so that a Redis that is away costs its callers nothing (docs/decisions/results.md). Relies on ioredis 6.
-import { Redis, type RedisOptions } from 'ioredis';
-import type { Logger } from 'pino';
-import { systemClock } from '../domain/clock.ts';
+// The result store of processes that do not share one: Redis (docs/decisions/results.md). Each right of its user that is
+// missing costs what needs it and no more: without the channel, waiters look by themselves.
+import { systemClock, type Timer } from '../domain/clock.ts';
 import { isEnded, type JobRecord, type ResultStore } from '../domain/results.ts';
 import { createHeldIds, jidSecond } from './held-ids.ts';
+import { createTrouble, openRedis, untilReady, type RedisLog } from './redis-connection.ts';
+import { createSubscription, type Subscription } from './redis-subscription.ts';
 import { createWaiters } from './waiters.ts';
 
 export interface RedisResultsOptions {
   /** `redis://` or `rediss://`. */
   url: string;
   ttlSeconds: number;
-  log: Pick<Logger, 'info' | 'warn'>;
+  log: RedisLog;
 }
 
 const resultKey = (jid: string): string => `work-factory:result:${jid}`;
 const idsKey = (second: number): string => `work-factory:ids:${second}`;
 const channel = 'work-factory:ended';
 
-// ioredis' own defaults wait without end for a Redis that is away.
-const redisOptions = {
-  enableOfflineQueue: false,
-  maxRetriesPerRequest: 1,
-  connectTimeout: 5000,
-  commandTimeout: 2000,
-  // A command without an answer for so long: the connection itself is in doubt.
-  socketTimeout: 6000,
-  keepAlive: 10_000,
-  retryStrategy: (times: number) => Math.min(50 * 2 ** Math.min(times, 10), 1000),
-  enableAutoPipelining: true,
-  // Done by hand, to look again afterwards at what ended meanwhile.
-  autoResubscribe: false,
-} satisfies RedisOptions;
-
-/** One command stores a group and wakes its waiters: KEYS are the records', ARGV the TTL, the ended ids, the records. */
+/**
+ * One command stores a group and wakes its waiters: KEYS are the records', ARGV the TTL, the ended ids, the records. Answers
+ * with the reason when the ids could not be published: the records are stored all the same.
+ */
 const putScript = `
 for i, key in ipairs(KEYS) do
   local record = ARGV[i + 2]
@@ -44,19 +32,31 @@ for i, key in ipairs(KEYS) do
   end
   if not isLate then redis.call('SET', key, record, 'EX', ARGV[1]) end
 end
-if ARGV[2] ~= '' then redis.call('PUBLISH', '${channel}', ARGV[2]) end`;
+if ARGV[2] == '' then return false end
+local told = redis.pcall('PUBLISH', '${channel}', ARGV[2])
+return type(told) == 'table' and told.err`;
 /** Redis does nothing else meanwhile: about 2 ms. */
 const putMax = 1000;
 const readMax = 500;
 /** Seconds whose expiry is set already. */
 const secondsKnownMax = 64;
+/** Too short for the id of a job, so that nobody asks for it. */
+const probeId = 'probe';
+const probeSeconds = 1;
+/** How late a waiter learns of an end whose message was refused or lost. */
+const lookEveryMs = 1000;
 
 export function createRedisResults({ url, ttlSeconds, log }: RedisResultsOptions): ResultStore {
-  const redis = open('results', url, log);
+  const redis = openRedis('results', url, log);
   const waiters = createWaiters(get);
   const heldIds = createHeldIds({ send: sendIds, isReady: () => redis.status === 'ready', clock: systemClock });
   const expiring = new Set<number>();
-  let subscriber: Redis | undefined;
+  const refusals = {
+    ids: createTrouble(log, {}, 'Redis took no ids: they stay in this process', 'Redis takes ids again'),
+    publish: createTrouble(log, {}, 'Redis refuses PUBLISH: waiters look once a second', 'Redis takes PUBLISH again'),
+  };
+  let subscription: Subscription | undefined;
+  let looking: Timer | undefined;
 
   async function get(jid: string): Promise<JobRecord | undefined> {
     const second = jidSecond(jid);
@@ -75,18 +75,30 @@ export function createRedisResults({ url, ttlSeconds, log }: RedisResultsOptions
   }
 
   async function sendIds(second: number, jids: readonly string[]): Promise<void> {
-    const adding = redis.sadd(idsKey(second), ...jids);
-    if (expiring.has(second)) return void (await adding);
-    await Promise.all([adding, redis.expire(idsKey(second), ttlSeconds)]);
+    try {
+      const adding = redis.sadd(idsKey(second), ...jids);
+      await (expiring.has(second) ? adding : Promise.all([adding, redis.expire(idsKey(second), ttlSeconds)]));
+    } catch (error) {
+      refusals.ids.began(error as Error);
+      throw error;
+    }
+    refusals.ids.ended();
     expiring.add(second);
     if (expiring.size > secondsKnownMax) expiring.delete(expiring.values().next().value as number);
   }
 
-  async function putGroup(records: readonly JobRecord[]): Promise<void> {
-    const keys = records.map(({ job_id }) => resultKey(job_id));
+  function putGroup(records: readonly JobRecord[]): Promise<void> {
     const ended = records.filter(isEnded).map(({ job_id }) => job_id);
     const values = records.map((record) => JSON.stringify(record));
-    await redis.eval(putScript, keys.length, ...keys, ttlSeconds, ended.join(','), ...values);
+    const keys = records.map(({ job_id }) => resultKey(job_id));
+    return evaluate(keys, ttlSeconds, ended, values);
+  }
+
+  async function evaluate(keys: string[], seconds: number, ended: string[], values: string[]): Promise<void> {
+    const answer = await redis.eval(putScript, keys.length, ...keys, seconds, ended.join(','), ...values);
+    const refusal = answer as string | null;
+    if (refusal !== null) refusals.publish.began(new Error(refusal));
+    else if (ended.length > 0) refusals.publish.ended();
   }
 
   /** Wakes those of the given ids that have ended. */
@@ -100,53 +112,52 @@ export function createRedisResults({ url, ttlSeconds, log }: RedisResultsOptions
     }
   }
 
-  function listen(): void {
-    if (subscriber) return;
-    const opened = (subscriber = open('results (subscriber)', url, log));
-    // After every loss too: what ended meanwhile was told to nobody.
-    opened.on('ready', () => {
-      opened.subscribe(channel).then(
-        () => wakeEnded([...waiters.jids]).catch(() => undefined),
-        () => opened.disconnect(true),
-      );
-    });
-    opened.on('message', (_channel, jids: string) => {
-      if (waiters.size === 0) return;
-      const wanted = jids.split(',').filter((jid) => waiters.has(jid));
-      if (wanted.length > 0) wakeEnded(wanted).catch(() => undefined);
+  /** A failure here is no news to a waiter: it looks again, and reads for itself when its time is up. */
+  const tryWake = (jids: readonly string[]): Promise<void> => wakeEnded(jids).catch(() => undefined);
+
+  // The messages of a Redis that refuses them come to nobody, and nobody is told: hence the look at all waiters.
+  function lookSoon(): void {
+    looking ??= systemClock.after(lookEveryMs, () => {
+      void tryWake([...waiters.jids]).then(() => {
+        looking = undefined;
+        if (waiters.size > 0) lookSoon();
+      });
+      subscription?.retry();
     });
   }
 
   return {
     get,
     wait(jid, timeoutMs, signal) {
-      listen();
+      subscription ??= createSubscription({
+        redis: openRedis('results (subscriber)', url, log),
+        channel,
+        log,
+        onSubscribed: () => void tryWake([...waiters.jids]),
+        onMessage(jids) {
+          const wanted = waiters.size === 0 ? [] : jids.split(',').filter((one) => waiters.has(one));
+          if (wanted.length > 0) void tryWake(wanted);
+        },
+      });
+      lookSoon();
       return waiters.wait(jid, timeoutMs, signal);
     },
     async put(records) {
       for (let start = 0; start < records.length; start += putMax) await putGroup(records.slice(start, start + putMax));
     },
+    // By the script itself: another command may be allowed where this one is not.
+    async check() {
+      await untilReady(redis);
+      await evaluate([resultKey(probeId)], probeSeconds, [probeId], ['"state":"pending"']);
+    },
     remember: (jids) => heldIds.add(jids),
     async close() {
       waiters.close();
       heldIds.close();
-      subscriber?.disconnect();
+      looking?.cancel();
+      subscription?.close();
       // Lets commands in flight end; rejects at once when there is no connection.
       await redis.quit().catch(() => redis.disconnect());
     },
   };
-}
-
-function open(name: string, url: string, log: RedisResultsOptions['log']): Redis {
-  const redis = new Redis(url, redisOptions);
-  let isAway = false;
-  redis.on('error', (error: Error) => {
-    if (!isAway) log.warn({ store: name, error: error.message }, 'Redis is away');
-    isAway = true;
-  });
-  redis.on('ready', () => {
-    if (isAway) log.info({ store: name }, 'Redis is there again');
-    isAway = false;
-  });
-  return redis;
 }

@@ -50,6 +50,7 @@ export function createRecordingResults(): RecordingResults {
         if (isEnded(records.get(waiter.jid))) waiter.finish();
       }
     },
+    check: async () => undefined,
     remember: (jids) => jids.forEach((jid) => records.set(jid, { job_id: jid, state: 'pending' })),
     close: async () => undefined,
     waiting: () => waiters.size,

@@ -109,9 +109,11 @@ describe('the embedded result store', () => {
     const [remembered, ended] = [createJid(), createJid()];
     results.remember([remembered]);
     await assert.rejects(results.put([succeeded(ended)]), /No space left/);
+    await assert.rejects(results.check(), /No space left/);
     assert.equal((await results.get(remembered))?.state, 'pending');
     batches.mock.restore();
     const opened = t.mock.method(ClassicLevel.prototype, 'open');
+    await results.check();
     await results.put([succeeded(ended)]);
     assert.ok(opened.mock.callCount() > 0, 'the database was not opened again');
     assert.deepEqual(await results.get(ended), succeeded(ended));

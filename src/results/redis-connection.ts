@@ -1,0 +1,70 @@
+// A connection to Redis on which every command has a time limit and none waits for a connection, so that a Redis that is
+// away costs its callers nothing. Relies on ioredis 6.
+import { once } from 'node:events';
+import { Redis, type RedisOptions } from 'ioredis';
+import type { Logger } from 'pino';
+
+export type RedisLog = Pick<Logger, 'info' | 'warn'>;
+
+// ioredis' own defaults wait without end for a Redis that is away.
+const redisOptions = {
+  enableOfflineQueue: false,
+  maxRetriesPerRequest: 1,
+  connectTimeout: 5000,
+  commandTimeout: 2000,
+  // A command without an answer for so long: the connection itself is in doubt.
+  socketTimeout: 6000,
+  keepAlive: 10_000,
+  retryStrategy: (times: number) => Math.min(50 * 2 ** Math.min(times, 10), 1000),
+  enableAutoPipelining: true,
+  // Done by hand, to look again afterwards at what ended meanwhile.
+  autoResubscribe: false,
+} satisfies RedisOptions;
+
+/** After a failover the name leads to another server; where it does not, this bounds how often connections are made. */
+const reconnectPauseMs = 5000;
+/** Longer than any attempt to connect, which ends with an event of its own. */
+const readyMsMax = 8000;
+
+export function openRedis(name: string, url: string, log: RedisLog): Redis {
+  let reconnectedMs = -Infinity;
+  const redis = new Redis(url, { ...redisOptions, reconnectOnError: isMovedAway });
+  const trouble = createTrouble(log, { store: name }, 'Redis is away', 'Redis is there again');
+
+  /** Whoever gave the command logs the refusal. A script's error has the word inside (Redis 6), another one in front. */
+  function isMovedAway({ message }: Error): boolean {
+    const now = performance.now();
+    if (!message.includes('READONLY') || now - reconnectedMs < reconnectPauseMs) return false;
+    reconnectedMs = now;
+    return true;
+  }
+
+  redis.on('error', (error: Error) => trouble.began(error));
+  redis.on('ready', () => trouble.ended());
+  return redis;
+}
+
+/** Resolves when there is a connection; rejects as soon as the attempt to make it has failed. */
+export async function untilReady(redis: Redis): Promise<void> {
+  if (redis.status !== 'ready') await once(redis, 'ready', { signal: AbortSignal.timeout(readyMsMax) });
+}
+
+export interface Trouble {
+  began(error: Error): void;
+  ended(): void;
+}
+
+/** One line when it begins, however often it is told of, and one when it is over. */
+export function createTrouble(log: RedisLog, fields: object, began: string, ended: string): Trouble {
+  let isOn = false;
+  return {
+    began({ message }) {
+      if (!isOn) log.warn({ ...fields, error: message }, began);
+      isOn = true;
+    },
+    ended() {
+      if (isOn) log.info(fields, ended);
+      isOn = false;
+    },
+  };
+}
