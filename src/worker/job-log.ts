@@ -1,14 +1,15 @@
-// One line per job while jobs are few; above that a sample of them and a count, because a line costs more than a job. Failed
+// One line per job, once the broker has answered what became of it. Above some lines a second a sample of them and a count, because a line costs more than a job. Failed
 // jobs have a sample of their own: they are few among many, and the ones that are looked for.
 import type { Logger } from 'pino';
 import type { Clock, Timer } from '../domain/clock.ts';
-import type { JobEnd } from './run-job.ts';
+import type { Told } from './reporter.ts';
+import type { Fate } from './run-job.ts';
 
 /** The part of pino that the worker uses. */
 export type WorkerLog = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
 
 export interface JobLog {
-  write(end: JobEnd): void;
+  write(told: Told): void;
   /** Writes the count of what was left out. */
   flush(): void;
 }
@@ -26,38 +27,45 @@ export function createJobLog(log: WorkerLog, clock: Clock): JobLog {
   function flush(): void {
     timer?.cancel();
     timer = undefined;
-    if (omitted.failed + omitted.succeeded > 0) log.info(omitted, 'further jobs ran, too many to log each');
+    if (omitted.failed + omitted.succeeded > 0) log.info(omitted, 'further jobs ended, too many to log each');
     omitted = { failed: 0, succeeded: 0 };
   }
 
   return {
     flush,
-    write(end) {
+    write(told) {
       const now = clock.now();
       if (now >= windowEndMs) {
         flush();
         lines = { failed: 0, succeeded: 0 };
         windowEndMs = now + windowMs;
       }
-      const kind = end.outcome;
+      const kind = told.failure ? 'failed' : told.end.outcome;
       if (lines[kind] === linesPerWindowMax) {
         omitted[kind]++;
         timer ??= clock.after(windowEndMs - now, flush);
         return;
       }
       lines[kind]++;
-      writeLine(log, end);
+      writeLine(log, told);
     },
   };
 }
 
-function writeLine(log: WorkerLog, { jid, operation, record, failure, logged }: JobEnd): void {
+const fates: Readonly<Record<Fate, string>> = {
+  retried: 'to be retried',
+  dead: 'dead, no retry is left',
+  gone: 'gone, as its retry is 0',
+  unknown: 'the broker decides on retries',
+};
+
+function writeLine(log: WorkerLog, { end, failure, isKnown }: Told): void {
+  const { jid, operation, record, logged } = end;
   if (failure) {
+    const what = failure === end.failure ? 'job failed' : 'job given back as failed';
+    const fate = isKnown ? fates[end.fate] : 'the broker did not know it any more';
     const { errtype, message } = failure;
-    return log.warn(
-      { jid, operation, errtype, error: message, attempts: record?.attempts },
-      'job failed, to be retried',
-    );
+    return log.warn({ jid, operation, errtype, error: message, attempts: record?.attempts }, `${what}: ${fate}`);
   }
   const error = record?.error;
   log.info({ jid, operation, ...logged, error }, error === undefined ? 'job succeeded' : 'job failed');

@@ -1,5 +1,6 @@
-// Stores the records of jobs that ran in the same turn with one call, before the broker is told. A store that is away
-// is asked again for a while; then the jobs are given back to the broker, and nothing is fetched until it answers.
+// Stores the records of jobs that ran in the same turn with one call, before the broker is told. Nothing is fetched until
+// the store has shown that it takes writes: at the start, and again after each failure. A store that refuses is asked for a
+// while; then the jobs are given back to the broker.
 import type { Clock, Timer } from '../domain/clock.ts';
 import type { JobRecord, ResultStore } from '../domain/results.ts';
 import type { WorkerLog } from './job-log.ts';
@@ -11,7 +12,7 @@ export interface RecorderOptions {
   onStored: (ends: readonly JobEnd[]) => void;
   /** The store did not take them in time. */
   onGivenUp: (ends: readonly JobEnd[]) => void;
-  /** The store answers again. */
+  /** The store takes writes, for the first time or again. */
   onUp: () => void;
   log: WorkerLog;
 }
@@ -19,7 +20,10 @@ export interface RecorderOptions {
 export interface Recorder {
   /** Jobs whose records are not stored yet. The caller keeps them few. */
   readonly size: number;
-  readonly isDown: boolean;
+  /** True while the store is known to take writes. */
+  readonly isUp: boolean;
+  /** Asks the store whether it takes writes. */
+  start(): void;
   add(end: JobEnd): void;
   /** Begins to store what was added, unless it is at it. */
   flush(): void;
@@ -38,17 +42,15 @@ const groupMax = 500;
 const retryForMs = 15_000;
 const retryPauseMsMin = 100;
 const retryPauseMsMax = 2000;
-/** Of a jid's form, and nobody's. */
-const probeJid = 'worker-probe';
 
 export function createRecorder({ results, clock, onStored, onGivenUp, onUp, log }: RecorderOptions): Recorder {
   let waiting: Entry[] = [];
   let storing: Entry[] = [];
+  let isUp = false;
+  /** In a row. */
   let failures = 0;
   let timer: Timer | undefined;
   let isClosed = false;
-
-  const pauseMs = (): number => Math.min(retryPauseMsMin * 2 ** Math.min(failures - 1, 10), retryPauseMsMax);
 
   function flush(): void {
     if (isClosed || storing.length > 0 || waiting.length === 0) return;
@@ -60,57 +62,75 @@ export function createRecorder({ results, clock, onStored, onGivenUp, onUp, log 
 
   function store(): void {
     const group = storing;
-    results
-      .put(group.map(({ end }) => end.record as JobRecord))
+    const put = results.put(group.map(({ end }) => end.record as JobRecord));
+    ask(put, {
+      onTaken() {
+        storing = [];
+        onStored(group.map(({ end }) => end));
+      },
+      onRefused() {
+        if (clock.now() - (group[0] as Entry).addedMs < retryForMs) return void again(store);
+        storing = [];
+        log.warn({ jobs: group.length }, 'results could not be stored: their jobs are given back to the broker');
+        onGivenUp(group.map(({ end }) => end));
+        if (waiting.length === 0) again(probe);
+      },
+    });
+  }
+
+  function probe(): void {
+    ask(results.check(), {
+      onTaken: () => undefined,
+      onRefused() {
+        if (storing.length === 0) again(probe);
+      },
+    });
+  }
+
+  function ask(attempt: Promise<void>, { onTaken, onRefused }: { onTaken: () => void; onRefused: () => void }): void {
+    attempt
       .then(
         () => {
           if (isClosed) return;
-          recovered();
-          storing = [];
-          onStored(group.map(({ end }) => end));
+          taken();
+          onTaken();
         },
         (error: unknown) => {
-          if (!isClosed) failed(group, error as Error);
+          if (isClosed) return;
+          refused(error as Error);
+          onRefused();
         },
       )
       .finally(flush);
   }
 
-  function failed(group: readonly Entry[], error: Error): void {
-    if (failures++ === 0) log.error({ error: error.message }, 'the result store is away; no job is acknowledged');
-    if (clock.now() - (group[0] as Entry).addedMs < retryForMs) {
-      timer = clock.after(pauseMs(), store);
-      return;
-    }
-    storing = [];
-    onGivenUp(group.map(({ end }) => end));
-    if (waiting.length === 0) timer = clock.after(pauseMs(), probe);
+  function again(attempt: () => void): void {
+    const pauseMs = Math.min(retryPauseMsMin * 2 ** Math.min(failures - 1, 10), retryPauseMsMax);
+    timer?.cancel();
+    timer = clock.after(pauseMs, attempt);
   }
 
-  function probe(): void {
-    results.get(probeJid).then(
-      () => isClosed || recovered(),
-      () => {
-        failures++;
-        if (!isClosed && storing.length === 0) timer = clock.after(pauseMs(), probe);
-      },
-    );
-  }
-
-  function recovered(): void {
-    if (failures === 0) return;
+  function taken(): void {
+    if (failures > 0) log.info('the result store takes results again');
     failures = 0;
-    log.info('the result store is there again');
+    if (isUp) return;
+    isUp = true;
     onUp();
+  }
+
+  function refused({ message }: Error): void {
+    isUp = false;
+    if (failures++ === 0) log.error({ error: message }, 'the result store takes no results: nothing is fetched');
   }
 
   return {
     get size() {
       return waiting.length + storing.length;
     },
-    get isDown() {
-      return failures > 0;
+    get isUp() {
+      return isUp;
     },
+    start: probe,
     add: (end) => void waiting.push({ end, addedMs: clock.now() }),
     flush,
     takeAll() {

@@ -6,27 +6,39 @@ import type { FaktoryClient } from '../faktory/client.ts';
 import type { Connection } from '../faktory/connection.ts';
 import type { Reply } from '../faktory/reply-reader.ts';
 import type { WorkerLog } from './job-log.ts';
-import type { Failure } from './run-job.ts';
+import type { Failure, JobEnd } from './run-job.ts';
 
 export interface ReporterOptions {
   client: FaktoryClient;
   clock: Clock;
+  /** The broker has answered. */
+  onTold: (told: Told) => void;
   /** Called whenever a report has ended. */
   onChange: () => void;
   log: WorkerLog;
 }
 
+/** What the broker now knows of a job. */
+export interface Told {
+  end: JobEnd;
+  /** Of the FAIL; undefined: it was an ACK. */
+  failure: Failure | undefined;
+  /** False: the broker did not know the job any more, which it says of a FAIL only. */
+  isKnown: boolean;
+}
+
 export interface Reporter {
   /** Reports without the broker's clear answer. The caller keeps them few. */
   readonly pending: number;
-  ack(jid: string): void;
-  fail(jid: string, failure: Failure): void;
+  ack(end: JobEnd): void;
+  fail(end: JobEnd, failure: Failure): void;
   /** Sends what waited for a connection. */
   pump(): void;
 }
 
 interface Report {
-  jid: string;
+  end: JobEnd;
+  failure: Failure | undefined;
   line: string;
   untilMs: number;
 }
@@ -35,7 +47,7 @@ interface Report {
 const reportForMs = 60_000;
 const retryPauseMs = 500;
 
-export function createReporter({ client, clock, onChange, log }: ReporterOptions): Reporter {
+export function createReporter({ client, clock, onTold, onChange, log }: ReporterOptions): Reporter {
   const waiting = createFifo<Report>();
   let pending = 0;
 
@@ -60,8 +72,11 @@ export function createReporter({ client, clock, onChange, log }: ReporterOptions
   }
 
   function take(report: Report, reply: Reply): void {
-    const isDone = reply.type !== 'error' || /^ERR Job not found/i.test(reply.text);
-    if (isDone) return end();
+    const isKnown = reply.type !== 'error';
+    if (isKnown || /^ERR Job not found/i.test(reply.text)) {
+      onTold({ end: report.end, failure: report.failure, isKnown });
+      return over();
+    }
     clock.after(retryPauseMs, () => again(report, reply.text));
   }
 
@@ -70,18 +85,18 @@ export function createReporter({ client, clock, onChange, log }: ReporterOptions
       waiting.push(report);
       return pump();
     }
-    log.warn({ jid: report.jid, reason }, 'the broker could not be told of a job; it will run again');
-    end();
+    log.warn({ jid: report.end.jid, reason }, 'the broker could not be told of a job; it may run again');
+    over();
   }
 
-  function end(): void {
+  function over(): void {
     pending--;
     onChange();
   }
 
-  function enter(jid: string, line: string): void {
+  function enter(end: JobEnd, failure: Failure | undefined, line: string): void {
     pending++;
-    const report = { jid, line, untilMs: clock.now() + reportForMs };
+    const report = { end, failure, line, untilMs: clock.now() + reportForMs };
     const connection = waiting.size === 0 ? pick() : undefined;
     if (connection) send(connection, report);
     else waiting.push(report);
@@ -92,7 +107,7 @@ export function createReporter({ client, clock, onChange, log }: ReporterOptions
       return pending;
     },
     pump,
-    ack: (jid) => enter(jid, `ACK ${JSON.stringify({ jid })}`),
-    fail: (jid, failure) => enter(jid, `FAIL ${JSON.stringify({ jid, ...failure })}`),
+    ack: (end) => enter(end, undefined, `ACK ${JSON.stringify({ jid: end.jid })}`),
+    fail: (end, failure) => enter(end, failure, `FAIL ${JSON.stringify({ jid: end.jid, ...failure })}`),
   };
 }

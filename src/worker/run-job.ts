@@ -11,9 +11,17 @@ export interface Failure {
   backtrace: string[];
 }
 
+/**
+ * What a FAIL makes of a job, by its own `retry` (contribsys/faktory manager/retry.go, v1.9.4): 0 is nowhere, less or used
+ * up is the dead set. A job without `retry` was put into the broker's store past its protocol: nobody here knows.
+ */
+export type Fate = 'retried' | 'dead' | 'gone' | 'unknown';
+
 /** How one run of a job ended. */
 export interface JobEnd {
   jid: string;
+  /** What becomes of the job if the broker is told that it failed. */
+  fate: Fate;
   operation: OperationLabel;
   outcome: WorkerOutcome;
   /** Undefined for a job of another service, whose state is not ours to tell. */
@@ -46,21 +54,23 @@ export function runJob(text: string, registry: JobRegistry): JobEnd | undefined 
   if (type?.runInline === undefined) {
     const message = `this worker does not run the jobtype ${jobtype.slice(0, textCharsMax)}`;
     const failure = { errtype: 'UnknownJobtype', message, backtrace: [] };
-    return { jid, operation: 'other', outcome: 'failed', record: undefined, failure, logged: {} };
+    const fate = fateOf(job);
+    return { jid, fate, operation: 'other', outcome: 'failed', record: undefined, failure, logged: {} };
   }
   return endOf(job, type.name, type.runInline(Array.isArray(job.args) ? job.args[0] : undefined));
 }
 
 function endOf(job: FetchedJob, operation: string, { about, result, error, thrown }: InlineEnd): JobEnd {
   const { jid } = job;
+  const fate = fateOf(job);
   if (thrown !== undefined) {
     const failure = failureOf(thrown);
     const record = threw(job, { operation, ...about }, failure.message);
-    return { jid, operation, outcome: 'failed', record, failure, logged: about };
+    return { jid, fate, operation, outcome: 'failed', record, failure, logged: about };
   }
   const outcome = error === undefined ? 'succeeded' : 'failed';
   const record = ended(job, { operation, ...about, ...(error === undefined ? { result } : { error }) });
-  return { jid, operation, outcome, record, failure: undefined, logged: { ...about, result } };
+  return { jid, fate, operation, outcome, record, failure: undefined, logged: { ...about, result } };
 }
 
 function ended(job: FetchedJob, about: Omit<JobRecord, 'job_id' | 'state'>): JobRecord {
@@ -68,15 +78,18 @@ function ended(job: FetchedJob, about: Omit<JobRecord, 'job_id' | 'state'>): Job
   return { job_id: job.jid, state, ...about, attempts: attemptsOf(job), finished_at: new Date().toISOString() };
 }
 
-/**
- * Between retries the job is pending, with its error. The broker's count begins at 0 with the first failure.
- * A job without `retry` was put into the broker's store past its protocol: how often it runs again is not known here.
- */
+function fateOf(job: FetchedJob): Fate {
+  const { retry } = job;
+  if (typeof retry !== 'number') return 'unknown';
+  if (retry === 0) return 'gone';
+  return attemptsOf(job) > retry ? 'dead' : 'retried';
+}
+
+/** Between retries the job is pending, with its error. */
 function threw(job: FetchedJob, about: Omit<JobRecord, 'job_id' | 'state'>, error: string): JobRecord {
-  const attempts = attemptsOf(job);
-  const isLast = typeof job.retry === 'number' && attempts > job.retry;
-  if (isLast) return ended(job, { ...about, error });
-  return { job_id: job.jid, state: 'pending', ...about, error, attempts };
+  const fate = fateOf(job);
+  if (fate === 'dead' || fate === 'gone') return ended(job, { ...about, error });
+  return { job_id: job.jid, state: 'pending', ...about, error, attempts: attemptsOf(job) };
 }
 
 /** This run included (contribsys/faktory manager/retry.go: retry_count is 0 after the first failure). */

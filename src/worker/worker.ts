@@ -67,7 +67,7 @@ const reportConnectionsMax = 4;
 const heldPerSlot = 4;
 const heldMin = 100;
 
-const storeAway: Failure = { errtype: 'ResultStoreAway', message: 'the result store did not answer', backtrace: [] };
+const notStored: Failure = { errtype: 'ResultNotStored', message: 'the result could not be stored', backtrace: [] };
 const stopped: Failure = { errtype: 'WorkerStopped', message: 'the worker ended before the job did', backtrace: [] };
 
 export function createWorker(options: WorkerOptions): Worker {
@@ -91,14 +91,14 @@ export function createWorker(options: WorkerOptions): Worker {
   let isOutOfTime = false;
   let onIdle: (() => void) | undefined;
 
-  const reporter = createReporter({ client: reportClient, clock, onChange: scheduleTurn, log });
+  const reporter = createReporter({ client: reportClient, clock, onTold: jobLog.write, onChange: scheduleTurn, log });
   const recorder =
     results &&
     createRecorder({
       results,
       clock,
       onStored: (ends) => ends.forEach(report),
-      onGivenUp: (ends) => ends.forEach(({ jid, failure }) => reporter.fail(jid, failure ?? storeAway)),
+      onGivenUp: (ends) => ends.forEach((end) => reporter.fail(end, end.failure ?? notStored)),
       onUp: scheduleTurn,
       log,
     });
@@ -110,7 +110,7 @@ export function createWorker(options: WorkerOptions): Worker {
     intervalMs: options.heartbeatIntervalMs,
     log,
     onState(state) {
-      log.info({ state }, 'the broker wants this worker to end');
+      log.info(`the broker wants this worker to ${state === 'quiet' ? 'fetch no more' : 'end'}`);
       quiet();
       if (state === 'terminate') options.onTerminate?.();
     },
@@ -123,15 +123,14 @@ export function createWorker(options: WorkerOptions): Worker {
     options.onJob?.(end.operation, end.outcome, (clock.now() - startedMs) / 1000);
     if (end.outcome === 'succeeded') succeeded++;
     else failed++;
-    jobLog.write(end);
-    if (isOutOfTime) reporter.fail(end.jid, end.failure ?? stopped);
+    if (isOutOfTime) reporter.fail(end, end.failure ?? stopped);
     else if (recorder && end.record) recorder.add(end);
     else report(end);
   }
 
-  function report({ jid, failure }: JobEnd): void {
-    if (failure) reporter.fail(jid, failure);
-    else reporter.ack(jid);
+  function report(end: JobEnd): void {
+    if (end.failure) reporter.fail(end, end.failure);
+    else reporter.ack(end);
   }
 
   // After the input of this turn, so that jobs that came together are fetched, stored and acknowledged together.
@@ -146,7 +145,7 @@ export function createWorker(options: WorkerOptions): Worker {
     const fetching = fetcher.outstanding;
     const held = reporter.pending + (recorder?.size ?? 0);
     const room = Math.min(concurrency, heldMax - held) - fetching;
-    if (isStarted && !recorder?.isDown) fetcher.pump(room);
+    if (isStarted && (recorder?.isUp ?? true)) fetcher.pump(room);
     recorder?.flush();
     if (fetching + held === 0) onIdle?.();
   }
@@ -187,6 +186,7 @@ export function createWorker(options: WorkerOptions): Worker {
     },
     start() {
       isStarted = true;
+      recorder?.start();
       scheduleTurn();
     },
     quiet,
@@ -199,7 +199,7 @@ export function createWorker(options: WorkerOptions): Worker {
       await idle(timeoutMs * 0.75);
       isOutOfTime = true;
       const left = recorder?.takeAll() ?? [];
-      for (const { jid, failure } of left) reporter.fail(jid, failure ?? stopped);
+      for (const end of left) reporter.fail(end, end.failure ?? stopped);
       const { outstanding } = fetcher;
       if (left.length + outstanding + reporter.pending > 0) {
         log.warn(

@@ -249,7 +249,7 @@ describe('workers under load', { concurrency: !isFull }, () => {
         if (outage === 'killed') await redis.restart();
         else redis.thaw();
         const startedMs = performance.now();
-        await worker.line(({ msg }) => msg === 'the result store is there again');
+        await worker.line(({ msg }) => msg === 'the result store takes results again');
         await load.stop();
         const records = await scene.ends.all(load.expected.keys(), 20_000);
         const caughtUpMs = performance.now() - startedMs;

@@ -131,6 +131,7 @@ describe('the worker with results in Redis', { skip: redisServerPath() === undef
     const results = createRedisResults({ url: redis.url, ttlSeconds: 60, log: quiet });
     t.after(() => results.close());
     const worker = startWorker(t, port, { results });
+    await until(() => worker.stats.fetching > 0);
     await redis.kill();
     const jobs = Array.from({ length: 300 }, (_, index) => createArithmeticJob('add', { a: index, b: 1 }));
     await client.send([`PUSHB [${jobs.map(({ wire }) => wire).join(',')}]`]);

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import type { JobRecord } from '../../src/domain/results.ts';
 import { createJobLog, linesPerWindowMax } from '../../src/worker/job-log.ts';
 import { createRecorder } from '../../src/worker/recorder.ts';
+import type { Told } from '../../src/worker/reporter.ts';
 import type { JobEnd } from '../../src/worker/run-job.ts';
 import { createFakeClock } from '../helpers/fake-clock.ts';
 import { createHeldResults } from './worker-harness.ts';
@@ -12,12 +13,15 @@ const log = { debug: () => undefined, info: () => undefined, warn: () => undefin
 
 const end = (jid: string): JobEnd => ({
   jid,
+  fate: 'retried',
   operation: 'add',
   outcome: 'succeeded',
   record: { job_id: jid, state: 'succeeded', operation: 'add', a: 1, b: 2, result: 3 },
   failure: undefined,
   logged: { a: 1, b: 2, result: 3 },
 });
+
+const acked = (one: JobEnd): Told => ({ end: one, failure: undefined, isKnown: true });
 
 /** Lets promises that are settled already call whom they have to. */
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -28,7 +32,7 @@ describe('the recorder', () => {
     const results = createHeldResults();
     const events: string[] = [];
     results.onPut = () => Promise.reject(new Error('away'));
-    results.get = () => Promise.reject(new Error('away'));
+    results.check = () => Promise.reject(new Error('away'));
     const recorder = createRecorder({
       results,
       clock,
@@ -52,13 +56,13 @@ describe('the recorder', () => {
       await settled();
     }
     assert.deepEqual(events, ['gave up 2']);
-    assert.equal(recorder.isDown, true);
+    assert.equal(recorder.isUp, false);
     assert.equal(recorder.size, 0);
-    results.get = () => Promise.resolve(undefined);
+    results.check = () => Promise.resolve();
     clock.advance(2000);
     await settled();
     assert.deepEqual(events, ['gave up 2', 'up']);
-    assert.equal(recorder.isDown, false);
+    assert.equal(recorder.isUp, true);
   });
 
   it('hands over what is not stored, and stores it no more', async () => {
@@ -111,6 +115,38 @@ describe('the recorder', () => {
   });
 });
 
+describe('the recorder at its start', () => {
+  it('is up only when the store has taken a write, whatever it reads; says so once', async () => {
+    const clock = createFakeClock();
+    const results = createHeldResults();
+    const lines: unknown[] = [];
+    let ups = 0;
+    let checks = 0;
+    results.check = () => (checks++, Promise.reject(new Error('READONLY')));
+    const recorder = createRecorder({
+      results,
+      clock,
+      log: { ...log, error: (fields: unknown) => lines.push(fields), info: (text: unknown) => lines.push(text) },
+      onStored: () => undefined,
+      onGivenUp: () => undefined,
+      onUp: () => ups++,
+    });
+    recorder.start();
+    for (let second = 0; second < 60; second++) {
+      await settled();
+      clock.advance(1000);
+    }
+    assert.deepEqual([recorder.isUp, ups], [false, 0]);
+    assert.ok(checks > 20 && checks < 40, `${checks} checks in 60 s`);
+    await settled();
+    results.check = () => Promise.resolve();
+    clock.advance(2000);
+    await settled();
+    assert.deepEqual([recorder.isUp, ups], [true, 1]);
+    assert.deepEqual(lines, [{ error: 'READONLY' }, 'the result store takes results again']);
+  });
+});
+
 describe('the job log', () => {
   it('has one line with the result per job, and counts those beyond 100 in a second', () => {
     const clock = createFakeClock();
@@ -119,14 +155,14 @@ describe('the job log', () => {
       lines.push([fields as Record<string, unknown>, message ?? '']);
     };
     const jobLog = createJobLog({ ...log, info: write }, clock);
-    for (let job = 0; job < linesPerWindowMax + 150; job++) jobLog.write(end(`job-${job}`));
+    for (let job = 0; job < linesPerWindowMax + 150; job++) jobLog.write(acked(end(`job-${job}`)));
     assert.equal(lines.length, linesPerWindowMax);
     const [fields, message] = lines[0] as [Record<string, unknown>, string];
     assert.equal(message, 'job succeeded');
     assert.deepEqual([fields['jid'], fields['operation'], fields['result']], ['job-0', 'add', 3]);
     clock.advance(1000);
     assert.deepEqual(lines.at(-1)?.[0], { failed: 0, succeeded: 150 });
-    jobLog.write(end('job-next'));
+    jobLog.write(acked(end('job-next')));
     assert.equal(lines.at(-1)?.[0]['jid'], 'job-next');
     assert.equal(clock.pendingTimers, 0);
   });
@@ -135,13 +171,10 @@ describe('the job log', () => {
     const messages: string[] = [];
     const write = (_fields: unknown, message?: string): void => void messages.push(message ?? '');
     const jobLog = createJobLog({ ...log, info: write }, createFakeClock());
-    for (let job = 0; job < linesPerWindowMax + 1; job++) jobLog.write(end(`job-${job}`));
+    for (let job = 0; job < linesPerWindowMax + 1; job++) jobLog.write(acked(end(`job-${job}`)));
     const failed = end('job-failed');
-    jobLog.write({
-      ...failed,
-      outcome: 'failed',
-      record: { ...failed.record, error: 'b must not be zero' } as JobRecord,
-    });
+    const record = { ...failed.record, error: 'b must not be zero' } as JobRecord;
+    jobLog.write(acked({ ...failed, outcome: 'failed', record }));
     assert.equal(messages.at(-1), 'job failed');
     jobLog.flush();
   });

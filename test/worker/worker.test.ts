@@ -4,11 +4,31 @@ import { describe, it } from 'node:test';
 import { createRegistry } from '../../src/domain/job-type.ts';
 import { createArithmetic, twoNumbers } from '../../src/jobs/arithmetic.ts';
 import { bulk } from '../helpers/scripted-broker.ts';
-import { createHeldResults, job, nil, startFetchScript, startWorker } from './worker-harness.ts';
+import {
+  createHeldResults,
+  job,
+  nil,
+  startFetchScript,
+  startWorker,
+  type LogLine,
+  type StartedWorker,
+} from './worker-harness.ts';
 
 const jobs = (count: number): string[] => Array.from({ length: count }, () => job());
 const jidOf = (text: string): string => (JSON.parse(text) as { jid: string }).jid;
 const never = new Promise<void>(() => undefined);
+/** Its `add` throws. */
+const throwing = createRegistry([
+  createArithmetic({
+    name: 'add',
+    symbol: '+',
+    schema: twoNumbers,
+    compute() {
+      throw new RangeError('the abacus broke');
+    },
+    example: { a: 1, b: 2, result: 3 },
+  }),
+]);
 
 describe('the fetch loop', () => {
   it('fills its slots with at most 10 FETCHes on a connection while there are jobs', async (t) => {
@@ -163,15 +183,6 @@ describe('ACK and FAIL', () => {
   it('fail a job whose code throws with type, message and backtrace, and tell its state between retries', async (t) => {
     const broker = await startFetchScript(t);
     const results = createHeldResults();
-    const broken = createArithmetic({
-      name: 'add',
-      symbol: '+',
-      schema: twoNumbers,
-      compute() {
-        throw new RangeError('the abacus broke');
-      },
-      example: { a: 1, b: 2, result: 3 },
-    });
     broker.enqueue([
       job({ retry: 2 }),
       job({ retry: 2, failure: { retry_count: 0 } }),
@@ -179,7 +190,7 @@ describe('ACK and FAIL', () => {
       job({ retry: 0 }),
       job({ retry: null, failure: { retry_count: 500 } }),
     ]);
-    startWorker(t, broker.port, { results, registry: createRegistry([broken]) });
+    startWorker(t, broker.port, { results, registry: throwing });
     await broker.reported('FAIL', 5);
     const line = broker.lines.find((one) => one.startsWith('FAIL')) as string;
     const failure = JSON.parse(line.slice(5)) as { errtype: string; message: string; backtrace: string[] };
@@ -243,6 +254,91 @@ describe('results', () => {
     assert.equal((await broker.reported('ACK', 2)).length, 2);
     await broker.until(() => broker.held.length === 1);
     assert.equal(worker.lines.filter(({ level }) => level === 'error').length, 1);
+  });
+});
+
+describe('a store that takes no writes', () => {
+  it('is shown no job: nothing is fetched before it has taken the first write', async (t) => {
+    const broker = await startFetchScript(t);
+    const results = createHeldResults();
+    let take = (): void => undefined;
+    results.check = () => new Promise((resolve) => (take = resolve));
+    broker.enqueue(jobs(1));
+    startWorker(t, broker.port, { results });
+    await broker.until(() => broker.lines.some((line) => line.startsWith('BEAT')));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(broker.lines.filter((line) => line.startsWith('FETCH')).length, 0);
+    take();
+    await broker.reported('ACK', 1);
+  });
+});
+
+describe('the line of a job', () => {
+  const linesOf = (worker: StartedWorker): string[] =>
+    worker.lines.filter(({ fields }) => fields['jid'] !== undefined).map(({ message }) => message);
+
+  it('says what the broker makes of a failure: retried, dead, or gone', async (t) => {
+    const broker = await startFetchScript(t);
+    broker.enqueue([
+      job({ retry: 1 }),
+      job({ retry: 1, failure: { retry_count: 0 } }),
+      job({ retry: -1 }),
+      job({ retry: 0 }),
+      job({ retry: undefined }),
+    ]);
+    const worker = startWorker(t, broker.port, { registry: throwing });
+    await broker.reported('FAIL', 5);
+    while (worker.stats.reporting > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.deepEqual(linesOf(worker).sort(), [
+      'job failed: dead, no retry is left',
+      'job failed: dead, no retry is left',
+      'job failed: gone, as its retry is 0',
+      'job failed: the broker decides on retries',
+      'job failed: to be retried',
+    ]);
+  });
+
+  it('says that the broker did not know the job any more', async (t) => {
+    const broker = await startFetchScript(t, (line) =>
+      line.startsWith('FAIL') ? '-ERR Job not found x\r\n' : undefined,
+    );
+    broker.enqueue([job()]);
+    const worker = startWorker(t, broker.port, { registry: throwing });
+    await broker.reported('FAIL', 1);
+    while (worker.stats.reporting > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.deepEqual(linesOf(worker), ['job failed: the broker did not know it any more']);
+  });
+
+  it('comes when the result is stored and the broker has taken the ACK, not before', async (t) => {
+    let ackReply = '-ERR context deadline exceeded\r\n';
+    const broker = await startFetchScript(t, (line) => (line.startsWith('ACK') ? ackReply : undefined));
+    const results = createHeldResults();
+    let release = (): void => undefined;
+    results.onPut = () => new Promise((resolve) => (release = resolve));
+    broker.enqueue([job()]);
+    const worker = startWorker(t, broker.port, { results });
+    while (results.puts.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.deepEqual(linesOf(worker), []);
+    release();
+    await broker.reported('ACK', 1);
+    assert.deepEqual(linesOf(worker), []);
+    ackReply = '+OK\r\n';
+    await broker.reported('ACK', 2);
+    while (worker.stats.reporting > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.deepEqual(linesOf(worker), ['job succeeded']);
+  });
+
+  it('says that a job is given back because its result could not be stored, and never that it succeeded', async (t) => {
+    const broker = await startFetchScript(t);
+    const results = createHeldResults();
+    results.onPut = () => never;
+    broker.enqueue([job({ retry: 3 })]);
+    const worker = startWorker(t, broker.port, { results });
+    await broker.until(() => results.puts.length === 1 && broker.held.length > 0);
+    await worker.stop(400);
+    assert.deepEqual(linesOf(worker), ['job given back as failed: to be retried']);
+    const { fields } = worker.lines.find((line) => line.fields['jid'] !== undefined) as LogLine;
+    assert.equal(fields['errtype'], 'WorkerStopped');
   });
 });
 
