@@ -32,7 +32,7 @@ const roomOf = (path: string): string => /^src\/([^/]+)\//.exec(path)?.[1] ?? pa
 
 // Which rooms and packages each room may import, besides its own files.
 const arrows: Readonly<Record<string, readonly string[]>> = {
-  domain: ['zod', 'node:assert', 'node:crypto'],
+  domain: ['zod', 'node:assert', 'node:crypto', 'node:zlib'],
   http: [
     'domain',
     'metrics.ts',
