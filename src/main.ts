@@ -35,6 +35,10 @@ async function main(): Promise<number> {
       const { isHealthy } = await import('./process/health-check.ts');
       return (await isHealthy(process.env)) ? 0 : 1;
     }
+    case 'check jobs': {
+      const { checkJobs } = await import('./process/check-jobs.ts');
+      return checkJobs({ env: process.env, print: console.log, printError: console.error });
+    }
     case 'start': {
       const stop = listenForStop({
         events: process,

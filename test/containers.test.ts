@@ -40,6 +40,7 @@ suite('docker-compose.yml', () => {
   const fixed: Record<string, RegExp> = {
     FAKTORY_URL: /^tcp:\/\/:\$\{FAKTORY_PASSWORD:\?.+\}@faktory:7419$/,
     FAKTORY_DURABILITY: /^fsync$/,
+    JOBS_DIR: /^\/app\/jobs$/,
     BIND_ADDR: /^0\.0\.0\.0:3000$/,
     RESULTS_URL: /^\$\{RESULTS_URL:-redis:\/\/:\$\{FAKTORY_PASSWORD\}@results:6379\}$/,
   };
@@ -57,6 +58,7 @@ suite('docker-compose.yml', () => {
     assert.match(block(compose, 'x-program'), /^ {2}environment: \*settings$/m);
     for (const service of ['api', 'worker']) {
       const text = block(compose, 'services', service);
+      assert.match(text, /volumes: \['\$\{JOBS_DIR:-\.\/jobs\}:\/app\/jobs:ro'\]/);
       assert.match(text, /<<: \*program/);
       assert.doesNotMatch(text, /^ {4}environment:/m);
     }

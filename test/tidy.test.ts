@@ -68,7 +68,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'pino',
     'node:',
   ],
-  process: ['domain', 'roles', 'config', 'dotenv', 'pino', 'node:'],
+  process: ['roles', 'config', 'domain', 'jobs', 'dotenv', 'pino', 'node:'],
   'index.ts': ['jobs', 'zod'],
   'main.ts': ['process', 'node:'],
 };

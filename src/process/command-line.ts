@@ -6,6 +6,7 @@ export type RoleName = (typeof roleNames)[number];
 
 export type Command =
   | { kind: 'start'; role: RoleName | undefined }
+  | { kind: 'check jobs' }
   | { kind: 'help' }
   | { kind: 'version' }
   | { kind: 'health-check' }
@@ -21,6 +22,7 @@ export function readCommandLine(args: readonly string[]): Command {
     });
     if (values.help) return { kind: 'help' };
     if (values.version) return { kind: 'version' };
+    if (positionals.join(' ') === 'jobs check') return { kind: 'check jobs' };
     const [name, ...others] = positionals;
     if (name === 'health-check' && others.length === 0) return { kind: 'health-check' };
     const role = roleNames.find((known) => known === name);
@@ -40,12 +42,15 @@ const wrong = (message: string): Command => ({
 
 export const helpText = (version: string): string => `Work Factory ${version}: the HTTP front door of Faktory.
 
-Usage: work-factory [api|worker|broker|health-check]
+Usage: work-factory [api|worker|broker]
+       work-factory jobs check
+       work-factory health-check
 
   (no role)     API, worker and a broker in one process; with FAKTORY_URL set, the API alone
   api           takes jobs over HTTP and hands them to the Faktory of FAKTORY_URL
   worker        runs the jobs of that Faktory
   broker        the embedded broker alone, for any Faktory client
+  jobs check    lists the job types, runs their examples and says what is wrong with the files of JOBS_DIR
 
   health-check  for the HEALTHCHECK of an image: whether the program that is process 1 lives
 
@@ -59,6 +64,7 @@ Settings are read from the environment, then from the file .env in the working d
   FAKTORY_URL   tcp://[:password@]host[:port], the Faktory to use
   BIND_ADDR     host:port of the API (127.0.0.1:3000)
   API_KEYS      keys that callers must show, separated by commas
+  JOBS_DIR      folder of your own job types (./jobs)
   DATA_DIR      folder of the embedded broker and results (./data)
   RESULTS_URL   redis://[:password@]host[:port][/db], for results outside the one process
   LOG_LEVEL     debug, info, warn, error, silent (info)
@@ -68,5 +74,6 @@ README.md and .env.example list every one. A wrong value stops the start, and ev
 The log is JSON lines on standard output. SIGTERM, SIGINT, SIGHUP or SIGQUIT stops in order: no new jobs, jobs under way
 end, exit within SHUTDOWN_TIMEOUT_MS. Another signal a second later ends at once. Under nohup SIGHUP is ignored.
 
-Exit codes: 0 stopped in order; 1 cannot start, did not stop in order, or is not healthy; 2 wrong usage.
+Exit codes: 0 stopped in order, or all is right; 1 cannot start, did not stop in order, is not healthy, or the jobs are
+wrong; 2 wrong usage.
 `;

@@ -1,10 +1,7 @@
 // One run of the program: reads the environment, starts the role, waits for what ends it, and stops it within its time.
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parse, populate } from 'dotenv';
 import type { Logger } from 'pino';
-import { envFileProblems } from '../config/env-file.ts';
-import { ConfigError, loadConfig, type Config } from '../config/load.ts';
+import { ConfigError, type Config } from '../config/load.ts';
 import { configWarnings } from '../config/warnings.ts';
 import { startAllInOne } from '../roles/all-in-one.ts';
 import { startApi } from '../roles/api.ts';
@@ -12,6 +9,7 @@ import { startBroker } from '../roles/broker.ts';
 import { RoleError, type Role, type Running } from '../roles/role.ts';
 import { startWorker } from '../roles/worker.ts';
 import type { RoleName } from './command-line.ts';
+import { readEnvironment } from './environment.ts';
 import { openLog, type ProgramLog } from './log.ts';
 import type { Stop } from './stop.ts';
 
@@ -59,24 +57,6 @@ async function runRole(
 }
 
 /** Adds what .env says to the environment, which wins, and reads both together. */
-function readEnvironment(env: NodeJS.ProcessEnv): Config {
-  const text = readEnvFile();
-  const problems = envFileProblems(text).filter(({ variable }) => env[variable] === undefined);
-  populate(env, parse(text));
-  return loadConfig(env, problems);
-}
-
-function readEnvFile(): string {
-  try {
-    const text = readFileSync('.env', 'utf8');
-    if (text.includes('\0')) throw new Error('it is not UTF-8');
-    return text;
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return '';
-    throw new RoleError(`.env cannot be read: ${message}`);
-  }
-}
 
 /** Of SHUTDOWN_TIMEOUT_MS, for the last lines of a log whose reader is slow. */
 const flushMs = 500;

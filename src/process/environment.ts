@@ -1,0 +1,26 @@
+// Reads the environment and the file .env of the working directory; the environment wins.
+import { readFileSync } from 'node:fs';
+import { parse, populate } from 'dotenv';
+import { envFileProblems } from '../config/env-file.ts';
+import { loadConfig, type Config } from '../config/load.ts';
+import { RoleError } from '../roles/role.ts';
+
+/** Rejects with a ConfigError or a RoleError; changes `env` by what .env adds. */
+export function readEnvironment(env: NodeJS.ProcessEnv): Config {
+  const text = readEnvFile();
+  const problems = envFileProblems(text).filter(({ variable }) => env[variable] === undefined);
+  populate(env, parse(text));
+  return loadConfig(env, problems);
+}
+
+function readEnvFile(): string {
+  try {
+    const text = readFileSync('.env', 'utf8');
+    if (text.includes('\0')) throw new Error('it is not UTF-8');
+    return text;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return '';
+    throw new RoleError(`.env cannot be read: ${message}`);
+  }
+}

@@ -1,0 +1,83 @@
+// The package as somebody else installs it: packed, unpacked beside a project, run there, its types read by a strict compiler.
+// Its dependencies are this repository's.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { before, after, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+const hello = `import { defineJob, z } from 'work-factory';
+export default defineJob({
+  name: 'hello',
+  args: z.object({ name: z.string() }),
+  run: ({ name }) => \`Hello, \${name}!\`,
+  examples: [{ args: { name: 'Ada' }, result: 'Hello, Ada!' }],
+});
+`;
+
+const typed = `import { defineJob, PermanentError, z, type JobContext } from 'work-factory';
+export default defineJob({
+  name: 'typed',
+  args: z.object({ width: z.int() }),
+  result: z.object({ bytes: z.int() }),
+  async run({ width }, { jid, attempt, signal, progress, log, requestId }: JobContext) {
+    if (width > 10) throw new PermanentError('too wide');
+    progress(50, 'half');
+    log.info('resizing', { jid, attempt, requestId });
+    signal.throwIfAborted();
+    return { bytes: width };
+  },
+});
+`;
+const wrong = `import { defineJob, z } from 'work-factory';
+const args = z.object({ width: z.int() });
+// @ts-expect-error a misspelt field
+export const misspelt = defineJob({ name: 'a', args, retries: 3 });
+// @ts-expect-error the arguments have no height
+export const missing = defineJob({ name: 'b', args, run: ({ height }) => height });
+// @ts-expect-error the result is no text
+export const result = defineJob({ name: 'c', args, result: z.string(), run: () => 7 });
+`;
+
+describe('the package', () => {
+  let project: string;
+  before(() => {
+    project = mkdtempSync(join(tmpdir(), 'project-'));
+    const installed = join(project, 'node_modules', 'work-factory');
+    mkdirSync(installed, { recursive: true });
+    mkdirSync(join(project, 'jobs'));
+    writeFileSync(join(project, 'package.json'), '{"type":"module"}');
+    writeFileSync(join(project, 'jobs', 'hello.mjs'), hello);
+    execFileSync('npm', ['pack', '--silent', '--pack-destination', project], { cwd: root });
+    execFileSync('sh', ['-c', `tar -xzf "${project}"/work-factory-*.tgz -C "${installed}" --strip-components=1`]);
+    symlinkSync(join(root, 'node_modules'), join(installed, 'node_modules'));
+  });
+  after(() => rmSync(project, { recursive: true, force: true }));
+
+  it('checks the jobs of the project that it is installed in', () => {
+    const program = join(project, 'node_modules', 'work-factory', 'dist', 'main.js');
+    const out = execFileSync(process.execPath, [program, 'jobs', 'check'], {
+      cwd: project,
+      encoding: 'utf8',
+      env: { PATH: process.env['PATH'] ?? '' },
+    });
+    assert.match(out, /^hello: jobtype hello, queue default, retry 25, reserve_for 60 s$/m);
+  });
+
+  it('has types that a strict project can use, and that find mistakes', () => {
+    writeFileSync(join(project, 'typed.ts'), typed);
+    writeFileSync(join(project, 'wrong.ts'), wrong);
+    const compilerOptions = {
+      ...{ strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, skipLibCheck: false },
+      ...{ module: 'nodenext', target: 'es2022', noEmit: true, types: ['node'] },
+      typeRoots: [join(root, 'node_modules', '@types')],
+    };
+    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['typed.ts', 'wrong.ts'] }));
+    const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+    execFileSync(process.execPath, [compiler, '-p', project], { encoding: 'utf8' });
+  });
+});
