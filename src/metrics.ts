@@ -20,6 +20,9 @@ export interface Pending {
   inFlightBytes: number;
 }
 
+type Described = { name: string; help: string; registers: Registry[] };
+type Reader = () => Readonly<Record<string, number>>;
+
 /** Jobs in the broker, by where they are. */
 export type BrokerJobs = Readonly<Record<'queued' | 'scheduled' | 'retrying' | 'dead', number>>;
 
@@ -37,6 +40,7 @@ export interface Metrics {
   workerJob(operation: OperationLabel, outcome: WorkerOutcome, seconds: number): void;
   /** The readers below are called when the page is read, and never otherwise; the last one set counts. */
   readConnections(role: ConnectionRole, read: () => Readonly<Record<ConnectionState, number>>): void;
+  readHttpConnections(read: Reader): void;
   readPending(read: () => Readonly<Pending>): void;
   readDraining(read: () => boolean): void;
   readLostLogLines(read: () => number): void;
@@ -69,7 +73,7 @@ export function createMetrics(version: string): Metrics {
     ...createHttpMetrics(registers),
     ...createFaktoryMetrics(registers),
     ...createWorkerMetrics(registers),
-    ...createPendingMetrics(registers),
+    ...createLoadMetrics(registers),
     ...createProcessMetrics(registers),
     ...createBrokerMetrics(registers),
   };
@@ -171,31 +175,27 @@ function createWorkerMetrics(registers: Registry[]): Pick<Metrics, 'workerJob'> 
   return { workerJob: (operation, outcome, seconds) => runs.observe({ operation, outcome }, seconds) };
 }
 
-function createPendingMetrics(registers: Registry[]): Pick<Metrics, 'readPending'> {
+/** A gauge for each of some states, read when the page is. */
+function gaugeBy(labelName: 'stage' | 'state', of: Described, read: Reader): void {
+  new Gauge({
+    ...of,
+    labelNames: [labelName],
+    collect() {
+      for (const [label, count] of Object.entries(read())) this.set({ [labelName]: label }, count);
+    },
+  });
+}
+
+function createLoadMetrics(registers: Registry[]): Pick<Metrics, 'readPending' | 'readHttpConnections'> {
   let pending: () => Readonly<Pending> = () => ({ waitingJobs: 0, waitingBytes: 0, inFlightJobs: 0, inFlightBytes: 0 });
-  new Gauge({
-    name: 'work_factory_pending_jobs',
-    help: 'Jobs that wait for a frame or for its reply.',
-    labelNames: ['stage'],
-    registers,
-    collect() {
-      const { waitingJobs, inFlightJobs } = pending();
-      this.set({ stage: 'waiting' }, waitingJobs);
-      this.set({ stage: 'in_flight' }, inFlightJobs);
-    },
-  });
-  new Gauge({
-    name: 'work_factory_pending_bytes',
-    help: 'Their size on the wire.',
-    labelNames: ['stage'],
-    registers,
-    collect() {
-      const { waitingBytes, inFlightBytes } = pending();
-      this.set({ stage: 'waiting' }, waitingBytes);
-      this.set({ stage: 'in_flight' }, inFlightBytes);
-    },
-  });
-  return { readPending: (read) => void (pending = read) };
+  let connections: Reader = () => ({});
+  const jobs = { name: 'work_factory_pending_jobs', help: 'Jobs that wait for a frame or for its reply.', registers };
+  gaugeBy('stage', jobs, () => ({ waiting: pending().waitingJobs, in_flight: pending().inFlightJobs }));
+  const bytes = { name: 'work_factory_pending_bytes', help: 'Their size on the wire.', registers };
+  gaugeBy('stage', bytes, () => ({ waiting: pending().waitingBytes, in_flight: pending().inFlightBytes }));
+  const help = 'Open connections of callers: idle, receiving a head or a body, or owed an answer.';
+  gaugeBy('state', { name: 'work_factory_http_connections', help, registers }, () => connections());
+  return { readPending: (read) => void (pending = read), readHttpConnections: (read) => void (connections = read) };
 }
 
 function createProcessMetrics(registers: Registry[]): Pick<Metrics, 'readDraining' | 'readLostLogLines'> {

@@ -55,6 +55,8 @@ suite('defaults', () => {
         RESULTS_MAX: 1_000_000,
         DATA_DIR: './data',
         BIND_ADDR: { host: '127.0.0.1', port: 3000 },
+        CONNECTIONS_PER_ADDRESS_MAX: 2500,
+        HTTP_KEEPALIVE_SECONDS: 72,
         LOG_LEVEL: 'info',
       },
     );
@@ -104,6 +106,8 @@ suite('refusals', () => {
     WORKER_HEARTBEAT_INTERVAL: ['0.1', '59'],
     RESULT_TTL_SECONDS: ['1', '31536000'],
     RESULTS_MAX: ['1000', '100000000'],
+    CONNECTIONS_PER_ADDRESS_MAX: ['1', '10000'],
+    HTTP_KEEPALIVE_SECONDS: ['1', '3600'],
   };
 
   for (const [name, [lowest, highest]] of Object.entries(ranges) as [VariableName, [string, string]][]) {
@@ -289,6 +293,13 @@ suite('addresses', () => {
     assert.deepEqual(loadConfig({ ALLOWED_HOSTS: names.join(', ') }).ALLOWED_HOSTS, names);
     for (const bad of ['queue.internal:80', 'http://h', '*', 'a,,b', 'a,a', '::1'])
       assert.ok(isRefused('ALLOWED_HOSTS', bad), bad);
+  });
+
+  test('TRUSTED_PROXIES are addresses and networks', () => {
+    const networks = ['10.0.0.0/8', '192.0.2.1', 'fd00::/8', '::1'];
+    assert.deepEqual(loadConfig({ TRUSTED_PROXIES: networks.join(', ') }).TRUSTED_PROXIES, networks);
+    for (const bad of ['proxy', '10.0.0.0/33', '10.0.0.0/', '10.0.0/8', 'fd00::/129', '1.2.3.4/8/8', '*'])
+      assert.ok(isRefused('TRUSTED_PROXIES', bad), bad);
   });
 
   test('RESULTS_URL is a Redis URL', () => {

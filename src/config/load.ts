@@ -1,6 +1,7 @@
 // Reads the environment by the table of variables, and says everything that is wrong with it at once.
 import type { z } from 'zod';
-import { variableNames, variables, type Variable, type VariableName } from './variables.ts';
+import type { Variable } from './values.ts';
+import { variableNames, variables, type VariableName } from './variables.ts';
 
 type Value<N extends VariableName> = z.output<(typeof variables)[N]['schema']>;
 type Defaulted<N extends VariableName> = (typeof variables)[N] extends { default: string }

@@ -2,6 +2,17 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 
+export interface Variable<T extends z.ZodType = z.ZodType> {
+  /** Reads the text of a variable that is set; its error message says what is accepted. */
+  schema: T;
+  /** As text, the way it stands in `.env.example`; undefined: the variable has no default. */
+  default?: string;
+  unit: string;
+  reason: string;
+  /** Its value is never printed. */
+  secret?: true;
+}
+
 export interface FaktoryAddress {
   host: string;
   port: number;
@@ -101,6 +112,16 @@ export const password = z.string().transform((text, context) => {
   });
   return z.NEVER;
 });
+
+const network = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]);
+
+export const networks = z
+  .string()
+  .transform((text) => text.split(',').map((item) => item.trim()))
+  .refine(
+    (items) => items.every((item) => network.safeParse(item).success),
+    'addresses or networks such as 10.0.0.0/8, separated by commas',
+  );
 
 export const commaList = (pattern: RegExp, accepts: string) =>
   z

@@ -1,18 +1,8 @@
 // The only description of the environment: every variable with its unit, default, accepted values and reason.
 // `.env.example`, the profiles, the compose files and the table in the README are compared with it by tests.
 import { z } from 'zod';
-import { bindAddress, commaList, faktoryUrl, integer, password, path, redisUrl, seconds } from './values.ts';
-
-export interface Variable<T extends z.ZodType = z.ZodType> {
-  /** Reads the text of a variable that is set; its error message says what is accepted. */
-  schema: T;
-  /** As text, the way it stands in `.env.example`; undefined: the variable has no default. */
-  default?: string;
-  unit: string;
-  reason: string;
-  /** Its value is never printed. */
-  secret?: true;
-}
+import { bindAddress, commaList, faktoryUrl, integer, networks, password, path, redisUrl, seconds } from './values.ts';
+import type { Variable } from './values.ts';
 
 export const durabilityClasses = ['fsync', 'second', 'snapshot', 'memory', 'unknown'] as const;
 export type Durability = (typeof durabilityClasses)[number];
@@ -221,6 +211,26 @@ export const variables = {
     unit: 'names',
     reason:
       'On a loopback bind without API_KEYS only localhost, 127.0.0.1, [::1] and these are answered, with any port: a web page may have its own name resolve to this machine.',
+  },
+  CONNECTIONS_PER_ADDRESS_MAX: {
+    schema: integer(1, 10_000),
+    default: '2500',
+    unit: 'connections',
+    reason:
+      'Of one address, or of one IPv6 network of 64 bits, out of 10,000. Raise it where many callers share one address (NAT). Loopback is excepted.',
+  },
+  TRUSTED_PROXIES: {
+    schema: networks,
+    unit: 'addresses',
+    reason:
+      'Proxies and balancers in front, as addresses or networks: many callers come from each, so CONNECTIONS_PER_ADDRESS_MAX does not hold for them.',
+  },
+  HTTP_KEEPALIVE_SECONDS: {
+    schema: integer(1, 3600),
+    default: '72',
+    unit: 's',
+    reason:
+      'How long an idle connection of a caller stays open: longer than the balancer in front holds it, 60 s mostly, so that no request meets a closing one. Requests under way have timers of their own.',
   },
   LOG_LEVEL: {
     schema: z.enum(logLevels, `one of ${logLevels.join(', ')}`),

@@ -16,3 +16,14 @@ export function createAddressRange(ranges: readonly string[]): AddressRange {
 }
 
 export const isLoopback = createAddressRange(['127.0.0.0/8', '::1']);
+
+/** Who stands for an address: of IPv6 the network of 64 bits that one customer has at least (RFC 6177). */
+export function sourceOf(address = ''): string {
+  if (!isIPv6(address)) return address;
+  const mapped = /^::ffff:([\d.]+)$/i.exec(address)?.[1];
+  if (mapped !== undefined) return mapped;
+  const [head, tail] = address.split('::') as [string, string?];
+  const groups = head === '' ? [] : head.split(':');
+  const missing = tail === undefined ? 0 : 8 - groups.length - (tail === '' ? 0 : tail.split(':').length);
+  return [...groups, ...Array<string>(missing).fill('0'), ...(tail ?? '').split(':')].slice(0, 4).join(':');
+}

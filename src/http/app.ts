@@ -10,6 +10,7 @@ import {
 } from 'fastify';
 import { AppError } from '../domain/errors.ts';
 import { jidPattern } from '../domain/jid.ts';
+import { createAddressRange, isLoopback } from './addresses.ts';
 import { createAllowedMethods } from './allowed-methods.ts';
 import { createAnswerHook, setAnswerHeaders } from './answer-headers.ts';
 import { registerApiDocument, registerDocumentRoutes } from './api-document.ts';
@@ -26,6 +27,7 @@ import { registerJobState, type JobStateOptions } from './job-state.ts';
 import { registerJobRoutes } from './jobs.ts';
 import { useJsonOnly } from './json-parser.ts';
 import * as limits from './limits.ts';
+import { createPlaces, type Places } from './places.ts';
 import { registerProbes, type ProbesOptions } from './probes.ts';
 import { createRequestGuard } from './request-guards.ts';
 import { createRequestIds } from './request-id.ts';
@@ -34,12 +36,16 @@ import { createSerializerCompiler } from './serializer.ts';
 
 export interface AppOptions
   extends
-    Omit<BatchRouteOptions, 'protect'>,
+    Omit<BatchRouteOptions, 'protect' | 'connections' | 'places'>,
     Omit<JobStateOptions, 'protect'>,
     Omit<ProbesOptions, 'authenticate' | 'lag'> {
   logger: FastifyBaseLogger;
   /** When there are any, /jobs* and /metrics want one of them. */
   apiKeys?: readonly string[];
+  /** Connections of one address, this machine and trusted proxies excepted. */
+  connectionsPerAddressMax?: number | undefined;
+  trustedProxies?: readonly string[] | undefined;
+  keepAliveMs?: number | undefined;
   /** The names in Host that are answered; undefined when every one is. */
   hosts?: readonly string[] | undefined;
 }
@@ -50,7 +56,17 @@ const encodings: ('br' | 'gzip' | 'deflate' | 'identity')[] = ['br', 'gzip', 'de
 export function createApp(options: AppOptions): FastifyInstance {
   const { clock, draining, metrics, logger } = options;
   const connections = createConnections(clock);
-  const app = createServer(options, connections);
+  const isTrusted = createAddressRange(options.trustedProxies ?? []);
+  const places = createPlaces({
+    clock,
+    connections,
+    logger,
+    isShared: (address) => isLoopback(address) || isTrusted(address),
+    perAddressMax: options.connectionsPerAddressMax ?? limits.connectionsMax / 4,
+    placesMax: limits.connectionsMax,
+    spareMax: limits.spareConnectionsMax,
+  });
+  const app = createServer(options, connections, places);
   const lag = createEventLoopLag(clock);
   const allowedMethods = createAllowedMethods(jidPattern);
   // `other` and `none` stand for whatever the caller made up.
@@ -68,17 +84,19 @@ export function createApp(options: AppOptions): FastifyInstance {
   app.addHook('onRoute', allowedMethods.learn);
   observeRequests(app, { metrics, clock, logger });
   const isForUs = options.hosts && createHostCheck(options.hosts);
-  const guard = createRequestGuard({ allowedMethods: allowedMethods.of, countUnrouted, connections, isForUs });
+  const guard = createRequestGuard({ allowedMethods: allowedMethods.of, countUnrouted, connections, places, isForUs });
   app.addHook('onRequest', guard);
   app.addHook('onSend', createAnswerHook({ draining, connections }));
   app.addHook('onClose', async () => lag.stop());
   closeIdleConnections(app, clock, connections);
   metrics.readDraining(() => draining.aborted);
-  registerRoutes(app, options, lag);
+  metrics.readHttpConnections(() => connections.counts());
+  registerRoutes(app, { ...options, connections, places }, lag);
   return app;
 }
 
-function createServer({ draining, enqueueTimeoutMs, logger }: AppOptions, connections: Connections): FastifyInstance {
+function createServer(options: AppOptions, connections: Connections, places: Places): FastifyInstance {
+  const { draining, enqueueTimeoutMs, logger, keepAliveMs = limits.keepAliveTimeoutMs } = options;
   const createRequestId = createRequestIds();
   const app = fastify({
     logController: new LogController({ disableRequestLogging: true }),
@@ -92,7 +110,7 @@ function createServer({ draining, enqueueTimeoutMs, logger }: AppOptions, connec
     return503OnClosing: false,
     bodyLimit: limits.singleBodyBytesMax,
     requestTimeout: limits.requestTimeoutMs,
-    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    keepAliveTimeout: keepAliveMs,
     // A backstop for silent sockets, beyond the longest that an answer may take.
     connectionTimeout: Math.max(enqueueTimeoutMs, limits.waitSecondsMax * 1000) + limits.slowReaderTimeoutMs,
     // Ids have a check of their own that answers 422.
@@ -107,10 +125,12 @@ function createServer({ draining, enqueueTimeoutMs, logger }: AppOptions, connec
     },
   });
   connections.watch(app.server);
+  places.watch(app.server);
   refuseTunnels(app.server);
   // A caller that sends no more still gets its answers: by default Node closes the connection under them.
   Object.assign(app.server, { httpAllowHalfOpen: true });
-  app.server.maxConnections = limits.connectionsMax;
+  // A backstop: connections that were just told to go are not gone before this turn of the event loop ends.
+  app.server.maxConnections = limits.connectionsMax + limits.listenBacklog;
   answerExpectations(app.server);
   // One logger for all, given here only: a child per request costs more than everything else that we do with it, and a logger
   // of the framework's own costs every request two listeners on the end of its answer.
@@ -118,7 +138,11 @@ function createServer({ draining, enqueueTimeoutMs, logger }: AppOptions, connec
   return app;
 }
 
-function registerRoutes(app: FastifyInstance, options: AppOptions, lag: EventLoopLag): void {
+function registerRoutes(
+  app: FastifyInstance,
+  options: AppOptions & Pick<BatchRouteOptions, 'connections' | 'places'>,
+  lag: EventLoopLag,
+): void {
   const { apiKeys = [], version } = options;
   const authenticate = apiKeys.length > 0 ? [createApiKeyHook(apiKeys)] : [];
   const protect = [...authenticate, createLagHook(lag)];

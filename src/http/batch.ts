@@ -7,13 +7,13 @@ import type { Fate } from '../domain/producer.ts';
 import type { Metrics } from '../metrics.ts';
 import { createBatchAnswer } from './batch-answer.ts';
 import { createEntryReader, readEnvelope, type BatchEntries } from './batch-entries.ts';
-import { createBodyBudget } from './body-budget.ts';
+import { createBodyBudget, type BodyBudgetOptions } from './body-budget.ts';
 import type { JobRoutesOptions } from './jobs.ts';
 import { bodiesBytesMax } from './limits.ts';
 import { sendProblem } from './problem.ts';
 import { acceptedBatch, bodyProblems, partialBatch, problemResponses } from './schemas.ts';
 
-export interface BatchRouteOptions extends JobRoutesOptions {
+export interface BatchRouteOptions extends JobRoutesOptions, Omit<BodyBudgetOptions, 'budgetBytes'> {
   /** Entries of one request. */
   batchMaxJobs: number;
   /** Decoded bytes of its body. */
@@ -36,11 +36,15 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
     response: { 202: acceptedBatch, 206: partialBatch, ...problemResponses([...bodyProblems, 'too_many_jobs']) },
   };
   const readEntries = createEntryReader(registry);
-  const budget = createBodyBudget(batchBodyBytesMax, bodiesBytesMax);
+  const budget = createBodyBudget({ ...options, budgetBytes: bodiesBytesMax });
+  // Behind the hook of the plugin that decodes, which is added to the route in the same way.
+  app.addHook('onRoute', (added) => {
+    if (added.url === '/jobs/batch') added.preParsing = [...[added.preParsing ?? []].flat(), budget.count];
+  });
   const route = {
     schema,
     bodyLimit: batchBodyBytesMax,
-    onRequest: [...protect, budget.reserve],
+    onRequest: [...protect, budget.enter],
     preValidation: budget.release,
   };
   app.post('/jobs/batch', route, async ({ body }, reply) => {

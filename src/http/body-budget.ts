@@ -1,21 +1,33 @@
-// The bodies that are being read: until one is whole it holds memory that no bound on jobs counts. Half a megabyte of
-// traffic is enough for a thousand compressed bodies that swell to their limit and never end.
-import type { FastifyRequest, onRequestHookHandler, preValidationHookHandler } from 'fastify';
+// The bodies that are being read: until one is whole it holds memory that no bound on jobs counts. What has come is counted,
+// decoded, not what was announced. When the bytes run out, the bodies that were sent slowest go, so that others are read.
+import type { FastifyRequest, onRequestHookHandler, preParsingHookHandler, preValidationHookHandler } from 'fastify';
 import { AppError } from '../domain/errors.ts';
+import type { Clock } from '../domain/clock.ts';
+import type { Connections } from './connections.ts';
+import { rateOf, type Places } from './places.ts';
+
+/** What a decoder holds before it has written a byte: its window, its buffers. */
+const decoderBytes = 65_536;
 
 export interface BodyBudget {
-  /** Refuses with `overloaded` when the body might not fit beside those that are being read. */
-  reserve: onRequestHookHandler;
+  /** Refuses with `overloaded` when nothing is left and no body can be given up. */
+  enter: onRequestHookHandler;
+  /** Counts what comes, after decoding. */
+  count: preParsingHookHandler;
   /** The body has become jobs, which have bounds of their own. */
   release: preValidationHookHandler;
 }
 
-/**
- * @param bodyBytesMax of one body: what is reserved for one whose decoded length is not known
- * @param budgetBytes of all of them
- */
-export function createBodyBudget(bodyBytesMax: number, budgetBytes: number): BodyBudget {
-  const held = new WeakMap<FastifyRequest, number>();
+export interface BodyBudgetOptions {
+  clock: Clock;
+  connections: Connections;
+  places: Pick<Places, 'evict'>;
+  /** Of all bodies together. */
+  budgetBytes: number;
+}
+
+export function createBodyBudget({ clock, connections, places, budgetBytes }: BodyBudgetOptions): BodyBudget {
+  const held = new Map<FastifyRequest, number>();
   let heldBytes = 0;
 
   function release(request: FastifyRequest): void {
@@ -23,15 +35,43 @@ export function createBodyBudget(bodyBytesMax: number, budgetBytes: number): Bod
     held.delete(request);
   }
 
+  function add(request: FastifyRequest, bytes: number): void {
+    const before = held.get(request);
+    if (before === undefined) return;
+    held.set(request, before + bytes);
+    heldBytes += bytes;
+    if (heldBytes > budgetBytes) makeRoom();
+  }
+
+  /** An eighth at once: each chunk would look through all of them otherwise. */
+  function makeRoom(): void {
+    const nowMs = clock.now();
+    const slowest = [...held.keys()]
+      .map((request) => {
+        const { socket } = request.raw;
+        const connection = connections.get(socket);
+        return { request, socket, rate: connection ? rateOf(socket, connection, nowMs) : 0 };
+      })
+      .sort((one, other) => one.rate - other.rate);
+    for (const { request, socket } of slowest) {
+      if (heldBytes <= (budgetBytes * 7) / 8) return;
+      if (places.evict(socket)) release(request);
+    }
+  }
+
   return {
-    reserve(request, reply, done) {
-      const { 'content-length': length, 'content-encoding': encoding } = request.headers;
-      const bytes = encoding === undefined && Number(length) <= bodyBytesMax ? Number(length) : bodyBytesMax;
+    enter(request, reply, done) {
+      const bytes = request.headers['content-encoding'] === undefined ? 0 : decoderBytes;
+      if (heldBytes + bytes > budgetBytes) makeRoom();
       if (heldBytes + bytes > budgetBytes) return done(new AppError('overloaded', 'Too many bodies are being read'));
-      heldBytes += bytes;
-      held.set(request, bytes);
+      held.set(request, 0);
+      add(request, bytes);
       reply.raw.once('close', () => release(request));
       done();
+    },
+    count(request, _reply, payload, done) {
+      payload.on('data', (chunk: Buffer) => add(request, chunk.length));
+      done(null, payload);
     },
     release(request, _reply, done) {
       release(request);

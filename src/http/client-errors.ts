@@ -6,16 +6,20 @@ import type { Socket } from 'node:net';
 import { errorTable, type ErrorCode } from '../domain/errors.ts';
 import type { Connections, HttpSocket } from './connections.ts';
 import { headerBytesMax, headersTimeoutMs, requestTimeoutMs } from './limits.ts';
-import { problemContentType, renderProblem, type Problem } from './problem.ts';
+import { evictedCode } from './places.ts';
+import { problemContentType, renderProblem, retryAfterSeconds, type Problem } from './problem.ts';
 
+/** Told to a caller whose rest could still arrive: nothing more may be read. */
 const timeoutCode = 'ERR_HTTP_REQUEST_TIMEOUT';
 const codes: Readonly<Record<string, ErrorCode>> = {
   [timeoutCode]: 'request_timeout',
+  [evictedCode]: 'overloaded',
   HPE_HEADER_OVERFLOW: 'headers_too_large',
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 'body_too_large',
 };
 const details: Partial<Record<ErrorCode, string>> = {
   request_timeout: `Headers are due within ${headersTimeoutMs} ms and the whole request within ${requestTimeoutMs} ms`,
+  overloaded: 'Room was needed, and this request had sent least for longest',
   headers_too_large: `The headers are larger than ${headerBytesMax} bytes`,
   body_too_large: 'The extensions of a chunk are too large',
 };
@@ -29,11 +33,13 @@ function renderAnswer(problem: Problem, instance: string): string {
   const { status, title } = errorTable[problem.code];
   // Nothing of such a request ever reached the code that enqueues.
   const body = renderProblem(problem, instance, true);
+  const retryAfter = retryAfterSeconds(problem.code);
   const headers = {
     'Content-Type': problemContentType,
     'Content-Length': Buffer.byteLength(body),
     'X-Content-Type-Options': 'nosniff',
     'X-Request-Id': instance,
+    ...(retryAfter !== undefined && { 'Retry-After': retryAfter }),
     Date: new Date().toUTCString(),
     Connection: 'close',
   };
@@ -71,7 +77,7 @@ export function createClientErrorHandler(
       if (answer.headersSent || answer.req.complete) return endAfterIt();
       refuse();
       // Too late is not too broken: its rest could still arrive and be enqueued after this "not enqueued".
-      if (error.code === timeoutCode) socket.destroy();
+      if (error.code === timeoutCode || error.code === evictedCode) socket.destroy();
       else connections.leave(socket);
     };
     // It has no socket before those ahead of it are answered.

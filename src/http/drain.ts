@@ -4,7 +4,7 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Clock, Timer } from '../domain/clock.ts';
-import type { Connections, HttpSocket } from './connections.ts';
+import type { Connections } from './connections.ts';
 
 const sweepEveryMs = 50;
 /** What a request that is being sent when the port closes has left to arrive. */
@@ -22,7 +22,7 @@ export function closeIdleConnections(app: FastifyInstance, clock: Clock, connect
   /** A caller that does not read its answer would hold the process until it is killed. */
   function cutUnread(): void {
     for (const [socket] of connections.entries()) {
-      const answer = (socket as HttpSocket)._httpMessage;
+      const answer = socket._httpMessage;
       if (!answer?.writableEnded || answer.writableFinished) continue;
       const sinceMs = unreadSinceMs.get(answer) ?? clock.now();
       unreadSinceMs.set(answer, sinceMs);
@@ -31,8 +31,8 @@ export function closeIdleConnections(app: FastifyInstance, clock: Clock, connect
   }
 
   function timeOutIncomplete(): void {
-    for (const [socket, response] of connections.entries()) {
-      if (isBeingAnswered(response)) continue;
+    for (const [socket, { answer }] of connections.entries()) {
+      if (isBeingAnswered(answer)) continue;
       const error = Object.assign(new Error('Request timeout'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
       app.server.emit('clientError', error, socket);
     }

@@ -6,7 +6,7 @@ export const singleBodyBytesMax = 16_384;
 export const structureLimits = { countMax: 50_000, depthMax: 1000 };
 /** Arrays and objects cost little in bodies up to this size, which is that of a batch of 1,000 jobs. */
 export const structureCheckedFromBytes = 65_536;
-/** Of all batches that are being read: 256 of unknown length. A container of compose's has 512 MiB. */
+/** Of all batches that are being read, decoded: 256 of the longest. A container of compose's has 512 MiB. */
 export const bodiesBytesMax = 134_217_728;
 /** Node's own default is 16 KiB; nothing here needs even 8. */
 export const headerBytesMax = 8192;
@@ -19,6 +19,8 @@ export const connectionsCheckMs = 1000;
 export const keepAliveTimeoutMs = 72_000;
 /** Each costs about 7 KiB. */
 export const connectionsMax = 10_000;
+/** Of these, for /health and /ready alone: an orchestrator that gets no answer kills the process. */
+export const spareConnectionsMax = 64;
 /**
  * Connections that the kernel holds until we take them (it allows net.core.somaxconn, 4096). Beyond Node's 511 callers that come in
  * a crowd would wait a second or more until they are let in: the kernel drops their SYN.

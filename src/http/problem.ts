@@ -37,7 +37,7 @@ export function renderProblem({ code, detail, fields }: Problem, instance: strin
 }
 
 /** Seconds for Retry-After, spread a little so that refused callers do not come back together; undefined: no retry. */
-function retryAfterSeconds(code: ErrorCode): number | undefined {
+export function retryAfterSeconds(code: ErrorCode): number | undefined {
   const row = errorTable[code];
   return 'retryAfterSeconds' in row ? row.retryAfterSeconds + Math.floor(Math.random() * 2) : undefined;
 }

@@ -4,8 +4,10 @@ import type { IncomingMessage } from 'node:http';
 import type { onRequestHookHandler } from 'fastify';
 import { AppError, errorTable } from '../domain/errors.ts';
 import type { Connections } from './connections.ts';
+import type { Places } from './places.ts';
 
 const headersMax = 64;
+const probes: ReadonlySet<string> = new Set(['/health', '/ready']);
 const notOurs = 'Use localhost or 127.0.0.1; ALLOWED_HOSTS, or API_KEYS, opens other names';
 
 /** Exactly one Host (RFC 9112 section 3.2; HTTP/1.0 may have none) and a sane number of header fields. */
@@ -29,12 +31,13 @@ interface RequestGuardOptions {
   /** Counts a request that met no route. */
   countUnrouted: (status: number) => void;
   connections: Connections;
+  places: Pick<Places, 'isSpare'>;
   /** Whether a request names this service; undefined: whatever the name. */
   isForUs: ((request: IncomingMessage) => boolean) | undefined;
 }
 
 export function createRequestGuard(options: RequestGuardOptions): onRequestHookHandler {
-  const { allowedMethods, countUnrouted, connections, isForUs } = options;
+  const { allowedMethods, countUnrouted, connections, places, isForUs } = options;
   return (request, reply, done) => {
     // The last answer of the connection is on its way.
     if (connections.isEnding(request.raw.socket)) {
@@ -47,6 +50,10 @@ export function createRequestGuard(options: RequestGuardOptions): onRequestHookH
       return done(failure);
     }
     if (isForUs?.(request.raw) === false) return done(new AppError('misdirected_request', notOurs));
+    if (places.isSpare(request.raw.socket)) {
+      reply.header('connection', 'close');
+      if (!probes.has(request.routeOptions.url ?? '')) return done(new AppError('overloaded', 'Every place is taken'));
+    }
     if (!request.is404) return done();
     // Before the body is read: a wrong path is 404 whatever its content type.
     const allow = allowedMethods(request.url.split('?', 1)[0] as string);

@@ -135,6 +135,9 @@ export async function runApi({ config, log, version, lostLogLines }: RoleContext
     batchMaxJobs: config.BATCH_MAX_JOBS,
     batchBodyBytesMax: config.BATCH_BODY_BYTES_MAX,
     apiKeys,
+    connectionsPerAddressMax: config.CONNECTIONS_PER_ADDRESS_MAX,
+    trustedProxies: config.TRUSTED_PROXIES,
+    keepAliveMs: config.HTTP_KEEPALIVE_SECONDS * 1000,
     hosts: answeredHosts({ address: host, apiKeys, allowedHosts: config.ALLOWED_HOSTS ?? [] }),
     draining: draining.signal,
   });

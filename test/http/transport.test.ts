@@ -132,7 +132,7 @@ describe('a slow request', { concurrency: true }, () => {
         headersTimeout: 5000,
         requestTimeout: 10_000,
         keepAliveTimeout: 72_000,
-        maxConnections: 10_000,
+        maxConnections: 14_096,
         timeout: 40_000,
       },
     );
@@ -229,21 +229,15 @@ describe('a body that is still being read', () => {
     });
   }
 
-  it('takes room from others: what does not fit beside them is refused at once, until one of them ends', async (t) => {
+  it('counts what has come, not what was announced', async (t) => {
     const built = build(t);
     await built.listen();
-    const unending = post('Transfer-Encoding: chunked\r\n', '', '/jobs/batch');
-    const open = [];
+    const first = post('Content-Length: 524288\r\n', '{', '/jobs/batch');
     const read = new Set<Socket>();
     built.app.server.on('request', ({ socket }: { socket: Socket }) => void read.add(socket));
-    const most = limits.bodiesBytesMax / 524_288;
-    for (let count = 0; count < most; count++) open.push(await connectRaw(t, built.app, unending));
+    const most = limits.bodiesBytesMax / 524_288 + 44;
+    for (let count = 0; count < most; count++) await connectRaw(t, built.app, first);
     while (read.size < most) await once(built.app.server, 'request');
-    const refused = await connectRaw(t, built.app, unending);
-    assert.match(await refused.until((text) => text.includes('overloaded')), /^HTTP\/1\.1 503/);
-    const [first] = read;
-    open[0]?.socket.destroy();
-    await new Promise((resolve) => first?.once('close', resolve));
     const body = '{"jobs":[{"operation":"add","a":1,"b":2}]}';
     const client = await connectRaw(t, built.app, post(`Content-Length: ${body.length}\r\n`, body, '/jobs/batch'));
     await client.until((text) => text.startsWith('HTTP/1.1 202'));
