@@ -81,6 +81,7 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Broker>
         connections: server.connections(),
         commands,
         workers: workers.count(),
+        tasks: tasks.stats,
         durability,
       }),
   };
@@ -99,12 +100,12 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Broker>
     },
     giveBack: (taken) => engine.delivery.giveBack(taken),
     onJoined: (connection) => workers.join(connection, nowMs()),
-    onLeft: (connection) => workers.leave(connection),
+    onLeft: (connection) => void workers.leave(connection),
   }).catch(async (cause: unknown) => {
     await engine.close();
     throw cause;
   });
-  const stopTasks = startTasks({ engine, workers, clock, deadJobsMax: limits.deadJobsMax, report });
+  const tasks = startTasks({ engine, workers, clock, deadJobsMax: limits.deadJobsMax, report });
   let closing: Promise<void> | undefined;
 
   return {
@@ -114,7 +115,7 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Broker>
     recovered: engine.recovered,
     close: () =>
       (closing ??= (async () => {
-        stopTasks();
+        tasks.stop();
         engine.delivery.dismiss(error('shutdown in progress'));
         await server.close();
         await engine.close();

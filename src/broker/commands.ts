@@ -2,6 +2,7 @@
 import { namesForAudit, type Audit } from './audit.ts';
 import type { Engine } from './engine.ts';
 import { readFailure } from './failure.ts';
+import { goStruct, isObject, isTexts, parseGo, type GoStruct } from './go-json.ts';
 import { isQueueName } from './job.ts';
 import type { Push } from './push.ts';
 import type { Session } from './session.ts';
@@ -29,22 +30,42 @@ const words = (rest: Buffer): string[] =>
     .split(' ')
     .filter((word) => word !== '');
 
-function parseObject(rest: Buffer, verb: string): Record<string, unknown> {
+const failStruct = goStruct('FailPayload', {
+  jid: ['string', 'string'],
+  message: ['string', 'string'],
+  errtype: ['string', 'string'],
+  backtrace: ['strings', '[]string'],
+});
+
+const beatStruct = goStruct('ClientBeat', {
+  current_state: ['string', 'string'],
+  wid: ['string', 'string'],
+  rss_kb: ['integer', 'int64'],
+});
+
+function parsePayload(rest: Buffer, verb: string, struct: GoStruct): Record<string, unknown> {
   try {
-    const parsed: unknown = JSON.parse(rest.toString());
-    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed))
-      return parsed as Record<string, unknown>;
+    return parseGo(rest.toString(), struct);
+  } catch {
+    throw new Error(`invalid ${verb} ${rest.toString().slice(0, 80)}`);
+  }
+}
+
+/** Faktory reads a map of texts: its names are exact, and null is the empty text. */
+function ackedJid(rest: Buffer): string {
+  try {
+    const payload: unknown = JSON.parse(rest.toString());
+    if (isObject(payload) && isTexts(Object.values(payload)) && 'jid' in payload)
+      return (payload['jid'] ?? '') as string;
   } catch {
     // not JSON: the same answer
   }
-  throw new Error(`invalid ${verb} ${rest.toString().slice(0, 80)}`);
+  throw new Error(`invalid ACK ${rest.toString().slice(0, 80)}`);
 }
 
-function parseJid(rest: Buffer, verb: string): { jid: string; payload: Record<string, unknown> } {
-  const payload = parseObject(rest, verb);
-  const { jid } = payload;
-  if (typeof jid !== 'string' || jid === '') throw new Error(`invalid ${verb} ${rest.toString().slice(0, 80)}`);
-  return { jid, payload };
+function ack({ engine }: CommandContext, session: Session, rest: Buffer): void {
+  engine.delivery.ack(ackedJid(rest));
+  session.replyStored(ok);
 }
 
 function fetch({ engine, workers }: CommandContext, session: Session, rest: Buffer): void {
@@ -55,16 +76,17 @@ function fetch({ engine, workers }: CommandContext, session: Session, rest: Buff
 }
 
 function fail({ engine }: CommandContext, session: Session, rest: Buffer): void {
-  const { jid, payload } = parseJid(rest, 'FAIL');
+  const payload = parsePayload(rest, 'FAIL', failStruct);
+  const { jid } = payload as { jid?: string | null };
+  if (!jid) throw new Error('missing JID');
   if (!engine.delivery.fail(jid, readFailure(payload))) throw new Error(`Job not found ${jid}`);
   session.replyStored(ok);
 }
 
 function beat({ workers, nowMs }: CommandContext, session: Session, rest: Buffer): void {
-  const { wid, current_state } = parseObject(rest, 'BEAT');
-  const id = typeof wid === 'string' ? wid : '';
-  const state = workers.beat(id, current_state, nowMs());
-  if (state === undefined) throw new Error(`unknown worker ${id}`);
+  const { wid, current_state }: { wid?: string; current_state?: string } = parsePayload(rest, 'BEAT', beatStruct);
+  const state = workers.beat(wid ?? '', current_state, nowMs());
+  if (state === undefined) throw new Error(`unknown worker ${wid ?? ''}`);
   session.reply(state === 'running' ? ok : bulk(JSON.stringify({ state })));
 }
 
@@ -83,14 +105,15 @@ function pauseQueues({ engine, queuesMax }: CommandContext, names: readonly stri
 }
 
 function queue(context: CommandContext, session: Session, rest: Buffer): void {
-  const [subcommand = '', ...given] = words(rest);
+  const [word = '', ...given] = rest.toString().split(' ');
+  const subcommand = word.toUpperCase();
   const { queues } = context.engine.state();
-  const names = given.includes('*') ? [...queues.keys()] : given;
   if (subcommand === 'LATENCY') {
-    if (given.includes('*')) throw new Error('QUEUE LATENCY does not support wildcards');
-    const seconds = names.map((name) => [name, (queues.get(name)?.latencyMs() ?? 0) / 1000] as const);
+    if (given.length === 1 && given[0] === '*') throw new Error('QUEUE LATENCY does not support wildcards');
+    const seconds = given.map((name) => [name, (queues.get(name)?.latencyMs() ?? 0) / 1000] as const);
     return session.reply(bulk(JSON.stringify(Object.fromEntries(seconds))));
   }
+  const names = given[0] === '*' ? [...queues.keys()] : given.filter((name) => name !== '');
   if (subcommand === 'PAUSE' || subcommand === 'RESUME') pauseQueues(context, names, subcommand === 'PAUSE');
   else if (subcommand === 'REMOVE') for (const name of names) context.engine.state().removeQueue(name);
   else throw new Error(`no such QUEUE subcommand: ${subcommand}`);
@@ -120,7 +143,7 @@ const handlers = new Map<string, Handler>([
     },
   ],
   ['FETCH', fetch],
-  ['ACK', ({ engine }, session, rest) => (engine.delivery.ack(parseJid(rest, 'ACK').jid), session.replyStored(ok))],
+  ['ACK', ack],
   ['FAIL', fail],
   ['BEAT', beat],
   ['INFO', ({ info }, session) => session.reply(bulk(info()))],

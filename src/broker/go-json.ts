@@ -26,10 +26,12 @@ const isInt64 = (value: number): boolean => value >= -(2 ** 63) && value < 2 ** 
 export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const isText = (value: unknown): boolean => value === null || typeof value === 'string';
+/** null is Go's empty text. */
+export const isTexts = (values: readonly unknown[]): boolean =>
+  values.every((value) => value === null || typeof value === 'string');
 
 function isOfKind(value: unknown, kind: GoKind): boolean {
-  if (kind === 'strings') return Array.isArray(value) && value.every(isText);
+  if (kind === 'strings') return Array.isArray(value) && isTexts(value);
   if (kind === 'uint8') return kindOf(value) === 'integer' && (value as number) >= 0 && (value as number) < 256;
   return kindOf(value) === kind;
 }

@@ -1,6 +1,7 @@
 // INFO in the shape of contribsys/faktory v1.9.4 (server/commands.go); the Rust client wants every key and type of it.
 import { rfc3339 } from './clock.ts';
 import type { State } from './state.ts';
+import type { TaskStats } from './tasks.ts';
 
 /** What an acknowledgement survives: a crash of the machine, or nothing. */
 export type BrokerDurability = 'fsync' | 'memory';
@@ -12,10 +13,12 @@ export interface InfoSource {
   connections: number;
   commands: number;
   workers: number;
+  tasks: TaskStats;
   durability: BrokerDurability;
 }
 
-export function formatInfo({ state, nowMs, startMs, connections, commands, workers, durability }: InfoSource): string {
+export function formatInfo(source: InfoSource): string {
+  const { state, nowMs, startMs, connections, commands, workers, tasks, durability } = source;
   const sets = {
     dead: state.dead.record().count,
     retries: state.retries.record().count,
@@ -29,11 +32,11 @@ export function formatInfo({ state, nowMs, startMs, connections, commands, worke
       queues: Object.fromEntries([...state.queues].map(([name, queue]) => [name, queue.size()])),
       sets,
       tasks: {
-        Busy: { size: sets.working },
-        Dead: { size: sets.dead },
-        Retries: { size: sets.retries },
-        Scheduled: { size: sets.scheduled },
-        Workers: { size: workers },
+        Busy: { size: sets.working, ...tasks.Busy },
+        Dead: { size: sets.dead, ...tasks.Dead },
+        Retries: { size: sets.retries, ...tasks.Retries },
+        Scheduled: { size: sets.scheduled, ...tasks.Scheduled },
+        Workers: { size: workers, ...tasks.Workers },
       },
       total_failures: state.counters.failures,
       total_processed: state.counters.processed,

@@ -4,6 +4,26 @@ import type { Engine } from './engine.ts';
 import type { TimedSet } from './timed-set.ts';
 import type { Workers } from './workers.ts';
 
+/** What INFO tells of the tasks, in Faktory's words: how often a set was looked at, what came out, and how long it took. */
+export interface SetTaskStats {
+  cycles: number;
+  enqueued: number;
+  wall_time_sec: number;
+}
+
+export interface TaskStats {
+  Scheduled: SetTaskStats;
+  Retries: SetTaskStats;
+  Dead: SetTaskStats;
+  Busy: { reaped: number };
+  Workers: { reaped: number };
+}
+
+export interface Tasks {
+  readonly stats: TaskStats;
+  stop(): void;
+}
+
 interface TasksOptions {
   engine: Engine;
   workers: Workers;
@@ -18,8 +38,16 @@ const purgeEveryMs = 60_000;
 /** One look reads this many jobs; the next follows at once, after what came in between. */
 const lookJobsMax = 1000;
 
-/** @returns stops them */
-export function startTasks({ engine, workers, clock, deadJobsMax, report }: TasksOptions): () => void {
+const freshStats = (): SetTaskStats => ({ cycles: 0, enqueued: 0, wall_time_sec: 0 });
+
+export function startTasks({ engine, workers, clock, deadJobsMax, report }: TasksOptions): Tasks {
+  const stats: TaskStats = {
+    Scheduled: freshStats(),
+    Retries: freshStats(),
+    Dead: freshStats(),
+    Busy: { reaped: 0 },
+    Workers: { reaped: 0 },
+  };
   const cancels = new Set<() => void>();
   let stopped = false;
 
@@ -36,36 +64,53 @@ export function startTasks({ engine, workers, clock, deadJobsMax, report }: Task
     cancels.add(cancel);
   }
 
-  async function takeAllDue(set: () => TimedSet, nowMs: number, take: (text: string) => void): Promise<void> {
-    while ((await set().takeDue(nowMs, lookJobsMax, take)) > 0) {
-      if (stopped || engine.ledger.broken() !== undefined) return;
+  async function measured(task: SetTaskStats, run: () => Promise<number>): Promise<void> {
+    const startMs = performance.now();
+    task.enqueued += await run();
+    task.cycles++;
+    task.wall_time_sec += (performance.now() - startMs) / 1000;
+  }
+
+  async function takeAllDue(set: () => TimedSet, nowMs: number, take: (text: string) => void): Promise<number> {
+    let sum = 0;
+    for (let taken = 1; taken > 0;) {
+      taken = await set().takeDue(nowMs, lookJobsMax, take);
+      sum += taken;
+      if (taken === 0 || stopped || engine.ledger.broken() !== undefined) break;
       await new Promise<void>((resolve) => {
         if (engine.ledger.join({ settle: () => resolve() }) === 0) resolve();
       });
     }
+    return sum;
   }
 
-  async function purge(): Promise<void> {
-    await takeAllDue(
+  const enqueueDue = (name: 'scheduled' | 'retries'): Promise<number> =>
+    takeAllDue(() => engine.state()[name], clock.nowMs(), engine.delivery.enqueueText);
+
+  async function purge(): Promise<number> {
+    let purged = await takeAllDue(
       () => engine.state().dead,
       clock.nowMs(),
       () => {},
     );
-    for (let above = 1; above > 0;) {
+    for (let above = 1, taken = 1; above > 0 && taken > 0; purged += taken) {
       const dead = engine.state().dead;
       above = dead.record().count - deadJobsMax;
-      if (above > 0 && (await dead.takeDue(Number.MAX_SAFE_INTEGER - 1, Math.min(above, lookJobsMax), () => {})) === 0)
-        return;
+      taken = above > 0 ? await dead.takeDue(Number.MAX_SAFE_INTEGER - 1, Math.min(above, lookJobsMax), () => {}) : 0;
     }
+    return purged;
   }
 
-  every(dueEveryMs, () => takeAllDue(() => engine.state().scheduled, clock.nowMs(), engine.delivery.enqueueText));
-  every(dueEveryMs, () => takeAllDue(() => engine.state().retries, clock.nowMs(), engine.delivery.enqueueText));
-  every(reapEveryMs, () => void engine.delivery.expire());
-  every(reapEveryMs, () => void workers.reap(clock.nowMs()));
-  every(purgeEveryMs, purge);
-  return () => {
-    stopped = true;
-    for (const cancel of cancels) cancel();
+  every(dueEveryMs, () => measured(stats.Scheduled, () => enqueueDue('scheduled')));
+  every(dueEveryMs, () => measured(stats.Retries, () => enqueueDue('retries')));
+  every(reapEveryMs, () => void (stats.Busy.reaped += engine.delivery.expire()));
+  every(reapEveryMs, () => void (stats.Workers.reaped += workers.reap(clock.nowMs())));
+  every(purgeEveryMs, () => measured(stats.Dead, purge));
+  return {
+    stats,
+    stop() {
+      stopped = true;
+      for (const cancel of cancels) cancel();
+    },
   };
 }

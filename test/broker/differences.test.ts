@@ -13,7 +13,7 @@ it('a bare verb is answered with an error and stops nothing', async (t) => {
   for (const verb of ['PUSH', 'PUSHB', 'FETCH', 'ACK', 'FAIL', 'BEAT', 'QUEUE', 'MUTATE', 'TRACK', 'BATCH', '', ' ']) {
     assert.match(String(await client.ask(verb)), /^-ERR /, verb);
   }
-  for (const text of ['null', '7', '"x"', '[]', '{}', '{"jid":null}', '{"jid":7}', '\u0000']) {
+  for (const text of ['null', '7', '"x"', '[]', '{}', '{"jid":7}', '\u0000']) {
     for (const verb of ['PUSH', 'ACK', 'FAIL', 'BEAT']) {
       assert.match(String(await client.ask(`${verb} ${text}`)), /^-ERR /, `${verb} ${text}`);
     }

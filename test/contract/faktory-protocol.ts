@@ -22,7 +22,7 @@ async function infoOf(client: FwpClient) {
     faktory: {
       queues: Record<string, number>;
       sets: Record<'scheduled' | 'retries' | 'dead' | 'working', number>;
-      tasks: Record<string, unknown>;
+      tasks: Record<string, Record<string, unknown>>;
       total_failures: number;
       total_processed: number;
       total_enqueued: number;
@@ -298,10 +298,85 @@ export function faktoryProtocolSuite(name: string, startServer: StartServer, ski
       assert.deepEqual([end.retries, end.dead], [start.retries, start.dead + 1]);
     });
 
-    it('names what it cannot read in ACK', async (t) => {
+    it('names what it cannot read in ACK, FAIL and BEAT', async (t) => {
       const client = await open(t);
-      assert.equal(await client.ask('ACK {}'), '-ERR invalid ACK {}');
-      assert.equal(await client.ask('ACK {x'), '-ERR invalid ACK {x');
+      for (const text of ['{}', '{x', 'null', '[]', '{"jid":7}', '{"jid":"x","n":1}', '{"JID":"x"}']) {
+        assert.equal(await client.ask(`ACK ${text}`), `-ERR invalid ACK ${text}`);
+      }
+      for (const text of ['{x', '[]', '{"jid":7}', '{"jid":"x","message":1}', '{"jid":"x","backtrace":"l"}']) {
+        assert.equal(await client.ask(`FAIL ${text}`), `-ERR invalid FAIL ${text}`);
+      }
+      for (const text of ['{}', 'null', '{"jid":""}', '{"jid":null}']) {
+        assert.equal(await client.ask(`FAIL ${text}`), '-ERR missing JID', text);
+      }
+      for (const text of ['{x', '[]', '{"wid":7}', '{"wid":"w","rss_kb":1.5}', '{"wid":"w","current_state":true}']) {
+        assert.equal(await client.ask(`BEAT ${text}`), `-ERR invalid BEAT ${text}`);
+      }
+      assert.equal(await client.ask('BEAT {}'), '-ERR unknown worker ');
+    });
+
+    it('takes an ACK of an empty jid, and fields that are null', async (t) => {
+      const wid = `worker-${freshQueue()}`;
+      const client = await open(t, { wid });
+      for (const text of ['{"jid":""}', '{"jid":null}', '{"jid":"x","other":null}', '{"jid":"x","other":"y"}']) {
+        assert.equal(await client.ask(`ACK ${text}`), '+OK', text);
+      }
+      assert.equal(await client.ask(`BEAT {"WID":"${wid}","rss_kb":null,"current_state":null,"other":[1]}`), '+OK');
+    });
+
+    it('knows the fields of a job and of its failure in any case', async (t) => {
+      const client = await open(t);
+      const queue = freshQueue();
+      const jid = `any-case-${queue}`;
+      const failure = '{"Failed_At":"2020-01-01T00:00:00Z","RETRY_COUNT":2,"remaining":9}';
+      const job = `{"JID":"${jid}","Queue":"${queue}","jobType":"t","ARGS":[{"Retry":1}],"Retry":3,"Failure":${failure}}`;
+      for (const command of [`PUSH ${job}`, `PUSHB [${job}]`]) {
+        assert.match(String(await client.ask(command)), /^(\+OK|\{\})$/);
+        const { created_at: _, enqueued_at: __, ...rest } = await client.askJson(`FETCH ${queue}`);
+        assert.deepEqual(rest, {
+          jid,
+          queue,
+          jobtype: 't',
+          args: [{ Retry: 1 }],
+          retry: 3,
+          failure: { failed_at: '2020-01-01T00:00:00Z', retry_count: 2, remaining: 9 },
+        });
+      }
+      assert.match(String(await client.ask(`PUSH ${job.replace('"Retry":3', '"Retry":"3"')}`)), /^-ERR invalid JSON: /);
+      assert.equal(await client.ask(`PUSH ${job.replace('"Retry":3', '"RETRY":3,"retry":4')}`), '+OK');
+      assert.equal((await client.askJson(`FETCH ${queue}`))['retry'], 4);
+    });
+
+    it('takes the times that Go takes, and no others', async (t) => {
+      const client = await open(t);
+      const day = (text: string) => `2099-${text}T00:00:00Z`;
+      const clock = (text: string) => `2099-01-01T${text}`;
+      const taken = [
+        day('02-28'),
+        '2096-02-29T00:00:00Z',
+        ...['7:00:00Z', '00:00:00,5Z', '00:00:00.1234567891Z', '00:00:00+24:00', '00:00:00+02:60'].map(clock),
+      ];
+      for (const at of taken) assert.equal(await client.ask(push(makeJob({ at }))), '+OK', at);
+      const refused = [
+        ...['02-29', '02-30', '04-31', '13-01', '00-01', '01-00', '1-01'].map(day),
+        ...['24:00:00Z', '23:60:00Z', '23:59:60Z', '00:00:00z', '00:00:00.Z', '00:00:00+25:00'].map(clock),
+        ...['00:00:00+02:61', '00:00:00+0200', '00:00:00'].map(clock),
+        '2099-01-01t00:00:00Z',
+        '2099-01-01 00:00:00Z',
+        '2099-01-01',
+      ];
+      for (const at of refused) {
+        assert.match(String(await client.ask(push(makeJob({ at })))), /^-ERR invalid timestamp for 'at': /, at);
+      }
+    });
+
+    it('counts a worker out at its END, before it closes', async (t) => {
+      const wid = `worker-${freshQueue()}`;
+      const [other, worker] = [await open(t), await open(t, { wid })];
+      worker.socket.allowHalfOpen = true;
+      worker.socket.write('END\r\n');
+      const start = performance.now();
+      while ((await other.ask(`BEAT {"wid":"${wid}"}`)) === '+OK') assert.ok(performance.now() - start < 500);
     });
 
     it('knows a worker by its wid while one of its connections lives', async (t) => {
@@ -370,6 +445,27 @@ export function faktoryProtocolSuite(name: string, startServer: StartServer, ski
       assert.equal(latency['no-such-queue'], 0);
       assert.ok(Number(latency[queue]) >= 0 && Number(latency[queue]) < 60);
       assert.equal(await client.ask('QUEUE LATENCY *'), '-ERR QUEUE LATENCY does not support wildcards');
+      assert.deepEqual(await client.askJson('QUEUE LATENCY no-such-queue *'), { 'no-such-queue': 0, '*': 0 });
+    });
+
+    it('knows the subcommands of QUEUE in any case, and verbs in capitals only', async (t) => {
+      const client = await open(t);
+      const queue = freshQueue();
+      await client.ask(push(makeJob({ queue })));
+      assert.equal(Number((await client.askJson(`QUEUE latency ${queue}`))[queue]) < 60, true);
+      for (const subcommand of ['pause', 'Resume', 'remove'])
+        assert.equal(await client.ask(`QUEUE ${subcommand} ${queue}`), '+OK');
+      assert.equal((await infoOf(client)).faktory.queues[queue], undefined);
+      assert.equal(await client.ask('QUEUE nonsense x'), '-ERR no such QUEUE subcommand: NONSENSE');
+      assert.equal(await client.ask('queue pause x'), '-ERR unknown command queue');
+    });
+
+    it('takes a FETCH with empty names among its queues', async (t) => {
+      const client = await open(t);
+      const queue = freshQueue();
+      const job = makeJob({ queue });
+      await client.ask(push(job));
+      assert.equal((await client.askJson(`FETCH  ${queue} `))['jid'], job.jid);
     });
 
     it('says in INFO what every client reads', async (t) => {
@@ -388,7 +484,16 @@ export function faktoryProtocolSuite(name: string, startServer: StartServer, ski
       assert.equal(typeof description, 'string');
       assert.match(String(faktory_version), /^\d+\.\d+\.\d+$/);
       assert.deepEqual(Object.keys(numbers).sort(), ['command_count', 'connections', 'uptime', 'used_memory_mb']);
-      assert.equal(typeof tasks, 'object');
+      const fieldsOf = Object.entries(tasks).map(([name, task]) => [name, Object.keys(task).sort().join()]);
+      assert.deepEqual(Object.fromEntries(fieldsOf), {
+        Busy: 'reaped,size',
+        Dead: 'cycles,enqueued,size,wall_time_sec',
+        Retries: 'cycles,enqueued,size,wall_time_sec',
+        Scheduled: 'cycles,enqueued,size,wall_time_sec',
+        Workers: 'reaped,size',
+      });
+      const taskNumbers = Object.values(tasks).flatMap((task) => Object.values(task));
+      assert.ok(taskNumbers.every((value) => typeof value === 'number' && value >= 0));
       const counts = [
         ...Object.values(queues),
         ...Object.values(sets),
