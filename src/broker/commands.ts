@@ -127,6 +127,12 @@ function flush({ engine, audit }: CommandContext, session: Session): void {
   session.replyStored(ok);
 }
 
+/** A worker that goes in order says so on each of its connections: what it has not finished may run elsewhere at once. */
+function end({ engine, workers }: CommandContext, session: Session): void {
+  session.end();
+  if (workers.leave(session) && session.wid !== undefined) engine.delivery.giveBackOf(session.wid);
+}
+
 function enterprise(subsystem: string): Handler {
   return () => {
     throw new Error(`${subsystem} subsystem is only available in Faktory Enterprise`);
@@ -149,7 +155,7 @@ const handlers = new Map<string, Handler>([
   ['INFO', ({ info }, session) => session.reply(bulk(info()))],
   ['QUEUE', queue],
   ['FLUSH', flush],
-  ['END', (_context, session) => session.end()],
+  ['END', end],
   [
     'MUTATE',
     () => {

@@ -2,9 +2,9 @@
 // one group, so a crash leaves the job either in its queue or reserved, never in neither.
 import type { BrokerClock } from './clock.ts';
 import { judge, reservationExpired, type FailPayload, type Fate } from './failure.ts';
-import { formatJob, parseLine, queueOf, type WireJob } from './job.ts';
+import type { AmendedQueue, TakenJob } from './amended-queue.ts';
+import { formatJob, parseLine, queueNameOf, queueOf, type WireJob } from './job.ts';
 import type { BrokerLimits } from './limits.ts';
-import type { Queue } from './queue.ts';
 import type { Reservation } from './reservations.ts';
 import type { Session } from './session.ts';
 import type { State } from './state.ts';
@@ -14,7 +14,7 @@ export interface Delivery {
   /** Answers with a job now, when one arrives, or with nil after two seconds. */
   fetch(session: Session, names: readonly string[], quiet: boolean): void;
   /** Gives what a queue has to those who wait for it. */
-  serve(queue: Queue): void;
+  serve(queue: AmendedQueue): void;
   ack(jid: string): void;
   /** False: nothing is reserved under this jid. */
   fail(jid: string, failure: FailPayload): boolean;
@@ -22,6 +22,8 @@ export interface Delivery {
   expire(): number;
   /** The job of a client that left before it got the reply. */
   giveBack(reservation: Reservation): void;
+  /** All jobs of a worker that has said END; returns how many. */
+  giveBackOf(wid: string): number;
   /** Stores a job that has its form already, and enqueues it. */
   enqueueText(text: string): void;
   /** Answers all who wait. */
@@ -83,19 +85,24 @@ export function createDelivery({ state, clock, random, limits }: DeliveryOptions
     });
   }
 
-  function give(session: Session, { job, enqueuedMs }: { job: WireJob; enqueuedMs: number }): void {
+  function give(session: Session, { job, enqueuedMs }: TakenJob): void {
     const text = formatJob(job, enqueuedMs, enqueuedMs);
     const nowMs = clock.nowMs();
     const { min, max } = reserveSeconds;
     const seconds = Math.min(max, Math.max(min, job.reserve_for || reserveSeconds.default));
-    const reservation = state().working.add(job.jid as string, nowMs, nowMs + seconds * 1000, text);
+    const reservation = state().working.add({
+      jid: job.jid as string,
+      wid: session.wid,
+      expiryMs: nowMs + seconds * 1000,
+      text,
+    });
     session.replyStored(bulk(text), reservation);
   }
 
   const mayReserve = (): boolean =>
     state().working.count() < limits.reservedJobsMax && state().working.bytes() < limits.reservedBytesMax;
 
-  function serve(queue: Queue): void {
+  function serve(queue: AmendedQueue): void {
     const waiting = waitersOf.get(queue.name);
     if (!waiting || queue.isPaused()) return;
     for (const waiter of waiting) {
@@ -112,6 +119,23 @@ export function createDelivery({ state, clock, random, limits }: DeliveryOptions
     const queue = state().queue(queueOf(jobs[0] as WireJob));
     queue.append(Buffer.from(text), jobs);
     serve(queue);
+  }
+
+  /** To the heads of their queues: they have waited already, and no attempt is counted. */
+  function giveBack(reservations: readonly Reservation[]): void {
+    const byQueue = new Map<string, Reservation[]>();
+    for (const reservation of reservations) {
+      if (!state().working.giveBack(reservation)) continue;
+      const name = queueNameOf(reservation.text);
+      const others = byQueue.get(name);
+      if (others) others.push(reservation);
+      else byQueue.set(name, [reservation]);
+    }
+    for (const [name, list] of byQueue) {
+      const queue = state().queue(name);
+      queue.putBack(list);
+      serve(queue);
+    }
   }
 
   /** Never throws: its reservation, and those that end with it, are out already, and their jobs would be nowhere. */
@@ -161,8 +185,11 @@ export function createDelivery({ state, clock, random, limits }: DeliveryOptions
       for (const reservation of ended) failed(reservation, reservationExpired);
       return ended.length;
     },
-    giveBack(reservation) {
-      if (state().working.revoke(reservation)) enqueueText(reservation.text);
+    giveBack: (reservation) => giveBack([reservation]),
+    giveBackOf(wid) {
+      const reservations = state().working.ofWorker(wid);
+      giveBack(reservations);
+      return reservations.length;
     },
     enqueueText,
     dismiss(text) {

@@ -136,6 +136,9 @@ export function jobProblem(job: WireJob): string | undefined {
 export const isQueueName = (name: string): boolean => name.length <= 200 && queueName.test(name);
 
 export const queueOf = (job: WireJob): string => job.queue || 'default';
+/** Of one job that has its form already. */
+export const queueNameOf = (text: string): string => queueOf(parseLine(text)[0] as WireJob);
+
 export const retryOf = (job: WireJob): number => job.retry ?? retryDefault;
 
 /** The job's JSON with Faktory's fields in Faktory's order; optional fields that are empty are left out (Rust needs that). */

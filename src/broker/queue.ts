@@ -7,6 +7,7 @@ import type { WireJob } from './job.ts';
 import type { Ledger } from './ledger.ts';
 import { placeOf, queueKey, sealJson, streamKey, streamStart } from './records.ts';
 import { StoreError, type Store } from './store.ts';
+import type { Window } from './window.ts';
 
 /** As stored. `chunk` is the key of the first chunk that is still needed: the one that holds `head`. */
 export interface QueueRecord {
@@ -22,28 +23,20 @@ export interface Queue {
   readonly stream: number;
   append(line: Buffer, jobs: readonly WireJob[]): void;
   /** Undefined: there is none, or it must be read first and `onReady` will follow. */
-  take(): { job: WireJob; enqueuedMs: number } | undefined;
+  take(): { job: WireJob; enqueuedMs: number; place: number } | undefined;
   size(): number;
   /** Age of the job at the head; 0 when the queue is empty. */
   latencyMs(): number;
   isPaused(): boolean;
   setPaused(paused: boolean): void;
+  /** As it is stored with the next group. */
+  record(): QueueRecord;
   /** Puts what the group has changed. */
   finish(): void;
   /** A group was committed: what was missing on disk may be there now. */
   committed(): void;
   /** The queue is gone; a read under way must not touch anything. */
   dispose(): void;
-}
-
-/** What the windows of all queues hold together. */
-export interface Window {
-  bytes: number;
-  readonly bytesMax: number;
-  /** The last of the reads: one at a time, or many that find room would fill it many times over. */
-  turn?: Promise<void>;
-  /** Empties the window of a queue; the one that was filled the longest ago comes first. */
-  holders?: Set<() => void>;
 }
 
 interface QueueOptions {
@@ -54,8 +47,8 @@ interface QueueOptions {
   clock: BrokerClock;
   window: Window;
   /** `size` in bytes is what `finish` will put for it. */
-  onChanged: (queue: Queue, size: number) => void;
-  onReady: (queue: Queue) => void;
+  onChanged: (size: number) => void;
+  onReady: () => void;
   onProblem: (error: unknown) => void;
 }
 
@@ -187,7 +180,7 @@ export function createQueue(options: QueueOptions): Queue {
       return;
     }
     wanted = false;
-    options.onReady(queue);
+    options.onReady();
   }
 
   const queue: Queue = {
@@ -206,7 +199,7 @@ export function createQueue(options: QueueOptions): Queue {
         window.bytes += line.length;
         windowEnd = tail;
       }
-      options.onChanged(queue, line.length);
+      options.onChanged(line.length);
     },
     take() {
       const chunk = chunks[0];
@@ -216,11 +209,11 @@ export function createQueue(options: QueueOptions): Queue {
         if (none || (windowJobs < windowJobsMax / 2 && !isFull())) read();
       }
       if (none) return undefined;
-      const job = chunk.jobs[head - chunk.first] as WireJob;
-      head++;
+      const place = head++;
+      const job = chunk.jobs[place - chunk.first] as WireJob;
       if (head === endOf(chunk) && chunk !== open?.chunk) ledger.del(streamKey(stream, drop().first));
-      options.onChanged(queue, 0);
-      return { job, enqueuedMs: chunk.enqueuedMs };
+      options.onChanged(0);
+      return { job, enqueuedMs: chunk.enqueuedMs, place };
     },
     size: () => tail - head,
     latencyMs: () =>
@@ -228,13 +221,13 @@ export function createQueue(options: QueueOptions): Queue {
     isPaused: () => paused,
     setPaused(value) {
       paused = value;
-      options.onChanged(queue, 0);
+      options.onChanged(0);
     },
+    record: () => ({ stream, head, chunk: chunks[0]?.first ?? windowEnd, tail, paused }),
     finish() {
       closeChunk();
-      const record: QueueRecord = { stream, head, chunk: chunks[0]?.first ?? windowEnd, tail, paused };
       const key = queueKey(name);
-      ledger.put(key, sealJson(key, record));
+      ledger.put(key, sealJson(key, queue.record()));
     },
     committed() {
       missed = reading;

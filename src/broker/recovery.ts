@@ -13,12 +13,13 @@ export interface Meta {
   streams: number;
   processed: number;
   failures: number;
-  /** How many queues there are. */
+  /** How many queues there are; the first version of the format does not say it. */
   queues: number;
   working: TimedSetRecord;
   scheduled: TimedSetRecord;
   retries: TimedSetRecord;
   dead: TimedSetRecord;
+  cancelled: TimedSetRecord;
 }
 
 /** What was found at open. */
@@ -36,6 +37,7 @@ export interface Recovery {
   meta: Meta;
   queues: Map<string, QueueRecord>;
   reservations: StoreRecord[];
+  cancelled: StoreRecord[];
 }
 
 const lastKey = Buffer.alloc(5, 0xff);
@@ -44,7 +46,7 @@ const pageBytesMax = 1024 * 1024;
 
 const freshMeta = (): Meta => ({
   sequence: 0,
-  streams: firstStream + 3,
+  streams: firstStream + 4,
   processed: 0,
   failures: 0,
   queues: 0,
@@ -52,6 +54,7 @@ const freshMeta = (): Meta => ({
   scheduled: { stream: firstStream + 1, count: 0 },
   retries: { stream: firstStream + 2, count: 0 },
   dead: { stream: firstStream + 3, count: 0 },
+  cancelled: { stream: firstStream + 4, count: 0 },
 });
 
 const damaged = (what: string): StoreError => new StoreError('damaged', `the broker's data are damaged: ${what}`);
@@ -61,7 +64,17 @@ async function readMeta(store: Store): Promise<Meta> {
   if (!first) return freshMeta();
   const [key, value] = first;
   if (!key.equals(metaKey)) throw damaged('the record that describes them is missing');
-  return unsealJson<Meta>(key, value);
+  const meta = unsealJson<Meta>(key, value);
+  if ((meta as Partial<Meta>).queues === undefined) {
+    throw new StoreError(
+      'failed',
+      "the broker's data were written by an early version of this program, which did not count its queues: this one " +
+        'cannot tell whether all of them are there. Empty it with the version that wrote it, or move it away',
+    );
+  }
+  // Data of before jobs could be cancelled.
+  (meta as Partial<Meta>).cancelled ??= { stream: ++meta.streams, count: 0 };
+  return meta;
 }
 
 async function scan(store: Store, from: Buffer, to: Buffer, each: (key: Buffer, value: Buffer) => void): Promise<void> {
@@ -95,7 +108,7 @@ async function checkSet(store: Store, name: string, { stream, count }: TimedSetR
   await scanStream(store, stream, (key, value) => {
     unseal(key, value);
     found++;
-    if (name === 'working') kept.push([key, value]);
+    if (name === 'working' || name === 'cancelled') kept.push([key, value]);
   });
   if (found !== count) throw damaged(`${name} holds ${found} jobs, its record says ${count}`);
   return kept;
@@ -122,11 +135,12 @@ export async function recover(store: Store): Promise<Recovery> {
   if (queues.size !== meta.queues) throw damaged(`there are ${queues.size} queues, their record says ${meta.queues}`);
   for (const [name, record] of queues) await checkQueue(store, name, record);
   const reservations = await checkSet(store, 'working', meta.working);
+  const cancelled = await checkSet(store, 'cancelled', meta.cancelled);
   for (const name of ['scheduled', 'retries', 'dead'] as const) await checkSet(store, name, meta[name]);
-  const sets = [meta.working, meta.scheduled, meta.retries, meta.dead];
+  const sets = [meta.working, meta.scheduled, meta.retries, meta.dead, meta.cancelled];
   await sweep(
     store,
     [...sets, ...queues.values()].map((one) => one.stream),
   );
-  return { meta, queues, reservations };
+  return { meta, queues, reservations, cancelled };
 }

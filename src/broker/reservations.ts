@@ -5,6 +5,8 @@ import type { Ledger } from './ledger.ts';
 
 export interface Reservation {
   readonly jid: string;
+  /** Of the worker that has it; undefined for a client that gave none. */
+  readonly wid: string | undefined;
   readonly place: number;
   readonly expiryMs: number;
   /** The job's JSON as it was handed out. */
@@ -15,43 +17,76 @@ export interface Reservation {
 
 interface ReservationHeader {
   jid: string;
-  sinceMs: number;
+  wid?: string | undefined;
   expiryMs: number;
+  /** It has ended, and its job is at the head of its queue again: the record is where the job is kept. */
+  returned?: true;
+}
+
+interface NewReservation {
+  jid: string;
+  wid: string | undefined;
+  expiryMs: number;
+  text: string;
 }
 
 export interface Reservations {
   readonly stream: number;
-  add(jid: string, sinceMs: number, expiryMs: number, text: string): Reservation;
+  add(fields: NewReservation): Reservation;
   /** Takes out the latest reservation of this jid. */
   release(jid: string): Reservation | undefined;
-  /** Takes out this one; false when it has ended already. */
-  revoke(reservation: Reservation): boolean;
+  /** Takes out this one, and keeps its record for the head of the job's queue; false when it has ended already. */
+  giveBack(reservation: Reservation): boolean;
+  /** The record of one that was given back is no longer needed. */
+  dropReturned(place: number): void;
+  /** All of this worker, in the order in which they were handed out. */
+  ofWorker(wid: string): Reservation[];
   /** Takes out all whose time is up. */
   takeExpired(nowMs: number): Reservation[];
   /** Brings back what recovery found. */
   restore(key: Buffer, value: Buffer): void;
   count(): number;
+  /** Records on disk: those of jobs that were given back, too. */
+  records(): number;
   bytes(): number;
 }
 
 const newline = Buffer.from('\n');
 
-export function createReservations(stream: number, ledger: Ledger, nextSequence: () => number): Reservations {
+interface ReservationsOptions {
+  stream: number;
+  ledger: Ledger;
+  nextSequence: () => number;
+  /** Told, in the order of their places, of jobs that recovery finds given back. */
+  onReturned: (reservation: Reservation) => void;
+}
+
+export function createReservations({ stream, ledger, nextSequence, onReturned }: ReservationsOptions): Reservations {
   const latest = new Map<string, Reservation>();
   let count = 0;
   let bytes = 0;
+  let returned = 0;
 
-  function keep(jid: string, place: number, expiryMs: number, text: string): Reservation {
-    const reservation: Reservation = { jid, place, expiryMs, text, older: latest.get(jid) };
-    latest.set(jid, reservation);
+  function keep(reservation: Reservation): Reservation {
+    reservation.older = latest.get(reservation.jid);
+    latest.set(reservation.jid, reservation);
     count++;
-    bytes += text.length;
+    bytes += reservation.text.length;
     return reservation;
+  }
+
+  function write(place: number, header: ReservationHeader, text: string): void {
+    const key = streamKey(stream, place);
+    ledger.put(key, seal(key, Buffer.from(JSON.stringify(header)), newline, Buffer.from(text)));
   }
 
   function forget(reservation: Reservation): void {
     count--;
     bytes -= reservation.text.length;
+  }
+
+  function end(reservation: Reservation): void {
+    forget(reservation);
     ledger.del(streamKey(stream, reservation.place));
   }
 
@@ -68,36 +103,63 @@ export function createReservations(stream: number, ledger: Ledger, nextSequence:
       one.older = older;
       latest.set(jid, (older = one));
     }
-    ended.forEach(forget);
     return ended;
   }
 
   return {
     stream,
-    add(jid, sinceMs, expiryMs, text) {
+    add({ jid, wid, expiryMs, text }) {
       const place = nextSequence();
-      const key = streamKey(stream, place);
-      const header: ReservationHeader = { jid, sinceMs, expiryMs };
-      ledger.put(key, seal(key, Buffer.from(JSON.stringify(header)), newline, Buffer.from(text)));
-      return keep(jid, place, expiryMs, text);
+      write(place, { jid, wid, expiryMs }, text);
+      return keep({ jid, wid, place, expiryMs, text, older: undefined });
     },
     release(jid) {
       const reservation = latest.get(jid);
       if (!reservation) return undefined;
       if (reservation.older) latest.set(jid, reservation.older);
       else latest.delete(jid);
-      forget(reservation);
+      end(reservation);
       return reservation;
     },
-    revoke: ({ jid, place }) => removeWhere(jid, (one) => one.place === place).length > 0,
-    takeExpired: (nowMs) => [...latest.keys()].flatMap((jid) => removeWhere(jid, (one) => one.expiryMs <= nowMs)),
+    giveBack({ jid, wid, place, expiryMs, text }) {
+      const [ended] = removeWhere(jid, (one) => one.place === place);
+      if (!ended) return false;
+      forget(ended);
+      // An older program takes the record for a reservation, which expires: nothing is lost on a way back.
+      write(place, { jid, wid, expiryMs, returned: true }, text);
+      returned++;
+      return true;
+    },
+    dropReturned(place) {
+      returned--;
+      ledger.del(streamKey(stream, place));
+    },
+    ofWorker(wid) {
+      const found: Reservation[] = [];
+      for (const newest of latest.values()) {
+        for (let one: Reservation | undefined = newest; one; one = one.older) if (one.wid === wid) found.push(one);
+      }
+      return found.sort((one, other) => one.place - other.place);
+    },
+    takeExpired(nowMs) {
+      const ended = [...latest.keys()].flatMap((jid) => removeWhere(jid, (one) => one.expiryMs <= nowMs));
+      ended.forEach(end);
+      return ended;
+    },
     restore(key, value) {
       const body = unseal(key, value);
-      const end = body.indexOf(newline);
-      const { jid, expiryMs } = JSON.parse(body.toString('utf8', 0, end)) as ReservationHeader;
-      keep(jid, placeOf(key), expiryMs, body.toString('utf8', end + 1));
+      const headerEnd = body.indexOf(newline);
+      const header = JSON.parse(body.toString('utf8', 0, headerEnd)) as ReservationHeader;
+      const { jid, wid, expiryMs } = header;
+      const text = body.toString('utf8', headerEnd + 1);
+      const reservation: Reservation = { jid, wid, place: placeOf(key), expiryMs, text, older: undefined };
+      if (header.returned) {
+        returned++;
+        onReturned(reservation);
+      } else keep(reservation);
     },
     count: () => count,
+    records: () => count + returned,
     bytes: () => bytes,
   };
 }

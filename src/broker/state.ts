@@ -1,11 +1,14 @@
 // All that the broker holds, made from what recovery found. It is thrown away as a whole when a write fails, and made
 // again from what is really on disk.
+import { queueNameOf } from './job.ts';
+import { createAmendedQueue, type AmendedQueue } from './amended-queue.ts';
+import { createCancelled, type Cancelled } from './cancelled.ts';
 import type { BrokerClock } from './clock.ts';
 import type { Ledger } from './ledger.ts';
-import { createQueue, type Queue, type QueueRecord } from './queue.ts';
+import { createQueue, type QueueRecord } from './queue.ts';
 import { metaKey, queueKey, sealJson } from './records.ts';
 import type { Meta, Recovery } from './recovery.ts';
-import { createReservations, type Reservations } from './reservations.ts';
+import { createReservations, type Reservation, type Reservations } from './reservations.ts';
 import type { Store } from './store.ts';
 import { createTimedSet, type TimedSet } from './timed-set.ts';
 
@@ -14,12 +17,15 @@ export interface State {
   scheduled: TimedSet;
   retries: TimedSet;
   dead: TimedSet;
-  readonly queues: ReadonlyMap<string, Queue>;
+  readonly cancelled: Cancelled;
+  readonly queues: ReadonlyMap<string, AmendedQueue>;
   readonly counters: { processed: number; failures: number };
   /** The queue of this name, made if there is none. */
-  queue(name: string): Queue;
+  queue(name: string): AmendedQueue;
   removeQueue(name: string): void;
   flush(): void;
+  /** Empties one of the sets. */
+  clear(name: SetName): void;
   /** Jobs in all queues. */
   queued(): number;
   /** Puts what the group has changed. */
@@ -34,13 +40,13 @@ interface StateOptions {
   ledger: Ledger;
   clock: BrokerClock;
   windowBytesMax: number;
-  onReady: (queue: Queue) => void;
+  onReady: (queue: AmendedQueue) => void;
   onProblem: (error: unknown) => void;
   /** Forgets a stream's keys; what is left by a crash is swept at the next open. */
   clear: (stream: number) => void;
 }
 
-type SetName = 'scheduled' | 'retries' | 'dead';
+export type SetName = 'scheduled' | 'retries' | 'dead';
 
 export function createState(recovery: Recovery, options: StateOptions): State {
   const { store, ledger, clock } = options;
@@ -49,27 +55,36 @@ export function createState(recovery: Recovery, options: StateOptions): State {
   const nextSequence = (): number => ++sequence;
   const nextStream = (): number => ++streams;
   const window = { bytes: 0, bytesMax: options.windowBytesMax };
-  const queues = new Map<string, Queue>();
+  const queues = new Map<string, AmendedQueue>();
+  const cancelled = createCancelled({ stream: meta.cancelled.stream, ledger });
+  const returned: Reservation[] = [];
   const counters = { processed: meta.processed, failures: meta.failures };
-  let changed = new Set<Queue>();
-  let written = new Set<Queue>();
+  let changed = new Set<AmendedQueue>();
+  let written = new Set<AmendedQueue>();
   let garbage: number[] = [];
   let writtenGarbage: number[] = [];
 
-  function addQueue(name: string, record: QueueRecord): Queue {
-    const queue = createQueue({
-      name,
-      record,
-      store,
-      ledger,
+  function addQueue(name: string, record: QueueRecord): AmendedQueue {
+    function onChanged(size: number): void {
+      changed.add(queue);
+      ledger.touch(size);
+    }
+    const queue: AmendedQueue = createAmendedQueue({
+      queue: createQueue({
+        name,
+        record,
+        store,
+        ledger,
+        clock,
+        window,
+        onChanged,
+        onReady: () => options.onReady(queue),
+        onProblem: options.onProblem,
+      }),
       clock,
-      window,
-      onChanged(one, size) {
-        changed.add(one);
-        ledger.touch(size);
-      },
-      onReady: options.onReady,
-      onProblem: options.onProblem,
+      cancelled,
+      onChanged: () => onChanged(0),
+      dropReturned: (place) => state.working.dropReturned(place),
     });
     queues.set(name, queue);
     return queue;
@@ -80,13 +95,16 @@ export function createState(recovery: Recovery, options: StateOptions): State {
     if (!queue) return;
     queues.delete(name);
     changed.delete(queue);
-    queue.dispose();
+    queue.remove();
     ledger.del(queueKey(name));
     garbage.push(queue.stream);
   }
 
   const timedSet = (record: { stream: number; count: number }): TimedSet =>
     createTimedSet({ record, store, ledger, nextSequence });
+
+  const reservations = (stream: number): Reservations =>
+    createReservations({ stream, ledger, nextSequence, onReturned: (one) => returned.push(one) });
 
   function emptySet(name: SetName): TimedSet {
     garbage.push(state[name].record().stream);
@@ -95,10 +113,11 @@ export function createState(recovery: Recovery, options: StateOptions): State {
   }
 
   const state: State = {
-    working: createReservations(meta.working.stream, ledger, nextSequence),
+    working: reservations(meta.working.stream),
     scheduled: timedSet(meta.scheduled),
     retries: timedSet(meta.retries),
     dead: timedSet(meta.dead),
+    cancelled,
     queues,
     counters,
     queue: (name) =>
@@ -107,10 +126,14 @@ export function createState(recovery: Recovery, options: StateOptions): State {
     flush() {
       for (const name of [...queues.keys()]) removeQueue(name);
       garbage.push(state.working.stream);
-      state.working = createReservations(nextStream(), ledger, nextSequence);
+      state.working = reservations(nextStream());
       for (const name of ['scheduled', 'retries', 'dead'] as const) state[name] = emptySet(name);
       counters.processed = counters.failures = 0;
       // With no queue to delete, only the meta record tells of it.
+      ledger.touch(0);
+    },
+    clear(name) {
+      state[name] = emptySet(name);
       ledger.touch(0);
     },
     queued() {
@@ -125,7 +148,8 @@ export function createState(recovery: Recovery, options: StateOptions): State {
         streams,
         ...counters,
         queues: queues.size,
-        working: { stream: state.working.stream, count: state.working.count() },
+        working: { stream: state.working.stream, count: state.working.records() },
+        cancelled: cancelled.record(),
         scheduled: state.scheduled.record(),
         retries: state.retries.record(),
         dead: state.dead.record(),
@@ -145,5 +169,7 @@ export function createState(recovery: Recovery, options: StateOptions): State {
   };
   for (const [name, record] of recovery.queues) addQueue(name, record).committed();
   for (const [key, value] of recovery.reservations) state.working.restore(key, value);
+  for (const [key] of recovery.cancelled) cancelled.restore(key);
+  for (const one of returned) state.queue(queueNameOf(one.text)).putBack([one]);
   return state;
 }

@@ -12,7 +12,8 @@ interface Worker {
 
 export interface Workers {
   join(session: Session, nowMs: number): void;
-  leave(session: Session): void;
+  /** True: it was the last connection of its worker. */
+  leave(session: Session): boolean;
   /** The state to tell the worker, `running` included; undefined when the wid is unknown. */
   beat(wid: string, stated: unknown, nowMs: number): WorkerState | undefined;
   isQuiet(wid: string | undefined): boolean;
@@ -36,7 +37,9 @@ export function createWorkers(): Workers {
     },
     leave(session) {
       const worker = workers.get(session.wid ?? '');
-      if (worker?.sessions.delete(session) && worker.sessions.size === 0) workers.delete(session.wid ?? '');
+      return (
+        worker?.sessions.delete(session) === true && worker.sessions.size === 0 && workers.delete(session.wid ?? '')
+      );
     },
     beat(wid, stated, nowMs) {
       const worker = workers.get(wid);

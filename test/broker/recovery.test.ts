@@ -126,6 +126,49 @@ describe('a data folder', () => {
     assert.ok(error.message.includes(file));
   });
 
+  it('is named as what it is when an early version wrote it', async (t) => {
+    const dataDir = brokerFolder(t);
+    const store = await openLevelStore(dataDir);
+    // As revision 94c70e7 wrote it: the same format, without a count of the queues.
+    const sets = ['working', 'scheduled', 'retries', 'dead'].map((name, index) => [
+      name,
+      { stream: 16 + index, count: 0 },
+    ]);
+    const meta = { format: 1, sequence: 0, streams: 19, processed: 0, failures: 0, ...Object.fromEntries(sets) };
+    await store.write([{ type: 'put', key: metaKey, value: sealJson(metaKey, meta) }], { sync: true });
+    await store.close();
+    const { message } = await refusal(dataDir);
+    assert.match(message, /written by an early version of this program/);
+    assert.doesNotMatch(message, /damaged/);
+  });
+
+  it('of before jobs could be cancelled gets a stream for them of its own', async (t) => {
+    const dataDir = brokerFolder(t);
+    const store = await openLevelStore(dataDir);
+    const sets = ['working', 'scheduled', 'retries', 'dead'].map((name, index) => [
+      name,
+      { stream: 16 + index, count: 0 },
+    ]);
+    const counts = { sequence: 0, streams: 19, processed: 7, failures: 0, queues: 0 };
+    const meta = { format: 1, ...counts, ...Object.fromEntries(sets) };
+    await store.write([{ type: 'put', key: metaKey, value: sealJson(metaKey, meta) }], { sync: true });
+    await store.close();
+    const first = await startBroker(t, { dataDir });
+    const client = await connectFwp(t, { port: first.port });
+    const jobs = [makeJob(), makeJob()];
+    assert.equal(await client.ask(`PUSHB ${JSON.stringify(jobs)}`), '{}');
+    await first.close();
+    const again = await openLevelStore(dataDir);
+    const records = await again.page(streamStart(0), streamStart(2 ** 32 - 1), 100, 1e6);
+    assert.deepEqual(
+      records.map(([key]) => key.readUInt32BE()),
+      [0, 1, 21],
+      'the record of all, the queue, its jobs; 20 is for what is cancelled',
+    );
+    await again.close();
+    assert.equal((await startBroker(t, { dataDir })).recovered.queued, 2);
+  });
+
   it('is refused when it was written in another format', async (t) => {
     const dataDir = brokerFolder(t);
     const store = await openLevelStore(dataDir);

@@ -4,7 +4,8 @@ import { it } from 'node:test';
 import { createFakeClock } from './fake-clock.ts';
 import { createLedger } from '../../src/broker/ledger.ts';
 import { createMemoryStore } from '../../src/broker/memory-store.ts';
-import { createQueue, type Queue, type QueueRecord, type Window } from '../../src/broker/queue.ts';
+import { createQueue, type Queue, type QueueRecord } from '../../src/broker/queue.ts';
+import type { Window } from '../../src/broker/window.ts';
 
 const queueCount = 20;
 const jobsPerQueue = 6;
@@ -40,19 +41,20 @@ async function open() {
         peakBytes = Math.max(peakBytes, value);
       },
     };
-    queues = records.map((record) =>
-      createQueue({
+    queues = records.map((record) => {
+      const queue: Queue = createQueue({
         name: `queue-${record.stream}`,
         record,
         store,
         ledger,
         clock,
         window,
-        onChanged: (_, size) => ledger.touch(size),
-        onReady: (queue) => onReady(queue),
+        onChanged: (size) => ledger.touch(size),
+        onReady: () => onReady(queue),
         onProblem: (error) => assert.fail(String(error)),
-      }),
-    );
+      });
+      return queue;
+    });
     return window;
   }
 
