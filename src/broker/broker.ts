@@ -9,6 +9,7 @@ import { formatInfo, type BrokerDurability } from './info.ts';
 import { openDurableStore } from './durable-store.ts';
 import { defaultLimits, type BrokerLimits } from './limits.ts';
 import { createMemoryStore } from './memory-store.ts';
+import { createMutations } from './mutate.ts';
 import { createPush } from './push.ts';
 import type { Recovered } from './recovery.ts';
 import { createServer } from './server.ts';
@@ -65,11 +66,14 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Broker>
   const startMs = clock.nowMs();
   const nowMs = () => clock.nowMs();
   let commands = 0;
+  const audit = createAudit(engine.ledger, options.onAudit ?? (() => {}));
+  const mutations = createMutations({ engine, audit, nowMs, cancelledJobsMax: limits.cancelledJobsMax });
 
   const context: CommandContext = {
     engine,
     workers,
-    audit: createAudit(engine.ledger, options.onAudit ?? (() => {})),
+    audit,
+    mutations,
     nowMs,
     push: createPush({ engine, limits, nowMs }),
     queuesMax: limits.queuesMax,
@@ -116,6 +120,7 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Broker>
     close: () =>
       (closing ??= (async () => {
         tasks.stop();
+        mutations.stop();
         engine.delivery.dismiss(error('shutdown in progress'));
         await server.close();
         await engine.close();

@@ -4,6 +4,7 @@ import type { Engine } from './engine.ts';
 import { readFailure } from './failure.ts';
 import { goStruct, isObject, isTexts, parseGo, type GoStruct } from './go-json.ts';
 import { isQueueName } from './job.ts';
+import type { Mutations } from './mutate.ts';
 import type { Push } from './push.ts';
 import type { Session } from './session.ts';
 import { bulk, error, ok } from './wire.ts';
@@ -14,6 +15,7 @@ export interface CommandContext {
   push: Push;
   workers: Workers;
   audit: Audit;
+  mutations: Mutations;
   nowMs: () => number;
   info: () => string;
   queuesMax: number;
@@ -156,12 +158,7 @@ const handlers = new Map<string, Handler>([
   ['QUEUE', queue],
   ['FLUSH', flush],
   ['END', end],
-  [
-    'MUTATE',
-    () => {
-      throw new Error('MUTATE is not available in the embedded broker');
-    },
-  ],
+  ['MUTATE', ({ mutations }, session, rest) => mutations.run(session, rest.toString())],
   ['TRACK', enterprise('tracking')],
   ['BATCH', enterprise('batch')],
 ]);

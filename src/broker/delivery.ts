@@ -45,7 +45,8 @@ interface Waiter {
 
 /** Faktory's BRPOP (manager/fetch.go). */
 const fetchWaitMs = 2000;
-const deadForMs = 180 * 86_400_000;
+/** manager.DeadTTL */
+export const deadForMs = 180 * 86_400_000;
 const reserveSeconds = { default: 1800, min: 60, max: 86_400 };
 
 export function createDelivery({ state, clock, random, limits }: DeliveryOptions): Delivery {

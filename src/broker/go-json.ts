@@ -1,7 +1,7 @@
 // JSON as Go's decoder takes it into a struct (encoding/json): fields are named in any case, null means not given, and a
 // value of another type than its field's refuses the whole. Faktory's clients were written against that.
 
-export type GoKind = 'string' | 'integer' | 'uint8' | 'array' | 'strings' | 'object';
+export type GoKind = 'string' | 'integer' | 'uint8' | 'array' | 'strings' | 'object' | 'boolean';
 
 export interface GoStruct {
   readonly name: string;

@@ -19,6 +19,8 @@ export interface BrokerLimits {
   queuesMax: number;
   /** Buried jobs; above it the purge drops the oldest. Faktory keeps any number. */
   deadJobsMax: number;
+  /** Jobs that were cancelled in a queue whose head has not reached them: their places are held in memory. */
+  cancelledJobsMax: number;
   /** Replies that a client has not read or that wait for the disk: above it the broker stops reading that client's commands. */
   outputBytesMax: number;
   /** Commands of one connection that wait for the disk; above it the broker stops reading that connection. */
@@ -41,6 +43,7 @@ export const defaultLimits: BrokerLimits = {
   reservedBytesMax: 256 * mebibyte,
   queuesMax: 1000,
   deadJobsMax: 100_000,
+  cancelledJobsMax: 100_000,
   outputBytesMax: mebibyte,
   pendingRepliesMax: 1000,
   groupBytesMax: 32 * mebibyte,

@@ -6,7 +6,7 @@ import { enqueuedMsOf, openChunk, sealChunk, type Chunk } from './chunk.ts';
 import type { WireJob } from './job.ts';
 import type { Ledger } from './ledger.ts';
 import { placeOf, queueKey, sealJson, streamKey, streamStart } from './records.ts';
-import { StoreError, type Store } from './store.ts';
+import { StoreError, type Store, type StoreRecord } from './store.ts';
 import type { Window } from './window.ts';
 
 /** As stored. `chunk` is the key of the first chunk that is still needed: the one that holds `head`. */
@@ -29,6 +29,8 @@ export interface Queue {
   latencyMs(): number;
   isPaused(): boolean;
   setPaused(paused: boolean): void;
+  /** Chunks on disk from this place on, some at a time. */
+  page(from: number, to: number): Promise<StoreRecord[]>;
   /** As it is stored with the next group. */
   record(): QueueRecord;
   /** Puts what the group has changed. */
@@ -223,6 +225,7 @@ export function createQueue(options: QueueOptions): Queue {
       paused = value;
       options.onChanged(0);
     },
+    page: (from, to) => store.page(streamKey(stream, from), streamKey(stream, to), chunkJobsMax, chunkBytesMax),
     record: () => ({ stream, head, chunk: chunks[0]?.first ?? windowEnd, tail, paused }),
     finish() {
       closeChunk();

@@ -26,6 +26,8 @@ export interface State {
   flush(): void;
   /** Empties one of the sets. */
   clear(name: SetName): void;
+  /** The last number given to a reservation or a timed job. */
+  lastSequence(): number;
   /** Jobs in all queues. */
   queued(): number;
   /** Puts what the group has changed. */
@@ -136,6 +138,7 @@ export function createState(recovery: Recovery, options: StateOptions): State {
       state[name] = emptySet(name);
       ledger.touch(0);
     },
+    lastSequence: () => sequence,
     queued() {
       let sum = 0;
       for (const queue of queues.values()) sum += queue.size();

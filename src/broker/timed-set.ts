@@ -14,10 +14,21 @@ export interface TimedSet {
   add(dueMs: number, text: string): void;
   /** Takes out at most `jobsMax` jobs that are due, and gives each to `take`; resolves to how many. */
   takeDue(nowMs: number, jobsMax: number, take: (text: string) => void): Promise<number>;
+  /**
+   * Gives the next jobs, due or not, from the key `from` (the first, if undefined) to `take`, which says whether one is taken out.
+   * @returns how many were, and from where to go on; `next` is undefined at the end
+   */
+  takeWhere(
+    from: Buffer | undefined,
+    jobsMax: number,
+    take: Take,
+  ): Promise<{ taken: number; next: Buffer | undefined }>;
   record(): TimedSetRecord;
   /** Nothing may be touched any more; a look under way finds nothing. */
   dispose(): void;
 }
+
+type Take = (text: string, sequence: number) => boolean;
 
 interface TimedSetOptions {
   record: TimedSetRecord;
@@ -42,6 +53,8 @@ export function createTimedSet(options: TimedSetOptions): TimedSet {
   let removed: Promise<GroupOutcome> = Promise.resolve('stored');
   let looking = false;
   let disposed = false;
+  /** Looks come one after another: none sees what another takes out. */
+  let turn: Promise<unknown> = Promise.resolve();
 
   const lower = (one: Buffer | undefined, other: Buffer): Buffer => (one && one.compare(other) < 0 ? one : other);
 
@@ -59,6 +72,39 @@ export function createTimedSet(options: TimedSetOptions): TimedSet {
     if (looking) unseen = lower(unseen, key);
   }
 
+  async function look(start: Buffer | undefined, to: Buffer, jobsMax: number, take: Take) {
+    const none = { taken: 0, next: undefined };
+    if (count === 0 || (await removed) !== 'stored' || disposed) return none;
+    looking = true;
+    unseen = unstored.reduce<Buffer | undefined>((lowest, group) => lower(lowest, group.lowest), undefined);
+    // What lies before the first job that stays need not be looked at again.
+    let isHead = start === undefined || start.equals(from);
+    const records = await store.page(start ?? from, to, jobsMax, lookBytesMax).finally(() => (looking = false));
+    if (disposed) return none;
+    let taken = 0;
+    let next: Buffer | undefined;
+    for (const [key, value] of records) {
+      const sequence = placeOf(key.subarray(bytesOfPlace));
+      next = timedKey(stream, placeOf(key), sequence + 1);
+      if (!take(unseal(key, value).toString(), sequence)) isHead = false;
+      else {
+        ledger.del(key);
+        count--;
+        taken++;
+        if (isHead) from = next;
+      }
+    }
+    if (taken > 0) removed = new Promise((resolve) => ledger.join({ settle: (_, end) => resolve(end) }));
+    if (unseen) from = lower(unseen, from);
+    return { taken, next };
+  }
+
+  function inTurn(run: () => ReturnType<typeof look>): ReturnType<typeof look> {
+    const result = turn.then(run);
+    turn = result.catch(() => undefined);
+    return result;
+  }
+
   return {
     add(dueMs, text) {
       const key = timedKey(stream, dueMs, options.nextSequence());
@@ -69,26 +115,11 @@ export function createTimedSet(options: TimedSetOptions): TimedSet {
       if (key.compare(from) < 0) from = key;
     },
     async takeDue(nowMs, jobsMax, take) {
-      if (looking || count === 0) return 0;
-      looking = true;
-      try {
-        if ((await removed) !== 'stored' || disposed) return 0;
-        unseen = unstored.reduce<Buffer | undefined>((lowest, group) => lower(lowest, group.lowest), undefined);
-        const records = await store.page(from, timedKey(stream, nowMs + 1, 0), jobsMax, lookBytesMax);
-        if (disposed) return 0;
-        for (const [key, value] of records) {
-          take(unseal(key, value).toString());
-          ledger.del(key);
-          count--;
-          from = timedKey(stream, placeOf(key), placeOf(key.subarray(bytesOfPlace)) + 1);
-        }
-        if (records.length > 0) removed = new Promise((resolve) => ledger.join({ settle: (_, end) => resolve(end) }));
-        if (unseen) from = lower(unseen, from);
-        return records.length;
-      } finally {
-        looking = false;
-      }
+      const to = timedKey(stream, nowMs + 1, 0);
+      const { taken } = await inTurn(() => look(undefined, to, jobsMax, (text) => (take(text), true)));
+      return taken;
     },
+    takeWhere: (start, jobsMax, take) => inTurn(() => look(start, streamStart(stream + 1), jobsMax, take)),
     record: () => ({ stream, count }),
     dispose() {
       disposed = true;

@@ -1,0 +1,62 @@
+// Patterns as Redis has them (util.c, stringmatchlen), on bytes: `*`, `?`, `[ab]`, `[^a]`, `[a-z]`, `\x`. Only the last star is
+// gone back to, so the time is bounded by pattern times text.
+
+type Token = 'star' | ((byte: number) => boolean);
+
+const code = (character: string): number => character.charCodeAt(0);
+const [star, question, bracket, closing, caret, dash, backslash] = [...'*?[]^-\\'].map(code);
+
+/** @returns the class and where the pattern goes on; a class that is not closed ends with the pattern */
+function readClass(pattern: Buffer, start: number): [Token, number] {
+  let at = start;
+  const negated = pattern[at] === caret;
+  if (negated) at++;
+  const ranges: [number, number][] = [];
+  while (at < pattern.length && pattern[at] !== closing) {
+    if (pattern[at] === backslash && at + 1 < pattern.length) at++;
+    const first = pattern[at++] as number;
+    let last = first;
+    if (pattern[at] === dash && at + 1 < pattern.length && pattern[at - 2] !== backslash) {
+      last = pattern[at + 1] as number;
+      at += 2;
+    }
+    ranges.push([Math.min(first, last), Math.max(first, last)]);
+  }
+  return [(byte) => ranges.some(([low, high]) => byte >= low && byte <= high) !== negated, at + 1];
+}
+
+function readTokens(pattern: Buffer): Token[] {
+  const tokens: Token[] = [];
+  for (let at = 0; at < pattern.length;) {
+    const byte = pattern[at++] as number;
+    if (byte === star) {
+      if (tokens.at(-1) !== 'star') tokens.push('star');
+    } else if (byte === question) tokens.push(() => true);
+    else if (byte === bracket) {
+      const [token, end] = readClass(pattern, at);
+      tokens.push(token);
+      at = end;
+    } else {
+      const wanted = byte === backslash && at < pattern.length ? (pattern[at++] as number) : byte;
+      tokens.push((given) => given === wanted);
+    }
+  }
+  return tokens;
+}
+
+/** The pattern holds for the whole text. */
+export function compileGlob(pattern: string): (text: string) => boolean {
+  const tokens = readTokens(Buffer.from(pattern));
+  return (given) => {
+    const text = Buffer.from(given);
+    let [token, at, starToken, starAt] = [0, 0, -1, 0];
+    while (at < text.length) {
+      const wanted = tokens[token];
+      if (wanted === 'star') [starToken, starAt] = [token++, at];
+      else if (wanted?.(text[at] as number)) [token, at] = [token + 1, at + 1];
+      else if (starToken === -1) return false;
+      else [token, at] = [starToken + 1, ++starAt];
+    }
+    return token === tokens.length || (token === tokens.length - 1 && tokens[token] === 'star');
+  };
+}
