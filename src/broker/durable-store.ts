@@ -33,7 +33,7 @@ const formatOperation = (record: Omit<FormatRecord, 'format'>): StoreOperation =
   value: sealJson(formatKey, { format: 2, ...record }),
 });
 
-type Found = FormatRecord | { readonly format: 1 } | undefined;
+type Found = FormatRecord | { readonly format: 1; readonly queues?: number } | undefined;
 
 async function readFormat(level: LevelStore, folder: string): Promise<Found> {
   const [first] = await level.page(Buffer.alloc(0), lastKey, 1, 1);
@@ -62,6 +62,13 @@ async function bringUpToDate(level: LevelStore, folder: string, found: Found): P
     );
   }
   if (!found) return;
+  if (!('queues' in found)) {
+    throw new StoreError(
+      'failed',
+      `the broker's data in ${folder} were written by an early version of this program, which did not count its queues: ` +
+        'this one cannot tell whether all of them are there. Empty the folder with that version, or move it away',
+    );
+  }
   // At once, and before there is a log: the program of format 1 would not look at it.
   const meta: StoreOperation = { type: 'put', key: metaKey, value: sealJson(metaKey, found) };
   await level.write([meta, formatOperation({ epoch: 0, synced: 0, applied: 0, closed: true })], { sync: true });

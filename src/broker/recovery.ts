@@ -13,7 +13,7 @@ export interface Meta {
   streams: number;
   processed: number;
   failures: number;
-  /** How many queues there are; the first version of the format does not say it. */
+  /** How many queues there are. */
   queues: number;
   working: TimedSetRecord;
   scheduled: TimedSetRecord;
@@ -65,13 +65,6 @@ async function readMeta(store: Store): Promise<Meta> {
   const [key, value] = first;
   if (!key.equals(metaKey)) throw damaged('the record that describes them is missing');
   const meta = unsealJson<Meta>(key, value);
-  if ((meta as Partial<Meta>).queues === undefined) {
-    throw new StoreError(
-      'failed',
-      "the broker's data were written by an early version of this program, which did not count its queues: this one " +
-        'cannot tell whether all of them are there. Empty it with the version that wrote it, or move it away',
-    );
-  }
   // Data of before jobs could be cancelled.
   (meta as Partial<Meta>).cancelled ??= { stream: ++meta.streams, count: 0 };
   return meta;

@@ -60,13 +60,6 @@ it('queue names that are keys of Faktory itself are names like any other', async
   }
 });
 
-it('MUTATE is refused', async (t) => {
-  const { port } = await startBroker(t);
-  const client = await connectFwp(t, { port });
-  const reply = await client.ask('MUTATE {"cmd":"clear","target":"dead"}');
-  assert.equal(reply, '-ERR MUTATE is not available in the embedded broker');
-});
-
 it('FLUSH forgets the names of queues, and that they were paused', async (t) => {
   const { port } = await startBroker(t);
   const client = await connectFwp(t, { port });

@@ -219,7 +219,7 @@ const put = (place: number): StoreOperation => ({ type: 'put', key: streamKey(16
 /** A folder as an earlier program left it: LevelDB alone, its meta record of format 1 first. */
 async function writeFormat1(folder: string): Promise<void> {
   const level = await openLevelStore(folder);
-  const meta = { format: 1, sequence: 5, streams: 19 };
+  const meta = { format: 1, queues: 0, sequence: 5, streams: 19 };
   await level.write([{ type: 'put', key: formatKey, value: sealJson(formatKey, meta) }, put(1)], { sync: true });
   await level.close();
 }

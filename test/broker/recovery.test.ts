@@ -135,7 +135,7 @@ describe('a data folder', () => {
       { stream: 16 + index, count: 0 },
     ]);
     const meta = { format: 1, sequence: 0, streams: 19, processed: 0, failures: 0, ...Object.fromEntries(sets) };
-    await store.write([{ type: 'put', key: metaKey, value: sealJson(metaKey, meta) }], { sync: true });
+    await store.write([{ type: 'put', key: formatKey, value: sealJson(formatKey, meta) }], { sync: true });
     await store.close();
     const { message } = await refusal(dataDir);
     assert.match(message, /written by an early version of this program/);
@@ -151,7 +151,7 @@ describe('a data folder', () => {
     ]);
     const counts = { sequence: 0, streams: 19, processed: 7, failures: 0, queues: 0 };
     const meta = { format: 1, ...counts, ...Object.fromEntries(sets) };
-    await store.write([{ type: 'put', key: metaKey, value: sealJson(metaKey, meta) }], { sync: true });
+    await store.write([{ type: 'put', key: formatKey, value: sealJson(formatKey, meta) }], { sync: true });
     await store.close();
     const first = await startBroker(t, { dataDir });
     const client = await connectFwp(t, { port: first.port });
@@ -162,8 +162,8 @@ describe('a data folder', () => {
     const records = await again.page(streamStart(0), streamStart(2 ** 32 - 1), 100, 1e6);
     assert.deepEqual(
       records.map(([key]) => key.readUInt32BE()),
-      [0, 1, 21],
-      'the record of all, the queue, its jobs; 20 is for what is cancelled',
+      [0, 0, 1, 21],
+      'the records of the format and of all, the queue, its jobs; 20 is for what is cancelled',
     );
     await again.close();
     assert.equal((await startBroker(t, { dataDir })).recovered.queued, 2);
