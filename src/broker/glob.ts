@@ -3,8 +3,7 @@
 
 type Token = 'star' | ((byte: number) => boolean);
 
-const code = (character: string): number => character.charCodeAt(0);
-const [star, question, bracket, closing, caret, dash, backslash] = [...'*?[]^-\\'].map(code);
+const [star, question, bracket, closing, caret, dash, backslash] = Buffer.from('*?[]^-\\');
 
 /** @returns the class and where the pattern goes on; a class that is not closed ends with the pattern */
 function readClass(pattern: Buffer, start: number): [Token, number] {
