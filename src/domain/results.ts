@@ -42,6 +42,22 @@ export interface JobProgress {
 export const isEnded = (record: JobRecord | undefined): boolean =>
   record !== undefined && record.state !== 'pending' && record.state !== 'scheduled';
 
+/** True while no worker has the job, and the broker holds it until a time: before its first attempt, or between two. */
+export const isWaiting = (record: JobRecord | undefined): boolean =>
+  record?.state === 'scheduled' || (record?.state === 'pending' && record.error !== undefined);
+
+/** What a record means at the given time: the broker queues a scheduled job by itself. */
+export function presentOf(record: JobRecord, nowMs: number): JobRecord {
+  const isDue = record.state === 'scheduled' && Date.parse(record.at ?? '') <= nowMs;
+  return isDue ? { ...record, state: 'pending' } : record;
+}
+
+/** A job of a frame; without a record nothing is known but its id. */
+export interface KnownJob {
+  readonly jid: string;
+  readonly record: JobRecord | undefined;
+}
+
 /** Implementations: embedded (its own database under DATA_DIR) and Redis. */
 export interface ResultStore {
   /** Undefined when the id is not known here. Rejects when the store does not answer. */
@@ -51,14 +67,21 @@ export interface ResultStore {
    * is unknown until then. Waiters are woken, not polled.
    */
   wait(jid: string, timeoutMs: number, signal?: AbortSignal): Promise<JobRecord | undefined>;
-  /** Resolves when the records are as durable as the store can make them. An ended state is never overwritten by `pending`. */
+  /**
+   * Resolves when the records are as durable as the store can make them. An ended state is never overwritten by one that is
+   * not, for example by a late progress; only an end wakes waiters.
+   */
   put(records: readonly JobRecord[]): Promise<void>;
+  /**
+   * Stores the record of a cancelled job if the job still waits (`isWaiting`). False: it does not, and nothing is changed.
+   */
+  cancel(record: JobRecord): Promise<boolean>;
   /** Rejects while `put` would; a store that reads but does not write is away for the worker. */
   check(): Promise<void>;
   /**
-   * Called as a frame is written. Returns at once and never throws: the ids are kept in this process until the store has
-   * them, in one command per frame.
+   * Called as a frame is written. Returns at once and never throws: ids and records are kept in this process until the store
+   * has them, in one command per frame for the ids and one for the records. They replace nothing that the store knows.
    */
-  remember(jids: readonly string[]): void;
+  remember(jobs: readonly KnownJob[]): void;
   close(): Promise<void>;
 }

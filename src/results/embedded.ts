@@ -1,8 +1,9 @@
 // The result store of the all-in-one process: a database of its own, written by one writer that groups what has come
 // meanwhile, with one sync for all records of a group. Relies on classic-level (LevelDB): one process per folder.
-import { isEnded, type JobRecord, type ResultStore } from '../domain/results.ts';
+import { isEnded, isWaiting, presentOf, type JobRecord, type ResultStore } from '../domain/results.ts';
 import { openDatabase, openError } from './database.ts';
 import { createGenerations, keyOf, metaKeyOf, metaRange, rangesOf, type Generation } from './generations.ts';
+import { createLasting, type Lasting } from './lasting.ts';
 import { createWaiters } from './waiters.ts';
 
 export interface EmbeddedResultsOptions {
@@ -15,14 +16,28 @@ export interface EmbeddedResultsOptions {
   now?: () => number;
 }
 
+/** Of enqueued jobs. */
+interface Fresh {
+  ids: readonly string[];
+  records: readonly JobRecord[];
+}
+
 interface Put {
   records: readonly JobRecord[];
-  resolve: () => void;
+  /** Whether a record may replace what is known. */
+  may: (record: JobRecord, known: JobRecord | undefined) => boolean;
+  /** @param isTaken whether all of them were stored */
+  resolve: (isTaken: boolean) => void;
   reject: (error: unknown) => void;
 }
 
+const recordIn = (value: string): JobRecord => JSON.parse(value.slice(value.indexOf(':') + 1)) as JobRecord;
+
 /** Ids that could not be written wait for the next write; more than these would only be memory. */
 const idsHeldMax = 100_000;
+/** Records that could not be written: about 10 MB. */
+const recordsHeldMax = 20_000;
+const isNews = (record: JobRecord, known: JobRecord | undefined): boolean => isEnded(record) || !isEnded(known);
 /** Of one group: bounds how long a single record waits for others. */
 const groupMax = 2000;
 
@@ -31,11 +46,12 @@ export async function createEmbeddedResults(options: EmbeddedResultsOptions): Pr
   const { now = Date.now, resultsMax } = options;
   const ttlMs = options.ttlSeconds * 1000;
   let db = await openDatabase(options.dataDir);
-  const kept = await readGenerations();
+  const { kept, lasting } = await readKept();
   const generations = createGenerations({ kept, ttlMs, jobsMax: resultsMax });
   const waiters = createWaiters(get);
-  /** Ids that are not written yet. */
+  /** Ids and records that are not written yet. */
   const heldIds = new Set<string>();
+  const heldRecords = new Map<string, JobRecord>();
   let ids: string[] = [];
   const puts: Put[] = [];
   let isWriting = false;
@@ -43,9 +59,10 @@ export async function createEmbeddedResults(options: EmbeddedResultsOptions): Pr
   let written: Promise<void> = Promise.resolve();
   let dropping: Promise<void> = Promise.resolve();
 
-  async function readGenerations(): Promise<Generation[]> {
+  async function readKept(): Promise<{ kept: Generation[]; lasting: Lasting }> {
     try {
-      return (await db.values(metaRange).all()).map((text) => JSON.parse(text) as Generation);
+      const metas = await db.values(metaRange).all();
+      return { kept: metas.map((text) => JSON.parse(text) as Generation), lasting: await createLasting(db, ttlMs) };
     } catch (error) {
       await db.close();
       throw openError(options.dataDir, error);
@@ -54,29 +71,44 @@ export async function createEmbeddedResults(options: EmbeddedResultsOptions): Pr
 
   async function get(jid: string): Promise<JobRecord | undefined> {
     const wanted = [...generations.newestFirst];
-    // Looked up first: it may be written while the database is read.
-    const isHeld = heldIds.has(jid);
+    const nowMs = now();
+    // Looked up first: they may be written while the database is read.
+    const held = heldRecords.get(jid) ?? (heldIds.has(jid) ? { job_id: jid, state: 'pending' as const } : undefined);
     const keys = [...wanted.map((one) => keyOf('r', one, jid)), ...wanted.map((one) => keyOf('i', one, jid))];
+    if (lasting.isUsed) keys.push(lasting.keyOf(jid));
     // While the database is opened again, too: what is held here is known all the same.
     const values = await db.getMany(keys).catch((error: unknown) => {
-      if (isHeld) return [];
+      if (held) return [];
       throw error;
     });
-    const found = values.findIndex((value) => value !== undefined && Number.parseInt(value, 36) + ttlMs > now());
-    if (found === -1) return isHeld ? { job_id: jid, state: 'pending' } : undefined;
-    if (found >= wanted.length) return { job_id: jid, state: 'pending' };
-    const value = values[found] as string;
-    return JSON.parse(value.slice(value.indexOf(':') + 1)) as JobRecord;
+    const found = values.findIndex((value) => value !== undefined && Number.parseInt(value, 36) + ttlMs > nowMs);
+    const isRecord = found >= 0 && found < wanted.length;
+    const record = isRecord ? recordIn(values[found] as string) : undefined;
+    if (isEnded(record)) return record;
+    const known = lasting.read(values[2 * wanted.length], nowMs) ?? record ?? held;
+    if (known) return presentOf(known, nowMs);
+    return found >= wanted.length && found < 2 * wanted.length ? { job_id: jid, state: 'pending' } : undefined;
   }
 
-  /** Records of jobs that threw do not replace the record of an end; they are few. */
-  async function withoutLatecomers(records: readonly JobRecord[]): Promise<readonly JobRecord[]> {
-    if (records.every(isEnded)) return records;
-    const ended = new Set(records.filter(isEnded).map(({ job_id }) => job_id));
-    const isLate = async (one: JobRecord): Promise<boolean> =>
-      !isEnded(one) && (ended.has(one.job_id) || isEnded(await get(one.job_id)));
-    const lateness = await Promise.all(records.map(isLate));
-    return records.filter((_, index) => !lateness[index]);
+  /** What has not ended must not replace an end, and is little: only for that is read before something is written. */
+  async function takenOf(group: readonly Put[]): Promise<{ records: JobRecord[]; refused: Set<Put> }> {
+    const records = group.flatMap((put) => put.records);
+    const refused = new Set<Put>();
+    if (records.every(isEnded) && group.every(({ may }) => may === isNews)) return { records, refused };
+    const looked = group.flatMap((put) => put.records.filter((one) => put.may !== isNews || !isEnded(one)));
+    const known = new Map<string, JobRecord | undefined>();
+    await Promise.all(looked.map(async ({ job_id }) => known.set(job_id, await get(job_id))));
+    const taken: JobRecord[] = [];
+    for (const put of group) {
+      for (const record of put.records) {
+        if (!put.may(record, known.get(record.job_id))) refused.add(put);
+        else {
+          taken.push(record);
+          known.set(record.job_id, record);
+        }
+      }
+    }
+    return { records: taken, refused };
   }
 
   /** LevelDB takes no more writes after one that the disk refused, for example because it was full. */
@@ -86,16 +118,24 @@ export async function createEmbeddedResults(options: EmbeddedResultsOptions): Pr
     hasFailed = false;
   }
 
-  async function writeGroup(newIds: readonly string[], records: readonly JobRecord[], sync: boolean): Promise<void> {
+  async function writeGroup(fresh: Fresh, records: readonly JobRecord[], sync: boolean): Promise<void> {
     const nowMs = now();
     const stamp = nowMs.toString(36);
     const generation = generations.current(nowMs);
     drop(generations.takeOld(nowMs));
+    await lasting.sweep(db, nowMs);
     // A chained batch costs half of an array of operations.
     const batch = db.batch();
-    for (const jid of newIds) batch.put(keyOf('i', generation, jid), stamp);
-    for (const one of records) batch.put(keyOf('r', generation, one.job_id), `${stamp}:${JSON.stringify(one)}`);
-    generation.entries += newIds.length + records.length;
+    for (const jid of fresh.ids) batch.put(keyOf('i', generation, jid), stamp);
+    for (const record of fresh.records) lasting.put(batch, record, nowMs);
+    for (const one of records) {
+      if (isEnded(one)) {
+        batch.put(keyOf('r', generation, one.job_id), `${stamp}:${JSON.stringify(one)}`);
+        lasting.drop(batch, one);
+        generation.entries++;
+      } else lasting.put(batch, one, nowMs);
+    }
+    generation.entries += fresh.ids.length;
     batch.put(metaKeyOf(generation), JSON.stringify(generation));
     await batch.write({ sync });
   }
@@ -117,20 +157,21 @@ export async function createEmbeddedResults(options: EmbeddedResultsOptions): Pr
 
   async function write(): Promise<void> {
     isWriting = true;
-    while (ids.length > 0 || puts.length > 0) {
-      const newIds = ids;
+    while (ids.length > 0 || heldRecords.size > 0 || puts.length > 0) {
+      const fresh = { ids, records: [...heldRecords.values()] };
       const group = takeGroup();
       ids = [];
       try {
         if (hasFailed) await reopen();
-        const records = await withoutLatecomers(group.flatMap((put) => put.records));
-        await writeGroup(newIds, records, group.length > 0);
-        for (const jid of newIds) heldIds.delete(jid);
-        for (const put of group) put.resolve();
+        const { records, refused } = await takenOf(group);
+        await writeGroup(fresh, records, group.length > 0);
+        for (const jid of fresh.ids) heldIds.delete(jid);
+        for (const { job_id } of fresh.records) heldRecords.delete(job_id);
+        for (const put of group) put.resolve(!refused.has(put));
         for (const record of records) if (isEnded(record)) waiters.wake(record);
       } catch (error) {
         hasFailed = true;
-        ids = [...newIds, ...ids];
+        ids = [...fresh.ids, ...ids];
         for (const put of group) put.reject(error);
         // Retried with the next write: without a pause of our own nothing can spin here.
         if (puts.length === 0) break;
@@ -149,9 +190,9 @@ export async function createEmbeddedResults(options: EmbeddedResultsOptions): Pr
     if (!isWriting) written = write();
   }
 
-  function put(records: readonly JobRecord[]): Promise<void> {
+  function put(records: readonly JobRecord[], may: Put['may'] = isNews): Promise<boolean> {
     return new Promise((resolve, reject) => {
-      puts.push({ records, resolve, reject });
+      puts.push({ records, may, resolve, reject });
       startWriting();
     });
   }
@@ -160,13 +201,18 @@ export async function createEmbeddedResults(options: EmbeddedResultsOptions): Pr
   return {
     get,
     wait: (jid, timeoutMs, signal) => waiters.wait(jid, timeoutMs, signal),
-    put,
+    put: async (records) => void (await put(records)),
+    cancel: (record) => put([record], (_, known) => isWaiting(known)),
     // A write of its own, synced like that of a record.
-    check: () => put([]),
-    remember(jids) {
-      for (const jid of jids.slice(0, idsHeldMax - heldIds.size)) {
-        heldIds.add(jid);
-        ids.push(jid);
+    check: async () => void (await put([])),
+    remember(jobs) {
+      for (const { jid, record } of jobs) {
+        if (record) {
+          if (heldRecords.size < recordsHeldMax) heldRecords.set(jid, record);
+        } else if (heldIds.size < idsHeldMax) {
+          heldIds.add(jid);
+          ids.push(jid);
+        }
       }
       startWriting();
     },

@@ -1,8 +1,10 @@
 // The result store of processes that do not share one: Redis (docs/decisions/results.md). Each right of its user that is
 // missing costs what needs it and no more: without the channel, waiters look by themselves.
 import { systemClock, type Timer } from '../domain/clock.ts';
-import { isEnded, type JobRecord, type ResultStore } from '../domain/results.ts';
+import { isEnded, presentOf, type JobRecord, type ResultStore } from '../domain/results.ts';
 import { createHeldIds, jidSecond } from './held-ids.ts';
+import { createHeldRecords } from './held-records.ts';
+import { keptMs } from './lifetime.ts';
 import { createTrouble, openRedis, untilReady, type RedisLog } from './redis-connection.ts';
 import { createSubscription, type Subscription } from './redis-subscription.ts';
 import { createWaiters } from './waiters.ts';
@@ -19,22 +21,34 @@ const idsKey = (second: number): string => `work-factory:ids:${second}`;
 const channel = 'work-factory:ended';
 
 /**
- * One command stores a group and wakes its waiters: KEYS are the records', ARGV the TTL, the ended ids, the records. Answers
- * with the reason when the ids could not be published: the records are stored all the same.
+ * One command stores a group of ends and wakes their waiters: KEYS are the records', ARGV the TTL, the ended ids, the records.
+ * Answers with the reason when the ids could not be published: the records are stored all the same.
  */
 const putScript = `
-for i, key in ipairs(KEYS) do
-  local record = ARGV[i + 2]
-  local isLate = false
-  if string.find(record, '"state":"pending"', 1, true) then
-    local old = redis.call('GET', key)
-    isLate = old and not string.find(old, '"state":"pending"', 1, true)
-  end
-  if not isLate then redis.call('SET', key, record, 'EX', ARGV[1]) end
-end
+for i, key in ipairs(KEYS) do redis.call('SET', key, ARGV[i + 2], 'EX', ARGV[1]) end
 if ARGV[2] == '' then return false end
 local told = redis.pcall('PUBLISH', '${channel}', ARGV[2])
 return type(told) == 'table' and told.err`;
+/** What has not ended replaces no end: ARGV has the seconds and the record of each key. One that cannot be decoded has a result. */
+const newsScript = `
+for i, key in ipairs(KEYS) do
+  local old = redis.call('GET', key)
+  local isRead, known = pcall(cjson.decode, old or '{"state":"pending"}')
+  if isRead and (known.state == 'pending' or known.state == 'scheduled') then
+    redis.call('SET', key, ARGV[2 * i], 'EX', ARGV[2 * i - 1])
+  end
+end`;
+/** As the news, but replaces nothing. */
+const rememberScript = `
+for i, key in ipairs(KEYS) do redis.call('SET', key, ARGV[2 * i], 'EX', ARGV[2 * i - 1], 'NX') end`;
+/** `isWaiting`, in the one place where no worker comes between: KEYS is the record's, ARGV the TTL, the id, the record. */
+const cancelScript = `
+local old = redis.call('GET', KEYS[1])
+local isRead, known = pcall(cjson.decode, old or '{}')
+if not isRead or not (known.state == 'scheduled' or known.state == 'pending' and known.error) then return 0 end
+redis.call('SET', KEYS[1], ARGV[3], 'EX', ARGV[1])
+redis.pcall('PUBLISH', '${channel}', ARGV[2])
+return 1`;
 /** Redis does nothing else meanwhile: about 2 ms. */
 const putMax = 1000;
 const readMax = 500;
@@ -49,7 +63,9 @@ const lookEveryMs = 1000;
 export function createRedisResults({ url, ttlSeconds, log }: RedisResultsOptions): ResultStore {
   const redis = openRedis('results', url, log);
   const waiters = createWaiters(get);
-  const heldIds = createHeldIds({ send: sendIds, isReady: () => redis.status === 'ready', clock: systemClock });
+  const isReady = (): boolean => redis.status === 'ready';
+  const heldIds = createHeldIds({ send: sendIds, isReady, clock: systemClock });
+  const heldRecords = createHeldRecords({ send: sendRecords, isReady, clock: systemClock });
   const expiring = new Set<number>();
   const refusals = {
     ids: createTrouble(log, {}, 'Redis took no ids: they stay in this process', 'Redis takes ids again'),
@@ -60,38 +76,56 @@ export function createRedisResults({ url, ttlSeconds, log }: RedisResultsOptions
 
   async function get(jid: string): Promise<JobRecord | undefined> {
     const second = jidSecond(jid);
-    const isHeld = heldIds.has(jid);
+    const held = heldRecords.get(jid) ?? (heldIds.has(jid) ? { job_id: jid, state: 'pending' as const } : undefined);
+    const present = (record: JobRecord | undefined): JobRecord | undefined => record && presentOf(record, Date.now());
     try {
       const [record, isKnown] = await Promise.all([
         redis.get(resultKey(jid)),
         second === undefined ? 0 : redis.sismember(idsKey(second), jid),
       ]);
-      if (record !== null) return JSON.parse(record) as JobRecord;
-      return isKnown === 1 || isHeld ? { job_id: jid, state: 'pending' } : undefined;
+      if (record !== null) return present(JSON.parse(record) as JobRecord);
+      return present(held) ?? (isKnown === 1 ? { job_id: jid, state: 'pending' } : undefined);
     } catch (error) {
-      if (isHeld) return { job_id: jid, state: 'pending' };
+      if (held) return present(held);
       throw error;
     }
   }
 
   async function sendIds(second: number, jids: readonly string[]): Promise<void> {
+    const adding = redis.sadd(idsKey(second), ...jids);
+    await toldOf(expiring.has(second) ? adding : Promise.all([adding, redis.expire(idsKey(second), ttlSeconds)]));
+    expiring.add(second);
+    if (expiring.size > secondsKnownMax) expiring.delete(expiring.values().next().value as number);
+  }
+
+  function sendRecords(records: readonly JobRecord[]): Promise<void> {
+    return toldOf(evaluateEach(rememberScript, records));
+  }
+
+  async function toldOf(sending: Promise<unknown>): Promise<void> {
     try {
-      const adding = redis.sadd(idsKey(second), ...jids);
-      await (expiring.has(second) ? adding : Promise.all([adding, redis.expire(idsKey(second), ttlSeconds)]));
+      await sending;
     } catch (error) {
       refusals.ids.began(error as Error);
       throw error;
     }
     refusals.ids.ended();
-    expiring.add(second);
-    if (expiring.size > secondsKnownMax) expiring.delete(expiring.values().next().value as number);
   }
 
-  function putGroup(records: readonly JobRecord[]): Promise<void> {
-    const ended = records.filter(isEnded).map(({ job_id }) => job_id);
+  async function putGroup(records: readonly JobRecord[]): Promise<void> {
+    const ended = records.filter(isEnded);
+    if (ended.length > 0) await putEnded(ended);
+    if (ended.length < records.length)
+      await evaluateEach(
+        newsScript,
+        records.filter((record) => !isEnded(record)),
+      );
+  }
+
+  function putEnded(records: readonly JobRecord[]): Promise<void> {
+    const jids = records.map(({ job_id }) => job_id);
     const values = records.map((record) => JSON.stringify(record));
-    const keys = records.map(({ job_id }) => resultKey(job_id));
-    return evaluate(keys, ttlSeconds, ended, values);
+    return evaluate(jids.map(resultKey), ttlSeconds, jids, values);
   }
 
   async function evaluate(keys: string[], seconds: number, ended: string[], values: string[]): Promise<void> {
@@ -99,6 +133,14 @@ export function createRedisResults({ url, ttlSeconds, log }: RedisResultsOptions
     const refusal = answer as string | null;
     if (refusal !== null) refusals.publish.began(new Error(refusal));
     else if (ended.length > 0) refusals.publish.ended();
+  }
+
+  /** Each record with its own time to live. */
+  function evaluateEach(script: string, records: readonly JobRecord[]): Promise<unknown> {
+    const keys = records.map(({ job_id }) => resultKey(job_id));
+    const seconds = (record: JobRecord): number => Math.ceil(keptMs(record, ttlSeconds * 1000, Date.now()) / 1000);
+    const values = records.flatMap((record) => [seconds(record), JSON.stringify(record)]);
+    return redis.eval(script, keys.length, ...keys, ...values);
   }
 
   /** Wakes those of the given ids that have ended. */
@@ -150,10 +192,20 @@ export function createRedisResults({ url, ttlSeconds, log }: RedisResultsOptions
       await untilReady(redis);
       await evaluate([resultKey(probeId)], probeSeconds, [probeId], ['"state":"pending"']);
     },
-    remember: (jids) => heldIds.add(jids),
+    async cancel(record) {
+      const { job_id: jid } = record;
+      return (await redis.eval(cancelScript, 1, resultKey(jid), ttlSeconds, jid, JSON.stringify(record))) === 1;
+    },
+    remember(jobs) {
+      const records = jobs.flatMap(({ record }) => record ?? []);
+      if (records.length > 0) heldRecords.add(records);
+      const ids = records.length === 0 ? jobs : jobs.filter(({ record }) => record === undefined);
+      if (ids.length > 0) heldIds.add(ids.map(({ jid }) => jid));
+    },
     async close() {
       waiters.close();
       heldIds.close();
+      heldRecords.close();
       looking?.cancel();
       subscription?.close();
       // Lets commands in flight end; rejects at once when there is no connection.

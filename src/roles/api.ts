@@ -92,7 +92,7 @@ export async function runApi({ config, log, version, lostLogLines }: RoleContext
     frameBytesMax,
     acquireTimeoutMs: config.FAKTORY_ACQUIRE_TIMEOUT_MS,
     lingerMs: config.BATCH_MAX_DELAY_MS,
-    ...(results && { onWrite: (jobs) => results.remember(jobs.map(({ jid }) => jid)) }),
+    ...(results && { onWrite: (jobs) => results.remember(jobs) }),
   });
   const producer = createAdmission({
     next: groupCommit,

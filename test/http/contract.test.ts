@@ -13,7 +13,7 @@ for (const results of ['none', 'kept'] as const) {
       { results: results === 'none' ? undefined : store, batchMaxJobs: 50, batchBodyBytesMax: 20_000 },
     );
     producer.decide((job): Fate => {
-      store.remember([job.jid]);
+      store.remember([job]);
       return { outcome: 'enqueued' };
     });
     return {

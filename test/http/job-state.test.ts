@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { JobRecord } from '../../src/domain/results.ts';
+import { idsOf } from '../contract/results.ts';
 import { build, connectRaw } from '../helpers/app.ts';
 import { createRecordingResults } from './recording-results.ts';
 
@@ -35,7 +36,7 @@ describe('GET /jobs/{job_id}', () => {
   it('answers a pending job at once without wait', async (t) => {
     const results = createRecordingResults();
     const { get } = build(t, { results });
-    results.remember([jid]);
+    results.remember(idsOf(jid));
     assert.deepEqual((await get(`/jobs/${jid}`)).json(), { job_id: jid, state: 'pending' });
   });
 
@@ -51,7 +52,7 @@ describe('GET /jobs/{job_id}', () => {
   it('answers the present state when the time is up', async (t) => {
     const results = createRecordingResults();
     const { get } = build(t, { results });
-    results.remember([jid]);
+    results.remember(idsOf(jid));
     assert.equal((await get(`/jobs/${jid}?wait=0.02`)).json().state, 'pending');
     assert.equal((await get('/jobs/unknown-id?wait=0.02')).statusCode, 404);
   });
@@ -59,7 +60,7 @@ describe('GET /jobs/{job_id}', () => {
   it('wakes everyone at once when the drain begins, and holds nobody after', async (t) => {
     const results = createRecordingResults();
     const { get, drain } = build(t, { results });
-    results.remember([jid]);
+    results.remember(idsOf(jid));
     const answers = Array.from({ length: 20 }, () => get(`/jobs/${jid}?wait=30`));
     await results.untilWaiting(20);
     drain();

@@ -1,5 +1,5 @@
 // A ResultStore in memory that a test can end jobs in, and break.
-import { isEnded, type JobRecord, type ResultStore } from '../../src/domain/results.ts';
+import { isEnded, isWaiting, type JobRecord, type ResultStore } from '../../src/domain/results.ts';
 
 interface RecordingResults extends ResultStore {
   /** How many callers are held in `wait` now. */
@@ -24,6 +24,13 @@ export function createRecordingResults(): RecordingResults {
     if (broken) throw broken;
     return records.get(jid);
   };
+  const put = async (next: readonly JobRecord[]): Promise<void> => {
+    if (broken) throw broken;
+    for (const record of next) records.set(record.job_id, record);
+    for (const waiter of waiters) {
+      if (isEnded(records.get(waiter.jid))) waiter.finish();
+    }
+  };
   return {
     get,
     async wait(jid, timeoutMs, signal) {
@@ -44,14 +51,15 @@ export function createRecordingResults(): RecordingResults {
       });
       return get(jid);
     },
-    async put(next) {
-      for (const record of next) records.set(record.job_id, record);
-      for (const waiter of waiters) {
-        if (isEnded(records.get(waiter.jid))) waiter.finish();
-      }
+    put,
+    async cancel(record) {
+      if (!isWaiting(await get(record.job_id))) return false;
+      await put([record]);
+      return true;
     },
     check: async () => undefined,
-    remember: (jids) => jids.forEach((jid) => records.set(jid, { job_id: jid, state: 'pending' })),
+    remember: (jobs) =>
+      jobs.forEach(({ jid, record }) => records.set(jid, record ?? { job_id: jid, state: 'pending' })),
     close: async () => undefined,
     waiting: () => waiters.size,
     untilWaiting: (count) =>

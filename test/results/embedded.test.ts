@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { ClassicLevel } from 'classic-level';
 import { createJid } from '../../src/domain/jid.ts';
+import type { JobRecord } from '../../src/domain/results.ts';
 import { createEmbeddedResults } from '../../src/results/embedded.ts';
 import { createGenerations } from '../../src/results/generations.ts';
-import { resultStoreContract, succeeded } from '../contract/results.ts';
+import { idsOf, resultStoreContract, succeeded } from '../contract/results.ts';
 
 const limits = { ttlSeconds: 86_400, resultsMax: 1_000_000 };
 
@@ -50,7 +51,7 @@ describe('the embedded result store', () => {
     const dataDir = folder(t);
     const [ended, pending] = [createJid(), createJid()];
     const first = await createEmbeddedResults({ dataDir, ...limits });
-    first.remember([ended, pending]);
+    first.remember(idsOf(ended, pending));
     await first.put([succeeded(ended)]);
     await first.close();
     const second = await createEmbeddedResults({ dataDir, ...limits });
@@ -70,7 +71,7 @@ describe('the embedded result store', () => {
         results = await createEmbeddedResults({ dataDir, ttlSeconds: 86_400, resultsMax });
       }
       const some = jids.slice(start, start + 50);
-      results.remember(some);
+      results.remember(idsOf(...some));
       await results.put(some.map((jid) => succeeded(jid)));
     }
     const found = await Promise.all(jids.map((jid) => results.get(jid)));
@@ -89,7 +90,7 @@ describe('the embedded result store', () => {
     });
     t.after(() => results.close());
     const [ended, pending] = [createJid(), createJid()];
-    results.remember([pending]);
+    results.remember(idsOf(pending));
     await results.put([succeeded(ended)]);
     nowMs += 9999;
     assert.equal((await results.get(ended))?.state, 'succeeded');
@@ -99,6 +100,63 @@ describe('the embedded result store', () => {
     assert.equal(await results.get(pending), undefined);
   });
 
+  it('knows jobs until their time and the time to live are over, whatever else it forgets', async (t) => {
+    const dataDir = folder(t);
+    const startMs = Date.now();
+    let nowMs = startMs;
+    const options = { dataDir, ttlSeconds: 3600, resultsMax: 1000, now: () => nowMs };
+    let results = await createEmbeddedResults(options);
+    const [later, retried, cancelled] = [createJid(), createJid(), createJid()];
+    const day = 86_400_000;
+    const at = new Date(startMs + 300 * day).toISOString();
+    const scheduled = (jid: string): JobRecord => ({ job_id: jid, state: 'scheduled', at });
+    results.remember([later, cancelled].map((jid) => ({ jid, record: scheduled(jid) })));
+    // The next attempt is up to 20^4 s away.
+    const failing: JobRecord = { job_id: retried, state: 'pending', error: 'no', attempts: 21 };
+    await results.put([failing]);
+    assert.equal(await results.cancel({ job_id: cancelled, state: 'cancelled' }), true);
+    for (let start = 0; start < 3000; start += 500)
+      await results.put(Array.from({ length: 500 }, () => succeeded(createJid())));
+    nowMs += 2 * 3_600_000;
+    assert.deepEqual(await results.get(retried), failing);
+    assert.equal(await results.get(cancelled), undefined);
+    await results.close();
+    results = await createEmbeddedResults(options);
+    t.after(() => results.close());
+    nowMs = startMs + 300 * day - 1;
+    assert.deepEqual(await results.get(later), scheduled(later));
+    assert.equal(await results.get(retried), undefined);
+    nowMs += 3_600_000;
+    assert.deepEqual(await results.get(later), { ...scheduled(later), state: 'pending' });
+    nowMs += 1;
+    assert.equal(await results.get(later), undefined);
+  });
+
+  it('deletes what is over, and not what was put again meanwhile', async (t) => {
+    const dataDir = folder(t);
+    let nowMs = Date.now();
+    const results = await createEmbeddedResults({ dataDir, ttlSeconds: 1, resultsMax: 1000, now: () => nowMs });
+    const jids = Array.from({ length: 5000 }, () => createJid());
+    const failing = (jid: string): JobRecord => ({ job_id: jid, state: 'pending', error: 'no', attempts: 1 });
+    await results.put(jids.map(failing));
+    nowMs += 2 * 3_600_000;
+    await results.put(jids.slice(0, 10).map(failing));
+    // Some are deleted with each group.
+    for (let group = 0; group < 3; group++) await results.check();
+    await results.close();
+    const db = new ClassicLevel(dataDir);
+    t.after(() => db.close());
+    const kept = await db.keys({ gte: 'j', lt: 'k' }).all();
+    assert.deepEqual(
+      kept.sort(),
+      jids
+        .slice(0, 10)
+        .map((jid) => `j${jid}`)
+        .sort(),
+    );
+    assert.equal((await db.keys({ gte: 'x', lt: 'y' }).all()).length, 10);
+  });
+
   it('takes writes again after one that the disk refused, and has not lost an id', async (t) => {
     const results = await createEmbeddedResults({ dataDir: folder(t), ...limits });
     t.after(() => results.close());
@@ -106,11 +164,13 @@ describe('the embedded result store', () => {
       put: () => undefined,
       write: () => Promise.reject(new Error('IO error: No space left on device')),
     }));
-    const [remembered, ended] = [createJid(), createJid()];
-    results.remember([remembered]);
+    const [remembered, later, ended] = [createJid(), createJid(), createJid()];
+    const scheduled: JobRecord = { job_id: later, state: 'scheduled', at: '2999-01-01T00:00:00.000Z' };
+    results.remember([...idsOf(remembered), { jid: later, record: scheduled }]);
     await assert.rejects(results.put([succeeded(ended)]), /No space left/);
     await assert.rejects(results.check(), /No space left/);
     assert.equal((await results.get(remembered))?.state, 'pending');
+    assert.deepEqual(await results.get(later), scheduled);
     batches.mock.restore();
     const opened = t.mock.method(ClassicLevel.prototype, 'open');
     await results.check();
@@ -118,6 +178,7 @@ describe('the embedded result store', () => {
     assert.ok(opened.mock.callCount() > 0, 'the database was not opened again');
     assert.deepEqual(await results.get(ended), succeeded(ended));
     assert.equal((await results.get(remembered))?.state, 'pending');
+    assert.equal(await results.cancel({ job_id: later, state: 'cancelled' }), true);
   });
 
   it('refuses a folder that another one has open, and names it', async (t) => {
@@ -151,7 +212,7 @@ describe('the embedded result store', () => {
     const results = await createEmbeddedResults({ dataDir: folder(t), ...limits });
     t.after(() => results.close());
     const jid = createJid();
-    results.remember([jid]);
+    results.remember(idsOf(jid));
     t.mock.method(ClassicLevel.prototype, 'getMany', () => Promise.reject(new Error('Database is not open')));
     assert.equal((await results.get(jid))?.state, 'pending');
     await assert.rejects(results.get(createJid()));

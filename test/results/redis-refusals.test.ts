@@ -7,7 +7,7 @@ import { createJid } from '../../src/domain/jid.ts';
 import type { ResultStore } from '../../src/domain/results.ts';
 import { createRedisResults } from '../../src/results/redis.ts';
 import { createRecorder } from '../../src/worker/recorder.ts';
-import { succeeded } from '../contract/results.ts';
+import { idsOf, succeeded } from '../contract/results.ts';
 import { redisServerPath } from '../helpers/real-parts.ts';
 import { startRedis, type StartedRedis } from '../helpers/redis.ts';
 
@@ -91,7 +91,7 @@ describe('a Redis that reads and does not write', { skip: redisServerPath() === 
     await results.check();
     await admin.call('ACL', 'SETUSER', 'default', '-sadd');
     const jids = Array.from({ length: 5 }, () => createJid());
-    for (const jid of jids) results.remember([jid]);
+    for (const jid of jids) results.remember(idsOf(jid));
     for (const jid of jids) assert.equal((await results.get(jid))?.state, 'pending');
     assert.deepEqual(lines, ['Redis took no ids: they stay in this process']);
     await admin.call('ACL', 'SETUSER', 'default', '+sadd');
@@ -110,7 +110,7 @@ describe('a Redis that reads and does not write', { skip: redisServerPath() === 
     await admin.call('REPLICAOF', '127.0.0.1', '1');
     for (let tries = 0; tries < 20; tries++) {
       assert.match(await answerOf(() => results.check()), /READONLY/);
-      results.remember([createJid()]);
+      results.remember(idsOf(createJid()));
     }
     assert.equal((await connections()) - before, 1);
     assert.deepEqual(lines, ['Redis took no ids: they stay in this process']);

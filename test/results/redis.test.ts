@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { Redis } from 'ioredis';
 import { createJid, jidTimeMs } from '../../src/domain/jid.ts';
-import type { ResultStore } from '../../src/domain/results.ts';
+import type { JobRecord, KnownJob, ResultStore } from '../../src/domain/results.ts';
 import { createRedisResults } from '../../src/results/redis.ts';
-import { resultStoreContract, succeeded } from '../contract/results.ts';
+import { idsOf, resultStoreContract, succeeded } from '../contract/results.ts';
 import { redisServerPath } from '../helpers/real-parts.ts';
 import { startRedis } from '../helpers/redis.ts';
 
@@ -54,7 +54,7 @@ describe('the Redis result store', { skip }, () => {
     const results = await open(t, url, 77);
     const redis = client(t, url);
     const jid = createJid();
-    results.remember([jid]);
+    results.remember(idsOf(jid));
     await results.put([succeeded(jid)]);
     await results.get(jid);
     const keys = await redis.keys('*');
@@ -65,6 +65,22 @@ describe('the Redis result store', { skip }, () => {
     }
   });
 
+  it('keeps a job until its time, or its next attempt, and the time to live are over', async (t) => {
+    const { url } = await startRedis(t);
+    const results = await open(t, url, 77);
+    const redis = client(t, url);
+    const [later, retried] = [createJid(), createJid()];
+    const at = new Date(Date.now() + 300 * 86_400_000).toISOString();
+    results.remember([{ jid: later, record: { job_id: later, state: 'scheduled', at } }]);
+    await results.put([{ job_id: retried, state: 'pending', error: 'no', attempts: 21 }]);
+    const ttl = (jid: string): Promise<number> => redis.ttl(`work-factory:result:${jid}`);
+    assert.ok(Math.abs((await ttl(later)) - 300 * 86_400 - 77) < 5);
+    // The longest pause that Faktory makes: 20^4 + 15 + 30 * 21 s.
+    assert.ok(Math.abs((await ttl(retried)) - 160_645 - 77) < 5);
+    await results.cancel({ job_id: later, state: 'cancelled' });
+    assert.ok((await ttl(later)) <= 77);
+  });
+
   it('remembers the ids of a frame with one command, and stores a group with one', async (t) => {
     const { url } = await startRedis(t);
     const results = await open(t, url);
@@ -73,7 +89,12 @@ describe('the Redis result store', { skip }, () => {
     const atMs = jidTimeMs(createJid()) as number;
     const frames = Array.from({ length: 20 }, () => Array.from({ length: 100 }, () => createJid(atMs)));
     await redis.config('RESETSTAT');
-    for (const frame of frames) results.remember(frame);
+    const records = frames[0]?.map((jid): KnownJob => ({
+      jid,
+      record: { job_id: jid, state: 'pending', tracked: false },
+    }));
+    for (const frame of frames) results.remember(idsOf(...frame));
+    results.remember(records ?? []);
     await results.put(
       frames
         .flat()
@@ -84,24 +105,26 @@ describe('the Redis result store', { skip }, () => {
     const calls = (name: string): number => Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
     assert.equal(calls('sadd'), 20);
     assert.ok(calls('expire') <= 20);
-    assert.equal(calls('eval'), 1);
+    assert.equal(calls('eval'), 2);
     assert.equal(calls('publish'), 1);
   });
 
   it('costs its callers nothing while Redis is dead, and catches up when it is back', async (t) => {
     const redis = await startRedis(t);
     const [results, other] = [await open(t, redis.url), await open(t, redis.url)];
-    const [waited, remembered] = [createJid(), createJid()];
+    const [waited, remembered, later] = [createJid(), createJid(), createJid()];
     const held = results.wait(waited, 20_000);
     // Its first look has been answered, as commands are in order.
     await results.get(waited);
     await redis.kill();
     const startedMs = performance.now();
-    results.remember([remembered]);
+    const record: JobRecord = { job_id: later, state: 'scheduled', at: '2999-01-01T00:00:00.000Z' };
+    results.remember([...idsOf(remembered), { jid: later, record }]);
     assert.ok(performance.now() - startedMs < 20);
     await assert.rejects(results.put([succeeded(waited)]));
     await assert.rejects(results.get(createJid()));
     assert.equal((await results.get(remembered))?.state, 'pending');
+    assert.deepEqual(await results.get(later), record);
     assert.ok(performance.now() - startedMs < 1000, 'a dead Redis was waited for');
 
     await redis.restart();
@@ -110,8 +133,9 @@ describe('the Redis result store', { skip }, () => {
     await other.put([succeeded(waited)]);
     assert.deepEqual(await held, succeeded(waited));
     const reader = client(t, redis.url);
-    while ((await reader.dbsize()) < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+    while ((await reader.dbsize()) < 3) await new Promise((resolve) => setTimeout(resolve, 20));
     assert.equal((await other.get(remembered))?.state, 'pending');
+    assert.deepEqual(await other.get(later), record);
   });
 
   it('gives a command that Redis does not answer a limited time', async (t) => {
@@ -121,7 +145,7 @@ describe('the Redis result store', { skip }, () => {
     t.after(() => redis.thaw());
     redis.freeze();
     const startedMs = performance.now();
-    results.remember([jid]);
+    results.remember(idsOf(jid));
     const read = results.get(jid);
     await assert.rejects(results.put([succeeded(jid)]));
     assert.equal((await read)?.state, 'pending');

@@ -140,6 +140,7 @@ export function createHeldResults(): HeldResults {
       results.puts.push([...records]);
       return results.onPut(records);
     },
+    cancel: () => Promise.resolve(false),
     check: () => Promise.resolve(),
     remember: () => undefined,
     close: () => Promise.resolve(),
