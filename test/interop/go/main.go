@@ -64,8 +64,8 @@ func main() {
 	state, err := client.CurrentState()
 	check("every job was processed", err == nil && state.Data.TotalProcessed+state.Data.TotalFailures >= singles+bulk+2, state.Data)
 	check("one job failed", err == nil && state.Data.TotalFailures == 1, state.Data.TotalFailures)
-	_, err = client.Generic("MUTATE {}")
-	fmt.Printf("note   MUTATE answers: %v\n", err)
+	err = client.Clear(faktory.Retries)
+	check("Clear", err == nil, err)
 	check("Close", client.Close() == nil, "END")
 }
 
