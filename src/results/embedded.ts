@@ -38,6 +38,8 @@ const idsHeldMax = 100_000;
 /** Records that could not be written: about 10 MB. */
 const recordsHeldMax = 20_000;
 const isNews = (record: JobRecord, known: JobRecord | undefined): boolean => isEnded(record) || !isEnded(known);
+/** Ids alone wait so long for others: one write for each frame of a few callers would cost as much as the frame. */
+const idsLingerMs = 20;
 /** Of one group: bounds how long a single record waits for others. */
 const groupMax = 2000;
 
@@ -56,6 +58,7 @@ export async function createEmbeddedResults(options: EmbeddedResultsOptions): Pr
   const puts: Put[] = [];
   let isWriting = false;
   let hasFailed = false;
+  let linger: NodeJS.Timeout | undefined;
   let written: Promise<void> = Promise.resolve();
   let dropping: Promise<void> = Promise.resolve();
 
@@ -187,6 +190,8 @@ export async function createEmbeddedResults(options: EmbeddedResultsOptions): Pr
   }
 
   function startWriting(): void {
+    clearTimeout(linger);
+    linger = undefined;
     if (!isWriting) written = write();
   }
 
@@ -214,10 +219,11 @@ export async function createEmbeddedResults(options: EmbeddedResultsOptions): Pr
           ids.push(jid);
         }
       }
-      startWriting();
+      linger ??= setTimeout(startWriting, idsLingerMs);
     },
     async close() {
       waiters.close();
+      startWriting();
       await written;
       await dropping;
       await db.close();
