@@ -4,13 +4,13 @@ import { resolve } from 'node:path';
 import { createAudit, type AuditEntry } from './audit.ts';
 import { systemClock, type BrokerClock } from './clock.ts';
 import { runCommand, type CommandContext } from './commands.ts';
-import { createEngine } from './engine.ts';
+import { createEngine, type Engine } from './engine.ts';
 import { formatInfo, type BrokerDurability } from './info.ts';
 import { openDurableStore } from './durable-store.ts';
 import { defaultLimits, type BrokerLimits } from './limits.ts';
 import { createMemoryStore } from './memory-store.ts';
 import { createMutations } from './mutate.ts';
-import { createPush } from './push.ts';
+import { createPush, type Push } from './push.ts';
 import type { Recovered } from './recovery.ts';
 import { createServer } from './server.ts';
 import { StoreError, type Store } from './store.ts';
@@ -41,6 +41,9 @@ export interface BrokerOptions {
 }
 
 export interface Broker {
+  /** For an API in the same process. */
+  readonly engine: Engine;
+  readonly push: Push;
   readonly host: string;
   readonly port: number;
   readonly durability: BrokerDurability;
@@ -69,13 +72,14 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Broker>
   const audit = createAudit(engine.ledger, options.onAudit ?? (() => {}));
   const mutations = createMutations({ engine, audit, nowMs, cancelledJobsMax: limits.cancelledJobsMax });
 
+  const push = createPush({ engine, limits, nowMs });
   const context: CommandContext = {
     engine,
     workers,
     audit,
     mutations,
     nowMs,
-    push: createPush({ engine, limits, nowMs }),
+    push,
     queuesMax: limits.queuesMax,
     info: () =>
       formatInfo({
@@ -113,6 +117,8 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Broker>
   let closing: Promise<void> | undefined;
 
   return {
+    engine,
+    push,
     host: server.host,
     port: server.port,
     durability,

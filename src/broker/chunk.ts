@@ -9,7 +9,8 @@ export interface Chunk {
   /** Place of the first job in its queue; also the record's key. */
   readonly first: number;
   readonly enqueuedMs: number;
-  readonly jobs: WireJob[];
+  /** A text is a job that has not been parsed yet. */
+  readonly jobs: (WireJob | string)[];
   bytes: number;
 }
 
@@ -29,7 +30,7 @@ export const countChunk = (key: Buffer, value: Buffer): number => unseal(key, va
 /** When it was enqueued, by its checked header: its jobs stay unparsed. */
 export const enqueuedMsOf = (key: Buffer, value: Buffer): number => unseal(key, value).readDoubleBE(headerBytes - 8);
 
-export function openChunk(first: number, key: Buffer, value: Buffer): Chunk {
+export function openChunk(first: number, key: Buffer, value: Buffer): Omit<Chunk, 'jobs'> & { jobs: WireJob[] } {
   const body = unseal(key, value);
   const text = body.toString('utf8', headerBytes);
   const jobs = text.split('\n').flatMap(parseLine);

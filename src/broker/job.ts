@@ -135,7 +135,8 @@ export function jobProblem(job: WireJob): string | undefined {
 /** Faktory sets no length; a name is a key of the store and a word of the protocol. */
 export const isQueueName = (name: string): boolean => name.length <= 200 && queueName.test(name);
 
-export const queueOf = (job: WireJob): string => job.queue || 'default';
+export const defaultQueue = 'default';
+export const queueOf = (job: WireJob): string => job.queue || defaultQueue;
 /** Of one job that has its form already. */
 export const queueNameOf = (text: string): string => queueOf(parseLine(text)[0] as WireJob);
 

@@ -14,6 +14,8 @@ export interface Ledger {
   del(key: Buffer): void;
   /** Something has changed that `finish` will put; `size` in bytes. */
   touch(size: number): void;
+  /** The input of this turn of the event loop has been handled: what gathers is written as soon as nothing is in flight. */
+  flush(): void;
   /** The group that gathers now, and `settler` hears of its end; 0 when nothing has changed since the last one. */
   join(settler: Settler): number;
   /** True while the gathering group has no room; `settler` hears of its end. */
@@ -112,6 +114,9 @@ export function createLedger(options: LedgerOptions): Ledger {
       touch(key.length);
     },
     touch,
+    flush() {
+      if (!inFlight && broken === undefined) write();
+    },
     join(settler) {
       if (!changed) return 0;
       settlers.add(settler);

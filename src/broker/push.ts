@@ -1,7 +1,7 @@
 // PUSH and PUSHB. A PUSHB whose jobs are all well and go to one queue is stored as the bytes that came in.
 import { parseRfc3339 } from './clock.ts';
 import type { Engine } from './engine.ts';
-import { formatJob, jobProblem, parsePush, queueOf, type WireJob } from './job.ts';
+import { defaultQueue, formatJob, jobProblem, parsePush, queueOf, type WireJob } from './job.ts';
 import type { BrokerLimits } from './limits.ts';
 
 export interface Push {
@@ -9,6 +9,11 @@ export interface Push {
   one(line: Buffer): void;
   /** Returns jid -> why for the refused; throws when all are. */
   array(line: Buffer): Map<string, string>;
+  /**
+   * Jobs that this program has made, as JSON, of the default queue and at once: nothing of them is looked into. Throws when
+   * they are refused.
+   */
+  own(jobs: readonly string[]): void;
 }
 
 interface PushOptions {
@@ -30,13 +35,17 @@ export function createPush({ engine, limits, nowMs }: PushOptions): Push {
   function problemOf(job: WireJob): string | undefined {
     const problem = jobProblem(job);
     if (problem !== undefined) return problem;
+    return queueProblem(queueOf(job));
+  }
+
+  function queueProblem(name: string): string | undefined {
     const { queues } = engine.state();
-    return queues.size < limits.queuesMax || queues.has(queueOf(job))
+    return queues.size < limits.queuesMax || queues.has(name)
       ? undefined
       : `not stored: the broker has ${queues.size} queues, its limit`;
   }
 
-  function enqueue(name: string, line: Buffer, jobs: readonly WireJob[]): void {
+  function enqueue(name: string, line: Buffer, jobs: readonly (WireJob | string)[]): void {
     const queue = engine.state().queue(name);
     queue.append(line, jobs);
     engine.delivery.serve(queue);
@@ -82,6 +91,12 @@ export function createPush({ engine, limits, nowMs }: PushOptions): Push {
       if (!asReceived) return storeEach(jobs);
       enqueue(name, line, jobs);
       return new Map();
+    },
+    own(jobs) {
+      checkRoom(jobs.length);
+      const problem = queueProblem(defaultQueue);
+      if (problem !== undefined) throw new Error(problem);
+      enqueue(defaultQueue, Buffer.from(`[${jobs.join(',')}]`), jobs);
     },
   };
 }

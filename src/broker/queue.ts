@@ -21,7 +21,8 @@ export interface QueueRecord {
 export interface Queue {
   readonly name: string;
   readonly stream: number;
-  append(line: Buffer, jobs: readonly WireJob[]): void;
+  /** `jobs` are what is in the line; one given as its JSON is parsed when it is handed out. */
+  append(line: Buffer, jobs: readonly (WireJob | string)[]): void;
   /** Undefined: there is none, or it must be read first and `onReady` will follow. */
   take(): { job: WireJob; enqueuedMs: number; place: number } | undefined;
   size(): number;
@@ -212,10 +213,10 @@ export function createQueue(options: QueueOptions): Queue {
       }
       if (none) return undefined;
       const place = head++;
-      const job = chunk.jobs[place - chunk.first] as WireJob;
+      const job = chunk.jobs[place - chunk.first] as WireJob | string;
       if (head === endOf(chunk) && chunk !== open?.chunk) ledger.del(streamKey(stream, drop().first));
       options.onChanged(0);
-      return { job, enqueuedMs: chunk.enqueuedMs, place };
+      return { job: typeof job === 'string' ? (JSON.parse(job) as WireJob) : job, enqueuedMs: chunk.enqueuedMs, place };
     },
     size: () => tail - head,
     latencyMs: () =>

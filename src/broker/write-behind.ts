@@ -52,6 +52,12 @@ export function createWriteBehind(level: LevelStore, stateAt: (sequence: number)
     return write(operations.values(), { sync: false });
   }
 
+  const isFull = (): boolean => gathered.size >= batchOperationsMax || bytes >= batchBytesMax;
+
+  function writeIfFull(): void {
+    if (isFull() && inFlight === 0) void writeGathered();
+  }
+
   async function settle(): Promise<void> {
     if (gathered.size > 0) void writeGathered();
     await written;
@@ -69,8 +75,8 @@ export function createWriteBehind(level: LevelStore, stateAt: (sequence: number)
         bytes += operation.type === 'put' ? operation.value.length : operation.key.length;
       }
       last = sequence;
-      const isFull = gathered.size >= batchOperationsMax || bytes >= batchBytesMax;
-      if (isFull && inFlight === 0) void writeGathered();
+      // After the replies of this group.
+      if (isFull() && inFlight === 0) setImmediate(writeIfFull);
     },
     settle,
     async write(operations, options) {

@@ -1,5 +1,5 @@
-// API, worker and embedded broker in one process: what two commands give a newcomer. The broker has a thread of its own,
-// so that its fsyncs and its parsing do not slow the API; the three talk over the same protocol as on three machines.
+// API, worker and embedded broker in one process: what two commands give a newcomer. The API's jobs go straight into the
+// broker's groups; the worker fetches over the protocol, as on another machine.
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Config } from '../config/load.ts';
@@ -8,6 +8,7 @@ import { createMetrics } from '../metrics.ts';
 import { createEmbeddedResults } from '../results/embedded.ts';
 import { runApi } from './api.ts';
 import { openBroker } from './broker.ts';
+import { createEngineLink } from './engine-link.ts';
 import { openJobs } from './jobs.ts';
 import { openRedisResults } from './results.ts';
 import { RoleError, type RoleContext, type Running } from './role.ts';
@@ -23,13 +24,14 @@ export async function startAllInOne(context: RoleContext): Promise<Running> {
   const { config, log, version } = context;
   const jobs = await openJobs(context);
   const password = passwordOf(config);
-  const broker = await openBroker(context, config.FAKTORY_BIND ?? defaultBind, password);
-  const { host, port, durability, dataDir, recovered } = broker;
+  const { broker, dataDir } = await openBroker(context, config.FAKTORY_BIND ?? defaultBind, password);
+  const { host, port, durability, recovered } = broker;
   log.info({ broker: `${host}:${port}`, durability, dataDir, recovered }, 'the embedded broker listens');
   const address = { host, port, tls: false, password };
   const results = openRedisResults(context) ?? (await openEmbeddedResults(config));
   const metrics = createMetrics(version);
-  const api = await runApi(context, { registry: jobs.registry, address, durability, results, metrics });
+  const link = createEngineLink(broker, metrics);
+  const api = await runApi(context, { registry: jobs.registry, link, durability, results, metrics });
   // Last: a job that it fetched before a start that fails would stay reserved.
   const worker = runWorker(context, { jobs, address, results, metrics });
   return {

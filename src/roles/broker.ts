@@ -2,7 +2,8 @@
 import { lookup } from 'node:dns/promises';
 import { BlockList, isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
-import { startBrokerThread } from '../broker/broker-thread.ts';
+import { createBroker, type Broker } from '../broker/broker.ts';
+import { messageOf } from '../broker/ledger.ts';
 import { dataMountWarning } from './data-mount.ts';
 import { RoleError, type RoleContext, type Running } from './role.ts';
 
@@ -12,10 +13,11 @@ loopback.addAddress('::1', 'ipv6');
 
 const defaultBind = { host: '127.0.0.1', port: 7419 };
 
-export async function startBroker({ config, log, fail }: RoleContext): Promise<Running> {
-  const broker = await openBroker({ config, log, fail }, config.FAKTORY_BIND ?? defaultBind, config.FAKTORY_PASSWORD);
+export async function startBroker({ config, log }: RoleContext): Promise<Running> {
+  const bind = config.FAKTORY_BIND ?? defaultBind;
+  const { broker, dataDir } = await openBroker({ config, log }, bind, config.FAKTORY_PASSWORD);
   const { host, port, durability, recovered } = broker;
-  log.info({ broker: `${host}:${port}`, durability, dataDir: broker.dataDir, recovered }, 'the broker listens');
+  log.info({ broker: `${host}:${port}`, durability, dataDir, recovered }, 'the broker listens');
   return { stop: () => broker.close() };
 }
 
@@ -31,19 +33,20 @@ async function refuseOpenDoor({ host, port }: { host: string; port: number }): P
 }
 
 export async function openBroker(
-  { config, log, fail }: Pick<RoleContext, 'config' | 'log' | 'fail'>,
+  { config, log }: Pick<RoleContext, 'config' | 'log'>,
   bind: { host: string; port: number },
   password: string | undefined,
-) {
+): Promise<{ broker: Broker; dataDir: string }> {
   const dataDir = resolve(config.DATA_DIR, 'broker');
   if (password === undefined) await refuseOpenDoor(bind);
-  const broker = await startBrokerThread({
+  const broker = await createBroker({
     ...bind,
     dataDir,
-    report: (message, cause) => log.warn({ dataDir, cause }, message),
+    password,
+    report: (message, cause) =>
+      log.warn({ dataDir, cause: cause === undefined ? undefined : messageOf(cause) }, message),
     onAudit: ({ command, details, outcome, client }) =>
       log.warn({ command, ...details, outcome, client }, 'a client changed what the broker holds or hands out'),
-    ...(password !== undefined && { password }),
   }).catch((error: unknown) => {
     const { host, port } = bind;
     throw new RoleError(
@@ -52,6 +55,5 @@ export async function openBroker(
   });
   const warning = dataMountWarning(dataDir);
   if (warning !== undefined) log.warn({ dataDir }, warning);
-  broker.onExit((error) => fail(error ?? new Error('the broker ended')));
-  return { ...broker, dataDir };
+  return { broker, dataDir };
 }

@@ -1,0 +1,21 @@
+// The API's way into a broker in its own process.
+import type { Broker } from '../broker/broker.ts';
+import { createEngineSender } from './engine-sender.ts';
+import { systemClock } from '../domain/clock.ts';
+import type { Metrics } from '../metrics.ts';
+import type { BrokerLink } from './link.ts';
+
+export function createEngineLink({ engine, push }: Pick<Broker, 'engine' | 'push'>, metrics: Metrics): BrokerLink {
+  return {
+    sender: createEngineSender({ engine, push, clock: systemClock, onFrame: metrics.faktoryFrame }),
+    async brokerJobs() {
+      const { queued, scheduled, retries, dead } = engine.state();
+      return {
+        queued: queued(),
+        scheduled: scheduled.record().count,
+        retrying: retries.record().count,
+        dead: dead.record().count,
+      };
+    },
+  };
+}

@@ -1,0 +1,107 @@
+// The way into the broker for an API in the same process: its frames go to the engine, and into the same groups as the
+// commands of all connections. There is no connection that could be lost, and no reply to read.
+import type { Clock } from '../domain/clock.ts';
+import type { Job } from '../domain/job.ts';
+import { enqueued, refused, unknown, type Fate, type FrameSender } from '../domain/producer.ts';
+import type { Engine } from '../broker/engine.ts';
+import { messageOf, type GroupOutcome } from '../broker/ledger.ts';
+import type { Push } from '../broker/push.ts';
+
+export interface EngineSenderOptions {
+  engine: Engine;
+  push: Push;
+  clock: Clock;
+  /** Called once per frame, with its time until it was stored or not. */
+  onFrame?: (jobs: number, seconds: number, outcome: 'ok' | 'refused' | 'lost') => void;
+}
+
+/** Bounds what a failed write makes unknown. Frames that wait are refused when the disk hangs. */
+const framesMax = 64;
+
+const noRefusals: ReadonlyMap<string, string> = new Map();
+
+/** Whether the job may have a queue or a time of its own: both stand like this in a job's JSON, perhaps only in its arguments. */
+const mayHaveOptions = (wire: string): boolean => wire.includes('"queue":') || wire.includes('"at":');
+
+export function createEngineSender({ engine, push, clock, onFrame }: EngineSenderOptions): FrameSender {
+  let inFlight = 0;
+
+  /** What the store refuses, by jid; `undefined` when it takes the whole frame. Throws when it takes nothing. */
+  function give(jobs: readonly Job[]): ReadonlyMap<string, string> {
+    const refusal = engine.refusal();
+    if (refusal !== undefined) throw new Error(refusal);
+    const wires = jobs.map(({ wire }) => wire);
+    if (wires.some(mayHaveOptions)) return push.array(Buffer.from(`[${wires.join(',')}]`));
+    push.own(wires);
+    return noRefusals;
+  }
+
+  function fatesOf(
+    jobs: readonly Job[],
+    refusals: ReadonlyMap<string, string>,
+    end: GroupOutcome,
+    detail: string,
+  ): Fate[] {
+    const fate =
+      end === 'stored'
+        ? enqueued
+        : end === 'unknown'
+          ? unknown(`the store of the broker failed: ${detail}`)
+          : refused('broker_refused', `not stored: the store of the broker failed: ${detail}`);
+    return jobs.map(({ jid }) => {
+      const refusal = refusals.get(jid);
+      return refusal === undefined ? fate : refused('broker_refused', refusal);
+    });
+  }
+
+  const sender: FrameSender = {
+    get slots() {
+      return framesMax - inFlight;
+    },
+    get inFlight() {
+      return inFlight;
+    },
+    // What comes while a group is being synced is in the next one anyway: nothing is gained by keeping it back.
+    inFlightTarget: framesMax,
+    lanes: 1,
+    syncsEachJob: false,
+    downReason: undefined,
+    onChange: () => undefined,
+    send(jobs, settle) {
+      const startedMs = clock.now();
+      const done = (fates: readonly Fate[], outcome: 'ok' | 'refused' | 'lost'): void => {
+        onFrame?.(jobs.length, (clock.now() - startedMs) / 1000, outcome);
+        settle(fates);
+      };
+      let refusals: ReadonlyMap<string, string>;
+      try {
+        refusals = give(jobs);
+      } catch (error) {
+        const fate = refused('broker_refused', messageOf(error));
+        return done(
+          jobs.map(() => fate),
+          'refused',
+        );
+      }
+      inFlight++;
+      engine.ledger.join({
+        settle(_group, end, detail) {
+          inFlight--;
+          done(fatesOf(jobs, refusals, end, detail), outcomes[end]);
+          sender.onChange();
+        },
+      });
+      // A frame comes at the end of a turn, or is large.
+      engine.ledger.flush();
+    },
+    async ping() {
+      const refusal = engine.refusal();
+      if (refusal !== undefined) throw new Error(refusal);
+    },
+    // The broker is closed by whoever has opened it.
+    close: async () => {},
+  };
+  return sender;
+}
+
+const outcomes = { stored: 'ok', unknown: 'lost', 'not stored': 'refused' } as const;

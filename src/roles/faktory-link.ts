@@ -1,0 +1,59 @@
+// The API's connections to a broker in another process.
+import type { FaktoryAddress } from '../config/values.ts';
+import { systemClock } from '../domain/clock.ts';
+import { FaktoryClient } from '../faktory/client.ts';
+import { createFrameSender } from '../faktory/frame-sender.ts';
+import type { BrokerJobs, Metrics } from '../metrics.ts';
+import { clientOptions } from './client-options.ts';
+import type { BrokerLink } from './link.ts';
+import type { RoleContext } from './role.ts';
+
+/** A broker that hangs loses a frame per connection and timeout: one line in this time says enough. */
+const lossLogPauseMs = 5000;
+
+export function createFaktoryLink(
+  { config, log }: Pick<RoleContext, 'config' | 'log'>,
+  address: FaktoryAddress,
+  metrics: Metrics,
+): BrokerLink {
+  const clock = systemClock;
+  const client = new FaktoryClient({ ...clientOptions(config, address), size: config.FAKTORY_MAX_CONNECTIONS });
+  let lostJobs = 0;
+  let lossLoggedMs = -Infinity;
+  function logLoss(jobs: number): void {
+    lostJobs += jobs;
+    if (clock.now() - lossLoggedMs < lossLogPauseMs) return;
+    log.warn({ jobs: lostJobs }, 'jobs were under way when their connection was given up: their callers are told so');
+    lostJobs = 0;
+    lossLoggedMs = clock.now();
+  }
+  const sender = createFrameSender({
+    client,
+    clock,
+    syncs: config.FAKTORY_DURABILITY === 'fsync',
+    onFrame: (jobs, seconds, outcome) => {
+      metrics.faktoryFrame(jobs, seconds, outcome);
+      if (outcome === 'lost') logLoss(jobs);
+    },
+    onDown: (reason) => {
+      if (reason) log.warn({ reason: reason.message }, 'the broker is away: jobs are refused');
+      else log.info('the broker is there again');
+    },
+  });
+  // What the broker is: until then it is taken for a Faktory.
+  void client.warm.then(() => sender.ping()).catch(() => undefined);
+  metrics.readConnections('producer', () => client.states);
+  return { sender, brokerJobs: async () => brokerJobsOf(await client.info().finally(() => sender.onChange())) };
+}
+
+/** From INFO (contribsys/faktory server/commands.go, v1.9.4). */
+function brokerJobsOf({ faktory: { queues, tasks } }: Awaited<ReturnType<FaktoryClient['info']>>): BrokerJobs {
+  const jobs = {
+    queued: Object.values(queues).reduce((sum, size) => sum + size, 0),
+    scheduled: tasks.Scheduled.size,
+    retrying: tasks.Retries.size,
+    dead: tasks.Dead.size,
+  };
+  if (!Object.values(jobs).every(Number.isFinite)) throw new Error('INFO lacks numbers of jobs');
+  return jobs;
+}

@@ -1,0 +1,8 @@
+// What the API needs of a broker, wherever it is.
+import type { FrameSender } from '../domain/producer.ts';
+import type { BrokerJobs } from '../metrics.ts';
+
+export interface BrokerLink {
+  sender: FrameSender;
+  brokerJobs: () => Promise<BrokerJobs>;
+}
