@@ -18,6 +18,7 @@ export const errorTable = {
   body_too_large: { status: 413, title: 'The body is too large' },
   too_many_jobs: { status: 413, title: 'The batch has too many jobs' },
   misdirected_request: { status: 421, title: 'The Host is not one of this service' },
+  expectation_failed: { status: 417, title: 'The expectation cannot be met' },
   unsupported_media_type: { status: 415, title: 'Unsupported media type or encoding' },
   headers_too_large: { status: 431, title: 'The headers are too large' },
   results_not_kept: { status: 501, title: 'No result store is configured' },

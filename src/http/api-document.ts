@@ -2,11 +2,11 @@
 // page that shows it from files of this process only. Relies on @fastify/swagger and @fastify/swagger-ui.
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifySchema, onRequestHookHandler } from 'fastify';
 import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { errorTable } from '../domain/errors.ts';
-import { problemBody } from './schemas.ts';
+import { errorTable, type ErrorCode } from '../domain/errors.ts';
+import { problemBody, problemResponses } from './schemas.ts';
 
 const description = [
   'Post a job or a batch of jobs, get a true answer, read the result.',
@@ -27,19 +27,40 @@ const contentSecurityPolicy = {
   'frame-ancestors': ["'none'"],
 };
 
+interface ApiDocumentOptions {
+  version: string;
+  /** The hook that asks for a key, where keys are set: the routes that have it are described so. */
+  authenticate: onRequestHookHandler | undefined;
+  /** Whether a request for another name is refused. */
+  checksHosts: boolean;
+}
+
 /** The document itself. It knows the routes that are registered after it. */
-export function registerApiDocument(app: FastifyInstance, version: string, withKeys: boolean): void {
+export function registerApiDocument(
+  app: FastifyInstance,
+  { version, authenticate, checksHosts }: ApiDocumentOptions,
+): void {
+  /** What hooks add to the answers of a route, which its own schema does not know. */
+  function describeHooks(schema: FastifySchema, onRequest: unknown): FastifySchema {
+    if (schema.hide === true) return schema;
+    const needsKey = authenticate !== undefined && [onRequest].flat().includes(authenticate);
+    const codes: ErrorCode[] = [];
+    if (needsKey) codes.push('unauthorized');
+    if (checksHosts) codes.push('misdirected_request');
+    const response = { ...(schema.response as object), ...problemResponses(codes) };
+    return { ...schema, response, ...(needsKey && { security: [{ key: [] }] }) };
+  }
+
   app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
       info: { title: 'Work Factory', description, version },
       components: {
         schemas: { Problem: z.toJSONSchema(problemBody) as object },
-        ...(withKeys && { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } }),
+        ...(authenticate && { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } }),
       },
-      ...(withKeys && { security: [{ key: [] }] }),
     },
-    transform: jsonSchemaTransform,
+    transform: (route) => jsonSchemaTransform({ ...route, schema: describeHooks(route.schema, route.route.onRequest) }),
   });
 }
 

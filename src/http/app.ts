@@ -143,10 +143,11 @@ function registerRoutes(
   options: AppOptions & Pick<BatchRouteOptions, 'connections' | 'places'>,
   lag: EventLoopLag,
 ): void {
-  const { apiKeys = [], version } = options;
-  const authenticate = apiKeys.length > 0 ? [createApiKeyHook(apiKeys)] : [];
+  const { apiKeys = [], version, hosts } = options;
+  const keyHook = apiKeys.length > 0 ? createApiKeyHook(apiKeys) : undefined;
+  const authenticate = keyHook ? [keyHook] : [];
   const protect = [...authenticate, createLagHook(lag)];
-  registerApiDocument(app, version, apiKeys.length > 0);
+  registerApiDocument(app, { version, authenticate: keyHook, checksHosts: hosts !== undefined });
   // The answers of the hot routes are far too small to be worth compressing.
   app.register(async (singles) => {
     await singles.register(compress, { globalCompression: false, requestEncodings: encodings });

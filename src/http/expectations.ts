@@ -1,7 +1,13 @@
-// `Expect` (RFC 9110 section 10.1.1). Node answers an expectation that it does not know 417, without a problem: it may be
-// ignored. And it writes `100 Continue` of a pipelined request behind the head of its answer, as if it were the body
+// `Expect` (RFC 9110 section 10.1.1). Node answers an expectation that it does not know 417, without a problem: our own guard
+// refuses it. And it writes `100 Continue` of a pipelined request behind the head of its answer, as if it were the body
 // (lib/_http_outgoing.js puts the head in front of what waits): it must wait for its turn.
-import type { Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+
+/** The header is a list. HTTP/1.0 has no expectations, and there they are ignored. */
+export const isExpectationMet = ({ headers: { expect }, httpVersion }: IncomingMessage): boolean =>
+  expect === undefined ||
+  httpVersion === '1.0' ||
+  expect.split(',').every((member) => ['', '100-continue'].includes(member.trim().toLowerCase()));
 
 function writeContinue(answer: ServerResponse): void {
   if (!answer.headersSent) answer.writeContinue();
@@ -9,10 +15,12 @@ function writeContinue(answer: ServerResponse): void {
 
 export function answerExpectations(server: Server): void {
   server.on('checkExpectation', (request, answer) => server.emit('request', request, answer));
+  // Node calls this also for lists with other members.
   server.on('checkContinue', (request, answer) => {
-    if (answer.socket !== null) writeContinue(answer);
+    const isMet = isExpectationMet(request);
+    if (isMet && answer.socket !== null) writeContinue(answer);
     else {
-      answer.once('socket', () => writeContinue(answer));
+      if (isMet) answer.once('socket', () => writeContinue(answer));
       // Otherwise Node ends the connection after an answer without it, although more has been read.
       Object.assign(answer, { _expect_continue: false });
     }

@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { onRequestHookHandler } from 'fastify';
 import { AppError, errorTable } from '../domain/errors.ts';
 import type { Connections } from './connections.ts';
+import { isExpectationMet } from './expectations.ts';
 import type { Places } from './places.ts';
 
 const headersMax = 64;
@@ -50,6 +51,11 @@ export function createRequestGuard(options: RequestGuardOptions): onRequestHookH
       return done(failure);
     }
     if (isForUs?.(request.raw) === false) return done(new AppError('misdirected_request', notOurs));
+    if (!isExpectationMet(request.raw)) {
+      // Its caller may wait for another answer before it sends the body.
+      reply.header('connection', 'close');
+      return done(new AppError('expectation_failed', 'Only 100-continue can be expected'));
+    }
     if (places.isSpare(request.raw.socket)) {
       reply.header('connection', 'close');
       if (!probes.has(request.routeOptions.url ?? '')) return done(new AppError('overloaded', 'Every place is taken'));

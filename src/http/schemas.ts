@@ -100,7 +100,12 @@ export function problemResponses(codes: readonly ErrorCode[]): Record<number, De
 }
 
 /** Answers that every route can give. */
-export const commonProblems = ['bad_request', 'headers_too_large', 'internal'] as const satisfies ErrorCode[];
+export const commonProblems = [
+  'bad_request',
+  'expectation_failed',
+  'headers_too_large',
+  'internal',
+] as const satisfies ErrorCode[];
 export const bodyProblems = [
   ...commonProblems,
   'malformed_json',

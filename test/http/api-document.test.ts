@@ -7,7 +7,14 @@ import { build } from '../helpers/app.ts';
 interface Document {
   paths: Record<
     string,
-    Record<string, { requestBody?: { content: Record<string, { schema: object; example: object }> } }>
+    Record<
+      string,
+      {
+        requestBody?: { content: Record<string, { schema: object; example: object }> };
+        responses: Record<string, { content: object }>;
+        security?: object[];
+      }
+    >
   >;
   components: { schemas: Record<string, { properties: object }>; securitySchemes?: object };
 }
@@ -60,6 +67,37 @@ describe('/openapi.json', () => {
     assert.equal(open.components.securitySchemes, undefined);
     const guarded = (await build(t, { apiKeys: ['0123456789abcdef'] }).get('/openapi.json')).json<Document>();
     assert.deepEqual(guarded.components.securitySchemes, { key: { type: 'http', scheme: 'bearer' } });
+  });
+
+  it('has 401 and the key exactly on the routes that want one', async (t) => {
+    for (const apiKeys of [['0123456789abcdef'], []]) {
+      const { app, get } = build(t, { apiKeys });
+      const document = (await get('/openapi.json')).json<Document & { security?: object }>();
+      assert.equal(document.security, undefined);
+      const guarded: string[] = [];
+      for (const [path, methods] of Object.entries(document.paths))
+        for (const [method, { responses, security }] of Object.entries(methods)) {
+          const url = path.replace('{job_id}', 'some-long-id');
+          const { statusCode } = await app.inject({ method: method as 'GET' | 'POST', url });
+          const wantsKey = statusCode === 401;
+          assert.deepEqual(['401' in responses, security !== undefined], [wantsKey, wantsKey], path);
+          if (wantsKey) guarded.push(path);
+        }
+      assert.equal(guarded.includes('/metrics'), apiKeys.length > 0);
+      assert.ok(!guarded.includes('/health') && !guarded.includes('/ready'));
+    }
+  });
+
+  it('has 421 on every route where names are checked, and on none otherwise', async (t) => {
+    for (const [hosts, has] of [
+      [['localhost'], true],
+      [undefined, false],
+    ] as const) {
+      const headers = { host: 'localhost' };
+      const { paths } = (await build(t, { hosts }).get('/openapi.json', headers)).json<Document>();
+      for (const [path, methods] of Object.entries(paths))
+        for (const { responses } of Object.values(methods)) assert.equal('421' in responses, has, path);
+    }
   });
 
   it('refers to nothing that is missing', async (t) => {

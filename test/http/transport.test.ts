@@ -122,6 +122,31 @@ describe('bytes that are no clean request', () => {
   });
 });
 
+describe('an expectation', () => {
+  for (const value of ['200-maybe', '100-continue, 200-maybe', '200-maybe,100-continue', '100-continuex'])
+    it(`that nobody knows is refused before the body comes: ${value}`, async (t) => {
+      const { client, producer } = await open(t, post(`Content-Length: 13\r\nExpect: ${value}\r\n`, ''));
+      assert.deepEqual(onlyProblem(await client.closed), [417, 'expectation_failed']);
+      assert.equal(producer.calls.length, 0);
+    });
+
+  for (const value of ['100-continue', '100-Continue', '100-continue, 100-continue'])
+    it(`is met: ${value}`, async (t) => {
+      const { client } = await open(t, post(`Content-Length: 13\r\nExpect: ${value}\r\n`, ''));
+      await client.until((text) => text === 'HTTP/1.1 100 Continue\r\n\r\n');
+      client.socket.write(json);
+      await client.until((text) => text.includes('HTTP/1.1 202'));
+    });
+
+  it('of HTTP/1.0 is ignored', async (t) => {
+    const { client } = await open(
+      t,
+      whole.replace('HTTP/1.1', 'HTTP/1.0').replace('\r\n\r\n', '\r\nExpect: x\r\n\r\n'),
+    );
+    assert.match(await client.closed, /^HTTP\/1\.1 202/);
+  });
+});
+
 describe('a slow request', { concurrency: true }, () => {
   it('has the limits that are documented', async (t) => {
     const { app } = build(t);
@@ -309,6 +334,16 @@ describe('pipelined requests', () => {
     built.release();
     const text = await client.until((received) => received.split('job_id').length === 3);
     assert.deepEqual(text.match(/HTTP\/1\.1 \d{3}/g), ['HTTP/1.1 202', 'HTTP/1.1 400', 'HTTP/1.1 202']);
+  });
+
+  it('end with an expectation that is refused: nothing after it is enqueued', async (t) => {
+    const built = await openHolding(t);
+    const bytes = whole + post(`Content-Length: ${json.length}\r\nExpect: 200-maybe\r\n`) + whole;
+    const client = await connectRaw(t, built.app, bytes);
+    await built.untilHeld(1);
+    built.release();
+    assert.deepEqual((await client.closed).match(/HTTP\/1\.1 \d{3}/g), ['HTTP/1.1 202', 'HTTP/1.1 417']);
+    assert.equal(built.pushedSoFar(), 1);
   });
 
   it('never get the refusal of the bytes behind them', async (t) => {
