@@ -10,6 +10,7 @@ import { p7 } from './p7-bytes.ts';
 import { p8 } from './p8-end-to-end.ts';
 import { p9 } from './p9-start.ts';
 import { p10 } from './p10-growth.ts';
+import { p11 } from './p11-few-callers.ts';
 import { frames } from './frames.ts';
 import { batchCallers, callers, distance, distantBatches, sizes } from './sweeps.ts';
 
@@ -24,6 +25,7 @@ export const scenarios: readonly Scenario[] = [
   p8,
   p9,
   p10,
+  p11,
   callers,
   batchCallers,
   sizes,

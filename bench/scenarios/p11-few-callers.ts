@@ -1,0 +1,51 @@
+// P11: single jobs of one, eight and 64 callers, all in one process, synced before every 202, beside bare Fastify and the disk.
+import { singles, takeTurnsAfresh, type Turn } from '../harness/contestants.ts';
+import { useFaktoryCounter } from '../harness/counts.ts';
+import { syncMs } from '../harness/sync-time.ts';
+import { figure, problemsOf, turnsTable } from '../report/tables.ts';
+import type { Check, Findings, Scenario } from '../scenario.ts';
+import { startBareFastify } from '../servers/peers.ts';
+import { startAllInOne } from '../servers/service.ts';
+import * as names from './names.ts';
+
+const counts = [1, 8, 64] as const;
+
+export const p11: Scenario = {
+  id: 'P11',
+  title: 'Single jobs of few callers, all in one process, synced before every 202',
+  needs: [],
+  async run({ schedule }) {
+    const findings: Findings & { notes: string[] } = { checks: [], tables: [], notes: [] };
+    for (const callers of counts) {
+      const limits = { callers, durationMs: schedule.turnMs };
+      const syncsMs: number[] = [];
+      const turns = await takeTurnsAfresh(async (round) => {
+        const service = await startAllInOne(round, 'idle');
+        syncsMs.push(await syncMs());
+        return [
+          singles(names.bare, await startBareFastify(round), limits),
+          singles(names.allInOne, service, limits, await useFaktoryCounter(round, service.brokerPort)),
+        ];
+      }, schedule);
+      const title = `Single jobs, callers: ${callers}`;
+      if (callers === 1) findings.checks.push(checkDelay(turns, syncsMs));
+      findings.tables.push(turnsTable(title, turns));
+      findings.notes.push(`${title}: a sync took ${syncsMs.map(figure).join(', ')} ms`, ...problemsOf(turns));
+    }
+    findings.notes.push('Not measured: zizq, whose rates are the targets for 8 and 64 callers.');
+    return findings;
+  },
+};
+
+/** One sync before the answer, and as much again for everything else that storing costs. */
+function checkDelay(turns: ReadonlyMap<string, readonly Turn[]>, syncsMs: readonly number[]): Check {
+  const p50s = (name: string): number[] => (turns.get(name) ?? []).map(({ p50Ms }) => p50Ms);
+  const bare = p50s(names.bare);
+  // Fewer starts than rounds in a quick run.
+  const syncOf = (round: number): number => syncsMs[Math.min(round, syncsMs.length - 1)] as number;
+  return {
+    what: 'one caller: p50 against bare Fastify and two syncs',
+    measured: p50s(names.allInOne).map((p50, round) => p50 / ((bare[round] as number) + 2 * syncOf(round))),
+    target: { atMost: 1 },
+  };
+}
