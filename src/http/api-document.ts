@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifySchema, onRequestHookHandler } from 'fasti
 import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { errorTable, type ErrorCode } from '../domain/errors.ts';
+import { errorsPage, errorsPagePolicy, errorsPath } from './errors-page.ts';
 import { problemBody, problemResponses } from './schemas.ts';
 
 const description = [
@@ -64,13 +65,37 @@ export function registerApiDocument(
   });
 }
 
+/**
+ * The page's links are relative: a proxy may serve all this below a path that it strips, which nothing here can know. Asked for
+ * by a URL from which they would lead elsewhere, the page is elsewhere. The plugin itself goes by the end of the URL, query included.
+ */
+function locationOfPage(url: string): string | undefined {
+  const path = url.split('?', 1)[0] as string;
+  if (path.endsWith('/docs')) return 'docs/';
+  if (path.endsWith('/static/index.html')) return '../';
+  return path.endsWith('/') && path !== url ? './' : undefined;
+}
+
+const leadToPage: onRequestHookHandler = (request, reply, done) => {
+  const location = locationOfPage(request.url);
+  if (location === undefined) return done();
+  reply.redirect(location);
+};
+
 /** The routes that show it. */
 export function registerDocumentRoutes(app: FastifyInstance): void {
-  app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('/docs'));
-  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+  const hidden = { schema: { hide: true } };
+  app.get('/', hidden, (_request, reply) => reply.redirect('docs/'));
+  app.get('/openapi.json', hidden, () => app.swagger());
+  app.get(errorsPath, hidden, (_request, reply) =>
+    reply.header('content-security-policy', errorsPagePolicy).type('text/html; charset=utf-8').send(errorsPage),
+  );
   app.register(swaggerUi, {
     routePrefix: '/docs',
     staticCSP: contentSecurityPolicy,
-    uiConfig: { url: '/openapi.json' },
+    uiHooks: { onRequest: leadToPage },
+    // What is tried out on the page goes to where the page came from; it reads its document from below /docs.
+    transformSpecification: (document) => ({ ...document, servers: [{ url: '../' }] }),
+    transformSpecificationClone: false,
   });
 }

@@ -2,6 +2,7 @@
 // POST /jobs/*, `outcome`. Statuses and titles come from the table in domain/errors.ts and from nowhere else.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorTable, type ErrorCode } from '../domain/errors.ts';
+import { errorsPath } from './errors-page.ts';
 
 export interface Problem {
   code: ErrorCode;
@@ -24,7 +25,7 @@ const outcomeOf = (code: ErrorCode): 'unknown' | 'not_enqueued' =>
 export function renderProblem({ code, detail, fields }: Problem, instance: string, withOutcome: boolean): string {
   const { status, title } = errorTable[code];
   return JSON.stringify({
-    type: `/docs#${code}`,
+    type: `${errorsPath}#${code}`,
     title,
     status,
     detail,

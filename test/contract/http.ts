@@ -3,6 +3,7 @@
 // see when the broker misbehaves is tested in test/http/.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { errorTable } from '../../src/domain/errors.ts';
 import { exampleOf, operationNames, typeNamed } from '../helpers/jobs.ts';
 
 export interface HttpTarget {
@@ -292,6 +293,17 @@ function pages({ call, target }: Context): void {
     assert.equal(response.status, 200);
     assert.match(response.headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/);
     assert.match(await response.text(), /^http_server_request_duration_seconds_count\{/m);
+  });
+
+  it('points with the type of a problem to its own row of a page', async () => {
+    const { body } = await call('GET', '/nothing');
+    const url = new URL(String(body['type']), target().url);
+    const page = await fetch(url);
+    assert.deepEqual([page.status, page.headers.get('content-type')], [200, 'text/html; charset=utf-8']);
+    assert.match(page.headers.get('content-security-policy') ?? '', /default-src 'none'/);
+    const text = await page.text();
+    assert.equal(url.hash, '#not_found');
+    for (const code of Object.keys(errorTable)) assert.equal(text.split(`id="${code}"`).length, 2, code);
   });
 
   it('answers /openapi.json with a document of version 3.1, and /docs with a page', async () => {

@@ -136,7 +136,8 @@ function problemOf(answer: Answer): string | undefined {
   const row = codes[String(problem['code'])];
   if (row === undefined) return `code ${String(problem['code'])}`;
   if (row.status !== answer.status || problem['status'] !== answer.status) return `status ${String(problem['status'])}`;
-  if (problem['title'] !== row.title || problem['type'] !== `/docs#${String(problem['code'])}`) return 'title or type';
+  if (problem['title'] !== row.title || problem['type'] !== `/docs/errors#${String(problem['code'])}`)
+    return 'title or type';
   if (typeof problem['detail'] !== 'string' || problem['error'] !== problem['detail']) return 'detail or error';
   if (/\p{Cc}/u.test(problem['detail'])) return 'a control character in the detail';
   if (problem['instance'] !== answer.headers.get('x-request-id')) return 'instance is not x-request-id';

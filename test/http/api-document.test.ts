@@ -1,5 +1,8 @@
 // The API document equals the routes, and its page needs nothing from outside.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 import { exampleOf, operationNames } from '../helpers/jobs.ts';
 import { build } from '../helpers/app.ts';
@@ -22,7 +25,7 @@ interface Document {
 describe('/', () => {
   it('leads to the page', async (t) => {
     const { statusCode, headers } = await build(t).get('/');
-    assert.deepEqual([statusCode, headers.location], [302, '/docs']);
+    assert.deepEqual([statusCode, headers.location], [302, 'docs/']);
   });
 });
 
@@ -111,7 +114,7 @@ describe('/openapi.json', () => {
 describe('/docs', () => {
   it('loads everything from this service, under a policy that allows nothing else', async (t) => {
     const { get } = build(t);
-    const page = await get('/docs');
+    const page = await get('/docs/');
     assert.equal(page.statusCode, 200);
     const policy = String(page.headers['content-security-policy']);
     assert.match(policy, /default-src 'self';/);
@@ -121,8 +124,8 @@ describe('/docs', () => {
     const files = [...page.payload.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, file]) => file as string);
     assert.ok(files.length > 3);
     for (const file of files) {
-      assert.match(file, /^\/docs\//);
-      assert.equal((await get(file)).statusCode, 200, file);
+      assert.match(file, /^\.\//);
+      assert.equal((await get(`/docs/${file.slice(2)}`)).statusCode, 200, file);
     }
     // No script inside the page: the policy would stop it.
     assert.doesNotMatch(page.payload, /<script(?![^>]*src=)/);
@@ -143,5 +146,34 @@ describe('/docs', () => {
       assert.deepEqual([path, answer.statusCode], [path, status]);
       assert.equal(answer.headers['content-type'], 'application/problem+json');
     }
+  });
+});
+
+describe('a proxy that strips a prefix', () => {
+  it('leads to the page, its files, its document and the errors', async (t) => {
+    const url = await build(t).listen();
+    const proxy = createServer((request, answer) => {
+      const path = request.url?.startsWith('/prefix/') ? request.url.slice('/prefix'.length) : undefined;
+      if (path === undefined) return void answer.writeHead(410).end();
+      void fetch(url + path, { redirect: 'manual' }).then(async (served) => {
+        const location = served.headers.get('location');
+        answer.writeHead(served.status, location === null ? {} : { location });
+        answer.end(Buffer.from(await served.arrayBuffer()));
+      });
+    });
+    t.after(() => proxy.close().closeAllConnections());
+    await once(proxy.listen(0, '127.0.0.1'), 'listening');
+    const base = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}/prefix/`;
+    for (const path of ['', 'docs', 'docs?x=1', 'docs/', 'docs/?x=1', 'docs/static/index.html']) {
+      const page = await fetch(base + path);
+      assert.deepEqual([page.status, page.url], [200, `${base}docs/`], path);
+      const files = [...(await page.text()).matchAll(/(?:src|href)="([^"]+)"/g)].map(([, file]) => file as string);
+      assert.ok(files.length > 3);
+      // The page's script reads it from there.
+      for (const file of [...files, './json', 'errors'])
+        assert.equal((await fetch(new URL(file, page.url))).status, 200, file);
+    }
+    const document = (await (await fetch(`${base}docs/json`)).json()) as { servers: [{ url: string }] };
+    assert.equal(new URL(document.servers[0].url, `${base}docs/json`).href, base);
   });
 });
