@@ -27,6 +27,7 @@ import { registerJobState, type JobStateOptions } from './job-state.ts';
 import { registerJobRoutes } from './jobs.ts';
 import { useJsonOnly } from './json-parser.ts';
 import * as limits from './limits.ts';
+import { listOperations } from './operation-list.ts';
 import { createPlaces, type Places } from './places.ts';
 import { registerProbes, type ProbesOptions } from './probes.ts';
 import { createRequestGuard } from './request-guards.ts';
@@ -84,7 +85,14 @@ export function createApp(options: AppOptions): FastifyInstance {
   app.addHook('onRoute', allowedMethods.learn);
   observeRequests(app, { metrics, clock, logger });
   const isForUs = options.hosts && createHostCheck(options.hosts);
-  const guard = createRequestGuard({ allowedMethods: allowedMethods.of, countUnrouted, connections, places, isForUs });
+  const guard = createRequestGuard({
+    allowedMethods: allowedMethods.of,
+    operations: listOperations(options.registry),
+    countUnrouted,
+    connections,
+    places,
+    isForUs,
+  });
   app.addHook('onRequest', guard);
   app.addHook('onSend', createAnswerHook({ draining, connections }));
   app.addHook('onClose', async () => lag.stop());

@@ -15,10 +15,13 @@ const badEncoding: FrameworkFailure = {
   detail: 'The body cannot be decoded with its Content-Encoding',
 };
 
+// Without the option curl sends a form.
+const sendJson = "Send application/json in UTF-8; curl: -H 'content-type: application/json'";
+
 // Codes of fastify 5.12 (lib/errors.js), @fastify/compress 9.2 and @fastify/static, which serves /docs.
 const frameworkFailures: ReadonlyMap<string, FrameworkFailure> = new Map([
   ['FST_ERR_CTP_BODY_TOO_LARGE', { code: 'body_too_large', detail: 'The body is larger than this route accepts' }],
-  ['FST_ERR_CTP_INVALID_MEDIA_TYPE', { code: 'unsupported_media_type', detail: 'Send application/json in UTF-8' }],
+  ['FST_ERR_CTP_INVALID_MEDIA_TYPE', { code: 'unsupported_media_type', detail: sendJson }],
   ['FST_ERR_CTP_INVALID_CONTENT_LENGTH', { code: 'bad_request', detail: 'The body and its Content-Length differ' }],
   ['FST_STATIC_FORBIDDEN_PATH', { code: 'not_found', detail: 'There is nothing at this path' }],
   ['FST_ERR_BAD_URL', badUrl],

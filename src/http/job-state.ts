@@ -8,6 +8,7 @@ import { jidPattern } from '../domain/jid.ts';
 import type { JobRegistry } from '../domain/job-type.ts';
 import type { JobRecord, ResultStore } from '../domain/results.ts';
 import { waitersMax, waitSecondsMax } from './limits.ts';
+import { listOperations } from './operation-list.ts';
 import { commonProblems, jobRecord, problemResponses } from './schemas.ts';
 import { violationFields } from './violations.ts';
 
@@ -37,6 +38,7 @@ export function registerJobState(app: FastifyInstance, options: JobStateOptions)
     },
   };
   const waiters = createWaiters(draining);
+  const badId = `must match [A-Za-z0-9._-]{8,64}; operations, which take POST, are ${listOperations(registry)}`;
   app.get('/jobs/:job_id', { schema, onRequest: [...protect] }, async (request, reply) => {
     const { job_id: jobId } = request.params as { job_id: string };
     if (jobId === 'batch' || registry.byName(jobId) !== undefined) {
@@ -44,7 +46,7 @@ export function registerJobState(app: FastifyInstance, options: JobStateOptions)
       throw new AppError('method_not_allowed', 'This path accepts POST');
     }
     const waitMs = readWaitMs(request.query as { wait?: unknown });
-    if (!jidPattern.test(jobId)) throw invalidPart('/job_id', 'must match [A-Za-z0-9._-]{8,64}');
+    if (!jidPattern.test(jobId)) throw invalidPart('/job_id', badId);
     if (results === undefined) {
       throw new AppError('results_not_kept', 'This deployment keeps no results: RESULTS_URL is not set');
     }

@@ -8,8 +8,8 @@ export const structureLimits = { countMax: 50_000, depthMax: 1000 };
 export const structureCheckedFromBytes = 65_536;
 /** Of all batches that are being read, decoded: 256 of the longest. A container of compose's has 512 MiB. */
 export const bodiesBytesMax = 134_217_728;
-/** Node's own default is 16 KiB; nothing here needs even 8. */
-export const headerBytesMax = 8192;
+/** Node's own default. Nothing here needs it, but a browser sends the cookies of all that a host serves. */
+export const headerBytesMax = 16_384;
 /** Fastify's defaults leave a dripped body open for ever and dripped headers for 87 s. */
 export const headersTimeoutMs = 5000;
 export const requestTimeoutMs = 10_000;

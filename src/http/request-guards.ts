@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { onRequestHookHandler } from 'fastify';
 import { AppError, errorTable } from '../domain/errors.ts';
 import type { Connections } from './connections.ts';
+import { normalizeContentEncoding } from './content-encoding.ts';
 import { isExpectationMet } from './expectations.ts';
 import type { Places } from './places.ts';
 
@@ -29,6 +30,8 @@ function checkHeaders(rawHeaders: readonly string[], httpVersion: string): AppEr
 interface RequestGuardOptions {
   /** Methods of a path that exists, in the form of the Allow header; undefined for any other path. */
   allowedMethods: (path: string) => string | undefined;
+  /** For whoever asked for another one. */
+  operations: string;
   /** Counts a request that met no route. */
   countUnrouted: (status: number) => void;
   connections: Connections;
@@ -38,7 +41,7 @@ interface RequestGuardOptions {
 }
 
 export function createRequestGuard(options: RequestGuardOptions): onRequestHookHandler {
-  const { allowedMethods, countUnrouted, connections, places, isForUs } = options;
+  const { allowedMethods, operations, countUnrouted, connections, places, isForUs } = options;
   return (request, reply, done) => {
     // The last answer of the connection is on its way.
     if (connections.isEnding(request.raw.socket)) {
@@ -60,13 +63,16 @@ export function createRequestGuard(options: RequestGuardOptions): onRequestHookH
       reply.header('connection', 'close');
       if (!probes.has(request.routeOptions.url ?? '')) return done(new AppError('overloaded', 'Every place is taken'));
     }
+    normalizeContentEncoding(request.raw.headers);
     if (!request.is404) return done();
     // Before the body is read: a wrong path is 404 whatever its content type.
-    const allow = allowedMethods(request.url.split('?', 1)[0] as string);
+    const path = request.url.split('?', 1)[0] as string;
+    const allow = allowedMethods(path);
     const code = allow === undefined ? 'not_found' : 'method_not_allowed';
     countUnrouted(errorTable[code].status);
-    if (allow === undefined) return done(new AppError(code, 'There is nothing at this path'));
+    const hint = request.method === 'POST' && /^\/jobs\/[^/]+$/.test(path) ? `; operations are ${operations}` : '';
+    if (allow === undefined) return done(new AppError(code, `There is nothing at this path${hint}`));
     reply.header('allow', allow);
-    done(new AppError(code, `This path accepts ${allow}`));
+    done(new AppError(code, `This path accepts ${allow}${hint}`));
   };
 }

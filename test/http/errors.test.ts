@@ -7,6 +7,7 @@ import { errorTable, type ErrorCode } from '../../src/domain/errors.ts';
 import type { ResultStore } from '../../src/domain/results.ts';
 import { refused, unknown } from '../../src/domain/producer.ts';
 import { build, type BuiltApp } from '../helpers/app.ts';
+import { operationNames } from '../helpers/jobs.ts';
 import { createRecordingResults } from './recording-results.ts';
 
 const good = { a: 1, b: 2 };
@@ -25,6 +26,7 @@ interface Case {
   results?: ResultStore;
 }
 
+const badId = `must match [A-Za-z0-9._-]{8,64}; operations, which take POST, are ${operationNames.join(', ')}`;
 const brokenResults = createRecordingResults();
 brokenResults.breakWith(new Error('away'));
 
@@ -60,7 +62,24 @@ const cases: Case[] = [
   {
     code: 'method_not_allowed',
     ask: ({ post }) => post('/jobs/some-long-id', good, headers),
-    detail: 'This path accepts GET, HEAD',
+    detail: `This path accepts GET, HEAD; operations are ${operationNames.join(', ')}`,
+  },
+  {
+    code: 'not_found',
+    ask: ({ post }) => post('/jobs/pow', good, headers),
+    detail: `There is nothing at this path; operations are ${operationNames.join(', ')}`,
+  },
+  {
+    code: 'validation_failed',
+    ask: ({ get }) => get('/jobs/pow', headers),
+    detail: `job_id ${badId}`,
+    isPost: false,
+    fields: { violations: [{ pointer: '/job_id', message: badId }], violations_total: 1 },
+  },
+  {
+    code: 'expectation_failed',
+    ask: ({ post }) => post('/jobs/add', good, { ...headers, expect: '200-maybe' }),
+    detail: 'Only 100-continue can be expected',
   },
   {
     code: 'body_too_large',
@@ -77,7 +96,7 @@ const cases: Case[] = [
   {
     code: 'unsupported_media_type',
     ask: ({ post }) => post('/jobs/add', good, { ...headers, 'content-type': 'text/plain' }),
-    detail: 'Send application/json in UTF-8',
+    detail: "Send application/json in UTF-8; curl: -H 'content-type: application/json'",
   },
   {
     code: 'results_not_kept',
@@ -118,7 +137,7 @@ describe('a problem', () => {
       assert.equal(answer.headers['x-request-id'], 'i-1');
       assert.equal(answer.headers['x-content-type-options'], 'nosniff');
       assert.deepEqual(answer.json(), {
-        type: `/docs#${code}`,
+        type: `/docs/errors#${code}`,
         title,
         status,
         detail,
@@ -209,9 +228,20 @@ describe('a body', () => {
     }
   });
 
+  it('may name its encoding in any case, by an old name, or in a list with identity', async (t) => {
+    const { post } = build(t);
+    for (const encoding of ['GZIP', 'x-gzip', 'X-GZip', 'gzip, identity', 'identity,gzip', ' gzip ,']) {
+      const headers = { 'content-encoding': encoding };
+      assert.equal((await post('/jobs/batch', gzipSync(text), headers)).statusCode, 202, encoding);
+      assert.equal((await post('/jobs/add', gzipSync(JSON.stringify(good)), headers)).statusCode, 202, encoding);
+    }
+    for (const encoding of ['Identity', 'identity, identity', ''])
+      assert.equal((await post('/jobs/batch', text, { 'content-encoding': encoding })).statusCode, 202, encoding);
+  });
+
   it('in another encoding, or encoded twice, is 415', async (t) => {
     const { post } = build(t);
-    for (const encoding of ['zstd', 'gzip, gzip', 'x-gzip', 'constructor']) {
+    for (const encoding of ['zstd', 'gzip, gzip', 'gzip, br', 'compress', 'constructor']) {
       assert.equal(
         (await post('/jobs/batch', gzipSync(text), { 'content-encoding': encoding })).statusCode,
         415,

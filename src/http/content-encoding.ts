@@ -1,0 +1,19 @@
+// Codings of a body as RFC 9110 section 8.4.1 has them: a list, in any case, `x-gzip` another name of `gzip`. The plugin that
+// decodes knows lower-case names only, and no lists.
+import type { IncomingHttpHeaders } from 'node:http';
+
+/** Leaves the header out when nothing is encoded. Two codings stay, and are refused. */
+export function normalizeContentEncoding(headers: IncomingHttpHeaders): void {
+  const codings = headers['content-encoding']
+    ?.split(',')
+    .map((coding) =>
+      coding
+        .trim()
+        .toLowerCase()
+        .replace(/^x-gzip$/, 'gzip'),
+    )
+    .filter((coding) => coding !== '' && coding !== 'identity');
+  if (codings === undefined) return;
+  if (codings.length === 0) delete headers['content-encoding'];
+  else headers['content-encoding'] = codings.join(', ');
+}
