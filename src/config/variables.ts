@@ -1,6 +1,7 @@
 // The only description of the environment: every variable with its unit, default, accepted values and reason.
 // `.env.example`, the profiles, the compose files and the table in the README are compared with it by tests.
 import { z } from 'zod';
+import { jobVariables } from './job-variables.ts';
 import { bindAddress, commaList, faktoryUrl, integer, networks, password, path, redisUrl, seconds } from './values.ts';
 import type { Variable } from './values.ts';
 
@@ -114,6 +115,7 @@ export const variables = {
     unit: 'bytes',
     reason: 'Decoded bytes of one batch request: parsing is what blocks the process.',
   },
+  ...jobVariables,
   SHUTDOWN_TIMEOUT_MS: {
     schema: integer(1000, 32_999),
     default: '28000',

@@ -11,6 +11,7 @@ export const errorTable = {
   malformed_json: { status: 400, title: 'The body is not JSON' },
   bad_request: { status: 400, title: 'The request is not valid HTTP for this service' },
   validation_failed: { status: 422, title: 'The request is not valid' },
+  unknown_jobtype: { status: 422, title: 'The jobtype is neither declared nor passed through' },
   unauthorized: { status: 401, title: 'A valid API key is required' },
   not_found: { status: 404, title: 'Not found' },
   method_not_allowed: { status: 405, title: 'Method not allowed' },

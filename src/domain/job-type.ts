@@ -30,8 +30,12 @@ export interface JobType {
   readFlat(body: unknown): ArgsReading;
   /** Reads the `args` and `request_id` of the explicit form. */
   readArgs(args: unknown, requestId: unknown): ArgsReading;
-  /** The sentence that a caller reads, for example `Job enqueued to add 1 + 2`. */
-  describe(args: unknown): string;
+  /**
+   * The sentence that a caller reads, for example `Job enqueued to add 1 + 2`.
+   *
+   * @param at when it is scheduled
+   */
+  describe(args: unknown, at?: string): string;
   /** Only where `runs` is `inline`. Never throws. */
   runInline?(args: unknown): InlineEnd;
 }

@@ -56,7 +56,7 @@ const queueDefault = 'default';
 // (contribsys/faktory server/commands.go, v1.9.4), so that the `retry` of any client's PUSH becomes that of every later job
 // without the field.
 function createWireForm(fields: WireFields, options: JobOptions, requestId: string | undefined): WireForm {
-  const { queue, retry, reserveForSeconds } = { ...fields, ...options };
+  const { queue = fields.queue, retry = fields.retry, reserveForSeconds = fields.reserveForSeconds } = options;
   const custom = requestId === undefined ? options.custom : { ...options.custom, request_id: requestId };
   const more = JSON.stringify({
     reserve_for: reserveForSeconds,
@@ -73,8 +73,16 @@ function createWireForm(fields: WireFields, options: JobOptions, requestId: stri
 /** A job of the type's own queue and options, at once. */
 export function createJob(type: JobType, args: JobArgs, jid: string = createJid()): Job {
   const form = args.requestId === undefined ? wireFormOf(type) : createWireForm(type, {}, args.requestId);
-  return assemble(type.name, form, args, jid, undefined);
+  return assemble(type.name, form, args, jid, type.runs === 'elsewhere' ? untracked(jid, type.name) : undefined);
 }
+
+/** Nobody tells this service how it ends. */
+const untracked = (jid: string, operation: string): JobRecord => ({
+  job_id: jid,
+  state: 'pending',
+  operation,
+  tracked: false,
+});
 
 /** A job with options of its own. `record` is what is known of it until a worker tells more. */
 export function createJobWith(

@@ -5,14 +5,12 @@ import type { Job } from '../domain/job.ts';
 import type { Fate, RefusalCode } from '../domain/producer.ts';
 import { collectViolations, type BatchEntries, type RejectedEntry } from './batch-entries.ts';
 import { cut } from './caller-text.ts';
+import { scheduledAt } from './entry.ts';
 import { problemCodeOf } from './jobs.ts';
 import type { Problem } from './problem.ts';
-import type { BatchResult, PartialBatch } from './schemas.ts';
+import type { AcceptedBatch, BatchResult, PartialBatch } from './schemas.ts';
 
-type BatchAnswer =
-  | { status: 202; body: { job_ids: string[]; message: string; count: number } }
-  | { status: 206; body: PartialBatch }
-  | { problem: Problem };
+type BatchAnswer = { status: 202; body: AcceptedBatch } | { status: 206; body: PartialBatch } | { problem: Problem };
 
 interface Tally {
   results: BatchResult[];
@@ -26,7 +24,9 @@ export function createBatchAnswer(entries: BatchEntries, fates: readonly Fate[])
   const { total, jobs, rejected } = entries;
   if (rejected.length === 0 && fates.every(({ outcome }) => outcome === 'enqueued')) {
     const message = `Batch of ${total} jobs enqueued`;
-    return { status: 202, body: { job_ids: jobs.map(({ jid }) => jid), message, count: total } };
+    const body = { job_ids: jobs.map(({ jid }) => jid), message, count: total };
+    if (jobs.every((job) => scheduledAt(job) === undefined)) return { status: 202, body };
+    return { status: 202, body: { ...body, results: jobs.map((job, index) => resultOfEnqueued(index, job)) } };
   }
   const tally = tallyUp(entries, fates);
   const { counts } = tally;
@@ -63,7 +63,7 @@ function tallyUp({ total, jobs, rejected }: BatchEntries, fates: readonly Fate[]
     const result =
       bad?.index === index
         ? reject(rejected[nextRejected++] as RejectedEntry, tally)
-        : resultOf(index, (jobs[nextJob] as Job).jid, fates[nextJob++] as Fate, tally);
+        : resultOf(index, jobs[nextJob] as Job, fates[nextJob++] as Fate, tally);
     tally.counts[result.status] += 1;
     tally.results.push(result);
   }
@@ -75,12 +75,17 @@ function reject({ index, code, detail, error }: RejectedEntry, tally: Tally): Ba
   return { index, status: 'rejected', code, detail };
 }
 
-function resultOf(index: number, jobId: string, fate: Fate, tally: Tally): BatchResult {
-  if (fate.outcome === 'enqueued') return { index, status: 'enqueued', job_id: jobId };
+function resultOfEnqueued(index: number, job: Job): BatchResult {
+  const at = scheduledAt(job);
+  return { index, status: 'enqueued', job_id: job.jid, ...(at !== undefined && { at }) };
+}
+
+function resultOf(index: number, job: Job, fate: Fate, tally: Tally): BatchResult {
+  if (fate.outcome === 'enqueued') return resultOfEnqueued(index, job);
   const detail = cut(fate.detail);
   if (fate.outcome === 'unknown') {
     tally.errors.push(`Outcome unknown: ${detail}`);
-    return { index, status: 'unknown', job_id: jobId, code: fate.code, detail };
+    return { index, status: 'unknown', job_id: job.jid, code: fate.code, detail };
   }
   tally.errors.push(`Failed to enqueue: ${detail}`);
   tally.refusals.add(fate.code);

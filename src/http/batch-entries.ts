@@ -1,16 +1,13 @@
-// Reads the entries of a batch one by one: a bad entry never stops a good one. Each is checked by the type that its
-// `operation` names; a loop of safeParse is faster than a schema of the array, and can say what is wrong with each.
+// Reads the entries of a batch one by one: a bad entry never stops a good one. Each is checked by its own type; a loop of safeParse is faster than a schema of the array, and can say what is wrong with each.
 import { AppError } from '../domain/errors.ts';
-import { createJid } from '../domain/jid.ts';
-import { createJob, type Job } from '../domain/job.ts';
-import type { JobRegistry } from '../domain/job-type.ts';
-import { cut } from './caller-text.ts';
-import { createFlatReader } from './flat-form.ts';
+import type { Job } from '../domain/job.ts';
+import { createEntryReader, createJobMaker, type EntryOptions } from './entry.ts';
+import type { Refusal } from './explicit-form.ts';
 import { describeIssues, toViolations, violationFields, violationsMax, type Violation } from './violations.ts';
 
 export interface RejectedEntry {
   index: number;
-  code: 'unknown_operation' | 'invalid_job';
+  code: Refusal['code'];
   detail: string;
   /** One sentence for the answer's `errors`, in the original service's words. */
   error: string;
@@ -45,43 +42,28 @@ export function readEnvelope(body: unknown, jobsMax: number): readonly unknown[]
 const badEnvelope = (pointer: string, message: string): AppError =>
   new AppError('validation_failed', `The body ${message}`, violationFields([{ pointer, message }], 1));
 
-export function createEntryReader(registry: JobRegistry): (entries: readonly unknown[]) => BatchEntries {
-  const readFlat = createFlatReader(registry);
-  const readEntry = (entry: unknown, index: number, nowMs: number): Job | RejectedEntry => {
-    if (!isObject(entry)) return invalidEntry(index, 'other', [{ path: [], message: 'must be an object' }]);
-    const { operation } = entry;
-    if (typeof operation !== 'string') {
-      return invalidEntry(index, 'other', [{ path: ['operation'], message: 'must be a string' }]);
-    }
-    const type = registry.byName(operation);
-    if (type === undefined) return unknownOperation(index, operation);
-    const reading = readFlat(type, entry);
-    if (reading.success) return createJob(type, reading.args, createJid(nowMs));
-    return invalidEntry(index, operation, reading.issues);
-  };
+export function createBatchReader(options: EntryOptions): (entries: readonly unknown[]) => BatchEntries {
+  const readEntry = createEntryReader(options);
+  const maker = createJobMaker(options);
   return (entries) => {
     const jobs: Job[] = [];
     const rejected: RejectedEntry[] = [];
     const nowMs = Date.now();
     for (const [index, entry] of entries.entries()) {
-      const read = readEntry(entry, index, nowMs);
-      if ('jid' in read) jobs.push(read);
-      else rejected.push(read);
+      const order = readEntry(entry, nowMs);
+      if ('code' in order) rejected.push(reject(index, order));
+      else jobs.push(maker.makeOrdered(order, nowMs));
     }
     return { total: entries.length, jobs, rejected };
   };
 }
 
-function unknownOperation(index: number, operation: string): RejectedEntry {
-  const error = cut(`Unknown operation: ${operation}`);
-  const violations = [{ pointer: `/jobs/${index}/operation`, message: 'is not a known operation' }];
-  return { index, code: 'unknown_operation', detail: error, error, operation: 'other', violations };
-}
-
-function invalidEntry(index: number, operation: string, issues: Parameters<typeof describeIssues>[0]): RejectedEntry {
-  const detail = describeIssues(issues);
-  const error = `Invalid job at index ${index}: ${detail}`;
-  return { index, code: 'invalid_job', detail, error, operation, violations: toViolations(issues, `/jobs/${index}`) };
+function reject(index: number, { code, operation, issues, detail }: Refusal): RejectedEntry {
+  const violations = toViolations(issues, `/jobs/${index}`);
+  if (detail !== undefined) return { index, code, detail, error: detail, operation, violations };
+  const description = describeIssues(issues);
+  const error = `Invalid job at index ${index}: ${description}`;
+  return { index, code, detail: description, error, operation, violations };
 }
 
 /** The first of their violations, and how many there are. */

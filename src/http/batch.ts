@@ -2,12 +2,12 @@
 // what became of each.
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { JobType } from '../domain/job-type.ts';
 import type { Fate } from '../domain/producer.ts';
 import type { Metrics } from '../metrics.ts';
 import { createBatchAnswer } from './batch-answer.ts';
-import { createEntryReader, readEnvelope, type BatchEntries } from './batch-entries.ts';
+import { createBatchReader, readEnvelope, type BatchEntries } from './batch-entries.ts';
 import { createBodyBudget, type BodyBudgetOptions } from './body-budget.ts';
+import { describeEntry } from './entry-document.ts';
 import type { JobRoutesOptions } from './jobs.ts';
 import { bodiesBytesMax } from './limits.ts';
 import { sendProblem } from './problem.ts';
@@ -20,22 +20,16 @@ export interface BatchRouteOptions extends JobRoutesOptions, Omit<BodyBudgetOpti
   batchBodyBytesMax: number;
 }
 
-// For the document: an entry is the body of one of the types. Requests are read by batch-entries.ts.
-const entryOf = ({ name, body }: JobType) => z.intersection(z.object({ operation: z.literal(name) }), body);
-
 export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOptions): void {
-  const { registry, producer, metrics, clock, enqueueTimeoutMs, batchMaxJobs, batchBodyBytesMax, protect } = options;
+  const { producer, metrics, clock, enqueueTimeoutMs, batchMaxJobs, batchBodyBytesMax, protect } = options;
   const schema = {
     summary: `Enqueue 1 to ${batchMaxJobs} jobs; bad entries never stop good ones`,
     body: z.object({
-      jobs: z
-        .array(z.union(registry.types.map(entryOf)))
-        .min(1)
-        .max(batchMaxJobs),
+      jobs: z.array(describeEntry(options)).min(1).max(batchMaxJobs),
     }),
     response: { 202: acceptedBatch, 206: partialBatch, ...problemResponses([...bodyProblems, 'too_many_jobs']) },
   };
-  const readEntries = createEntryReader(registry);
+  const readEntries = createBatchReader(options);
   const budget = createBodyBudget({ ...options, budgetBytes: bodiesBytesMax });
   // Behind the hook of the plugin that decodes, which is added to the route in the same way.
   app.addHook('onRoute', (added) => {

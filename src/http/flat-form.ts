@@ -10,7 +10,7 @@ const options = [
   ...['delay', 'priority'],
 ];
 
-const message = 'is no argument here: options go with POST /jobs';
+const message = 'is no argument: options go beside "args" (POST /jobs)';
 const none: Issues = [];
 
 interface ArgumentsSchema {
@@ -34,15 +34,33 @@ function takes(schema: ArgumentsSchema, name: string): boolean {
 /** Reads a body, or a flat entry, of a type. */
 export type FlatReader = (type: JobType, body: unknown) => ArgsReading;
 
-export function createFlatReader({ types }: JobRegistry): FlatReader {
+/** @param argsBytesMax of the JSON of one job's arguments: what the worker decodes at most */
+export function createFlatReader(registry: JobRegistry, argsBytesMax: number): FlatReader {
+  const check = createArgsCheck(registry, argsBytesMax);
+  return (type, body) => check(type, body, type.readFlat(body));
+}
+
+/** What no schema of a type tells: options among the arguments, and arguments that are too large. */
+export function createArgsCheck(
+  { types }: JobRegistry,
+  argsBytesMax: number,
+): (type: JobType, given: unknown, reading: ArgsReading) => ArgsReading {
   const finders = new Map(types.map((type) => [type, createOptionFinder(type.body)]));
-  return (type, body) => {
-    const reading = type.readFlat(body);
-    const misplaced = finders.get(type)?.(body) ?? none;
-    if (misplaced.length === 0) return reading;
+  return (type, given, reading) => {
+    const misplaced = finders.get(type)?.(given) ?? none;
+    if (misplaced.length === 0) return checkSize(reading, argsBytesMax);
     return { success: false, issues: reading.success ? misplaced : [...misplaced, ...reading.issues] };
   };
 }
+
+/** Their JSON can be longer than what came: `1e20` has 21 digits there. */
+export function checkSize(reading: ArgsReading, argsBytesMax: number): ArgsReading {
+  if (!reading.success || reading.args.jsonBytes + brackets <= argsBytesMax) return reading;
+  return { success: false, issues: [{ path: [], message: `must be at most ${argsBytesMax} bytes of JSON` }] };
+}
+
+/** Of the array that the arguments travel in. */
+const brackets = 2;
 
 /** Finds the options in a body, or in a flat entry, of a type whose bodies have this schema. */
 export function createOptionFinder(schema: z.ZodType): (body: unknown) => Issues {

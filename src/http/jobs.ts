@@ -1,21 +1,30 @@
-// POST /jobs/{operation}: one job, answered after its own reply from the broker. The hot route: one type of job is one
-// route, and nothing here makes a timer, a signal or a hook per request.
-import type { FastifyInstance, onRequestHookHandler } from 'fastify';
+// POST /jobs/{operation} and POST /jobs: one job, answered after its own reply from the broker. The hot routes: one type of
+// job is one route, and nothing here makes a timer, a signal or a hook per request.
+import type { FastifyInstance, FastifyReply, onRequestHookHandler } from 'fastify';
 import type { Clock } from '../domain/clock.ts';
 import { AppError, type ErrorCode } from '../domain/errors.ts';
-import { createJob } from '../domain/job.ts';
-import type { JobRegistry, JobType } from '../domain/job-type.ts';
-import type { JobProducer, RefusalCode } from '../domain/producer.ts';
+import type { Job } from '../domain/job.ts';
+import type { JobType } from '../domain/job-type.ts';
+import type { Fate, JobProducer, RefusalCode } from '../domain/producer.ts';
 import type { Metrics } from '../metrics.ts';
 import { cut } from './caller-text.ts';
+import {
+  createEntryReader,
+  createJobMaker,
+  describeOrder,
+  scheduledAt,
+  type EntryOptions,
+  type JobMaker,
+} from './entry.ts';
+import { describeEntry } from './entry-document.ts';
+import type { Refusal } from './explicit-form.ts';
 import { createFlatReader, type FlatReader } from './flat-form.ts';
 import { singleBodyBytesMax } from './limits.ts';
 import { sendProblem } from './problem.ts';
 import { acceptedJob, bodyProblems, problemResponses } from './schemas.ts';
-import { invalid } from './violations.ts';
+import { invalid, toViolations, violationFields } from './violations.ts';
 
-export interface JobRoutesOptions {
-  registry: JobRegistry;
+export interface JobRoutesOptions extends EntryOptions {
   producer: JobProducer;
   metrics: Metrics;
   clock: Clock;
@@ -34,15 +43,22 @@ const invalidBody = (body: unknown, error: Parameters<typeof invalid>[0]): AppEr
   body === undefined ? new AppError('malformed_json', 'The body is empty') : invalid(error);
 
 export function registerJobRoutes(app: FastifyInstance, options: JobRoutesOptions): void {
-  const readFlat = createFlatReader(options.registry);
-  for (const type of options.registry.types) registerType(app, type, readFlat, options);
+  const readFlat = createFlatReader(options.registry, options.jobBodyBytesMax);
+  const maker = createJobMaker(options);
+  for (const type of options.registry.types) registerType(app, type, readFlat, maker, options);
+  registerEntry(app, maker, options);
 }
+
+/** The arithmetic, which runs in the worker's own process, keeps a smaller limit. */
+const bodyLimitOf = ({ runs }: JobType, jobBodyBytesMax: number): number =>
+  runs === 'inline' ? singleBodyBytesMax : jobBodyBytesMax;
 
 function registerType(
   app: FastifyInstance,
   type: JobType,
   readFlat: FlatReader,
-  { producer, metrics, clock, enqueueTimeoutMs, protect }: JobRoutesOptions,
+  maker: JobMaker,
+  { producer, metrics, clock, enqueueTimeoutMs, protect, jobBodyBytesMax }: JobRoutesOptions,
 ): void {
   const { name } = type;
   const schema = {
@@ -50,7 +66,7 @@ function registerType(
     body: type.body.meta({ examples: type.bodyExamples }),
     response: { 202: acceptedJob, ...problemResponses(bodyProblems) },
   };
-  const route = { schema, bodyLimit: singleBodyBytesMax, onRequest: [...protect] };
+  const route = { schema, bodyLimit: bodyLimitOf(type, jobBodyBytesMax), onRequest: [...protect] };
   app.post(`/jobs/${name}`, route, async ({ body }, reply) => {
     // The handler runs in the turn in which the last byte of the body arrived.
     const deadlineMs = clock.now() + enqueueTimeoutMs;
@@ -59,16 +75,50 @@ function registerType(
       metrics.job(name, 'rejected');
       throw invalidBody(body, reading.issues);
     }
-    const job = createJob(type, reading.args);
+    const job = maker.make(type, reading.args);
     const fate = await producer.push(job, deadlineMs);
     metrics.job(name, fate.outcome);
-    if (fate.outcome === 'enqueued') {
-      reply.code(202);
-      return { job_id: job.jid, message: type.describe(reading.args.value) };
-    }
-    const detail = cut(fate.detail);
-    return fate.outcome === 'refused'
-      ? sendProblem(reply, { code: problemCodeOf(fate.code), detail })
-      : sendProblem(reply, { code: fate.code, detail, fields: { job_ids: [job.jid] } });
+    if (fate.outcome !== 'enqueued') return sendFailure(reply, job, fate);
+    reply.code(202);
+    return { job_id: job.jid, message: type.describe(reading.args.value) };
   });
+}
+
+function registerEntry(app: FastifyInstance, maker: JobMaker, options: JobRoutesOptions): void {
+  const { producer, metrics, clock, enqueueTimeoutMs, protect, jobBodyBytesMax } = options;
+  const readEntry = createEntryReader(options);
+  const schema = {
+    summary: 'Enqueue one job, with options: a time, a queue, retries',
+    body: describeEntry(options),
+    response: { 202: acceptedJob, ...problemResponses([...bodyProblems, 'unknown_jobtype']) },
+  };
+  const route = { schema, bodyLimit: jobBodyBytesMax, onRequest: [...protect] };
+  app.post('/jobs', route, async ({ body }, reply) => {
+    const deadlineMs = clock.now() + enqueueTimeoutMs;
+    const nowMs = Date.now();
+    const order = readEntry(body, nowMs);
+    if ('code' in order) {
+      metrics.job(order.operation, 'rejected');
+      throw refusedEntry(body, order);
+    }
+    const job = maker.makeOrdered(order, nowMs);
+    const fate = await producer.push(job, deadlineMs);
+    metrics.job(job.operation, fate.outcome);
+    if (fate.outcome !== 'enqueued') return sendFailure(reply, job, fate);
+    reply.code(202);
+    return { job_id: job.jid, message: describeOrder(order), at: scheduledAt(job) };
+  });
+}
+
+function refusedEntry(body: unknown, { code, issues, detail }: Refusal): AppError {
+  if (detail === undefined) return invalidBody(body, issues);
+  const violations = violationFields(toViolations(issues), issues.length);
+  return new AppError(code === 'unknown_jobtype' ? code : 'validation_failed', detail, violations);
+}
+
+function sendFailure(reply: FastifyReply, { jid }: Job, fate: Exclude<Fate, { outcome: 'enqueued' }>): FastifyReply {
+  const detail = cut(fate.detail);
+  return fate.outcome === 'refused'
+    ? sendProblem(reply, { code: problemCodeOf(fate.code), detail })
+    : sendProblem(reply, { code: fate.code, detail, fields: { job_ids: [jid] } });
 }

@@ -1,5 +1,5 @@
 // The one shape of every error answer: RFC 9457 problem details, with `code`, the original service's `error` and, on
-// POST /jobs/*, `outcome`. Statuses and titles come from the table in domain/errors.ts and from nowhere else.
+// POST /jobs and below it, `outcome`. Statuses and titles come from the table in domain/errors.ts and from nowhere else.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorTable, type ErrorCode } from '../domain/errors.ts';
 import { errorsPath } from './errors-page.ts';
@@ -15,7 +15,7 @@ export const problemContentType = 'application/problem+json';
 
 /** True where a caller has to know whether a job may run after all. */
 const concernsJobs = (request: FastifyRequest): boolean =>
-  request.method === 'POST' && (request.routeOptions.url ?? request.url).startsWith('/jobs/');
+  request.method === 'POST' && (request.routeOptions.url ?? request.url).startsWith('/jobs');
 
 // A bug may have happened on either side of the write, so only these two leave the outcome open.
 const outcomeOf = (code: ErrorCode): 'unknown' | 'not_enqueued' =>

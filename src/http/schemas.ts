@@ -9,17 +9,26 @@ const count = z.int().min(0);
 export const plainText = 'x-plain-text';
 const jobId = z.string().meta({ description: 'The id that the broker stores and the worker sees', [plainText]: true });
 
-export const acceptedJob = z.object({ job_id: jobId, message: z.string() });
+const time = z.string().meta({ description: 'RFC 3339, UTC' });
 
-export const acceptedBatch = z.object({ job_ids: z.array(jobId), message: z.string(), count });
+export const acceptedJob = z.object({ job_id: jobId, message: z.string(), at: time.optional() });
 
 const batchResult = z.object({
   index: count,
   status: z.enum(['enqueued', 'rejected', 'failed', 'unknown']),
   job_id: jobId.optional(),
+  at: time.optional(),
   code: z.string().optional(),
   detail: z.string().optional(),
 });
+
+export const acceptedBatch = z.object({
+  job_ids: z.array(jobId),
+  message: z.string(),
+  count,
+  results: z.array(batchResult).optional().meta({ description: 'When one of them is scheduled' }),
+});
+export type AcceptedBatch = z.infer<typeof acceptedBatch>;
 
 export const partialBatch = z.object({
   job_ids: z.array(jobId),
@@ -33,8 +42,6 @@ export const partialBatch = z.object({
 });
 export type BatchResult = z.infer<typeof batchResult>;
 export type PartialBatch = z.infer<typeof partialBatch>;
-
-const time = z.string().meta({ description: 'RFC 3339, UTC' });
 
 export const jobRecord = z.looseObject({
   job_id: jobId,

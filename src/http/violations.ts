@@ -23,13 +23,18 @@ const escape = (key: PropertyKey): string => String(key).replaceAll('~', '~0').r
 /** @param prefix the pointer of the value that the issues are about */
 export const toViolations = (issues: readonly Issue[], prefix = ''): Violation[] =>
   issues.slice(0, violationsMax).map((issue) => ({
-    pointer: prefix + issue.path.map((key) => `/${escape(key)}`).join(''),
+    pointer: prefix + issue.path.map((key) => `/${cut(escape(key))}`).join(''),
     message: cut(messageOf(issue)),
   }));
 
 /** For example `b must not be zero`. */
 export const describeIssues = (issues: readonly Issue[]): string =>
-  cut(issues.map((issue) => [...issue.path.map(String), messageOf(issue)].join(' ')).join('; '));
+  cut(
+    issues
+      .slice(0, violationsMax)
+      .map((issue) => [...issue.path.map(String), messageOf(issue)].join(' '))
+      .join('; '),
+  );
 
 /** Fields of a `validation_failed` answer. */
 export const violationFields = (violations: readonly Violation[], total: number): Record<string, unknown> => ({

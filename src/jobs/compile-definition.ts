@@ -180,7 +180,7 @@ function createType(definition: ParsedDefinition): JobType {
       return readArgs(isTuple ? list : fields, id);
     },
     readArgs,
-    describe: () => `Job enqueued: ${name}`,
+    describe: (_args, at) => (at === undefined ? `Job enqueued: ${name}` : `Job scheduled for ${at}: ${name}`),
   };
 }
 

@@ -7,7 +7,7 @@ import { pino } from 'pino';
 import { systemClock } from '../../src/domain/clock.ts';
 import { createApp, type AppOptions } from '../../src/http/app.ts';
 import { createMetrics } from '../../src/metrics.ts';
-import { registry } from './jobs.ts';
+import { entryOptions } from './jobs.ts';
 import { createRecordingProducer, type RecordingProducer } from './recording-producer.ts';
 
 export interface BuiltApp {
@@ -33,7 +33,6 @@ export function build(
   const log: Record<string, unknown>[] = [];
   const logger = pino({ level: logLevel }, { write: (line: string) => void log.push(JSON.parse(line)) });
   const app = createApp({
-    registry,
     producer,
     results: undefined,
     metrics: createMetrics('0.0.0'),
@@ -44,6 +43,7 @@ export function build(
     enqueueTimeoutMs: 20_000,
     batchMaxJobs: 1000,
     batchBodyBytesMax: 524_288,
+    ...entryOptions,
     draining: draining.signal,
     ...options,
   });

@@ -2,9 +2,19 @@
 import assert from 'node:assert/strict';
 import { createJob, type Job } from '../../src/domain/job.ts';
 import { createRegistry, type JobType } from '../../src/domain/job-type.ts';
+import type { EntryOptions } from '../../src/http/entry.ts';
 import { builtInTypes } from '../../src/jobs/built-in.ts';
 
 export const registry = createRegistry(builtInTypes);
+
+/** How the HTTP side reads jobs, as the program has it without a setting. */
+export const entryOptions: EntryOptions = {
+  registry,
+  jobBodyBytesMax: 65_536,
+  payloadCompressBytes: 1024,
+  enqueueQueues: [],
+  passthroughJobtypes: [],
+};
 
 export const operationNames: readonly string[] = builtInTypes.map(({ name }) => name);
 

@@ -44,6 +44,7 @@ describe('/openapi.json', () => {
     }
     const expected = [
       ...operationNames.map((name) => `POST /jobs/${name}`),
+      'POST /jobs',
       'POST /jobs/batch',
       'GET /jobs/{job_id}',
       'GET /health',

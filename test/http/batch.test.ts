@@ -4,12 +4,12 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { enqueued, refused, unknown, type Fate } from '../../src/domain/producer.ts';
 import { createBatchAnswer } from '../../src/http/batch-answer.ts';
-import { createEntryReader } from '../../src/http/batch-entries.ts';
+import { createBatchReader } from '../../src/http/batch-entries.ts';
 import type { PartialBatch } from '../../src/http/schemas.ts';
 import { build } from '../helpers/app.ts';
-import { registry } from '../helpers/jobs.ts';
+import { entryOptions } from '../helpers/jobs.ts';
 
-const readEntries = createEntryReader(registry);
+const readEntries = createBatchReader(entryOptions);
 const good = { operation: 'add', a: 1, b: 2 };
 const oom = refused('broker_refused', 'OOM command not allowed');
 const lost = unknown('connection lost');

@@ -21,7 +21,7 @@ const options = {
   priority: 9,
   jobtype: 'math_add',
 };
-const message = 'is no argument here: options go with POST /jobs';
+const message = 'is no argument: options go beside "args" (POST /jobs)';
 
 describe('options in a body of arguments', () => {
   for (const [name, value] of Object.entries(options)) {

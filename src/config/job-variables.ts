@@ -1,0 +1,33 @@
+// The variables about what a job may be and name: a part of variables.ts.
+import { commaList, integer, type Variable } from './values.ts';
+
+export const jobVariables = {
+  JOB_BODY_BYTES_MAX: {
+    schema: integer(16_384, 1_048_576),
+    default: '65536',
+    unit: 'bytes',
+    reason:
+      'Decoded bytes of a request with one job, and JSON of the arguments of any job; the arithmetic keeps 16384.',
+  },
+  PAYLOAD_COMPRESS_BYTES: {
+    schema: integer(0, 1_048_576),
+    default: '1024',
+    unit: 'bytes',
+    reason:
+      'Arguments of types with `compress: true` travel compressed when their JSON is longer than this and gets shorter; 0: never.',
+  },
+  ENQUEUE_QUEUES: {
+    schema: commaList(/^[A-Za-z0-9._-]{1,100}$/, 'queue names of A-Z a-z 0-9 . _ -, separated by commas, each once'),
+    unit: 'names',
+    reason: "Queues that a job may name in place of its type's; some worker must fetch from them.",
+  },
+  PASSTHROUGH_JOBTYPES: {
+    schema: commaList(
+      /^(?!$)[^\s*]{0,200}\*?$/,
+      'jobtypes without spaces, "*" only at the end, separated by commas, each once',
+    ),
+    unit: 'jobtypes',
+    reason:
+      'Jobtypes that are enqueued without a definition, for workers in any language; `*` at the end stands for any rest.',
+  },
+} as const satisfies Record<string, Variable>;
