@@ -9,7 +9,7 @@ import { formatInfo, type BrokerDurability } from './info.ts';
 import { openDurableStore } from './durable-store.ts';
 import { defaultLimits, type BrokerLimits } from './limits.ts';
 import { createMemoryStore } from './memory-store.ts';
-import { createMutations } from './mutate.ts';
+import { createMutations, type Mutations } from './mutate.ts';
 import { createPush, type Push } from './push.ts';
 import type { Recovered } from './recovery.ts';
 import { createServer } from './server.ts';
@@ -44,6 +44,7 @@ export interface Broker {
   /** For an API in the same process. */
   readonly engine: Engine;
   readonly push: Push;
+  readonly mutations: Mutations;
   readonly host: string;
   readonly port: number;
   readonly durability: BrokerDurability;
@@ -119,6 +120,7 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Broker>
   return {
     engine,
     push,
+    mutations,
     host: server.host,
     port: server.port,
     durability,

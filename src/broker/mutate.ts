@@ -14,6 +14,8 @@ import { bulk, error, ok } from './wire.ts';
 export interface Mutations {
   /** Throws the text of the refusal; else it answers when all is stored. */
   run(session: Session, text: string): void;
+  /** For an API in the same process. Resolves, when all is stored, to how many were discarded. */
+  discard(target: Target, jids: readonly string[]): Promise<number>;
   /** Those under way end after their page, and say so. */
   stop(): void;
 }
@@ -25,9 +27,11 @@ interface MutationsOptions {
   cancelledJobsMax: number;
 }
 
+type Target = SetName | 'queues';
+
 interface Operation {
   cmd: string;
-  target: SetName | 'queues';
+  target: Target;
   matches: Matches;
   jids: number;
   report: boolean;
@@ -56,7 +60,7 @@ function parseOperation(text: string): Operation {
   if (text === '') throw new Error('invalid format');
   const { cmd, target, filter, report } = parseGo(text, operationStruct) as {
     cmd?: string;
-    target?: SetName | 'queues';
+    target?: Target;
     filter?: object | null;
     report?: boolean | null;
   };
@@ -74,7 +78,7 @@ export function createMutations({ engine, audit, nowMs, cancelledJobsMax }: Muta
   const { ledger, delivery } = engine;
   let stopped = false;
   /** One at a time: each reads and writes pages. Who waits holds a connection, so their number is bounded. */
-  let turn = Promise.resolve();
+  let turn: Promise<unknown> = Promise.resolve();
 
   /** What was changed so far, also by commands before this one, is on disk: pages show it. */
   function stored(): Promise<void> {
@@ -130,14 +134,21 @@ export function createMutations({ engine, audit, nowMs, cancelledJobsMax }: Muta
     return affected;
   }
 
+  function inTurn(operation: Operation): Promise<number> {
+    const end = turn.then(() => execute(operation));
+    turn = end.catch(() => undefined);
+    return end;
+  }
+
   return {
+    discard: (target, jids) =>
+      inTurn({ cmd: 'discard', target, matches: createFilter({ jids: [...jids] }), jids: jids.length, report: true }),
     run(session, text) {
       const operation = parseOperation(text);
       // Nothing behind it is read before it is answered, even if the client has closed its side.
       const stay = (): void => session.hold(stay);
       stay();
-      turn = turn
-        .then(() => execute(operation))
+      void inTurn(operation)
         .then(
           (affected) => {
             const { cmd, target, jids, report } = operation;

@@ -15,6 +15,7 @@ export const errorTable = {
   unauthorized: { status: 401, title: 'A valid API key is required' },
   not_found: { status: 404, title: 'Not found' },
   method_not_allowed: { status: 405, title: 'Method not allowed' },
+  not_cancellable: { status: 409, title: 'The job cannot be cancelled' },
   request_timeout: { status: 408, title: 'The request was sent too slowly' },
   body_too_large: { status: 413, title: 'The body is too large' },
   too_many_jobs: { status: 413, title: 'The batch has too many jobs' },

@@ -16,6 +16,7 @@ import { createAnswerHook, setAnswerHeaders } from './answer-headers.ts';
 import { registerApiDocument, registerDocumentRoutes } from './api-document.ts';
 import { createApiKeyHook } from './api-keys.ts';
 import { registerBatchRoute, type BatchRouteOptions } from './batch.ts';
+import { registerCancelJob, type CancelJobOptions } from './cancel-job.ts';
 import { createClientErrorHandler, refuseTunnels } from './client-errors.ts';
 import { createConnections, type Connections } from './connections.ts';
 import { closeIdleConnections } from './drain.ts';
@@ -39,6 +40,7 @@ export interface AppOptions
   extends
     Omit<BatchRouteOptions, 'protect' | 'connections' | 'places'>,
     Omit<JobStateOptions, 'protect'>,
+    Omit<CancelJobOptions, 'protect'>,
     Omit<ProbesOptions, 'authenticate' | 'lag'> {
   logger: FastifyBaseLogger;
   /** When there are any, /jobs* and /metrics want one of them. */
@@ -165,6 +167,7 @@ function registerRoutes(
     await others.register(compress, { encodings, requestEncodings: encodings, threshold: limits.compressFromBytes });
     registerBatchRoute(others, { ...options, protect });
     registerJobState(others, { ...options, protect });
+    registerCancelJob(others, { ...options, protect });
     registerProbes(others, { ...options, authenticate, lag });
     registerDocumentRoutes(others);
   });

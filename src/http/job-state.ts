@@ -38,23 +38,39 @@ export function registerJobState(app: FastifyInstance, options: JobStateOptions)
     },
   };
   const waiters = createWaiters(draining);
-  const badId = `must match [A-Za-z0-9._-]{8,64}; operations, which take POST, are ${listOperations(registry)}`;
   app.get('/jobs/:job_id', { schema, onRequest: [...protect] }, async (request, reply) => {
-    const { job_id: jobId } = request.params as { job_id: string };
-    if (jobId === 'batch' || registry.byName(jobId) !== undefined) {
-      reply.header('allow', 'POST');
-      throw new AppError('method_not_allowed', 'This path accepts POST');
-    }
+    const jobId = readJobId(request.params, registry, reply);
     const waitMs = readWaitMs(request.query as { wait?: unknown });
-    if (!jidPattern.test(jobId)) throw invalidPart('/job_id', badId);
-    if (results === undefined) {
-      throw new AppError('results_not_kept', 'This deployment keeps no results: RESULTS_URL is not set');
-    }
+    if (results === undefined) throw notKept();
     const record = await lookUp(results, jobId, waitMs, waiters, reply);
-    if (record === undefined) throw new AppError('not_found', 'This job is not known here; it may still exist');
+    if (record === undefined) throw notKnown();
     reply.header('cache-control', 'no-store');
     return record;
   });
+}
+
+/** Names of operations have routes of their own. */
+export function readJobId(params: unknown, registry: JobRegistry, reply: FastifyReply): string {
+  const { job_id: jobId } = params as { job_id: string };
+  if (jobId === 'batch' || registry.byName(jobId) !== undefined) {
+    reply.header('allow', 'POST');
+    throw new AppError('method_not_allowed', 'This path accepts POST');
+  }
+  if (!jidPattern.test(jobId)) {
+    const operations = `operations, which take POST, are ${listOperations(registry)}`;
+    throw invalidPart('/job_id', `must match [A-Za-z0-9._-]{8,64}; ${operations}`);
+  }
+  return jobId;
+}
+
+export const notKept = (): AppError =>
+  new AppError('results_not_kept', 'This deployment keeps no results: RESULTS_URL is not set');
+export const notKnown = (): AppError => new AppError('not_found', 'This job is not known here; it may still exist');
+
+/** A store that does not answer has said nothing of the job: not that it is unknown, either. */
+export function storeAway(error: unknown, reply: FastifyReply): AppError {
+  reply.log.warn({ err: error, request_id: reply.request.id }, 'result store did not answer');
+  return new AppError('results_unavailable', 'The result store does not answer; the job may still exist');
 }
 
 const invalidPart = (pointer: string, message: string): AppError =>
@@ -67,7 +83,6 @@ function readWaitMs({ wait }: { wait?: unknown }): number {
   throw invalidPart('/wait', `must be a number of seconds from 0 to ${waitSecondsMax}`);
 }
 
-/** A store that does not answer has said nothing of the job: not that it is unknown, either. */
 async function lookUp(
   results: ResultStore,
   jobId: string,
@@ -80,8 +95,7 @@ async function lookUp(
     if (signal === undefined) return await results.get(jobId);
     return await results.wait(jobId, waitMs, signal);
   } catch (error) {
-    reply.log.warn({ err: error, request_id: reply.request.id }, 'result store did not answer');
-    throw new AppError('results_unavailable', 'The result store does not answer; the job may still exist');
+    throw storeAway(error, reply);
   }
 }
 

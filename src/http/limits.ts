@@ -38,3 +38,7 @@ export const compressFromBytes = 1024;
 export const waitSecondsMax = 30;
 /** Held answers of `?wait=`; above it the present state is answered at once. */
 export const waitersMax = 10_000;
+/** Jobs that are being cancelled at once: Faktory looks through all scheduled jobs for each. */
+export const cancellationsMax = 50;
+/** A scheduled job that is due so soon may be queued meanwhile; Faktory's scheduler looks every 5 s, and clocks differ. */
+export const cancelMarginMs = 10_000;

@@ -7,7 +7,9 @@ import { jobStates } from '../domain/results.ts';
 const count = z.int().min(0);
 /** Marks a text of our own making that needs no escaping in JSON: a third of the time of a batch's answer. */
 export const plainText = 'x-plain-text';
-const jobId = z.string().meta({ description: 'The id that the broker stores and the worker sees', [plainText]: true });
+export const jobId = z
+  .string()
+  .meta({ description: 'The id that the broker stores and the worker sees', [plainText]: true });
 
 const time = z.string().meta({ description: 'RFC 3339, UTC' });
 

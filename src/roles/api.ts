@@ -96,6 +96,7 @@ export async function runApi({ config, log, version, lostLogLines }: RoleContext
   const app = createApp({
     registry: parts.registry,
     producer,
+    remover: parts.link.remover,
     results,
     metrics,
     logger: log,
@@ -126,7 +127,7 @@ export async function runApi({ config, log, version, lostLogLines }: RoleContext
       draining.abort();
       if (!skipDrainDelay) await sleep(config.SHUTDOWN_DRAIN_DELAY_MS);
       await app.close();
-      await producer.close();
+      await Promise.all([producer.close(), parts.link.remover.close()]);
     },
   };
 }

@@ -1,13 +1,17 @@
 // The API's way into a broker in its own process.
 import type { Broker } from '../broker/broker.ts';
+import { createEngineRemover } from './engine-remover.ts';
 import { createEngineSender } from './engine-sender.ts';
 import { systemClock } from '../domain/clock.ts';
 import type { Metrics } from '../metrics.ts';
 import type { BrokerLink } from './link.ts';
 
-export function createEngineLink({ engine, push }: Pick<Broker, 'engine' | 'push'>, metrics: Metrics): BrokerLink {
+type InnerBroker = Pick<Broker, 'engine' | 'push' | 'mutations'>;
+
+export function createEngineLink({ engine, push, mutations }: InnerBroker, metrics: Metrics): BrokerLink {
   return {
     sender: createEngineSender({ engine, push, clock: systemClock, onFrame: metrics.faktoryFrame }),
+    remover: createEngineRemover(mutations),
     async brokerJobs() {
       const { queued, scheduled, retries, dead } = engine.state();
       return {

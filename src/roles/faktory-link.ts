@@ -2,6 +2,7 @@
 import type { FaktoryAddress } from '../config/values.ts';
 import { systemClock } from '../domain/clock.ts';
 import { FaktoryClient } from '../faktory/client.ts';
+import { createJobRemover } from '../faktory/job-remover.ts';
 import { createFrameSender } from '../faktory/frame-sender.ts';
 import type { BrokerJobs, Metrics } from '../metrics.ts';
 import { clientOptions } from './client-options.ts';
@@ -43,7 +44,17 @@ export function createFaktoryLink(
   // What the broker is: until then it is taken for a Faktory.
   void client.warm.then(() => sender.ping()).catch(() => undefined);
   metrics.readConnections('producer', () => client.states);
-  return { sender, brokerJobs: async () => brokerJobsOf(await client.info().finally(() => sender.onChange())) };
+  const remover = createJobRemover({
+    open: () => new FaktoryClient({ ...clientOptions(config, address), size: 1 }),
+    tells: () => client.storesInGroups,
+    clock,
+    timeoutMs: config.ENQUEUE_TIMEOUT_MS,
+  });
+  return {
+    sender,
+    remover,
+    brokerJobs: async () => brokerJobsOf(await client.info().finally(() => sender.onChange())),
+  };
 }
 
 /** From INFO (contribsys/faktory server/commands.go, v1.9.4). */

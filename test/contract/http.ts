@@ -253,6 +253,19 @@ function states({ call, target }: Context): void {
     else assertProblem(answer, { status: 404, code: 'not_found' });
   });
 
+  it('cancels no job that it does not know or that has ended', async () => {
+    const { results } = target();
+    assertProblem(await call('DELETE', '/jobs/white%20space'), { status: 422, code: 'validation_failed' });
+    const unknown = await call('DELETE', '/jobs/00000000-0000-7000-8000-000000000000');
+    if (results === 'none') return assertProblem(unknown, { status: 501, code: 'results_not_kept' });
+    assertProblem(unknown, { status: 404, code: 'not_found' });
+    if (results !== 'run') return;
+    const { body } = await call('POST', '/jobs/add', { a: 1, b: 2 });
+    const path = `/jobs/${String(body['job_id'])}`;
+    await call('GET', `${path}?wait=10`);
+    assertProblem(await call('DELETE', path), { status: 409, code: 'not_cancellable' });
+  });
+
   for (const name of operationNames) {
     it(`tells the state of a job that was enqueued to ${name}`, async (t) => {
       if (target().results === 'none') return t.skip('no results are kept');

@@ -19,6 +19,7 @@ export interface BuiltApp {
   log: Record<string, unknown>[];
   post: (url: string, body: unknown, headers?: Record<string, string>) => Promise<LightMyRequestResponse>;
   get: (url: string, headers?: Record<string, string>) => Promise<LightMyRequestResponse>;
+  del: (url: string, headers?: Record<string, string>) => Promise<LightMyRequestResponse>;
   /** Listens on a free port of 127.0.0.1; resolves with the address. */
   listen: () => Promise<string>;
 }
@@ -34,6 +35,7 @@ export function build(
   const logger = pino({ level: logLevel }, { write: (line: string) => void log.push(JSON.parse(line)) });
   const app = createApp({
     producer,
+    remover: { tells: true, remove: () => Promise.resolve(false), close: () => Promise.resolve() },
     results: undefined,
     metrics: createMetrics('0.0.0'),
     logger,
@@ -61,6 +63,7 @@ export function build(
         payload: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body),
       }),
     get: (url, headers = {}) => app.inject({ method: 'GET', url, headers }),
+    del: (url, headers = {}) => app.inject({ method: 'DELETE', url, headers }),
     listen: () => app.listen({ host: '127.0.0.1', port: 0 }),
   };
 }

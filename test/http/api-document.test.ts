@@ -46,6 +46,7 @@ describe('/openapi.json', () => {
       ...operationNames.map((name) => `POST /jobs/${name}`),
       'POST /jobs',
       'POST /jobs/batch',
+      'DELETE /jobs/{job_id}',
       'GET /jobs/{job_id}',
       'GET /health',
       'GET /ready',

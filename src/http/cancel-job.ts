@@ -1,0 +1,107 @@
+// DELETE /jobs/{job_id}: cancels what has not started. `cancelled` is said only of a job that no worker will run
+// (docs/decisions/results.md): the broker has told that it took the job out, or the record keeps our workers from it, or the
+// job is due much later.
+import type { FastifyInstance, FastifyReply, onRequestHookHandler } from 'fastify';
+import { z } from 'zod';
+import { AppError } from '../domain/errors.ts';
+import type { JobRemover } from '../domain/job-remover.ts';
+import type { JobRegistry } from '../domain/job-type.ts';
+import { isEnded, isWaiting, type JobRecord, type ResultStore } from '../domain/results.ts';
+import { notKept, notKnown, readJobId, storeAway } from './job-state.ts';
+import { cancellationsMax, cancelMarginMs } from './limits.ts';
+import { commonProblems, jobId, problemResponses } from './schemas.ts';
+
+export interface CancelJobOptions {
+  registry: JobRegistry;
+  /** Undefined when this deployment keeps no results. */
+  results: ResultStore | undefined;
+  remover: JobRemover;
+  protect: readonly onRequestHookHandler[];
+}
+
+const problems = [
+  'not_found',
+  'validation_failed',
+  'not_cancellable',
+  'results_not_kept',
+  'results_unavailable',
+  'broker_unavailable',
+  'overloaded',
+  'outcome_unknown',
+] as const;
+
+export function registerCancelJob(
+  app: FastifyInstance,
+  { registry, results, remover, protect }: CancelJobOptions,
+): void {
+  const schema = {
+    summary: 'Cancel a job that has not started',
+    params: z.object({ job_id: jobId }),
+    response: {
+      200: z.object({ job_id: jobId, state: z.literal('cancelled') }),
+      ...problemResponses([...commonProblems, ...problems]),
+    },
+  };
+  let underWay = 0;
+  app.delete('/jobs/:job_id', { schema, onRequest: [...protect] }, async (request, reply) => {
+    const jid = readJobId(request.params, registry, reply);
+    if (results === undefined) throw notKept();
+    if (underWay >= cancellationsMax) throw new AppError('overloaded', 'Too many jobs are being cancelled');
+    underWay++;
+    await cancelJob(jid, { results, remover, reply }).finally(() => underWay--);
+    return { job_id: jid, state: 'cancelled' as const };
+  });
+}
+
+interface Means {
+  results: ResultStore;
+  remover: JobRemover;
+  reply: FastifyReply;
+}
+
+async function cancelJob(jid: string, means: Means): Promise<void> {
+  const { results, remover, reply } = means;
+  const ask = <Answer>(asked: Promise<Answer>): Promise<Answer> =>
+    asked.catch((error: unknown) => {
+      throw storeAway(error, reply);
+    });
+  const known = await ask(results.get(jid));
+  if (known === undefined) throw notKnown();
+  if (isEnded(known)) throw new AppError('not_cancellable', `The job has ended: ${known.state}`);
+  const record = cancelledOf(known);
+  const isOurs = known.tracked !== false;
+  if (isOurs && isWaiting(known) && (await ask(results.cancel(record)))) return tidyUp(jid, means);
+  if (remover.tells) {
+    if (!(await remover.remove(jid))) throw started();
+    // It is cancelled, whether the store hears of it or not.
+    await results.put([record]).catch((error: unknown) => storeAway(error, reply));
+    return;
+  }
+  if (isOurs || !isFarAway(known)) throw started();
+  await remover.remove(jid);
+  if (!isFarAway(known) || !(await ask(results.cancel(record)))) throw started();
+}
+
+/** The record keeps workers from the job; without this it would lie in the broker until its time. */
+const tidyUp = (jid: string, { remover, reply }: Means): Promise<void> =>
+  remover.remove(jid).then(
+    () => undefined,
+    (error: unknown) =>
+      reply.log.warn(
+        { err: error, job_id: jid, request_id: reply.request.id },
+        'a cancelled job is still in the broker',
+      ),
+  );
+
+const started = (): AppError =>
+  new AppError('not_cancellable', 'The job has started, or nobody can tell that it has not');
+
+/** Only the broker's schedule holds it, and will do so for a while. */
+const isFarAway = ({ state, at }: JobRecord): boolean =>
+  state === 'scheduled' && Date.parse(at ?? '') >= Date.now() + cancelMarginMs;
+
+const cancelledOf = (known: JobRecord): JobRecord => ({
+  ...known,
+  state: 'cancelled',
+  finished_at: new Date().toISOString(),
+});
