@@ -50,6 +50,7 @@ export function httpContract(name: string, open: () => Promise<HttpTarget>): voi
     };
     const context: Context = { call, target: () => target };
     singleJobs(context);
+    explicitJobs(context);
     batches(context);
     errors(context);
     states(context);
@@ -119,6 +120,61 @@ function singleJobs({ call }: Context): void {
       assertProblem(answer, { status: 422, code: 'validation_failed' });
       assert.deepEqual(answer.body['violations'], [{ pointer: '/b', message: 'must not be zero' }]);
     }
+  });
+}
+
+function explicitJobs({ call, target }: Context): void {
+  const args = { a: 1, b: 2 };
+
+  it('answers 202 to POST /jobs in either form, and to options', async () => {
+    for (const body of [
+      { operation: 'add', ...args },
+      { operation: 'add', args, request_id: 'r-1', retry: 3, reserve_for: 120, custom: { tenant: 7 } },
+      { jobtype: 'math_add', args, at: '2001-01-01T00:00:00Z' },
+    ]) {
+      const answer = await call('POST', '/jobs', body);
+      assert.equal(answer.status, 202);
+      assert.deepEqual(Object.keys(answer.body), ['job_id', 'message']);
+      assert.match(String(answer.body['job_id']), uuidV7);
+    }
+  });
+
+  it('answers when a job is scheduled, alone and in a batch', async () => {
+    const at = new Date(Date.now() + 3_600_000).toISOString();
+    const entry = { operation: 'add', args, at };
+    const { status, body } = await call('POST', '/jobs', entry);
+    assert.deepEqual([status, body['at']], [202, at]);
+    const batch = await call('POST', '/jobs/batch', { jobs: [{ operation: 'add', ...args }, entry] });
+    const [first, second] = batch.body['job_ids'] as [string, string];
+    assert.equal(batch.status, 202);
+    assert.deepEqual(batch.body['results'], [
+      { index: 0, status: 'enqueued', job_id: first },
+      { index: 1, status: 'enqueued', job_id: second, at },
+    ]);
+  });
+
+  it('runs a job of the explicit form', async (t) => {
+    if (target().results !== 'run') return t.skip('no worker runs');
+    const posted = await call('POST', '/jobs', { operation: 'multiply', args: { a: 6, b: 7 }, request_id: 'r-1' });
+    const { body } = await call('GET', `/jobs/${String(posted.body['job_id'])}?wait=10`);
+    assert.deepEqual([body['state'], body['result'], body['request_id']], ['succeeded', 42, 'r-1']);
+  });
+
+  it('refuses an unknown field, a bad option and an unknown jobtype, each by its pointer', async () => {
+    for (const [more, pointer] of [
+      [{ delay: 1 }, '/delay'],
+      [{ at: '2126-12-01T08:00:00' }, '/at'],
+      [{ queue: 'working' }, '/queue'],
+      [{ args: { a: 1 } }, '/args/b'],
+    ] as const) {
+      const answer = await call('POST', '/jobs', { operation: 'add', args, ...more });
+      assertProblem(answer, { status: 422, code: 'validation_failed' });
+      assert.equal(answer.body['outcome'], 'not_enqueued');
+      assert.equal((answer.body['violations'] as { pointer: string }[])[0]?.pointer, pointer);
+    }
+    const unknown = await call('POST', '/jobs', { jobtype: 'Nobody', args: [], queue: 'q' });
+    assertProblem(unknown, { status: 422, code: 'unknown_jobtype' });
+    assertProblem(await call('GET', '/jobs'), { status: 405, code: 'method_not_allowed' });
   });
 }
 

@@ -102,9 +102,22 @@ function entry(random: Random): string {
   return `{"operation":${operation},"a":${operand(random)},"b":${operand(random)}${requestId(random)}}`;
 }
 
+/** Some are good: none to three options, most of them odd. */
+function explicitEntry(random: Random): string {
+  const more = Array.from({ length: random.int(0, 3) }, () => `,${random.pick(odd.oddOptions)}`).join('');
+  const name = random.chance(0.9) ? `"operation":"${random.pick(operations)}"` : '"jobtype":"math_add"';
+  return `{${name},"args":{"a":${operand(random)},"b":${operand(random)}}${requestId(random)}${more}}`;
+}
+
+/** Around 64 KiB, the limit of one job. */
+const largeEntry = (random: Random): string =>
+  `{"operation":"add","args":{"a":1,"b":2,"c":"${'x'.repeat(random.pick([60_000, 65_490, 65_500, 66_000]))}"}}`;
+
+const anyEntry = (random: Random): string => (random.chance(0.3) ? explicitEntry(random) : entry(random));
+
 function batchBody(random: Random): string {
   if (random.chance(0.02)) return `{"jobs":[${Array.from({ length: random.int(900, 1100) }, () => '{}').join()}]}`;
-  return `{"jobs":[${Array.from({ length: random.int(0, 12) }, () => entry(random)).join()}]}`;
+  return `{"jobs":[${Array.from({ length: random.int(0, 12) }, () => anyEntry(random)).join()}]}`;
 }
 
 function createDraft(random: Random): Draft {
@@ -119,7 +132,10 @@ function createDraft(random: Random): Draft {
   };
   const kind = random.next();
   if (kind < 0.55) draft.body = latin1(`{"a":${operand(random)},"b":${operand(random)}${requestId(random)}}`);
-  else if (kind < 0.7) {
+  else if (kind < 0.62) {
+    draft.target = '/jobs';
+    draft.body = latin1(random.chance(0.03) ? largeEntry(random) : anyEntry(random));
+  } else if (kind < 0.7) {
     draft.target = '/jobs/batch';
     draft.body = latin1(batchBody(random));
   } else {

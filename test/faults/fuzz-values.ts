@@ -275,6 +275,30 @@ export const brokenLines: readonly string[] = [
   ],
 ];
 
+/** Fields beside or in place of those of an explicit job. */
+export const oddOptions: readonly string[] = [
+  ...['"queue":"default"', '"queue":"a b"', '"queue":"q\\r\\nFLUSH"', '"queue":"working"', '"queue":null'],
+  ...['"at":"2126-12-01T08:00:00Z"', '"at":"2126-12-01T08:00:00"', '"at":"2016-12-31T23:59:60Z"', '"at":0'],
+  ...['"at":"10000-01-01T00:00:00Z"', '"at":"0000-01-01T00:00:00+23:59"', '"delay_seconds":1e-9', '"delay_seconds":-0'],
+  ...[
+    '"delay_seconds":31536000',
+    '"delay_seconds":1e308',
+    '"retry":-1',
+    '"retry":1e3',
+    '"retry":0.1',
+    '"reserve_for":60',
+  ],
+  ...['"expires_at":"2126-12-01T08:00:00+23:59"', '"expires_in_seconds":1', '"custom":{"x":"\\ud800"}', '"custom":[]'],
+  ...[
+    '"custom":{"content_encoding":"gzip"}',
+    `"custom":${'{"c":'.repeat(500)}1${'}'.repeat(500)}`,
+    '"key":"k"',
+    '"":0',
+  ],
+  ...['"jobtype":"math_add"', '"jobtype":""', '"args":{"a":1,"b":2}', `"args":${'['.repeat(500)}${']'.repeat(500)}`],
+  ...['"args":{"a":1,"b":2,"__proto__":{}}', '"args":{"a":1,"b":2,"request_id":"\\udfff"}', '"args":null', '"delay":1'],
+];
+
 /** In place of the chunks of a chunked body, each broken in its own way. */
 export const brokenChunks: readonly string[] = [
   ...[

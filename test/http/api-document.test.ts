@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
+import { declaredRegistry } from '../helpers/declared-types.ts';
 import { exampleOf, operationNames } from '../helpers/jobs.ts';
 import { build } from '../helpers/app.ts';
 
@@ -13,7 +14,9 @@ interface Document {
     Record<
       string,
       {
-        requestBody?: { content: Record<string, { schema: object; example: object }> };
+        requestBody?: {
+          content: Record<string, { schema: object; example: object; examples?: Record<string, { value: unknown }> }>;
+        };
         responses: Record<string, { content: object }>;
         security?: object[];
       }
@@ -64,6 +67,24 @@ describe('/openapi.json', () => {
       assert.deepEqual(content?.example, exampleOf(name).args);
       assert.deepEqual('not' in schema.properties.b, name === 'divide');
     }
+  });
+
+  it('gives examples that their routes accept', async (t) => {
+    const { get, post } = build(t, { registry: declaredRegistry });
+    const { paths } = (await get('/openapi.json')).json<Document>();
+    let sent = 0;
+    for (const [path, { post: operation }] of Object.entries(paths)) {
+      const content = operation?.requestBody?.content['application/json'];
+      const examples = content?.example
+        ? [content.example]
+        : Object.values(content?.examples ?? {}).map((one) => one.value);
+      for (const example of examples) {
+        const answer = await post(path, example);
+        assert.equal(answer.statusCode, 202, `${path} ${JSON.stringify(example)}: ${answer.payload}`);
+        sent += 1;
+      }
+    }
+    assert.ok(sent >= declaredRegistry.types.length * 3, `${sent} examples`);
   });
 
   it('describes problems once, and keys only when there are any', async (t) => {
