@@ -13,6 +13,8 @@ export interface JobType {
   readonly reserveForSeconds: number;
   /** The arguments: an object, or a tuple. */
   readonly args: z.ZodType;
+  /** The arguments are the wire's `args`; otherwise they are its one element. */
+  readonly isTuple: boolean;
   /** The body of its route, for the API document, and examples of it. */
   readonly body: z.ZodType;
   readonly bodyExamples: readonly unknown[];

@@ -32,6 +32,7 @@ export function createArithmetic({ name, symbol, schema, compute, example }: Ari
     retry: 25,
     reserveForSeconds: 60,
     args: schema,
+    isTuple: false,
     body: schema,
     bodyExamples: [{ a, b }],
     result: z.number(),

@@ -164,6 +164,7 @@ function createType(definition: ParsedDefinition): JobType {
     retry: definition.retry,
     reserveForSeconds: definition.reserveFor,
     args,
+    isTuple,
     body: isTuple
       ? z.object({ args, request_id: requestId })
       : z.intersection(args, z.object({ request_id: requestId })),

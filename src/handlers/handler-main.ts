@@ -1,0 +1,62 @@
+// The entry of a handler process: it loads the definitions itself, runs the jobs that the worker sends, and ends with the
+// worker. Arguments: JOBS_DIR, JOB_BODY_BYTES_MAX and RESULT_BYTES_MAX. Standard output and error are the jobs' own; the worker logs them.
+import { Socket } from 'node:net';
+import { loadJobs } from '../jobs/load-jobs.ts';
+import { messagesFd } from './handler-process.ts';
+import { createContext, type OpenContext } from './job-context.ts';
+import { createLineReader } from './line-reader.ts';
+import { createLineWriter } from './line-writer.ts';
+import { formatMessage, type ToHandler } from './messages.ts';
+import { runHandler, type Run } from './run-handler.ts';
+
+const [jobsDir = '', argsBytesMax = '', resultBytesMax = ''] = process.argv.slice(2);
+const socket = new Socket({ fd: messagesFd, readable: true, writable: true });
+const write = createLineWriter(socket);
+const contexts = new Map<number, OpenContext>();
+
+// A stop of a process group reaches this process, too. It goes on: the worker says when it must end.
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const)
+  process.on(signal, () => undefined);
+
+// The worker has gone, or has let this process go.
+socket.on('error', () => process.exit());
+socket.on('close', () => process.exit());
+
+const { registry, definitions } = await loadJobs(jobsDir).catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+});
+
+async function run({ id, name, attempt, job }: Extract<ToHandler, { type: 'run' }>): Promise<void> {
+  const type = registry.byName(name);
+  const definition = definitions.get(name) as { run: Run } | undefined;
+  if (!type || !definition) throw new Error(`the type ${name} is not declared here`);
+  const opened = createContext({ id, job, attempt, send: (message) => write(formatMessage(message)) });
+  contexts.set(id, opened);
+  const { context } = opened;
+  const end = await runHandler({
+    id,
+    type,
+    run: (args, given) => definition.run(args, given),
+    job,
+    context,
+    argsBytesMax: Number(argsBytesMax),
+    resultBytesMax: Number(resultBytesMax),
+  });
+  contexts.delete(id);
+  opened.end();
+  write(end);
+}
+
+// The worker is trusted: its lines have no limit of their own.
+const { read } = createLineReader({
+  bytesMax: Infinity,
+  onLine(line) {
+    const message = JSON.parse(line) as ToHandler;
+    if (message.type === 'run') return void run(message);
+    write(formatMessage({ type: 'aborted', id: message.id }));
+    contexts.get(message.id)?.abort(message.reason);
+  },
+});
+socket.on('data', read);
+write(formatMessage({ type: 'ready' }));

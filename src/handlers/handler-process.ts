@@ -1,0 +1,114 @@
+// One handler process as the worker sees it: what it says, and that it has ended.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { Socket } from 'node:net';
+import { extname } from 'node:path';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import type { Clock } from '../domain/clock.ts';
+import { createLineReader } from './line-reader.ts';
+import { createLineWriter } from './line-writer.ts';
+import { lineBytesMax, readFromHandler, type FromHandler } from './messages.ts';
+
+/** The socket of messages. Not Node's own channel: that one has no limit, and one wrong byte throws in the worker. */
+export const messagesFd = 3;
+
+export interface HandlerProcessOptions {
+  jobsDir: string;
+  argsBytesMax: number;
+  resultBytesMax: number;
+  clock: Clock;
+  onMessage: (message: FromHandler) => void;
+  /** A line of its standard output or error, cut where it is too long. */
+  onOutput: (line: string) => void;
+  /** It has ended, or has sent what is no message and was killed. Called once, and not after `kill`. */
+  onGone: (reason: string) => void;
+}
+
+export interface HandlerProcess {
+  send(line: string): void;
+  /** At once; nothing that it says is heard any more. */
+  kill(): void;
+  /** Lets it end by itself for a moment. Resolves when it has ended. */
+  close(): Promise<void>;
+}
+
+const outputLineBytesMax = 8192;
+/** For what it wrote before it ended; a process that it has started may hold its socket open. */
+const lastWordsMs = 500;
+const closeMsMax = 500;
+
+export function startHandlerProcess(options: HandlerProcessOptions): HandlerProcess {
+  const { clock, onMessage, onOutput } = options;
+  const child = spawn(process.execPath, commandOf(options), { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
+  // Without one when the process could not be started.
+  const socket = ((child.stdio as ChildProcess['stdio'] | undefined)?.[messagesFd] ?? new Socket()) as Socket;
+  let isOver = false;
+  let hasExited = false;
+  const exited = new Promise<string>((resolve) => {
+    child.once('exit', (code, signal) =>
+      resolve(code === null ? `was killed by ${signal ?? ''}` : `ended with exit code ${code}`),
+    );
+    child.once('error', (error) => resolve(`cannot be started: ${error.message}`));
+  }).finally(() => (hasExited = true));
+
+  function gone(reason: string): void {
+    if (isOver) return;
+    isOver = true;
+    child.kill('SIGKILL');
+    socket.destroy();
+    options.onGone(reason);
+  }
+
+  const messages = createLineReader({
+    bytesMax: lineBytesMax(options.resultBytesMax),
+    onLine(line, isCut) {
+      if (isOver) return;
+      const message = isCut ? undefined : readFromHandler(line);
+      if (message) onMessage(message);
+      else gone(`sent what is no message: ${line.slice(0, 100)}`);
+    },
+  });
+  readAll(child.stdout, onOutput);
+  readAll(child.stderr, onOutput);
+  socket.on('data', messages.read).on('error', () => undefined);
+  const write = createLineWriter(socket);
+
+  void exited.then((reason) => {
+    const over = (): void => gone(reason);
+    clock.after(lastWordsMs, over);
+    if (socket.destroyed || socket.readableEnded) over();
+    else socket.once('close', over);
+  });
+
+  return {
+    send: (line) => {
+      if (!isOver) write(line);
+    },
+    kill() {
+      isOver = true;
+      child.kill('SIGKILL');
+      socket.destroy();
+    },
+    async close() {
+      isOver = true;
+      socket.destroy();
+      clock.after(closeMsMax, () => {
+        if (!hasExited) child.kill('SIGKILL');
+      });
+      await exited;
+    },
+  };
+}
+
+function commandOf({ jobsDir, argsBytesMax, resultBytesMax }: HandlerProcessOptions): string[] {
+  const extension = extname(import.meta.url);
+  const entry = fileURLToPath(new URL(`./handler-main${extension}`, import.meta.url));
+  // Run from the sources: the loader of this process may not be in its own command line.
+  const loader = extension === '.ts' ? ['--import', import.meta.resolve('tsx')] : [];
+  return [...loader, entry, jobsDir, String(argsBytesMax), String(resultBytesMax)];
+}
+
+function readAll(stream: Readable | null, onLine: (line: string) => void): void {
+  const { read, end } = createLineReader({ bytesMax: outputLineBytesMax, onLine });
+  stream?.on('data', read).on('end', end);
+}

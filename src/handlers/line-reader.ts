@@ -1,0 +1,52 @@
+// Cuts a stream of bytes into lines of UTF-8. What a process writes has no end of its own: a line is bounded.
+
+export interface LineReaderOptions {
+  bytesMax: number;
+  /** `isCut`: the line is longer, and its rest is passed over. */
+  onLine: (line: string, isCut: boolean) => void;
+}
+
+const newline = 0x0a;
+
+export interface LineReader {
+  read(chunk: Buffer): void;
+  /** The stream has ended: what stands behind the last newline is a line, too. */
+  end(): void;
+}
+
+export function createLineReader({ bytesMax, onLine }: LineReaderOptions): LineReader {
+  let pieces: Buffer[] = [];
+  let bytes = 0;
+  let isSkipping = false;
+
+  function add(piece: Buffer): void {
+    if (isSkipping) return;
+    pieces.push(piece);
+    bytes += piece.length;
+    if (bytes > bytesMax) emit(true);
+  }
+
+  function emit(isCut: boolean): void {
+    const line = Buffer.concat(pieces, Math.min(bytes, bytesMax)).toString();
+    pieces = [];
+    bytes = 0;
+    isSkipping = isCut;
+    onLine(line, isCut);
+  }
+
+  return {
+    read(chunk) {
+      let from = 0;
+      for (let at = chunk.indexOf(newline); at !== -1; at = chunk.indexOf(newline, from)) {
+        add(chunk.subarray(from, at));
+        if (isSkipping) isSkipping = false;
+        else emit(false);
+        from = at + 1;
+      }
+      if (from < chunk.length) add(chunk.subarray(from));
+    },
+    end() {
+      if (bytes > 0) emit(false);
+    },
+  };
+}

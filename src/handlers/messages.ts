@@ -1,0 +1,76 @@
+// What crosses between the worker and its handler processes: one line of JSON for each message, over a socket of its own.
+// The code of jobs runs on the other side and could write anything there: each line is bounded and checked.
+import { z } from 'zod';
+
+/** Why `signal` fires. */
+export type AbortReason = 'timeout' | 'stop';
+
+/** From the worker to the process. */
+export type ToHandler =
+  | { type: 'run'; id: number; name: string; attempt: number; job: WireJob }
+  | { type: 'abort'; id: number; reason: AbortReason };
+
+/** The job as it was fetched: of all but its jid nobody has checked the form. */
+export interface WireJob {
+  jid: string;
+  args?: unknown;
+  custom?: Readonly<Record<string, unknown>> | null;
+}
+
+const id = z.int();
+const levels = ['debug', 'info', 'warn', 'error'] as const;
+
+const fromHandler = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('succeeded'), id, result: z.unknown() }),
+  /** It will fail the same way every time. */
+  z.object({ type: z.literal('failed'), id, errtype: z.string(), message: z.string() }),
+  z.object({
+    type: z.literal('threw'),
+    id,
+    errtype: z.string(),
+    message: z.string(),
+    backtrace: z.array(z.string()),
+  }),
+  z.object({ type: z.literal('progress'), id, percent: z.number(), note: z.string().optional() }),
+  z.object({
+    type: z.literal('log'),
+    id,
+    level: z.enum(levels),
+    message: z.string(),
+    fields: z.record(z.string(), z.unknown()).optional(),
+  }),
+  /** The answer to `abort`: a process that blocks gives none. */
+  z.object({ type: z.literal('aborted'), id }),
+  z.object({ type: z.literal('ready') }),
+]);
+
+/** From the process to the worker. */
+export type FromHandler = z.output<typeof fromHandler>;
+export type HandlerEnd = Extract<FromHandler, { type: 'succeeded' | 'failed' | 'threw' }>;
+export type LogLevel = (typeof levels)[number];
+
+/** Room in a line for all but the result: a backtrace of 50 lines, or the fields of a log line. */
+const lineOverhead = 256 * 1024;
+export const lineBytesMax = (resultBytesMax: number): number => resultBytesMax + lineOverhead;
+
+/** Undefined when the line is no message. */
+export function readFromHandler(line: string): FromHandler | undefined {
+  try {
+    return fromHandler.safeParse(JSON.parse(line)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param text the job's JSON as it was fetched: it is not encoded a second time */
+export function formatRun(run: Omit<Extract<ToHandler, { type: 'run' }>, 'type' | 'job'>, text: string): string {
+  const { id: number, name, attempt } = run;
+  const head = `{"type":"run","id":${number},"name":${JSON.stringify(name)},"attempt":${attempt},"job":`;
+  return `${head}${text.includes('\n') ? JSON.stringify(JSON.parse(text)) : text}}\n`;
+}
+
+/** @param text the result's JSON */
+export const formatSucceeded = (number: number, text: string): string =>
+  `{"type":"succeeded","id":${number},"result":${text}}\n`;
+
+export const formatMessage = (message: ToHandler | FromHandler): string => `${JSON.stringify(message)}\n`;

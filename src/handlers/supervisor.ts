@@ -1,0 +1,79 @@
+// Keeps one handler process alive: starts it again when it has ended, after a pause that grows while it goes on ending.
+import type { Clock, Timer } from '../domain/clock.ts';
+import type { HandlerProcess, HandlerProcessOptions } from './handler-process.ts';
+import type { FromHandler } from './messages.ts';
+
+export interface SupervisorOptions {
+  start: (events: Pick<HandlerProcessOptions, 'onMessage' | 'onGone'>) => HandlerProcess;
+  clock: Clock;
+  onReady: () => void;
+  onMessage: (message: Exclude<FromHandler, { type: 'ready' }>) => void;
+  /** It has ended by itself, with the jobs that it ran. */
+  onGone: (reason: string) => void;
+}
+
+export interface Supervisor {
+  /** It takes jobs. */
+  readonly isReady: boolean;
+  start(): void;
+  send(line: string): void;
+  /** Kills the process and starts another one. The caller sees to the jobs that it ran. */
+  replace(): void;
+  close(): Promise<void>;
+}
+
+const pauseMsMin = 100;
+/** Long enough that a start which fails costs little, short enough that a worker recovers soon after a mend. */
+const pauseMsMax = 10_000;
+/** A process that has lived so long has not failed at its start. */
+const livedMs = 10_000;
+
+export function createSupervisor({ start, clock, onReady, onMessage, onGone }: SupervisorOptions): Supervisor {
+  let current: HandlerProcess | undefined;
+  let isReady = false;
+  let isClosed = false;
+  let startedMs = 0;
+  let failures = 0;
+  let timer: Timer | undefined;
+
+  function open(): void {
+    startedMs = clock.now();
+    current = start({
+      onMessage(message) {
+        if (message.type !== 'ready') return onMessage(message);
+        isReady = true;
+        onReady();
+      },
+      onGone(reason) {
+        again();
+        onGone(reason);
+      },
+    });
+  }
+
+  function again(): void {
+    isReady = false;
+    current = undefined;
+    if (isClosed) return;
+    failures = clock.now() - startedMs < livedMs ? failures + 1 : 1;
+    timer = clock.after(Math.min(pauseMsMin * 2 ** Math.min(failures - 1, 10), pauseMsMax), open);
+  }
+
+  return {
+    get isReady() {
+      return isReady;
+    },
+    start: open,
+    send: (line) => current?.send(line),
+    replace() {
+      current?.kill();
+      again();
+    },
+    async close() {
+      isClosed = true;
+      isReady = false;
+      timer?.cancel();
+      await current?.close();
+    },
+  };
+}
