@@ -11,7 +11,8 @@ export type ConnectionRole = 'producer' | 'fetch' | 'ack';
 export type ConnectionState = 'connecting' | 'doubted' | 'idle' | 'busy';
 /** `ok`: a clear positive reply; `refused`: a clear negative one; `lost`: no clear reply. */
 export type FrameOutcome = 'ok' | 'refused' | 'lost';
-export type WorkerOutcome = 'succeeded' | 'failed';
+/** `expired`: it was not run. */
+export type WorkerOutcome = 'succeeded' | 'failed' | 'expired';
 
 export interface Pending {
   waitingJobs: number;

@@ -47,7 +47,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   ],
   enqueue: ['domain', 'metrics.ts'],
   faktory: ['domain', 'metrics.ts', 'faktory-worker', 'generic-pool', 'node:'],
-  worker: ['domain', 'faktory', 'metrics.ts', 'pino', 'node:'],
+  worker: ['domain', 'faktory', 'handlers', 'metrics.ts', 'pino', 'node:'],
+  handlers: ['domain', 'jobs', 'zod', 'node:'],
   results: ['domain', 'private-folder.ts', 'classic-level', 'ioredis', 'pino', 'node:'],
   broker: ['private-folder.ts', 'node:', 'classic-level'],
   config: ['zod', 'node:fs'],
@@ -60,6 +61,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'enqueue',
     'faktory',
     'worker',
+    'handlers',
     'results',
     'broker',
     'config',
@@ -137,9 +139,11 @@ describe('the house', () => {
     );
   });
 
-  it('reads the environment and writes to the console only in main', () => {
-    const touches = filesWhere(({ text }) => /process\.env|process\.exit|console\./.test(text));
+  it('reads the environment and writes to the console only in main, and ends processes only at their entries', () => {
+    const touches = filesWhere(({ text }) => /process\.env|console\./.test(text));
     assert.deepEqual(touches, ['src/main.ts']);
+    const exits = filesWhere(({ text }) => /process\.exit\(/.test(text));
+    assert.deepEqual(exits.sort(), ['src/handlers/handler-main.ts', 'src/main.ts']);
   });
 
   it('takes time and randomness as parameters in the rooms that a simulation runs', () => {

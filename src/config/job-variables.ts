@@ -30,4 +30,17 @@ export const jobVariables = {
     reason:
       'Jobtypes that are enqueued without a definition, for workers in any language; `*` at the end stands for any rest.',
   },
+  HANDLER_PROCESSES: {
+    schema: integer(1, 64),
+    default: '1',
+    unit: 'processes',
+    reason:
+      'Where the code of your own job types runs. Jobs that wait share one well; jobs that compute want one for each processor.',
+  },
+  RESULT_BYTES_MAX: {
+    schema: integer(1024, 1_048_576),
+    default: '65536',
+    unit: 'bytes',
+    reason: "JSON of the result of one of your own jobs; a larger one is the job's failure.",
+  },
 } as const satisfies Record<string, Variable>;

@@ -1,7 +1,12 @@
 // The worker process: fetches jobs of the configured queues, runs them, stores the results, acknowledges.
+import type { Logger } from 'pino';
+import type { Config } from '../config/load.ts';
 import type { FaktoryAddress } from '../config/values.ts';
+import { systemClock } from '../domain/clock.ts';
 import type { JobRegistry } from '../domain/job-type.ts';
 import type { ResultStore } from '../domain/results.ts';
+import { startHandlerProcess } from '../handlers/handler-process.ts';
+import { createHandlers, type Handlers } from '../handlers/handlers.ts';
 import type { LoadedJobs } from '../jobs/load-jobs.ts';
 import type { Metrics } from '../metrics.ts';
 import { createWorker } from '../worker/worker.ts';
@@ -37,10 +42,13 @@ export function runWorker(
 ): Running {
   const { registry } = jobs;
   const queues = config.WORKER_QUEUES ?? queuesOf(registry);
+  const hasHandlers = registry.types.some(({ runs }) => runs === 'in handler process');
   const worker = createWorker({
     registry,
     ...clientOptions(config, address),
     queues,
+    isInOrder: config.WORKER_QUEUES !== undefined,
+    handlers: hasHandlers ? openHandlers(config, log) : undefined,
     concurrency: config.WORKER_CONCURRENCY,
     connectionsMax: config.WORKER_MAX_CONNECTIONS,
     pollIntervalMs: config.WORKER_POLL_INTERVAL_MS,
@@ -54,6 +62,21 @@ export function runWorker(
   log.info({ queues, slots: config.WORKER_CONCURRENCY }, 'the worker runs');
   return { stop: () => worker.stop(config.SHUTDOWN_TIMEOUT_MS - stopReserveMs) };
 }
+
+const openHandlers = (config: Config, log: Logger): Handlers =>
+  createHandlers({
+    processes: config.HANDLER_PROCESSES,
+    startProcess: (events) =>
+      startHandlerProcess({
+        ...events,
+        jobsDir: config.JOBS_DIR,
+        argsBytesMax: config.JOB_BODY_BYTES_MAX,
+        resultBytesMax: config.RESULT_BYTES_MAX,
+        clock: systemClock,
+      }),
+    clock: systemClock,
+    log,
+  });
 
 /** The queues of the types that a worker of ours runs. */
 const queuesOf = ({ types }: JobRegistry): string[] => [

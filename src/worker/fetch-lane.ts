@@ -7,7 +7,8 @@ import type { Reply } from '../faktory/reply-reader.ts';
 
 export interface FetchLaneOptions {
   connection: Connection;
-  queues: readonly string[];
+  /** Made for each FETCH. */
+  fetchLine: () => string;
   clock: Clock;
   pollIntervalMs: number;
   onJob: (text: string) => void;
@@ -34,8 +35,7 @@ const errorPauseMs = 1000;
 const quickNilPauseMs = 100;
 
 export function createFetchLane(options: FetchLaneOptions): FetchLane {
-  const { connection, clock, pollIntervalMs, onJob, onChange, onRefused } = options;
-  const line = `FETCH ${options.queues.join(' ')}`;
+  const { connection, clock, fetchLine, pollIntervalMs, onJob, onChange, onRefused } = options;
   let outstanding = 0;
   let window = 1;
   /** Since when the oldest FETCH has been the broker's next one. */
@@ -89,7 +89,7 @@ export function createFetchLane(options: FetchLaneOptions): FetchLane {
     fetch() {
       if (outstanding === 0) headSinceMs = clock.now();
       outstanding++;
-      connection.exchange(line, {
+      connection.exchange(fetchLine(), {
         onReply(reply) {
           take(reply);
           settle();

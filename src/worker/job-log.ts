@@ -3,7 +3,7 @@
 import type { Logger } from 'pino';
 import type { Clock, Timer } from '../domain/clock.ts';
 import type { Told } from './reporter.ts';
-import type { Fate } from './run-job.ts';
+import type { Fate } from './fetched-job.ts';
 
 /** The part of pino that the worker uses. */
 export type WorkerLog = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
@@ -40,7 +40,7 @@ export function createJobLog(log: WorkerLog, clock: Clock): JobLog {
         lines = { failed: 0, succeeded: 0 };
         windowEndMs = now + windowMs;
       }
-      const kind = told.failure ? 'failed' : told.end.outcome;
+      const kind = told.end.outcome === 'succeeded' && !told.failure ? 'succeeded' : 'failed';
       if (lines[kind] === linesPerWindowMax) {
         omitted[kind]++;
         timer ??= clock.after(windowEndMs - now, flush);
@@ -62,11 +62,11 @@ const fates: Readonly<Record<Fate, string>> = {
 function writeLine(log: WorkerLog, { end, failure, isKnown }: Told): void {
   const { jid, operation, record, logged } = end;
   if (failure) {
+    if (end.outcome === 'given back') return log.warn({ jid, operation, reason: failure.message }, 'job given back');
     const what = failure === end.failure ? 'job failed' : 'job given back as failed';
     const fate = isKnown ? fates[end.fate] : 'the broker did not know it any more';
     const { errtype, message } = failure;
     return log.warn({ jid, operation, errtype, error: message, attempts: record?.attempts }, `${what}: ${fate}`);
   }
-  const error = record?.error;
-  log.info({ jid, operation, ...logged, error }, error === undefined ? 'job succeeded' : 'job failed');
+  log.info({ jid, operation, ...logged, error: record?.error }, `job ${end.outcome}`);
 }

@@ -4,7 +4,7 @@
 import type { Clock, Timer } from '../domain/clock.ts';
 import type { JobRecord, ResultStore } from '../domain/results.ts';
 import type { WorkerLog } from './job-log.ts';
-import type { JobEnd } from './run-job.ts';
+import type { JobEnd } from './job-end.ts';
 
 export interface RecorderOptions {
   results: ResultStore;

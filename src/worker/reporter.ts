@@ -6,15 +6,15 @@ import type { FaktoryClient } from '../faktory/client.ts';
 import type { Connection } from '../faktory/connection.ts';
 import type { Reply } from '../faktory/reply-reader.ts';
 import type { WorkerLog } from './job-log.ts';
-import type { Failure, JobEnd } from './run-job.ts';
+import type { Failure, JobEnd } from './job-end.ts';
 
 export interface ReporterOptions {
   client: FaktoryClient;
   clock: Clock;
   /** The broker has answered. */
   onTold: (told: Told) => void;
-  /** Called whenever a report has ended. */
-  onChange: () => void;
+  /** Called whenever a report has ended: the broker has answered, or was away for too long. */
+  onOver: (end: JobEnd) => void;
   log: WorkerLog;
 }
 
@@ -47,7 +47,7 @@ interface Report {
 const reportForMs = 60_000;
 const retryPauseMs = 500;
 
-export function createReporter({ client, clock, onTold, onChange, log }: ReporterOptions): Reporter {
+export function createReporter({ client, clock, onTold, onOver, log }: ReporterOptions): Reporter {
   const waiting = createFifo<Report>();
   let pending = 0;
 
@@ -75,7 +75,7 @@ export function createReporter({ client, clock, onTold, onChange, log }: Reporte
     const isKnown = reply.type !== 'error';
     if (isKnown || /^ERR Job not found/i.test(reply.text)) {
       onTold({ end: report.end, failure: report.failure, isKnown });
-      return over();
+      return over(report);
     }
     clock.after(retryPauseMs, () => again(report, reply.text));
   }
@@ -86,12 +86,12 @@ export function createReporter({ client, clock, onTold, onChange, log }: Reporte
       return pump();
     }
     log.warn({ jid: report.end.jid, reason }, 'the broker could not be told of a job; it may run again');
-    over();
+    over(report);
   }
 
-  function over(): void {
+  function over({ end }: Report): void {
     pending--;
-    onChange();
+    onOver(end);
   }
 
   function enter(end: JobEnd, failure: Failure | undefined, line: string): void {

@@ -4,20 +4,26 @@ import { hostname } from 'node:os';
 import type { JobRegistry } from '../domain/job-type.ts';
 import type { ResultStore } from '../domain/results.ts';
 import { FaktoryClient, type FaktoryClientOptions } from '../faktory/client.ts';
+import { graceMs, type Handlers } from '../handlers/handlers.ts';
 import type { OperationLabel, WorkerOutcome } from '../metrics.ts';
 import { fetchesPerConnectionMax } from './fetch-lane.ts';
+import { createEndings } from './endings.ts';
 import { createFetcher } from './fetcher.ts';
 import { createHeartbeat } from './heartbeat.ts';
-import { createJobLog, type WorkerLog } from './job-log.ts';
-import { createRecorder } from './recorder.ts';
-import { createReporter } from './reporter.ts';
-import { runJob, type Failure, type JobEnd } from './run-job.ts';
+import { createFetchLine } from './fetch-line.ts';
+import { isExpired, parseJob } from './fetched-job.ts';
+import { createHandlerJobs } from './handler-jobs.ts';
+import { createExpiredEnd, createInlineEnd, createUnknownEnd, type JobEnd } from './job-end.ts';
+import type { WorkerLog } from './job-log.ts';
 
 export interface WorkerOptions extends Omit<FaktoryClientOptions, 'size' | 'wid'> {
   registry: JobRegistry;
-  /** The first one first: a later queue is served while those before it are empty. */
   queues: readonly string[];
-  /** Jobs fetched at once. */
+  /** A queue is served while those before it are empty; otherwise none comes first. */
+  isInOrder: boolean;
+  /** Undefined: no type has a `run` of its own. */
+  handlers: Handlers | undefined;
+  /** Jobs at once, from their FETCH on: those of handler processes until the broker has taken their ACK. */
   concurrency: number;
   /** Of the fetch connections. */
   connectionsMax: number;
@@ -35,6 +41,8 @@ export interface WorkerOptions extends Omit<FaktoryClientOptions, 'size' | 'wid'
 export interface WorkerStats {
   /** FETCHes without a reply. */
   fetching: number;
+  /** Jobs in handler processes. */
+  running: number;
   /** Jobs that ran and are not stored yet. */
   storing: number;
   /** ACKs and FAILs without a reply. */
@@ -67,11 +75,13 @@ const reportConnectionsMax = 4;
 const heldPerSlot = 4;
 const heldMin = 100;
 
-const notStored: Failure = { errtype: 'ResultNotStored', message: 'the result could not be stored', backtrace: [] };
-const stopped: Failure = { errtype: 'WorkerStopped', message: 'the worker ended before the job did', backtrace: [] };
+/** Of a stop's time: after it no job is waited for. */
+const waitShare = 0.75;
+/** Enough for the answers of the broker; with the roles' own 2 s it makes 5 s before the end of SHUTDOWN_TIMEOUT_MS. */
+const lastMs = 3000;
 
 export function createWorker(options: WorkerOptions): Worker {
-  const { clock, concurrency, log, results } = options;
+  const { clock, concurrency, handlers, log, results } = options;
   const suffix = Math.floor(options.random() * 2 ** 32);
   const wid = `${hostname()}-${process.pid}-${suffix.toString(16).padStart(8, '0')}`;
   const connections = Math.min(options.connectionsMax, Math.ceil(concurrency / fetchesPerConnectionMax));
@@ -81,28 +91,23 @@ export function createWorker(options: WorkerOptions): Worker {
   const reportClient = openClient(Math.min(reportConnectionsMax, connections));
   const beatClient = openClient(1);
   const heldMax = Math.max(heldMin, heldPerSlot * concurrency);
-  const jobLog = createJobLog(log, clock);
   let succeeded = 0;
   let failed = 0;
   let isStarted = false;
   let isTurnScheduled = false;
   let isAway = false;
   let isStopping = false;
-  let isOutOfTime = false;
   let onIdle: (() => void) | undefined;
 
-  const reporter = createReporter({ client: reportClient, clock, onTold: jobLog.write, onChange: scheduleTurn, log });
-  const recorder =
-    results &&
-    createRecorder({
-      results,
-      clock,
-      onStored: (ends) => ends.forEach(report),
-      onGivenUp: (ends) => ends.forEach((end) => reporter.fail(end, end.failure ?? notStored)),
-      onUp: scheduleTurn,
-      log,
-    });
-  const fetcher = createFetcher({ ...options, client: fetchClient, onJob: run, onChange: scheduleTurn });
+  const endings = createEndings({ client: reportClient, results, clock, onChange: scheduleTurn, log });
+  const runHandlerJob = handlers && createHandlerJobs({ handlers, clock, results, onEnd: finish });
+  const fetcher = createFetcher({
+    ...options,
+    client: fetchClient,
+    fetchLine: createFetchLine(options.queues, options.isInOrder, options.random),
+    onJob: run,
+    onChange: scheduleTurn,
+  });
   const heartbeat = createHeartbeat({
     client: beatClient,
     wid,
@@ -118,19 +123,24 @@ export function createWorker(options: WorkerOptions): Worker {
 
   function run(text: string): void {
     const startedMs = clock.now();
-    const end = runJob(text, options.registry);
-    if (end === undefined) return log.error('the broker sent something that is no job');
-    options.onJob?.(end.operation, end.outcome, (clock.now() - startedMs) / 1000);
-    if (end.outcome === 'succeeded') succeeded++;
-    else failed++;
-    if (isOutOfTime) reporter.fail(end, end.failure ?? stopped);
-    else if (recorder && end.record) recorder.add(end);
-    else report(end);
+    const job = parseJob(text);
+    if (job === undefined) return log.error('the broker sent something that is no job');
+    const type = options.registry.byJobtype(job.jobtype);
+    if (type && isExpired(job, Date.now())) return finish(createExpiredEnd(job, type.name, {}), 0);
+    if (type?.runs === 'in handler process' && runHandlerJob) return runHandlerJob(job, text, type);
+    const end = type?.runInline
+      ? createInlineEnd(job, type.name, type.runInline(Array.isArray(job.args) ? job.args[0] : undefined))
+      : createUnknownEnd(job);
+    finish(end, (clock.now() - startedMs) / 1000);
   }
 
-  function report(end: JobEnd): void {
-    if (end.failure) reporter.fail(end, end.failure);
-    else reporter.ack(end);
+  function finish(end: JobEnd, seconds: number): void {
+    const { operation, outcome } = end;
+    if (outcome === 'succeeded') succeeded++;
+    else if (outcome === 'failed') failed++;
+    if (outcome !== 'given back') options.onJob?.(operation, outcome, seconds);
+    endings.add(end);
+    scheduleTurn();
   }
 
   // After the input of this turn, so that jobs that came together are fetched, stored and acknowledged together.
@@ -143,13 +153,15 @@ export function createWorker(options: WorkerOptions): Worker {
   function turn(): void {
     isTurnScheduled = false;
     const fetching = fetcher.outstanding;
-    const held = reporter.pending + (recorder?.size ?? 0);
-    const room = Math.min(concurrency, heldMax - held) - fetching;
-    if (isStarted && (recorder?.isUp ?? true)) fetcher.pump(room);
-    recorder?.flush();
-    if (fetching + held === 0) onIdle?.();
+    const held = endings.reporting + endings.storing;
+    const running = handlers?.running ?? 0;
+    const room = Math.min(concurrency - running, heldMax - held) - fetching;
+    if (isStarted && endings.takesResults && (handlers?.isUp ?? true)) fetcher.pump(room);
+    endings.flush();
+    if (fetching + running === 0 && endings.isIdle) onIdle?.();
   }
 
+  if (handlers) handlers.onChange = scheduleTurn;
   fetchClient.onChange = () => {
     fetcher.adopt();
     const reason = fetchClient.downReason;
@@ -158,7 +170,6 @@ export function createWorker(options: WorkerOptions): Worker {
     isAway = reason !== undefined;
     scheduleTurn();
   };
-  reportClient.onChange = () => reporter.pump();
 
   function quiet(): void {
     fetcher.stop();
@@ -178,15 +189,30 @@ export function createWorker(options: WorkerOptions): Worker {
     onIdle = undefined;
   }
 
+  /** Waits for the jobs of handler processes, then fires their signals, then gives back those that go on all the same. */
+  async function stopHandlers(running: Handlers, waitMs: number, reportMs: number): Promise<void> {
+    void beatClient.info().catch(() => undefined);
+    const interruptMs = Math.max(0, waitMs - graceMs);
+    await idle(interruptMs);
+    if (beatClient.takesBackAtEnd) endings.leaveGivenBack();
+    running.interrupt();
+    await idle(waitMs - interruptMs);
+    // First: what is given back must not go on here.
+    await running.close();
+    running.giveBack();
+    await idle(reportMs);
+  }
+
   return {
     wid,
     get stats() {
-      const storing = recorder?.size ?? 0;
-      return { fetching: fetcher.outstanding, storing, reporting: reporter.pending, succeeded, failed };
+      const { storing, reporting } = endings;
+      return { fetching: fetcher.outstanding, running: handlers?.running ?? 0, storing, reporting, succeeded, failed };
     },
     start() {
       isStarted = true;
-      recorder?.start();
+      handlers?.start();
+      endings.start();
       scheduleTurn();
     },
     quiet,
@@ -196,20 +222,18 @@ export function createWorker(options: WorkerOptions): Worker {
       isStopping = true;
       quiet();
       fetcher.finish();
-      await idle(timeoutMs * 0.75);
-      isOutOfTime = true;
-      const left = recorder?.takeAll() ?? [];
-      for (const end of left) reporter.fail(end, end.failure ?? stopped);
-      const { outstanding } = fetcher;
-      if (left.length + outstanding + reporter.pending > 0) {
-        log.warn(
-          { unstored: left.length, fetching: outstanding, reporting: reporter.pending },
-          'stopping all the same',
-        );
-        if (reporter.pending > 0) await idle(timeoutMs * 0.15);
+      const waitMs = Math.max(timeoutMs * waitShare, timeoutMs - lastMs);
+      if (handlers) await stopHandlers(handlers, waitMs, (timeoutMs - waitMs) * 0.3);
+      else await idle(waitMs);
+      const unstored = endings.cutShort();
+      const { outstanding: fetching } = fetcher;
+      const { reporting } = endings;
+      if (unstored + fetching + reporting > 0) {
+        log.warn({ unstored, fetching, reporting }, 'stopping all the same');
+        if (!endings.isIdle) await idle((timeoutMs - waitMs) * 0.4);
       }
       heartbeat.stop();
-      jobLog.flush();
+      endings.close();
       await Promise.all([fetchClient, reportClient, beatClient].map((client) => client.close()));
       clearInterval(alive);
     },

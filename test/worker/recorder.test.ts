@@ -5,7 +5,7 @@ import type { JobRecord } from '../../src/domain/results.ts';
 import { createJobLog, linesPerWindowMax } from '../../src/worker/job-log.ts';
 import { createRecorder } from '../../src/worker/recorder.ts';
 import type { Told } from '../../src/worker/reporter.ts';
-import type { JobEnd } from '../../src/worker/run-job.ts';
+import type { JobEnd } from '../../src/worker/job-end.ts';
 import { createFakeClock } from '../helpers/fake-clock.ts';
 import { createHeldResults } from './worker-harness.ts';
 

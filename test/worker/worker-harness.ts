@@ -47,6 +47,8 @@ export function startWorker(t: Pick<TestContext, 'after'>, port: number, options
     writeTimeoutMs: 2000,
     keepAliveDelayMs: 60_000,
     queues: ['default'],
+    isInOrder: true,
+    handlers: undefined,
     concurrency: 10,
     connectionsMax: 64,
     pollIntervalMs: 0,

@@ -1,0 +1,119 @@
+// What follows when a job's run has ended: its record is stored, then the broker is told, then the log. Jobs that were cut short
+// are given back.
+import type { Clock } from '../domain/clock.ts';
+import type { ResultStore } from '../domain/results.ts';
+import type { FaktoryClient } from '../faktory/client.ts';
+import { createGiveBack } from './give-back.ts';
+import type { Failure, JobEnd } from './job-end.ts';
+import { createJobLog, type WorkerLog } from './job-log.ts';
+import { createRecorder } from './recorder.ts';
+import { createReporter } from './reporter.ts';
+
+export interface EndingsOptions {
+  /** For ACK and FAIL. */
+  client: FaktoryClient;
+  results: ResultStore | undefined;
+  clock: Clock;
+  /** A job is over, or the store takes writes. */
+  onChange: () => void;
+  log: WorkerLog;
+}
+
+export interface Endings {
+  /** Jobs that ran and are not stored yet. */
+  readonly storing: number;
+  /** ACKs and FAILs without a reply. */
+  readonly reporting: number;
+  /** Nothing is under way. */
+  readonly isIdle: boolean;
+  /** The store takes writes. */
+  readonly takesResults: boolean;
+  start(): void;
+  add(end: JobEnd): void;
+  /** Stores what was added in this turn. */
+  flush(): void;
+  /** From now on the broker is told without the store. Returns how many jobs were not stored. */
+  cutShort(): number;
+  /** Jobs given back from now on are not reported: the broker takes them back by itself. */
+  leaveGivenBack(): void;
+  /** Writes what the log has left out. */
+  close(): void;
+}
+
+const notStored: Failure = { errtype: 'ResultNotStored', message: 'the result could not be stored', backtrace: [] };
+const stopped: Failure = { errtype: 'WorkerStopped', message: 'the worker ended before the job did', backtrace: [] };
+
+export function createEndings({ client, results, clock, onChange, log }: EndingsOptions): Endings {
+  const jobLog = createJobLog(log, clock);
+  let isCutShort = false;
+  let leavesGivenBack = false;
+
+  const giveBack = createGiveBack({ client, onChange, log });
+  const reporter = createReporter({
+    client,
+    clock,
+    onTold(told) {
+      if (told.end.outcome === 'given back' && told.isKnown) giveBack.failed(told.end);
+      jobLog.write(told);
+    },
+    onOver(end) {
+      if (end.outcome === 'given back') giveBack.over();
+      onChange();
+    },
+    log,
+  });
+  const recorder =
+    results &&
+    createRecorder({
+      results,
+      clock,
+      onStored: (ends) => ends.forEach(report),
+      onGivenUp: (ends) => ends.forEach((end) => reporter.fail(end, end.failure ?? notStored)),
+      onUp: onChange,
+      log,
+    });
+  client.onChange = () => reporter.pump();
+
+  function report(end: JobEnd): void {
+    if (end.failure) reporter.fail(end, end.failure);
+    else reporter.ack(end);
+  }
+
+  return {
+    get storing() {
+      return recorder?.size ?? 0;
+    },
+    get reporting() {
+      return reporter.pending;
+    },
+    get isIdle() {
+      return (recorder?.size ?? 0) + reporter.pending + giveBack.pending === 0;
+    },
+    get takesResults() {
+      return recorder?.isUp ?? true;
+    },
+    start: () => recorder?.start(),
+    add(end) {
+      if (end.outcome === 'given back') {
+        if (leavesGivenBack) return log.info({ jid: end.jid, operation: end.operation }, 'job left to the broker');
+        giveBack.failing();
+      }
+      if (isCutShort) reporter.fail(end, end.failure ?? stopped);
+      else if (recorder && end.record) recorder.add(end);
+      else report(end);
+    },
+    flush: () => recorder?.flush(),
+    cutShort() {
+      isCutShort = true;
+      const left = recorder?.takeAll() ?? [];
+      for (const end of left) reporter.fail(end, end.failure ?? stopped);
+      return left.length;
+    },
+    leaveGivenBack() {
+      leavesGivenBack = true;
+    },
+    close() {
+      jobLog.flush();
+    },
+  };
+}

@@ -1,0 +1,59 @@
+// A job as FETCH brings it. Anyone may have pushed it: its fields may have any form.
+
+export interface FetchedJob {
+  jid: string;
+  jobtype: string;
+  args?: unknown;
+  /** The broker writes its default into a pushed job that has none (contribsys/faktory server/commands.go, v1.9.4). */
+  retry?: number | null;
+  reserve_for?: unknown;
+  enqueued_at?: unknown;
+  custom?: Readonly<Record<string, unknown>> | null;
+  /** As the broker, or whoever pushed the job, has written it. */
+  failure?: { retry_count?: unknown } | null;
+}
+
+/**
+ * What a FAIL makes of a job, by its own `retry` (contribsys/faktory manager/retry.go, v1.9.4): 0 is nowhere, less or used
+ * up is the dead set. A job without `retry` was put into the broker's store past its protocol: nobody here knows.
+ */
+export type Fate = 'retried' | 'dead' | 'gone' | 'unknown';
+
+/** @returns undefined when the text is no job at all: there is no jid to acknowledge */
+export function parseJob(text: string): FetchedJob | undefined {
+  try {
+    const job = JSON.parse(text) as Partial<FetchedJob> | null;
+    return typeof job?.jid === 'string' && typeof job.jobtype === 'string' ? (job as FetchedJob) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function fateOf(job: FetchedJob): Fate {
+  const { retry } = job;
+  if (typeof retry !== 'number') return 'unknown';
+  if (retry === 0) return 'gone';
+  return attemptsOf(job) > retry ? 'dead' : 'retried';
+}
+
+/** This run included (contribsys/faktory manager/retry.go: retry_count is 0 after the first failure). */
+export function attemptsOf({ failure }: FetchedJob): number {
+  if (typeof failure !== 'object' || failure === null) return 1;
+  const { retry_count: count } = failure;
+  return typeof count === 'number' && Number.isSafeInteger(count) && count >= 0 ? count + 2 : 2;
+}
+
+/** `custom.expires_at`, as Faktory Enterprise has it. */
+export function isExpired({ custom }: FetchedJob, nowMs: number): boolean {
+  const expiresAt = custom?.['expires_at'];
+  return typeof expiresAt === 'string' && Date.parse(expiresAt) <= nowMs;
+}
+
+// The broker's own limits of a reservation, and what it takes without one (contribsys/faktory manager/working.go, v1.9.4).
+const reserveSeconds = { min: 60, max: 86_400, default: 1800 };
+
+/** How long the broker keeps a fetched job for its worker. */
+export function reserveSecondsOf({ reserve_for: given }: FetchedJob): number {
+  if (typeof given !== 'number' || !Number.isFinite(given) || given === 0) return reserveSeconds.default;
+  return Math.min(reserveSeconds.max, Math.max(reserveSeconds.min, given));
+}

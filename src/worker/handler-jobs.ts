@@ -1,0 +1,72 @@
+// The jobs that run in handler processes: how long each may run, what is recorded of it, and how it ended.
+import type { Clock } from '../domain/clock.ts';
+import type { JobType } from '../domain/job-type.ts';
+import type { JobRecord, ResultStore } from '../domain/results.ts';
+import type { HandlerJob, Handlers } from '../handlers/handlers.ts';
+import { attemptsOf, reserveSecondsOf, type FetchedJob } from './fetched-job.ts';
+import { createEnd, createFailedEnd, createGivenBackEnd, type JobEnd, type Ran } from './job-end.ts';
+import { createProgressKeeper } from './progress.ts';
+
+export interface HandlerJobsOptions {
+  handlers: Handlers;
+  clock: Clock;
+  results: ResultStore | undefined;
+  onEnd: (end: JobEnd, seconds: number) => void;
+}
+
+export type RunHandlerJob = (job: FetchedJob, text: string, type: JobType) => void;
+
+/** Left of a reservation for telling the broker how the job ended. */
+const reserveMarginSeconds = 10;
+
+function timeoutMsOf(job: FetchedJob, { timeoutSeconds = Infinity, reserveForSeconds }: JobType): number {
+  const reserveSeconds =
+    job.reserve_for === undefined ? Math.min(reserveForSeconds, reserveSecondsOf(job)) : reserveSecondsOf(job);
+  return Math.min(timeoutSeconds, reserveSeconds - reserveMarginSeconds) * 1000;
+}
+
+export function createHandlerJobs({ handlers, clock, results, onEnd }: HandlerJobsOptions): RunHandlerJob {
+  const progress = results && createProgressKeeper(results, clock);
+
+  return (job, text, type) => {
+    const startedMs = clock.now();
+    const attempt = attemptsOf(job);
+    const { request_id } = job.custom ?? {};
+    const about = {
+      ...(typeof request_id === 'string' && { request_id }),
+      ...(typeof job.enqueued_at === 'string' && { enqueued_at: job.enqueued_at }),
+      started_at: new Date().toISOString(),
+    };
+    const operation = type.name;
+    const ran: Ran = { job, operation, about, logged: { attempt } };
+
+    handlers.run({
+      jid: job.jid,
+      name: operation,
+      text,
+      attempt,
+      timeoutMs: timeoutMsOf(job, type),
+      onProgress(percent, note) {
+        const record: JobRecord = { job_id: job.jid, state: 'pending', operation, ...about, attempts: attempt };
+        progress?.note({ ...record, progress: { percent, ...(note !== undefined && { note }) } });
+      },
+      onEnd(end) {
+        progress?.drop(job.jid);
+        onEnd(endOf(ran, end), (clock.now() - startedMs) / 1000);
+      },
+    });
+  };
+}
+
+function endOf(ran: Ran, end: Parameters<HandlerJob['onEnd']>[0]): JobEnd {
+  switch (end.type) {
+    case 'succeeded':
+      return createEnd(ran, 'succeeded', { result: end.result });
+    case 'failed':
+      return createEnd(ran, 'failed', { error: end.message, errtype: end.errtype });
+    case 'threw':
+      return createFailedEnd(ran, { errtype: end.errtype, message: end.message, backtrace: end.backtrace });
+    case 'given back':
+      return createGivenBackEnd(ran, end.reason);
+  }
+}

@@ -1,0 +1,99 @@
+// How one run of a job ended, and what becomes of it by that: its record, and what the broker is told.
+import type { InlineEnd } from '../domain/job-type.ts';
+import type { JobRecord } from '../domain/results.ts';
+import type { OperationLabel, WorkerOutcome } from '../metrics.ts';
+import { attemptsOf, fateOf, type Fate, type FetchedJob } from './fetched-job.ts';
+
+/** What FAIL tells the broker: Faktory keeps 100 bytes of the type, 1,000 of the message, 50 lines of the backtrace. */
+export interface Failure {
+  errtype: string;
+  message: string;
+  backtrace: string[];
+}
+
+export interface JobEnd {
+  jid: string;
+  /** What becomes of the job if the broker is told that it failed. */
+  fate: Fate;
+  operation: OperationLabel;
+  /** `given back`: it did not end here, and is to run elsewhere. */
+  outcome: WorkerOutcome | 'given back';
+  /** Undefined for a job of another service, whose state is not ours to tell, and where nothing new is known. */
+  record: JobRecord | undefined;
+  /** Undefined: the job is done and is acknowledged. */
+  failure: Failure | undefined;
+  /** Further fields of its log line. */
+  logged: Readonly<Record<string, unknown>>;
+}
+
+/** A job whose run has ended, and what else is known of it. */
+export interface Ran {
+  job: FetchedJob;
+  operation: OperationLabel;
+  /** Further fields of its record. */
+  about: Readonly<Record<string, unknown>>;
+  logged: Readonly<Record<string, unknown>>;
+}
+
+/** Recorded once and acknowledged: it succeeded, or will fail the same way every time. */
+export function createEnd(
+  { job, operation, about, logged }: Ran,
+  outcome: WorkerOutcome,
+  end: Pick<JobRecord, 'result' | 'error' | 'errtype'>,
+): JobEnd {
+  const record = ended(job, outcome, { operation, ...about, ...end });
+  return { jid: job.jid, fate: fateOf(job), operation, outcome, record, failure: undefined, logged };
+}
+
+/** The broker is told, and retries as the job says. Between retries the job is pending, with its error. */
+export function createFailedEnd({ job, operation, about, logged }: Ran, failure: Failure): JobEnd {
+  const { jid } = job;
+  const fate = fateOf(job);
+  const told = { operation, ...about, error: failure.message, errtype: failure.errtype };
+  const isLast = fate === 'dead' || fate === 'gone';
+  const record: JobRecord = isLast
+    ? ended(job, 'failed', told)
+    : { job_id: jid, state: 'pending', ...told, attempts: attemptsOf(job) };
+  return { jid, fate, operation, outcome: 'failed', record, failure, logged };
+}
+
+/** The broker is told that it failed, and then to queue it again: it has no other word. Where that is the end of it, it failed. */
+export function createGivenBackEnd(ran: Ran, reason: string): JobEnd {
+  const end = createFailedEnd(ran, { errtype: 'GivenBack', message: reason, backtrace: [] });
+  return { ...end, outcome: 'given back', record: end.fate === 'gone' ? end.record : undefined };
+}
+
+function ended(job: FetchedJob, state: JobRecord['state'], about: Omit<JobRecord, 'job_id' | 'state'>): JobRecord {
+  return { job_id: job.jid, state, ...about, attempts: attemptsOf(job), finished_at: new Date().toISOString() };
+}
+
+const textCharsMax = 200;
+
+export function createUnknownEnd(job: FetchedJob): JobEnd {
+  const message = `this worker does not run the jobtype ${job.jobtype.slice(0, textCharsMax)}`;
+  const ran = { job, operation: 'other', about: {}, logged: {} };
+  return { ...createFailedEnd(ran, { errtype: 'UnknownJobtype', message, backtrace: [] }), record: undefined };
+}
+
+/** Not run: the time until which it is wanted is over. */
+export function createExpiredEnd(job: FetchedJob, operation: OperationLabel, about: Ran['about']): JobEnd {
+  const attempts = attemptsOf(job) - 1;
+  const end = createEnd({ job, operation, about, logged: { attempts } }, 'expired', {});
+  return { ...end, record: { ...(end.record as JobRecord), attempts } };
+}
+
+/** Of a job that ran in the turn that fetched it. */
+export function createInlineEnd(job: FetchedJob, operation: OperationLabel, inline: InlineEnd): JobEnd {
+  const { about, result, error, thrown } = inline;
+  if (thrown !== undefined) return createFailedEnd({ job, operation, about, logged: about }, failureOf(thrown));
+  const ran = { job, operation, about, logged: { ...about, result } };
+  return error === undefined ? createEnd(ran, 'succeeded', { result }) : createEnd(ran, 'failed', { error });
+}
+
+const backtraceLinesMax = 50;
+
+function failureOf(thrown: unknown): Failure {
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const backtrace = (error.stack ?? '').split('\n').slice(1, backtraceLinesMax + 1);
+  return { errtype: error.name, message: error.message, backtrace: backtrace.map((line) => line.trim()) };
+}
