@@ -39,13 +39,15 @@ import { createSerializerCompiler } from './serializer.ts';
 export interface AppOptions
   extends
     Omit<BatchRouteOptions, 'protect' | 'connections' | 'places'>,
-    Omit<JobStateOptions, 'protect'>,
+    Omit<JobStateOptions, 'protect' | 'waitersMax'>,
     Omit<CancelJobOptions, 'protect'>,
     Omit<ProbesOptions, 'authenticate' | 'lag'> {
   logger: FastifyBaseLogger;
   /** When there are any, /jobs* and /metrics want one of them. */
   apiKeys?: readonly string[];
-  /** Connections of one address, this machine and trusted proxies excepted. */
+  /** Connections of all callers. */
+  connectionsMax?: number;
+  /** Of 10,000 connections those of one address, and as many of fewer in proportion; this machine and trusted proxies excepted. */
   connectionsPerAddressMax?: number | undefined;
   trustedProxies?: readonly string[] | undefined;
   keepAliveMs?: number | undefined;
@@ -57,7 +59,8 @@ const encodings: ('br' | 'gzip' | 'deflate' | 'identity')[] = ['br', 'gzip', 'de
 
 /** The whole HTTP side, ready to listen. Closes nothing that it was given. */
 export function createApp(options: AppOptions): FastifyInstance {
-  const { clock, draining, metrics, logger } = options;
+  const { clock, draining, metrics, logger, connectionsMax = limits.connectionsMax } = options;
+  const { connectionsPerAddressMax: perAddressMax = limits.connectionsMax / 4 } = options;
   const connections = createConnections(clock);
   const isTrusted = createAddressRange(options.trustedProxies ?? []);
   const places = createPlaces({
@@ -65,9 +68,9 @@ export function createApp(options: AppOptions): FastifyInstance {
     connections,
     logger,
     isShared: (address) => isLoopback(address) || isTrusted(address),
-    perAddressMax: options.connectionsPerAddressMax ?? limits.connectionsMax / 4,
-    placesMax: limits.connectionsMax,
-    spareMax: limits.spareConnectionsMax,
+    perAddressMax: Math.ceil(perAddressMax * (connectionsMax / limits.connectionsMax)),
+    placesMax: connectionsMax,
+    spareMax: Math.min(limits.spareConnectionsMax, Math.ceil(connectionsMax / 8)),
   });
   const app = createServer(options, connections, places);
   const lag = createEventLoopLag(clock);
@@ -107,6 +110,7 @@ export function createApp(options: AppOptions): FastifyInstance {
 
 function createServer(options: AppOptions, connections: Connections, places: Places): FastifyInstance {
   const { draining, enqueueTimeoutMs, logger, keepAliveMs = limits.keepAliveTimeoutMs } = options;
+  const { connectionsMax = limits.connectionsMax } = options;
   const createRequestId = createRequestIds();
   const app = fastify({
     logController: new LogController({ disableRequestLogging: true }),
@@ -140,7 +144,7 @@ function createServer(options: AppOptions, connections: Connections, places: Pla
   // A caller that sends no more still gets its answers: by default Node closes the connection under them.
   Object.assign(app.server, { httpAllowHalfOpen: true });
   // A backstop: connections that were just told to go are not gone before this turn of the event loop ends.
-  app.server.maxConnections = limits.connectionsMax + limits.listenBacklog;
+  app.server.maxConnections = connectionsMax + Math.min(limits.listenBacklog, Math.ceil(connectionsMax / 2));
   answerExpectations(app.server);
   // One logger for all, given here only: a child per request costs more than everything else that we do with it, and a logger
   // of the framework's own costs every request two listeners on the end of its answer.
@@ -153,7 +157,7 @@ function registerRoutes(
   options: AppOptions & Pick<BatchRouteOptions, 'connections' | 'places'>,
   lag: EventLoopLag,
 ): void {
-  const { apiKeys = [], version, hosts } = options;
+  const { apiKeys = [], version, hosts, connectionsMax = limits.connectionsMax } = options;
   const keyHook = apiKeys.length > 0 ? createApiKeyHook(apiKeys) : undefined;
   const authenticate = keyHook ? [keyHook] : [];
   const protect = [...authenticate, createLagHook(lag)];
@@ -166,7 +170,7 @@ function registerRoutes(
   app.register(async (others) => {
     await others.register(compress, { encodings, requestEncodings: encodings, threshold: limits.compressFromBytes });
     registerBatchRoute(others, { ...options, protect });
-    registerJobState(others, { ...options, protect });
+    registerJobState(others, { ...options, protect, waitersMax: connectionsMax * limits.waitersShare });
     registerCancelJob(others, { ...options, protect });
     registerProbes(others, { ...options, authenticate, lag });
     registerDocumentRoutes(others);

@@ -7,7 +7,7 @@ import { AppError } from '../domain/errors.ts';
 import { jidPattern } from '../domain/jid.ts';
 import type { JobRegistry } from '../domain/job-type.ts';
 import type { JobRecord, ResultStore } from '../domain/results.ts';
-import { waitersMax, waitSecondsMax } from './limits.ts';
+import { waitSecondsMax } from './limits.ts';
 import { listOperations } from './operation-list.ts';
 import { commonProblems, jobRecord, problemResponses } from './schemas.ts';
 import { violationFields } from './violations.ts';
@@ -18,6 +18,8 @@ export interface JobStateOptions {
   results: ResultStore | undefined;
   /** Fires when the drain begins. */
   draining: AbortSignal;
+  /** Answers that are held at once. */
+  waitersMax: number;
   protect: readonly onRequestHookHandler[];
 }
 
@@ -25,7 +27,7 @@ const unavailable = ['results_unavailable', 'overloaded'] as const;
 const waitPattern = /^\d{1,2}(\.\d{1,3})?$/;
 
 export function registerJobState(app: FastifyInstance, options: JobStateOptions): void {
-  const { registry, results, draining, protect } = options;
+  const { registry, results, draining, waitersMax, protect } = options;
   const schema = {
     summary: "A job's state and result",
     params: z.object({ job_id: z.string().regex(jidPattern) }),
@@ -37,7 +39,7 @@ export function registerJobState(app: FastifyInstance, options: JobStateOptions)
       ...problemResponses([...commonProblems, 'not_found', 'validation_failed', 'results_not_kept', ...unavailable]),
     },
   };
-  const waiters = createWaiters(draining);
+  const waiters = createWaiters(draining, waitersMax);
   app.get('/jobs/:job_id', { schema, onRequest: [...protect] }, async (request, reply) => {
     const jobId = readJobId(request.params, registry, reply);
     const waitMs = readWaitMs(request.query as { wait?: unknown });
@@ -105,7 +107,7 @@ interface Waiters {
 }
 
 /** One listener on the drain for all of them: signals warn from the eleventh on. */
-function createWaiters(draining: AbortSignal): Waiters {
+function createWaiters(draining: AbortSignal, waitersMax: number): Waiters {
   const held = new Set<AbortController>();
   // Pipelined requests would otherwise let one caller hold all that may be held.
   const holding = new WeakSet<Socket>();

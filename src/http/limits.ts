@@ -21,6 +21,8 @@ export const keepAliveTimeoutMs = 72_000;
 export const connectionsMax = 10_000;
 /** Of these, for /health and /ready alone: an orchestrator that gets no answer kills the process. */
 export const spareConnectionsMax = 64;
+/** Of the files that the process may have open: the broker, the store of results and the logs need the others. */
+export const connectionsShareOfFiles = 0.5;
 /**
  * Connections that the kernel holds until we take them (it allows net.core.somaxconn, 4096). Beyond Node's 511 callers that come in
  * a crowd would wait a second or more until they are let in: the kernel drops their SYN.
@@ -36,8 +38,8 @@ export const smallAnswerBytesMax = 16_384;
 export const compressFromBytes = 1024;
 /** The longest `?wait=`. */
 export const waitSecondsMax = 30;
-/** Held answers of `?wait=`; above it the present state is answered at once. */
-export const waitersMax = 10_000;
+/** Of all connections, those whose answer may be held (`?wait=`), so that jobs can still be posted. Above it the present state is answered at once. */
+export const waitersShare = 0.5;
 /** Jobs that are being cancelled at once: Faktory looks through all scheduled jobs for each. */
 export const cancellationsMax = 50;
 /** A scheduled job that is due so soon may be queued meanwhile; Faktory's scheduler looks every 5 s, and clocks differ. */

@@ -13,7 +13,9 @@ import { listen, resolveHost } from '../http/listen.ts';
 import { createMetrics, type Metrics } from '../metrics.ts';
 import { createFaktoryLink } from './faktory-link.ts';
 import type { BrokerLink } from './link.ts';
+import { openFilesMax } from './open-files.ts';
 import { openJobs } from './jobs.ts';
+import { connectionsWithin } from './connections.ts';
 import { openRedisResults } from './results.ts';
 import { requireFaktory, RoleError, type RoleContext, type Running } from './role.ts';
 
@@ -93,6 +95,7 @@ export async function runApi({ config, log, version, lostLogLines }: RoleContext
     log.warn(
       `${bindTo} is open to the network and API_KEYS is not set: whoever reaches it posts jobs and reads results`,
     );
+  const connectionsMax = connectionsWithin(openFilesMax(), log);
   const app = createApp({
     registry: parts.registry,
     producer,
@@ -111,6 +114,7 @@ export async function runApi({ config, log, version, lostLogLines }: RoleContext
     enqueueQueues: config.ENQUEUE_QUEUES ?? [],
     passthroughJobtypes: config.PASSTHROUGH_JOBTYPES ?? [],
     apiKeys,
+    connectionsMax,
     connectionsPerAddressMax: config.CONNECTIONS_PER_ADDRESS_MAX,
     trustedProxies: config.TRUSTED_PROXIES,
     keepAliveMs: config.HTTP_KEEPALIVE_SECONDS * 1000,

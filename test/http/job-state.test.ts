@@ -90,6 +90,17 @@ describe('GET /jobs/{job_id}', () => {
     await results.untilWaiting(0);
   });
 
+  it('holds as many answers as half of all connections, and answers the others at once', async (t) => {
+    const results = createRecordingResults();
+    const { get } = build(t, { results, connectionsMax: 20 });
+    results.remember(idsOf(jid));
+    const held = Array.from({ length: 10 }, () => get(`/jobs/${jid}?wait=30`));
+    await results.untilWaiting(10);
+    assert.equal((await get(`/jobs/${jid}?wait=30`)).json().state, 'pending');
+    await results.put([ended]);
+    for (const answer of await Promise.all(held)) assert.equal(answer.json().state, 'succeeded');
+  });
+
   it('lets go of a caller that went away', async (t) => {
     const results = createRecordingResults();
     const { app, listen } = build(t, { results });

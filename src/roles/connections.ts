@@ -1,0 +1,14 @@
+// How many callers may be connected: as many as the limit on open files allows.
+import type { Logger } from 'pino';
+import { connectionsMax, connectionsShareOfFiles } from '../http/limits.ts';
+
+/** @param filesMax undefined where nothing limits them */
+export function connectionsWithin(filesMax: number | undefined, log: Pick<Logger, 'warn'>): number {
+  const most = Math.floor((filesMax ?? Infinity) * connectionsShareOfFiles);
+  if (most >= connectionsMax) return connectionsMax;
+  const wanted = connectionsMax / connectionsShareOfFiles;
+  log.warn(
+    `the limit on open files (ulimit -n, RLIMIT_NOFILE) is ${filesMax}: ${most} callers may be connected, not ${connectionsMax}. Raise it to ${wanted}`,
+  );
+  return most;
+}
