@@ -7,6 +7,8 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { variableNames, variables } from '../src/config/variables.ts';
+import { loadJobs } from '../src/jobs/load-jobs.ts';
+import { createJobsFolder } from './helpers/jobs-folder.ts';
 import { startService } from './helpers/service.ts';
 
 const path = fileURLToPath(new URL('../README.md', import.meta.url));
@@ -36,9 +38,11 @@ describe('the README', () => {
   });
 
   it('shows commands that give the answers that it shows', async (t) => {
-    const url = await startService(t).url();
+    const [, hello] = /`jobs\/hello\.mjs`[\s\S]*?```js\n([\s\S]*?)```/.exec(readme) ?? [];
+    const folder = createJobsFolder(t, { 'hello.mjs': hello ?? assert.fail('no jobs/hello.mjs') });
+    const url = await startService(t, { JOBS_DIR: folder }).url();
     const pairs = [...readme.matchAll(/```sh\n(curl [\s\S]*?)\n```\n\n```json\n([\s\S]*?)\n```/g)];
-    assert.equal(pairs.length, 3);
+    assert.equal(pairs.length, 6);
     let jobId = '';
     for (const [, command, answer] of pairs) {
       const { stdout } = await promisify(execFile)(
@@ -49,5 +53,16 @@ describe('the README', () => {
       assert.deepEqual(withoutIdsAndTimes(stdout), withoutIdsAndTimes(answer as string));
       jobId = /"job_id":"([^"]+)"/.exec(stdout)?.[1] ?? jobId;
     }
+  });
+});
+
+describe('docs/jobs.md', () => {
+  it('shows a definition that can be used, and names every field of a definition', async (t) => {
+    const text = readFileSync(new URL('../docs/jobs.md', import.meta.url), 'utf8');
+    const [, definition] = /```js\n([\s\S]*?)```/.exec(text) ?? [];
+    const { definitions } = await loadJobs(createJobsFolder(t, { 'resize.mjs': definition ?? assert.fail('no code') }));
+    const fields = Object.keys(definitions.get('resize') ?? {});
+    const listed = [...text.matchAll(/^\| `(\w+)` \|/gm)].map(([, field]) => field as string);
+    assert.deepEqual(listed.sort(), fields.sort());
   });
 });
