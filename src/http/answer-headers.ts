@@ -1,8 +1,9 @@
 // Headers of every answer, and the bound on callers that ask and do not read.
 import { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest, onSendHookHandler } from 'fastify';
+import type { Clock } from '../domain/clock.ts';
 import type { Connections } from './connections.ts';
-import { slowReaderTimeoutMs, smallAnswerBytesMax } from './limits.ts';
+import { readingTimeoutMs, slowReaderTimeoutMs, smallAnswerBytesMax } from './limits.ts';
 
 interface AnswerHeadersOptions {
   draining: AbortSignal;
@@ -28,19 +29,27 @@ const isSmall = (payload: unknown): boolean =>
   payload == null ||
   ((typeof payload === 'string' || Buffer.isBuffer(payload)) && payload.length <= smallAnswerBytesMax);
 
-/** Counts from the last byte taken. For an answer that waits behind this one Node leaves the socket's limit as it is. */
-function boundReading({ raw: { socket }, server }: FastifyRequest, { raw }: FastifyReply): void {
-  raw.setTimeout(slowReaderTimeoutMs, () => socket.destroy());
+/**
+ * One bound from the last byte taken (for an answer that waits behind this one Node leaves the socket's limit as it is), and one in
+ * all: a byte now and then would keep a place for ever.
+ */
+function boundReading({ raw: { socket }, server }: FastifyRequest, { raw }: FastifyReply, clock: Clock): void {
+  const cutOff = (): void => void socket.destroy();
+  raw.setTimeout(slowReaderTimeoutMs, cutOff);
   // Before Node's own listener, which hands the socket on.
   raw.prependOnceListener('finish', () => socket.setTimeout(server.server.timeout));
+  const timer = clock.after(readingTimeoutMs, cutOff);
+  raw.once('close', () => timer.cancel());
 }
 
 /** The only hook that every answer passes. */
-export function createAnswerHook(options: AnswerHeadersOptions): onSendHookHandler {
+export function createAnswerHook(options: AnswerHeadersOptions & { clock: Clock }): onSendHookHandler {
   return (request, reply, payload, done) => {
     setAnswerHeaders(request, reply, options);
-    // An injected request has no socket.
-    if (!isSmall(payload) && request.raw.socket instanceof Socket) boundReading(request, reply);
+    const { socket } = request.raw;
+    // An injected request has no socket. Answers before a small one may wait to be read.
+    if (socket instanceof Socket && (!isSmall(payload) || socket.writableNeedDrain))
+      boundReading(request, reply, options.clock);
     done();
   };
 }

@@ -17,6 +17,7 @@ import { registerApiDocument, registerDocumentRoutes } from './api-document.ts';
 import { createApiKeyHook } from './api-keys.ts';
 import { registerBatchRoute, type BatchRouteOptions } from './batch.ts';
 import { registerCancelJob, type CancelJobOptions } from './cancel-job.ts';
+import { createBodyBudget, type BodyBudget } from './body-budget.ts';
 import { createClientErrorHandler, refuseTunnels } from './client-errors.ts';
 import { createConnections, type Connections } from './connections.ts';
 import { closeIdleConnections } from './drain.ts';
@@ -38,7 +39,7 @@ import { createSerializerCompiler } from './serializer.ts';
 
 export interface AppOptions
   extends
-    Omit<BatchRouteOptions, 'protect' | 'connections' | 'places'>,
+    Omit<BatchRouteOptions, 'protect'>,
     Omit<JobStateOptions, 'protect' | 'waitersMax'>,
     Omit<CancelJobOptions, 'protect'>,
     Omit<ProbesOptions, 'authenticate' | 'lag'> {
@@ -99,12 +100,13 @@ export function createApp(options: AppOptions): FastifyInstance {
     isForUs,
   });
   app.addHook('onRequest', guard);
-  app.addHook('onSend', createAnswerHook({ draining, connections }));
+  app.addHook('onSend', createAnswerHook({ draining, connections, clock }));
   app.addHook('onClose', async () => lag.stop());
   closeIdleConnections(app, clock, connections);
   metrics.readDraining(() => draining.aborted);
   metrics.readHttpConnections(() => connections.counts());
-  registerRoutes(app, { ...options, connections, places }, lag);
+  const budget = createBodyBudget({ clock, connections, places, budgetBytes: limits.bodiesBytesMax });
+  registerRoutes(app, options, lag, budget);
   return app;
 }
 
@@ -152,11 +154,7 @@ function createServer(options: AppOptions, connections: Connections, places: Pla
   return app;
 }
 
-function registerRoutes(
-  app: FastifyInstance,
-  options: AppOptions & Pick<BatchRouteOptions, 'connections' | 'places'>,
-  lag: EventLoopLag,
-): void {
+function registerRoutes(app: FastifyInstance, options: AppOptions, lag: EventLoopLag, budget: BodyBudget): void {
   const { apiKeys = [], version, hosts, connectionsMax = limits.connectionsMax } = options;
   const keyHook = apiKeys.length > 0 ? createApiKeyHook(apiKeys) : undefined;
   const authenticate = keyHook ? [keyHook] : [];
@@ -165,10 +163,12 @@ function registerRoutes(
   // The answers of the hot routes are far too small to be worth compressing.
   app.register(async (singles) => {
     await singles.register(compress, { globalCompression: false, requestEncodings: encodings });
+    budget.watch(singles);
     registerJobRoutes(singles, { ...options, protect });
   });
   app.register(async (others) => {
     await others.register(compress, { encodings, requestEncodings: encodings, threshold: limits.compressFromBytes });
+    budget.watch(others);
     registerBatchRoute(others, { ...options, protect });
     registerJobState(others, { ...options, protect, waitersMax: connectionsMax * limits.waitersShare });
     registerCancelJob(others, { ...options, protect });

@@ -6,14 +6,12 @@ import type { Fate } from '../domain/producer.ts';
 import type { Metrics } from '../metrics.ts';
 import { createBatchAnswer } from './batch-answer.ts';
 import { createBatchReader, readEnvelope, type BatchEntries } from './batch-entries.ts';
-import { createBodyBudget, type BodyBudgetOptions } from './body-budget.ts';
 import { describeEntry } from './entry-document.ts';
 import type { JobRoutesOptions } from './jobs.ts';
-import { bodiesBytesMax } from './limits.ts';
 import { sendProblem } from './problem.ts';
 import { acceptedBatch, bodyProblems, partialBatch, problemResponses } from './schemas.ts';
 
-export interface BatchRouteOptions extends JobRoutesOptions, Omit<BodyBudgetOptions, 'budgetBytes'> {
+export interface BatchRouteOptions extends JobRoutesOptions {
   /** Entries of one request. */
   batchMaxJobs: number;
   /** Decoded bytes of its body. */
@@ -30,17 +28,7 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
     response: { 202: acceptedBatch, 206: partialBatch, ...problemResponses([...bodyProblems, 'too_many_jobs']) },
   };
   const readEntries = createBatchReader(options);
-  const budget = createBodyBudget({ ...options, budgetBytes: bodiesBytesMax });
-  // Behind the hook of the plugin that decodes, which is added to the route in the same way.
-  app.addHook('onRoute', (added) => {
-    if (added.url === '/jobs/batch') added.preParsing = [...[added.preParsing ?? []].flat(), budget.count];
-  });
-  const route = {
-    schema,
-    bodyLimit: batchBodyBytesMax,
-    onRequest: [...protect, budget.enter],
-    preValidation: budget.release,
-  };
+  const route = { schema, bodyLimit: batchBodyBytesMax, onRequest: [...protect] };
   app.post('/jobs/batch', route, async ({ body }, reply) => {
     // The handler runs in the turn in which the last byte of the body arrived.
     const deadlineMs = clock.now() + enqueueTimeoutMs;

@@ -1,21 +1,24 @@
 // The bodies that are being read: until one is whole it holds memory that no bound on jobs counts. What has come is counted,
 // decoded, not what was announced. When the bytes run out, the bodies that were sent slowest go, so that others are read.
-import type { FastifyRequest, onRequestHookHandler, preParsingHookHandler, preValidationHookHandler } from 'fastify';
+import type {
+  FastifyInstance,
+  FastifyRequest,
+  onRequestHookHandler,
+  preParsingHookHandler,
+  preValidationHookHandler,
+} from 'fastify';
 import { AppError } from '../domain/errors.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { Connections } from './connections.ts';
+import { singleBodyBytesMax } from './limits.ts';
 import { rateOf, type Places } from './places.ts';
 
 /** What a decoder holds before it has written a byte: its window, its buffers. */
 const decoderBytes = 65_536;
 
 export interface BodyBudget {
-  /** Refuses with `overloaded` when nothing is left and no body can be given up. */
-  enter: onRequestHookHandler;
-  /** Counts what comes, after decoding. */
-  count: preParsingHookHandler;
-  /** The body has become jobs, which have bounds of their own. */
-  release: preValidationHookHandler;
+  /** For the routes with a body that are registered on it from now on. The plugin that decodes comes before. */
+  watch(app: FastifyInstance): void;
 }
 
 export interface BodyBudgetOptions {
@@ -59,23 +62,39 @@ export function createBodyBudget({ clock, connections, places, budgetBytes }: Bo
     }
   }
 
+  /** Refuses with `overloaded` when nothing is left and no body can be given up. */
+  const enter: onRequestHookHandler = (request, reply, done) => {
+    const { 'content-encoding': coding, 'content-length': length } = request.headers;
+    // As most are: the number of places bounds them.
+    if (coding === undefined && Number(length) <= singleBodyBytesMax) return done();
+    const bytes = coding === undefined ? 0 : decoderBytes;
+    if (heldBytes + bytes > budgetBytes) makeRoom();
+    if (heldBytes + bytes > budgetBytes) return done(new AppError('overloaded', 'Too many bodies are being read'));
+    held.set(request, 0);
+    add(request, bytes);
+    reply.raw.once('close', () => release(request));
+    done();
+  };
+
+  /** What comes, after decoding. */
+  const count: preParsingHookHandler = (request, _reply, payload, done) => {
+    if (held.has(request)) payload.on('data', (chunk: Buffer) => add(request, chunk.length));
+    done(null, payload);
+  };
+
+  /** The body has become jobs, which have bounds of their own. */
+  const releaseWhole: preValidationHookHandler = (request, _reply, done) => {
+    release(request);
+    done();
+  };
+
   return {
-    enter(request, reply, done) {
-      const bytes = request.headers['content-encoding'] === undefined ? 0 : decoderBytes;
-      if (heldBytes + bytes > budgetBytes) makeRoom();
-      if (heldBytes + bytes > budgetBytes) return done(new AppError('overloaded', 'Too many bodies are being read'));
-      held.set(request, 0);
-      add(request, bytes);
-      reply.raw.once('close', () => release(request));
-      done();
-    },
-    count(request, _reply, payload, done) {
-      payload.on('data', (chunk: Buffer) => add(request, chunk.length));
-      done(null, payload);
-    },
-    release(request, _reply, done) {
-      release(request);
-      done();
-    },
+    watch: (app) =>
+      void app.addHook('onRoute', (route) => {
+        if (route.method !== 'POST') return;
+        route.onRequest = [...[route.onRequest ?? []].flat(), enter];
+        route.preParsing = [...[route.preParsing ?? []].flat(), count];
+        route.preValidation = [...[route.preValidation ?? []].flat(), releaseWhole];
+      }),
   };
 }

@@ -6,7 +6,7 @@ export const singleBodyBytesMax = 16_384;
 export const structureLimits = { countMax: 50_000, depthMax: 1000 };
 /** Arrays and objects cost little in bodies up to this size, which is that of a batch of 1,000 jobs. */
 export const structureCheckedFromBytes = 65_536;
-/** Of all batches that are being read, decoded: 256 of the longest. A container of compose's has 512 MiB. */
+/** Of all bodies that are being read, decoded, small plain ones excepted: 256 of the longest batches. A container of compose's has 512 MiB. */
 export const bodiesBytesMax = 134_217_728;
 /** Node's own default. Nothing here needs it, but a browser sends the cookies of all that a host serves. */
 export const headerBytesMax = 16_384;
@@ -30,6 +30,8 @@ export const connectionsShareOfFiles = 0.5;
 export const listenBacklog = 4096;
 /** A caller that reads nothing of a large answer for this long is cut off. */
 export const slowReaderTimeoutMs = 10_000;
+/** A caller that has not read all of a large answer by then is cut off: 25 KB a second for the largest file of /docs. */
+export const readingTimeoutMs = 60_000;
 /** After the last answer of a connection: time for the caller to read it before unread input makes the kernel reset it. */
 export const lingerMs = 1000;
 /** Answers up to this size fit the kernel's send buffer and hold no memory of ours. */

@@ -62,7 +62,7 @@ const cases: Case[] = [
   {
     code: 'method_not_allowed',
     ask: ({ post }) => post('/jobs/some-long-id', good, headers),
-    detail: `This path accepts GET, HEAD; operations are ${operationNames.join(', ')}`,
+    detail: `This path accepts DELETE, GET, HEAD; operations are ${operationNames.join(', ')}`,
   },
   {
     code: 'not_found',

@@ -7,6 +7,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { enqueued } from '../../src/domain/producer.ts';
 import * as limits from '../../src/http/limits.ts';
+import { createManualClock } from './manual-clock.ts';
 import { build, connectRaw, type BuiltApp, type RawClient } from '../helpers/app.ts';
 
 const json = '{"a":1,"b":2}';
@@ -418,6 +419,29 @@ describe('a caller', () => {
     const [{ socket }] = (await requested) as [{ socket: Socket }];
     await once(socket, 'close');
     assert.ok(socket.bytesWritten < 20_000_000);
+  });
+});
+
+describe('a caller that reads a large answer byte by byte', () => {
+  it('is cut off after a minute, and keeps its connection when it has read all before', async (t) => {
+    const clock = createManualClock();
+    const built = build(t, { clock });
+    await built.listen();
+    const accepted = once(built.app.server, 'connection');
+    const client = await connectRaw(t, built.app);
+    const [socket] = (await accepted) as [Socket];
+    client.socket.write('GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n');
+    await client.until((text) => text.endsWith('}'));
+    clock.advance(limits.readingTimeoutMs);
+    assert.ok(!socket.destroyed);
+    client.socket.pause();
+    const requested = once(built.app.server, 'request');
+    client.socket.write('GET /docs/static/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(10));
+    await requested;
+    while (socket.writableLength === 0) await new Promise((resolve) => setImmediate(resolve));
+    const closed = once(socket, 'close');
+    clock.advance(limits.readingTimeoutMs);
+    await closed;
   });
 });
 
