@@ -11,8 +11,8 @@ export type ConnectionRole = 'producer' | 'fetch' | 'ack';
 export type ConnectionState = 'connecting' | 'doubted' | 'idle' | 'busy';
 /** `ok`: a clear positive reply; `refused`: a clear negative one; `lost`: no clear reply. */
 export type FrameOutcome = 'ok' | 'refused' | 'lost';
-/** `expired`: it was not run. */
-export type WorkerOutcome = 'succeeded' | 'failed' | 'expired';
+/** `expired` and `cancelled`: it was not run. */
+export type WorkerOutcome = 'succeeded' | 'failed' | 'expired' | 'cancelled';
 
 export interface Pending {
   waitingJobs: number;

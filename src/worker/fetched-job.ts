@@ -7,6 +7,8 @@ export interface FetchedJob {
   /** The broker writes its default into a pushed job that has none (contribsys/faktory server/commands.go, v1.9.4). */
   retry?: number | null;
   reserve_for?: unknown;
+  /** Of a job that was scheduled. */
+  at?: unknown;
   enqueued_at?: unknown;
   custom?: Readonly<Record<string, unknown>> | null;
   /** As the broker, or whoever pushed the job, has written it. */
@@ -41,6 +43,16 @@ export function attemptsOf({ failure }: FetchedJob): number {
   if (typeof failure !== 'object' || failure === null) return 1;
   const { retry_count: count } = failure;
   return typeof count === 'number' && Number.isSafeInteger(count) && count >= 0 ? count + 2 : 2;
+}
+
+/** What its record says of any job, as far as it is known. */
+export function aboutOf({ at, enqueued_at, custom }: FetchedJob): Record<string, unknown> {
+  const requestId = custom?.['request_id'];
+  return {
+    ...(typeof requestId === 'string' && { request_id: requestId }),
+    ...(typeof at === 'string' && { at }),
+    ...(typeof enqueued_at === 'string' && { enqueued_at }),
+  };
 }
 
 /** `custom.expires_at`, as Faktory Enterprise has it. */

@@ -3,7 +3,7 @@ import type { Clock } from '../domain/clock.ts';
 import type { JobType } from '../domain/job-type.ts';
 import type { JobRecord, ResultStore } from '../domain/results.ts';
 import type { HandlerJob, Handlers } from '../handlers/handlers.ts';
-import { attemptsOf, reserveSecondsOf, type FetchedJob } from './fetched-job.ts';
+import { aboutOf, attemptsOf, reserveSecondsOf, type FetchedJob } from './fetched-job.ts';
 import { createEnd, createFailedEnd, createGivenBackEnd, type JobEnd, type Ran } from './job-end.ts';
 import { createProgressKeeper } from './progress.ts';
 
@@ -31,12 +31,7 @@ export function createHandlerJobs({ handlers, clock, results, onEnd }: HandlerJo
   return (job, text, type) => {
     const startedMs = clock.now();
     const attempt = attemptsOf(job);
-    const { request_id } = job.custom ?? {};
-    const about = {
-      ...(typeof request_id === 'string' && { request_id }),
-      ...(typeof job.enqueued_at === 'string' && { enqueued_at: job.enqueued_at }),
-      started_at: new Date().toISOString(),
-    };
+    const about = { ...aboutOf(job), started_at: new Date().toISOString() };
     const operation = type.name;
     const ran: Ran = { job, operation, about, logged: { attempt } };
 

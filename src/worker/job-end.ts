@@ -82,9 +82,21 @@ export function createExpiredEnd(job: FetchedJob, operation: OperationLabel, abo
   return { ...end, record: { ...(end.record as JobRecord), attempts } };
 }
 
+/** Not run: its record has said so before. */
+export function createCancelledEnd(job: FetchedJob, operation: OperationLabel): JobEnd {
+  return { ...createEnd({ job, operation, about: {}, logged: {} }, 'cancelled', {}), record: undefined };
+}
+
+/** Not run: nobody can tell whether it was cancelled. The broker keeps it for another attempt. */
+export function createNotBegunEnd(job: FetchedJob, operation: OperationLabel): JobEnd {
+  const failure = { errtype: 'NotBegun', message: 'the result store did not answer', backtrace: [] };
+  return { ...createFailedEnd({ job, operation, about: {}, logged: {} }, failure), record: undefined };
+}
+
 /** Of a job that ran in the turn that fetched it. */
 export function createInlineEnd(job: FetchedJob, operation: OperationLabel, inline: InlineEnd): JobEnd {
-  const { about, result, error, thrown } = inline;
+  const { result, error, thrown } = inline;
+  const about = typeof job.at === 'string' ? { ...inline.about, at: job.at } : inline.about;
   if (thrown !== undefined) return createFailedEnd({ job, operation, about, logged: about }, failureOf(thrown));
   const ran = { job, operation, about, logged: { ...about, result } };
   return error === undefined ? createEnd(ran, 'succeeded', { result }) : createEnd(ran, 'failed', { error });

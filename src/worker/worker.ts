@@ -11,9 +11,8 @@ import { createEndings } from './endings.ts';
 import { createFetcher } from './fetcher.ts';
 import { createHeartbeat } from './heartbeat.ts';
 import { createFetchLine } from './fetch-line.ts';
-import { isExpired, parseJob } from './fetched-job.ts';
-import { createHandlerJobs } from './handler-jobs.ts';
-import { createExpiredEnd, createInlineEnd, createUnknownEnd, type JobEnd } from './job-end.ts';
+import type { JobEnd } from './job-end.ts';
+import { createJobRuns } from './job-runs.ts';
 import type { WorkerLog } from './job-log.ts';
 
 export interface WorkerOptions extends Omit<FaktoryClientOptions, 'size' | 'wid'> {
@@ -100,12 +99,12 @@ export function createWorker(options: WorkerOptions): Worker {
   let onIdle: (() => void) | undefined;
 
   const endings = createEndings({ client: reportClient, results, clock, onChange: scheduleTurn, log });
-  const runHandlerJob = handlers && createHandlerJobs({ handlers, clock, results, onEnd: finish });
+  const runs = createJobRuns({ ...options, onEnd: finish });
   const fetcher = createFetcher({
     ...options,
     client: fetchClient,
     fetchLine: createFetchLine(options.queues, options.isInOrder, options.random),
-    onJob: run,
+    onJob: (text) => runs.take(text),
     onChange: scheduleTurn,
   });
   const heartbeat = createHeartbeat({
@@ -120,19 +119,6 @@ export function createWorker(options: WorkerOptions): Worker {
       if (state === 'terminate') options.onTerminate?.();
     },
   });
-
-  function run(text: string): void {
-    const startedMs = clock.now();
-    const job = parseJob(text);
-    if (job === undefined) return log.error('the broker sent something that is no job');
-    const type = options.registry.byJobtype(job.jobtype);
-    if (type && isExpired(job, Date.now())) return finish(createExpiredEnd(job, type.name, {}), 0);
-    if (type?.runs === 'in handler process' && runHandlerJob) return runHandlerJob(job, text, type);
-    const end = type?.runInline
-      ? createInlineEnd(job, type.name, type.runInline(Array.isArray(job.args) ? job.args[0] : undefined))
-      : createUnknownEnd(job);
-    finish(end, (clock.now() - startedMs) / 1000);
-  }
 
   function finish(end: JobEnd, seconds: number): void {
     const { operation, outcome } = end;
@@ -154,9 +140,10 @@ export function createWorker(options: WorkerOptions): Worker {
     isTurnScheduled = false;
     const fetching = fetcher.outstanding;
     const held = endings.reporting + endings.storing;
-    const running = handlers?.running ?? 0;
+    const running = runs.size;
     const room = Math.min(concurrency - running, heldMax - held) - fetching;
     if (isStarted && endings.takesResults && (handlers?.isUp ?? true)) fetcher.pump(room);
+    runs.flush();
     endings.flush();
     if (fetching + running === 0 && endings.isIdle) onIdle?.();
   }
@@ -197,6 +184,7 @@ export function createWorker(options: WorkerOptions): Worker {
     if (beatClient.takesBackAtEnd) endings.leaveGivenBack();
     running.interrupt();
     await idle(waitMs - interruptMs);
+    runs.close();
     // First: what is given back must not go on here.
     await running.close();
     running.giveBack();
@@ -225,6 +213,7 @@ export function createWorker(options: WorkerOptions): Worker {
       const waitMs = Math.max(timeoutMs * waitShare, timeoutMs - lastMs);
       if (handlers) await stopHandlers(handlers, waitMs, (timeoutMs - waitMs) * 0.3);
       else await idle(waitMs);
+      runs.close();
       const unstored = endings.cutShort();
       const { outstanding: fetching } = fetcher;
       const { reporting } = endings;

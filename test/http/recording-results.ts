@@ -26,7 +26,8 @@ export function createRecordingResults(): RecordingResults {
   };
   const put = async (next: readonly JobRecord[]): Promise<void> => {
     if (broken) throw broken;
-    for (const record of next) records.set(record.job_id, record);
+    for (const record of next)
+      if (isEnded(record) || !isEnded(records.get(record.job_id))) records.set(record.job_id, record);
     for (const waiter of waiters) {
       if (isEnded(records.get(waiter.jid))) waiter.finish();
     }

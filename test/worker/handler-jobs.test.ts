@@ -73,7 +73,7 @@ describe('a job of a handler process', () => {
     process.say({ type: 'succeeded', id, result: { bytes: 7 } });
     await broker.reported('ACK', 1);
     const record = { state: 'succeeded', ...about, result: { bytes: 7 }, attempts: 2 };
-    assert.deepEqual(fieldsOf(results.puts.flat()[0]), record);
+    assert.deepEqual(fieldsOf(results.told[0]), record);
     assert.deepEqual([worker.stats.running, worker.stats.succeeded], [0, 1]);
   });
 

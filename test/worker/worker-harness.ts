@@ -128,6 +128,8 @@ export const job = (fields: Record<string, unknown> = {}): string =>
 
 export interface HeldResults extends ResultStore {
   readonly puts: JobRecord[][];
+  /** Of these the records that do not only say that a job has begun. */
+  readonly told: JobRecord[];
   /** How the next puts end; without it they succeed. */
   onPut: (records: readonly JobRecord[]) => Promise<void>;
 }
@@ -135,6 +137,9 @@ export interface HeldResults extends ResultStore {
 export function createHeldResults(): HeldResults {
   const results: HeldResults = {
     puts: [],
+    get told() {
+      return results.puts.flat().filter(({ state, error, progress }) => state !== 'pending' || error || progress);
+    },
     onPut: () => Promise.resolve(),
     get: () => Promise.resolve(undefined),
     wait: () => Promise.resolve(undefined),

@@ -183,13 +183,14 @@ describe('ACK and FAIL', () => {
   it('fail a job whose code throws with type, message and backtrace, and tell its state between retries', async (t) => {
     const broker = await startFetchScript(t);
     const results = createHeldResults();
-    broker.enqueue([
+    const texts = [
       job({ retry: 2 }),
       job({ retry: 2, failure: { retry_count: 0 } }),
       job({ retry: 2, failure: { retry_count: 1 } }),
       job({ retry: 0 }),
       job({ retry: null, failure: { retry_count: 500 } }),
-    ]);
+    ];
+    broker.enqueue(texts);
     startWorker(t, broker.port, { results, registry: throwing });
     await broker.reported('FAIL', 5);
     const line = broker.lines.find((one) => one.startsWith('FAIL')) as string;
@@ -197,7 +198,8 @@ describe('ACK and FAIL', () => {
     assert.equal(failure.errtype, 'RangeError');
     assert.equal(failure.message, 'the abacus broke');
     assert.ok(failure.backtrace.length > 0 && failure.backtrace.length <= 50);
-    const states = results.puts.flat().map(({ state, attempts, error }) => [state, attempts, error]);
+    const recordOf = (text: string) => results.told.find(({ job_id }) => job_id === jidOf(text));
+    const states = texts.map(recordOf).map((record) => [record?.state, record?.attempts, record?.error]);
     assert.deepEqual(states, [
       ['pending', 1, 'the abacus broke'],
       ['pending', 2, 'the abacus broke'],
@@ -212,10 +214,12 @@ describe('ACK and FAIL', () => {
     const results = createHeldResults();
     const counts = ['500', '-7', '0.5', '1e300', '{}', 'null', '3'];
     const failures = [...counts.map((count) => `{"retry_count":${count}}`), 'null', '7'];
-    broker.enqueue(failures.map((failure) => job({ failure: JSON.parse(failure) as unknown })));
+    const texts = failures.map((failure) => job({ failure: JSON.parse(failure) as unknown }));
+    broker.enqueue(texts);
     startWorker(t, broker.port, { results });
     await broker.reported('ACK', failures.length);
-    const attempts = results.puts.flat().map((record) => record.attempts);
+    const recordOf = (text: string) => results.told.find(({ job_id }) => job_id === jidOf(text));
+    const attempts = texts.map((text) => recordOf(text)?.attempts);
     assert.deepEqual(attempts, [502, 2, 2, 2, 2, 2, 5, 1, 1]);
   });
 });
