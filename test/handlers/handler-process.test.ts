@@ -1,5 +1,6 @@
 // Real handler processes: the code of jobs in them does what it likes, and the worker's side goes on.
 import assert from 'node:assert/strict';
+import { getPriority } from 'node:os';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { systemClock } from '../../src/domain/clock.ts';
 import { startHandlerProcess } from '../../src/handlers/handler-process.ts';
@@ -83,6 +84,11 @@ describe('a handler process', () => {
     process.kill(pid, 'SIGTERM');
     process.kill(pid, 'SIGINT');
     assert.equal(resultOf(await run(handlers, 'pid', {})), pid);
+  });
+
+  it('leaves the processors to the worker where they are short', async () => {
+    const pid = resultOf(await run(await begun, 'pid', {})) as number;
+    assert.equal(getPriority(pid) - getPriority(), 5);
   });
 
   it('hears that the time is up, and that the worker stops', async () => {
