@@ -29,6 +29,7 @@ const pipelining = 'faults/pipelining.test.ts';
 const brokerAbuse = 'faults/broker-abuse.test.ts';
 const storeFailure = 'broker/store-failure.test.ts';
 const workers = 'faults/workers.test.ts';
+const handlers = 'faults/handlers.test.ts';
 const rolling = 'faults/rolling-restarts.test.ts';
 
 /** By id, in the order of the table. */
@@ -332,6 +333,16 @@ export const matrix = {
     fault: 'Workers under two host names are stopped and started in turn under load',
     promise: 'every job has its result, none runs twice, and the exit code is 0',
     shownBy: workers,
+  },
+  'handlers-killed': {
+    fault: 'kill -9 of workers, with asynchronous jobs in handler processes, at random moments under load',
+    promise: 'every job has its result in the end',
+    shownBy: handlers,
+  },
+  'handlers-stopped': {
+    fault: 'SIGTERM of a worker with 50 jobs of 60 s under way',
+    promise: 'exit code 0 within SHUTDOWN_TIMEOUT_MS; each job starts elsewhere within 2 s of the exit',
+    shownBy: handlers,
   },
   'results-killed': {
     fault: 'The Redis of the results is killed for a while under load, and comes back',

@@ -5,7 +5,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { BrokerClock } from '../../src/broker/clock.ts';
 import type { JobRecord } from '../../src/domain/results.ts';
 import { startBroker } from '../helpers/broker.ts';
 import { createRandom } from '../helpers/fault-proxy.ts';
@@ -16,6 +15,7 @@ import { get, startService, type Service } from '../helpers/service.ts';
 import { hostNames, startOnHost, type HostWorker } from './host-worker.ts';
 import { startLoad, watchEnds, type Ends, type Load } from './load.ts';
 import { showed, type FaultId } from './matrix.ts';
+import { createMovableClock } from './movable-clock.ts';
 
 const isFull = process.env['FAULTS'] === '1';
 const noRedis = redisServerPath() === undefined && 'no Redis on this machine';
@@ -83,34 +83,6 @@ async function untilBusy({ webPort }: RealFaktory, workers: readonly HostWorker[
     assert.ok(tries < 100, `the page does not name ${absent.map(({ name }) => name).join(' and ')}`);
     await delay(50);
   }
-}
-
-/** The system's clock, and as much more as a test says. */
-function createMovableClock(): BrokerClock & { advance(ms: number): void } {
-  const timers = new Map<NodeJS.Timeout, { dueMs: number; fn: () => void }>();
-  let aheadMs = 0;
-  const nowMs = (): number => Date.now() + aheadMs;
-  function fire(timeout: NodeJS.Timeout): void {
-    const timer = timers.get(timeout);
-    clearTimeout(timeout);
-    timers.delete(timeout);
-    timer?.fn();
-  }
-  return {
-    nowMs,
-    after(delayMs, fn) {
-      const timeout = setTimeout(() => fire(timeout), delayMs).unref();
-      timers.set(timeout, { dueMs: nowMs() + delayMs, fn });
-      return () => {
-        clearTimeout(timeout);
-        timers.delete(timeout);
-      };
-    },
-    advance(ms) {
-      aheadMs += ms;
-      for (const [timeout, { dueMs }] of [...timers]) if (dueMs <= nowMs()) fire(timeout);
-    },
-  };
 }
 
 /** Kills the workers in turn, each at some moment after its first job, and starts another in its place. */
