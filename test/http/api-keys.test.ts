@@ -45,7 +45,7 @@ describe('with API keys', () => {
 
   it('leaves the probes and the document open', async (t) => {
     const { get } = build(t, { apiKeys: keys });
-    for (const path of ['/health', '/ready', '/openapi.json', '/docs']) {
+    for (const path of ['/health', '/ready', '/openapi.json', '/docs/', '/docs/errors']) {
       assert.equal((await get(path)).statusCode, 200, path);
     }
   });
