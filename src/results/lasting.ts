@@ -49,9 +49,11 @@ export async function createLasting(opened: ClassicLevel, ttlMs: number): Promis
       batch.put(keyOf(record.job_id), `${untilMs.toString(36)}:${JSON.stringify(record)}`);
       batch.put(hourKey(Math.floor(untilMs / hourMs) + 1) + record.job_id, '');
     },
-    drop(batch, { job_id, state, attempts, at, started_at }) {
+    drop(batch, ended) {
+      if (!isUsed) return;
+      const { job_id, state, attempts, at, started_at } = ended;
       const wasKept = state === 'cancelled' || attempts !== 1 || at !== undefined || started_at !== undefined;
-      if (isUsed && wasKept) batch.del(keyOf(job_id));
+      if (wasKept) batch.del(keyOf(job_id));
     },
     async sweep(db, nowMs) {
       const before = hourKey(Math.floor(nowMs / hourMs));
