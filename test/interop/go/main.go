@@ -1,5 +1,6 @@
 // The Go client and the Go worker, unchanged, against whatever FAKTORY_URL names: pushes jobs one by one and in bulk, runs
-// them, fails one, reads INFO. Prints a line per check and ends with status 1 at the first that does not hold.
+// them, fails one, reads INFO; then runs what was posted to the API that API_URL names (posted.go). Prints a line per check
+// and ends with status 1 at the first that does not hold.
 package main
 
 import (
@@ -66,6 +67,8 @@ func main() {
 	check("one job failed", err == nil && state.Data.TotalFailures == 1, state.Data.TotalFailures)
 	err = client.Clear(faktory.Retries)
 	check("Clear", err == nil, err)
+
+	runPosted(client)
 	check("Close", client.Close() == nil, "END")
 }
 
@@ -100,6 +103,12 @@ func run(sums int) {
 		finish()
 		return fmt.Errorf("on purpose")
 	})
+	runUntil(manager, done, "every job")
+	check("the Go worker saw", seen == sums && failed == 1, fmt.Sprintf("%d sums, %d failures", seen, failed))
+}
+
+// Runs the worker until `done`, then stops it.
+func runUntil(manager *worker.Manager, done <-chan struct{}, what string) {
 	ended := make(chan struct{})
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
@@ -109,9 +118,9 @@ func run(sums int) {
 	select {
 	case <-done:
 	case <-time.After(30 * time.Second):
-		check("the Go worker runs every job in 30 s", false, fmt.Sprintf("%d sums, %d failures", seen, failed))
+		check("the Go worker runs "+what+" in 30 s", false, "it did not")
 	}
-	check("the Go worker runs every job", true, fmt.Sprintf("%d sums, %d failures", seen, failed))
+	check("the Go worker runs "+what, true, "in time")
 	cancel()
 	select {
 	case <-ended:
