@@ -10,6 +10,7 @@ import type { Fate, FrameSender } from '../../src/domain/producer.ts';
 import { FaktoryClient } from '../../src/faktory/client.ts';
 import { createFrameSender } from '../../src/faktory/frame-sender.ts';
 import { createCertificate, type Certificate } from '../helpers/certificate.ts';
+import { createExplicitJob } from '../helpers/explicit-jobs.ts';
 import { assertTrueFates } from '../helpers/fates.ts';
 import { startFaultProxy, type CutKind, type Faults } from '../helpers/fault-proxy.ts';
 import { createJobs } from '../helpers/producer.ts';
@@ -23,13 +24,32 @@ const kinds: readonly CutKind[] = ['rst', 'fin', 'stall'];
 const readTimeoutMs = isComplete ? 250 : 60;
 /** Cases at once: each mostly waits. */
 const lanes = isComplete ? 24 : 16;
-/** Of a TLS 1.3 record around its text: header, type and tag. */
+/** Of a TLS 1.3 record around its text: header, type and tag; it holds 16 KiB of text at most (RFC 8446, 5.1). */
 const recordBytes = 5 + 1 + 16;
+const recordTextBytesMax = 16_384;
 
-function offsetsUpTo(last: number): number[] {
+function offsetsUpTo(last: number, step = isComplete ? 1 : sampleStep): number[] {
   const all = Array.from({ length: last }, (_, index) => index + 1);
-  return isComplete ? all : all.filter((offset) => offset <= 2 || offset > last - 3 || offset % sampleStep === 0);
+  return all.filter((offset) => offset <= 2 || offset > last - 3 || offset % step === 0);
 }
+
+/** Three jobs a frame; what is large takes several writes of the kernel and records of TLS, and too long at every byte. */
+const frameKinds = [
+  {
+    what: '',
+    step: undefined,
+    create: () => [createExplicitJob({ at: '2126-12-01T08:00:00.000Z' }), ...createJobs(2)],
+  },
+  {
+    what: 'with large arguments ',
+    step: isComplete ? 499 : 4999,
+    create: () => [
+      createExplicitJob({ argsBytes: 48_000 }),
+      createExplicitJob({ argsBytes: 8000, isCompressed: true }),
+      ...createJobs(1),
+    ],
+  },
+];
 
 /** The broker turns down the last job of every frame, so that a reply says something of each job. */
 const answer = (line: string): string => {
@@ -162,22 +182,25 @@ for (const isTls of [false, true]) {
   const told = (cases: readonly Case[], bytes: number): string =>
     `${cases.length} cuts of ${bytes} bytes${isTls ? ' over TLS' : ''}: 0 false answers`;
   describe(isTls ? 'a frame over TLS' : 'a frame', () => {
-    it('that is cut anywhere is unknown, and was not seen unless its last byte arrived', async (t) => {
-      const { broker, runAll } = await setUp(t, isTls);
-      const length = frameBytes(createJobs(3)) + perRecord;
-      const cases = offsetsUpTo(length).flatMap((offset) =>
-        kinds.map((by): Case => ({ direction: 'toBroker', by, offset, frames: [createJobs(3)] })),
-      );
-      await runAll(cases, ({ offset, by, frames }, [fates = []]) => {
-        const what = `${by} at ${offset} of ${length}`;
-        const isSeen = broker.seen.has(frames[0]?.[0]?.jid ?? '');
-        if (offset < length) assert.ok(!isSeen, what);
-        if (offset < length || by !== 'stall') assert.equal(outcomes(fates), allUnknown, what);
-        // Nothing is lost by a stall behind the last byte.
-        else assert.equal(outcomes(fates), asAnswered, what);
+    for (const { what: kind, step, create } of frameKinds) {
+      it(`${kind}that is cut anywhere is unknown, and was not seen unless its last byte arrived`, async (t) => {
+        const { broker, runAll } = await setUp(t, isTls);
+        const bytes = frameBytes(create());
+        const length = bytes + perRecord * Math.ceil(bytes / recordTextBytesMax);
+        const cases = offsetsUpTo(length, step).flatMap((offset) =>
+          kinds.map((by): Case => ({ direction: 'toBroker', by, offset, frames: [create()] })),
+        );
+        await runAll(cases, ({ offset, by, frames }, [fates = []]) => {
+          const what = `${by} at ${offset} of ${length}`;
+          const isSeen = broker.seen.has(frames[0]?.[0]?.jid ?? '');
+          if (offset < length) assert.ok(!isSeen, what);
+          if (offset < length || by !== 'stall') assert.equal(outcomes(fates), allUnknown, what);
+          // Nothing is lost by a stall behind the last byte.
+          else assert.equal(outcomes(fates), asAnswered, what);
+        });
+        showed('frame-cut', told(cases, length));
       });
-      showed('frame-cut', told(cases, length));
-    });
+    }
 
     it('whose reply is cut anywhere is unknown until the last byte, and as answered with it', async (t) => {
       const { broker, runAll } = await setUp(t, isTls);

@@ -1,6 +1,7 @@
 // The callers of a run: offers the plan's requests, pings, probes when all faults are over, closes; and checks what only a
 // caller sees: answers at once while the broker is away, success after healing, an end of everything after close.
 import type { Job } from '../../src/domain/job.ts';
+import { createExplicitJob } from '../helpers/explicit-jobs.ts';
 import { createArithmeticJob } from '../helpers/jobs.ts';
 import type { Fate, JobProducer } from '../../src/domain/producer.ts';
 import type { Network, World } from './network.ts';
@@ -25,6 +26,8 @@ const toldMsMax = 50;
 /** Jobs, after the end of all faults, that must be enqueued. */
 const probesMax = 3;
 const probePauseMs = 1000;
+/** Of the plan's jobs; probes must fit every network, so none of theirs is explicit. */
+const explicitRate = 0.1;
 
 const requestIds = [null, undefined, 'r-1', 'a "quoted" \\ one', 'grüße 😀', 'two words, {"jid":1}', 'x'.repeat(200)];
 
@@ -38,9 +41,22 @@ export function createDriver(world: World, network: Network, client: Client, ran
   let closedAtMs: number | undefined;
   let waiting = { jobs: 0, sinceMs: 0 };
 
-  function createJobs(jobs: number): Job[] {
+  function createExplicit(jid: string): Job {
+    const isLarge = random.chance(0.15);
+    const isCompressed = isLarge && random.chance(0.5);
+    const at = random.chance(0.5) ? '2126-12-01T08:00:00.000Z' : undefined;
+    count('explicit jobs');
+    if (isLarge) count(isCompressed ? 'compressed arguments' : 'large arguments');
+    if (at !== undefined) count('scheduled jobs');
+    const argsBytes = isLarge ? random.int(1100, 48_000) : random.int(0, 200);
+    const more = { queue: random.pick(['bulk', 'mails']), retry: random.pick([-1, 0, 25]), ...(at && { at }) };
+    return createExplicitJob({ argsBytes, isCompressed, ...more }, jid);
+  }
+
+  function createJobs(jobs: number, explicitRate = 0): Job[] {
     return Array.from({ length: jobs }, () => {
       const jid = `j${String(jobCount++).padStart(7, '0')}`;
+      if (random.chance(explicitRate)) return createExplicit(jid);
       return createArithmeticJob(
         'add',
         { a: random.int(-9, 9), b: random.next(), request_id: random.pick(requestIds) },
@@ -116,7 +132,9 @@ export function createDriver(world: World, network: Network, client: Client, ran
   }
 
   for (const { atMs, jobs, isSingle } of plan.requests) {
-    scheduler.at(atMs, 'input', () => offer(createJobs(jobs), isSingle, plan.enqueueTimeoutMs, () => undefined));
+    scheduler.at(atMs, 'input', () => {
+      offer(createJobs(jobs, explicitRate), isSingle, plan.enqueueTimeoutMs, () => undefined);
+    });
   }
   for (const atMs of plan.pingsAtMs) scheduler.at(atMs, 'input', ping);
   const healthyMs =

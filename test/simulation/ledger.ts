@@ -106,6 +106,7 @@ export function createLedger(options: LedgerOptions) {
       const before = { jobs: pendingJobs, bytes: pendingBytes };
       const request: Request = { id: requests.length, jobs, deadlineMs, isAnswered: false, before, bytes };
       for (const job of jobs) {
+        if (job.wireBytes !== Buffer.byteLength(job.wire)) fail('wrong length', `${job.jid}: ${job.wireBytes}`);
         entries.set(job.jid, {
           job,
           fate: undefined,

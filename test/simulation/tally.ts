@@ -91,6 +91,10 @@ const sometimesPer1000: Readonly<Record<string, number>> = {
   'pings answered': 100,
   'pings failed': 50,
   'probes enqueued': 1000,
+  'explicit jobs': 3000,
+  'scheduled jobs': 1500,
+  'large arguments': 200,
+  'compressed arguments': 200,
 };
 
 /** The things that happened too rarely, as sentences. */
