@@ -2,6 +2,7 @@
 // Never rejects: how the job ended is told in words that its author can use.
 import type { Issues, JobType } from '../domain/job-type.ts';
 import { decodeArgs } from '../domain/large-args.ts';
+import { describeIssue } from '../jobs/argument-errors.ts';
 import type { JobContext } from '../jobs/define-job.ts';
 import { formatMessage, formatSucceeded, type WireJob } from './messages.ts';
 
@@ -45,7 +46,7 @@ type ResultReading = { text: string } | { errtype: string; message: string };
 function readResult(type: JobType, value: unknown, bytesMax: number): ResultReading {
   const errtype = 'ResultInvalid';
   try {
-    const checked = type.result?.safeParse(value);
+    const checked = type.result?.safeParse(value, { error: describeIssue });
     if (checked?.success === false) return { errtype, message: `result: ${describeIssues(checked.error.issues)}` };
     const result: unknown = checked ? checked.data : value;
     const text = JSON.stringify(result) as string | undefined;
@@ -70,7 +71,7 @@ function readArgs(type: JobType, job: WireJob, bytesMax: number): { args: unknow
   if (!Array.isArray(args)) return 'must be a list';
   if (!type.isTuple && args.length !== 1) return `must be a list of one object, not of ${args.length} values`;
   try {
-    const checked = type.args.safeParse(type.isTuple ? args : args[0]);
+    const checked = type.args.safeParse(type.isTuple ? args : args[0], { error: describeIssue });
     return checked.success ? { args: checked.data } : describeIssues(checked.error.issues);
   } catch (error) {
     return describe(error).message;

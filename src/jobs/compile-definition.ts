@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { ArgsReading, Issues, JobArgs, JobType } from '../domain/job-type.ts';
 import { queueNameProblem } from '../domain/queue-name.ts';
 import { requestId } from '../domain/request-id.ts';
+import { describeIssue } from './argument-errors.ts';
 import { findAsynchronousCheck } from './schema-checks.ts';
 
 /** What the wire, the flat form and the routes need for themselves. */
@@ -185,11 +186,13 @@ function createType(definition: ParsedDefinition): JobType {
   };
 }
 
+const readOptions = { error: describeIssue };
+
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function read(schema: z.ZodType, isTuple: boolean, given: unknown, id: unknown): ArgsReading {
-  const parsed = schema.safeParse(given);
+  const parsed = schema.safeParse(given, readOptions);
   const issues: Issues = parsed.success ? [] : parsed.error.issues;
   const correlation = id === undefined ? undefined : requestId.safeParse(id);
   if (correlation?.success === false) {

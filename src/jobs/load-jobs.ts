@@ -1,7 +1,9 @@
 // Reads the definitions of JOBS_DIR. All problems of all files are told at once.
+import { execFile } from 'node:child_process';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { createRegistry, type JobRegistry, type JobType } from '../domain/job-type.ts';
 import { builtInTypes } from './built-in.ts';
 import { compileDefinition } from './compile-definition.ts';
@@ -84,6 +86,7 @@ async function readFile(folder: string, file: string): Promise<Read> {
   try {
     exported = ((await import(pathToFileURL(path).href)) as { default?: unknown }).default;
   } catch (error) {
+    if (error instanceof SyntaxError) return { problems: [await describeSyntaxError(path, error)] };
     return { problems: [`${lineOf(path, error)}: ${describeFailure(error)}`] };
   }
   if (!isDefined(exported)) return { problems: [': the default export is not made by defineJob'] };
@@ -91,6 +94,15 @@ async function readFile(folder: string, file: string): Promise<Read> {
   if ('type' in compiled) return { type: compiled.type, definition: exported };
   const line = /:\d+$/.exec(placeOf(exported) ?? '')?.[0] ?? '';
   return { problems: compiled.problems.map(({ field, message }) => `${line}: ${field} ${message}`) };
+}
+
+/** The line is not in the error of an import: `node --check` prints it, as `PATH:LINE`. A file may also import a broken one. */
+async function describeSyntaxError(path: string, { message }: SyntaxError): Promise<string> {
+  const [, line] = await promisify(execFile)(process.execPath, ['--check', path], { timeout: 10_000 }).then(
+    () => [],
+    (failure: unknown) => /:(\d+)\n/.exec((failure as { stderr?: string }).stderr ?? '') ?? [],
+  );
+  return `${line === undefined ? '' : `:${line}`}: it cannot be read: ${message}`;
 }
 
 /** The line of the file in an error's stack, as `:12`; empty when it is not there. */
@@ -104,7 +116,9 @@ function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return `it throws ${String(error)}`;
   if ('code' in error && error.code === 'ERR_MODULE_NOT_FOUND' && error.message.includes("'work-factory'"))
     return 'the package work-factory is not installed beside it: npm install work-factory';
-  return `it throws ${error.name}: ${error.message.split('\n')[0] ?? ''}`;
+  const [message = ''] = error.message.split('\n');
+  const missing = /^Cannot find package '([^']+)'/.exec(message)?.[1];
+  return `it throws ${error.name}: ${message}${missing === undefined ? '' : ` (npm install ${missing}?)`}`;
 }
 
 function findDuplicates(sources: readonly Source[]): string[] {

@@ -1,4 +1,6 @@
 // The types of job of this process: the built-in ones and the definitions of JOBS_DIR.
+import { existsSync } from 'node:fs';
+import { variables } from '../config/variables.ts';
 import { JobsError, loadJobs, type LoadedJobs } from '../jobs/load-jobs.ts';
 import { RoleError, type RoleContext } from './role.ts';
 
@@ -7,6 +9,8 @@ export async function openJobs({ config, log }: Pick<RoleContext, 'config' | 'lo
     throw error instanceof JobsError ? new RoleError(error.message) : error;
   });
   const { definitions, ignored } = jobs;
+  if (config.JOBS_DIR !== variables.JOBS_DIR.default && !existsSync(config.JOBS_DIR))
+    log.warn({ dir: config.JOBS_DIR }, 'JOBS_DIR does not exist: there are the built-in job types only');
   if (ignored.length > 0)
     log.warn({ files: ignored }, 'files of JOBS_DIR are no definitions of jobs: .js, .mjs or .ts');
   if (definitions.size > 0) log.info({ types: [...definitions.keys()] }, 'job types are declared');

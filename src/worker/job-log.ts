@@ -52,6 +52,9 @@ export function createJobLog(log: WorkerLog, clock: Clock): JobLog {
   };
 }
 
+/** Enough to find the line of the job's own file. */
+const backtraceLinesMax = 5;
+
 const fates: Readonly<Record<Fate, string>> = {
   retried: 'to be retried',
   dead: 'dead, no retry is left',
@@ -65,8 +68,12 @@ function writeLine(log: WorkerLog, { end, failure, isKnown }: Told): void {
     if (end.outcome === 'given back') return log.warn({ jid, operation, reason: failure.message }, 'job given back');
     const what = failure === end.failure ? 'job failed' : 'job given back as failed';
     const fate = isKnown ? fates[end.fate] : 'the broker did not know it any more';
-    const { errtype, message } = failure;
-    return log.warn({ jid, operation, errtype, error: message, attempts: record?.attempts }, `${what}: ${fate}`);
+    const { errtype, message, backtrace } = failure;
+    const stack = backtrace.slice(0, backtraceLinesMax);
+    return log.warn(
+      { jid, operation, errtype, error: message, ...(stack.length > 0 && { stack }), attempts: record?.attempts },
+      `${what}: ${fate}`,
+    );
   }
   log.info({ jid, operation, ...logged, error: record?.error }, `job ${end.outcome}`);
 }

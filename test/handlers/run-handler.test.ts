@@ -54,7 +54,7 @@ describe('a run', () => {
   it('does not begin with arguments that do not fit', async () => {
     const run = (): never => assert.fail('it was run');
     const wrong: [unknown, string][] = [
-      [[{ width: 'x' }], 'arguments: width Invalid input: expected number, received string'],
+      [[{ width: 'x' }], 'arguments: width must be a number'],
       [[], 'arguments: must be a list of one object, not of 0 values'],
       [[{ width: 1 }, 2], 'arguments: must be a list of one object, not of 2 values'],
       ['text', 'arguments: must be a list'],
@@ -133,7 +133,7 @@ describe('a run', () => {
   it('has failed when its result does not fit its schema', async () => {
     const result = z.object({ bytes: z.int() });
     const told = await end({ result, run: () => ({ bytes: 'x' }) });
-    assert.deepEqual(told, failed('ResultInvalid', 'result: bytes Invalid input: expected number, received string'));
+    assert.deepEqual(told, failed('ResultInvalid', 'result: bytes must be a number'));
     const kept = await end({ result, run: () => ({ bytes: 1, more: 2 }) });
     assert.deepEqual(kept, { type: 'succeeded', id: 7, result: { bytes: 1 } });
   });

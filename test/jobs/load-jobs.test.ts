@@ -183,8 +183,8 @@ describe('a definition', () => {
     const error = await loadJobs(folder).catch((reason: unknown) => reason);
     assert.ok(error instanceof JobsError);
     const [broken, missing, none, open, text, throws] = error.problems;
-    assert.match(broken ?? '', /^broken\.mjs.*it throws SyntaxError: /);
-    assert.match(missing ?? '', /^missing\.mjs: it throws .*no-such-package/);
+    assert.match(broken ?? '', /^broken\.mjs:3: it cannot be read: Unexpected token/);
+    assert.match(missing ?? '', /^missing\.mjs: it throws .*no-such-package.*\(npm install no-such-package\?\)$/);
     assert.equal(none, 'none.mjs: the default export is not made by defineJob');
     assert.match(open ?? '', /^open\.mjs: every user of this machine may write to it/);
     assert.equal(text, 'text.mjs: it throws a text');

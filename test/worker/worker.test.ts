@@ -191,13 +191,16 @@ describe('ACK and FAIL', () => {
       job({ retry: null, failure: { retry_count: 500 } }),
     ];
     broker.enqueue(texts);
-    startWorker(t, broker.port, { results, registry: throwing });
+    const { lines } = startWorker(t, broker.port, { results, registry: throwing });
     await broker.reported('FAIL', 5);
     const line = broker.lines.find((one) => one.startsWith('FAIL')) as string;
     const failure = JSON.parse(line.slice(5)) as { errtype: string; message: string; backtrace: string[] };
     assert.equal(failure.errtype, 'RangeError');
     assert.equal(failure.message, 'the abacus broke');
     assert.ok(failure.backtrace.length > 0 && failure.backtrace.length <= 50);
+    await broker.until(() => lines.some(({ fields }) => fields['stack'] !== undefined));
+    const stack = lines.find(({ fields }) => fields['stack'] !== undefined)?.fields['stack'] as string[];
+    assert.ok(stack.length <= 5 && stack[0]?.includes('worker.test.ts'), String(stack[0]));
     const recordOf = (text: string) => results.told.find(({ job_id }) => job_id === jidOf(text));
     const states = texts.map(recordOf).map((record) => [record?.state, record?.attempts, record?.error]);
     assert.deepEqual(states, [
