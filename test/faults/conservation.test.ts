@@ -32,11 +32,12 @@ const job = (nonce: string, outcome: OfferedJob['outcome'], a: number, more: Par
   ...more,
 });
 
-const seen = ({ nonce, operation, a, b }: OfferedJob): SeenJob => ({
+const seen = ({ nonce, operation, a, b, more }: OfferedJob): SeenJob => ({
   nonce,
   operation,
   a,
   b,
+  more,
   jobId: `id-${nonce}`,
 });
 
@@ -52,6 +53,7 @@ function cleanHistory(): History {
     job('vanished', 'unknown', 6),
     job('silent', 'unknown', 7, { jobId: undefined }),
     job('done', 'enqueued', 8),
+    job('explicit', 'enqueued', 11, { more: 'queue, at, large arguments' }),
     job('turned-away', 'refused', 9),
     job('stalled', 'enqueued', 10, { askedMs: 1000, answeredMs: 4500 }),
   ];
@@ -59,7 +61,7 @@ function cleanHistory(): History {
     offered.filter(({ nonce }) => nonces.includes(nonce)).map((own) => seen(own));
   return {
     offered,
-    stored: [...named('single', 'minus', 'batch-0', 'batch-1', 'stored', 'stalled'), ...named('stalled')],
+    stored: [...named('explicit', 'single', 'minus', 'batch-0', 'batch-1', 'stored', 'stalled'), ...named('stalled')],
     run: named('done', 'silent'),
     stalls: [{ fromMs: 1100, toMs: 4400 }],
   };
@@ -142,6 +144,10 @@ const planted: readonly [bug: string, finds: Violation, plant: (history: History
   ],
   ['stores another operand', 'crossed', ({ stored }) => changeSeen(stored, 'batch-0', { a: 3 })],
   ['stores another operation', 'crossed', ({ stored }) => changeSeen(stored, 'stored', { operation: 'subtract' })],
+  ['cuts large arguments', 'crossed', ({ stored }) => changeSeen(stored, 'explicit', { more: 'queue, at' })],
+  ['loses the options', 'crossed', ({ stored }) => changeSeen(stored, 'explicit', { more: undefined })],
+  ['gives options to another job', 'crossed', ({ stored }) => changeSeen(stored, 'single', { more: 'queue, at' })],
+  ['forgets a scheduled job', 'lost', ({ stored }) => remove(stored, 'explicit')],
   ['runs with another operand', 'crossed', ({ run }) => changeSeen(run, 'done', { b: 2 })],
 ];
 

@@ -12,6 +12,8 @@ export interface OfferedJob {
   readonly operation: string;
   readonly a: number;
   readonly b: number;
+  /** Digest of what an explicit job has besides: options, time, the rest of its arguments. */
+  readonly more?: string | undefined;
   readonly askedMs: number;
   readonly answeredMs: number;
   readonly outcome: Outcome;
@@ -28,6 +30,7 @@ export interface SeenJob {
   readonly operation: string;
   readonly a: number;
   readonly b: number;
+  readonly more?: string | undefined;
   readonly nonce: string | null | undefined;
 }
 
@@ -117,6 +120,7 @@ function differences(job: OfferedJob, seen: SeenJob): string[] {
     found.push(
       `${job.nonce} was ${job.operation} of ${job.a} and ${job.b}, and is ${seen.operation} of ${seen.a} and ${seen.b}`,
     );
+  if (job.more !== seen.more) found.push(`${job.nonce} has other options or arguments than were asked for`);
   return found;
 }
 

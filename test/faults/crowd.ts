@@ -5,6 +5,7 @@ import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { post } from '../helpers/service.ts';
 import type { OfferedJob, Outcome } from './conservation.ts';
+import { createExplicitEntry } from './explicit.ts';
 
 const compute = {
   add: (a: number, b: number) => a + b,
@@ -19,12 +20,13 @@ const operations = Object.keys(compute) as Operation[];
 /** What a worker must make of it. */
 export const resultOf = ({ operation, a, b }: OfferedJob): number => compute[operation as Operation](a, b);
 
-interface Wanted {
-  operation: Operation;
-  a: number;
-  b: number;
-  request_id: string;
+interface Wanted extends Pick<OfferedJob, 'nonce' | 'operation' | 'a' | 'b' | 'more'> {
+  path: string;
+  entry: object;
 }
+
+/** Every so many jobs one is explicit, where the API takes such. */
+const explicitEvery = 10;
 
 type Told = Pick<OfferedJob, 'outcome' | 'jobId' | 'message' | 'detail'>;
 type Answer = Awaited<ReturnType<typeof post>>;
@@ -76,7 +78,8 @@ export interface Callers {
   untilAcknowledged(count: number): Promise<void>;
 }
 
-export function createCallers(url: string): Callers {
+/** @param takesExplicit whether the API and whoever reads the broker know the jobs of explicit.ts */
+export function createCallers(url: string, takesExplicit = false): Callers {
   const offered: OfferedJob[] = [];
   const answers: Record<number, number> = {};
   const waiting = new Map<() => void, number>();
@@ -86,9 +89,14 @@ export function createCallers(url: string): Callers {
 
   function want(isSpoilt: boolean): Wanted {
     const index = ++count;
-    const request_id = `nonce-${index}`;
-    if (isSpoilt) return { operation: 'divide', a: index, b: 0, request_id };
-    return { operation: operations[index % 4] as Operation, a: index, b: (index % 9) + 1, request_id };
+    const nonce = `nonce-${index}`;
+    const operation = isSpoilt ? 'divide' : (operations[index % 4] as Operation);
+    const numbers = { a: index, b: isSpoilt ? 0 : (index % 9) + 1 };
+    const flat = { ...numbers, request_id: nonce };
+    const wanted = { nonce, operation, ...numbers };
+    if (isSpoilt || !takesExplicit || index % explicitEvery !== 0)
+      return { ...wanted, path: `/jobs/${operation}`, entry: { operation, ...flat } };
+    return { ...wanted, path: '/jobs', ...createExplicitEntry(index / explicitEvery, operation, flat) };
   }
 
   async function ask(path: string, body: unknown, jobs: readonly Wanted[]): Promise<number> {
@@ -98,10 +106,12 @@ export function createCallers(url: string): Callers {
     slowestMs = Math.max(slowestMs, answeredMs - askedMs);
     answers[answer.status] = (answers[answer.status] ?? 0) + 1;
     const told = read(answer, jobs.length);
-    jobs.forEach(({ request_id: nonce, ...job }, index) => {
+    jobs.forEach(({ path: _path, entry: _entry, ...job }, index) => {
       const own = told[index] as Told;
       if (own.outcome === 'enqueued') acknowledged++;
-      offered.push({ nonce, ...job, askedMs, answeredMs, ...own });
+      // The sentence about a passed-through job does not name its arguments.
+      const message = job.more === undefined ? own.message : undefined;
+      offered.push({ ...job, askedMs, answeredMs, ...own, message });
     });
     for (const [wake, least] of waiting) if (acknowledged >= least) wake();
     return answer.status;
@@ -118,11 +128,11 @@ export function createCallers(url: string): Callers {
     },
     single(isSpoilt = false) {
       const job = want(isSpoilt);
-      return ask(`/jobs/${job.operation}`, job, [job]);
+      return ask(job.path, job.entry, [job]);
     },
     batch(size, isSpoilt = false) {
       const jobs = Array.from({ length: size }, (_, index) => want(isSpoilt && index === size - 1));
-      return ask('/jobs/batch', { jobs }, jobs);
+      return ask('/jobs/batch', { jobs: jobs.map(({ entry }) => entry) }, jobs);
     },
     untilAcknowledged(least) {
       if (acknowledged >= least) return Promise.resolve();

@@ -5,6 +5,7 @@ import { startFaktory, type FaktoryOptions, type RealFaktory } from '../helpers/
 import { startService, type Service } from '../helpers/service.ts';
 import { checkConservation, violationsOf, type Facts, type Findings } from './conservation.ts';
 import { createCallers, type Callers } from './crowd.ts';
+import { explicitEnv } from './explicit.ts';
 import { storedIn } from './seen.ts';
 
 export interface Scene {
@@ -22,10 +23,12 @@ export async function setUpScene(
   more: Record<string, string> = {},
 ): Promise<Scene> {
   const faktory = await startFaktory(t, options);
-  const env = { FAKTORY_URL: faktory.url, SHUTDOWN_DRAIN_DELAY_MS: '0', ...more };
+  const env = { FAKTORY_URL: faktory.url, SHUTDOWN_DRAIN_DELAY_MS: '0', ...explicitEnv, ...more };
   const api = startService(t, env, 'api');
   const url = await api.url();
-  return { faktory, api, url, callers: createCallers(url), env };
+  // Where results are kept a worker is to run all that is stored, and nobody runs what is passed through.
+  const takesExplicit = more['RESULTS_URL'] === undefined;
+  return { faktory, api, url, callers: createCallers(url, takesExplicit), env };
 }
 
 /** What is known when no worker has run anything. */

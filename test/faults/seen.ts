@@ -7,18 +7,20 @@ import type { JobRecord } from '../../src/domain/results.ts';
 import type { FwpClient } from '../broker/fwp-client.ts';
 import type { RealFaktory } from '../helpers/real-faktory.ts';
 import type { SeenJob } from './conservation.ts';
+import { explicitQueue, moreOf, type More } from './explicit.ts';
 import type { Ends } from './load.ts';
 
-interface WireJob {
+interface WireJob extends Omit<More, 'text'> {
   jid: string;
   jobtype: string;
-  args: [{ a: number; b: number; request_id?: string | null }];
+  args: [{ a: number; b: number; request_id?: string | null; text?: string }];
 }
 
 const pageJobs = 10_000;
 
-function toSeen({ jid, jobtype, args: [{ a, b, request_id: nonce }] }: WireJob): SeenJob {
-  return { jobId: jid, operation: jobtype.replace(/^math_/, ''), a, b, nonce };
+function toSeen({ jid, jobtype, args: [{ a, b, request_id: nonce, text }], ...options }: WireJob): SeenJob {
+  const more = text === undefined ? undefined : moreOf({ ...options, text });
+  return { jobId: jid, operation: jobtype.replace(/^(math_|explicit\.)/, ''), a, b, more, nonce };
 }
 
 /** Every copy in a queue, reserved, to be retried, scheduled or dead. */
@@ -26,10 +28,12 @@ export async function storedIn(faktory: Pick<RealFaktory, 'dir'>): Promise<SeenJ
   const redis = new Redis(join(faktory.dir, 'redis.sock'));
   try {
     const seen: SeenJob[] = [];
-    for (let start = 0; ; start += pageJobs) {
-      const page = await redis.lrange('default', start, start + pageJobs - 1);
-      for (const text of page) seen.push(toSeen(JSON.parse(text) as WireJob));
-      if (page.length < pageJobs) break;
+    for (const queue of ['default', explicitQueue]) {
+      for (let start = 0; ; start += pageJobs) {
+        const page = await redis.lrange(queue, start, start + pageJobs - 1);
+        for (const text of page) seen.push(toSeen(JSON.parse(text) as WireJob));
+        if (page.length < pageJobs) break;
+      }
     }
     for (const set of ['scheduled', 'retries', 'dead'])
       for (const text of await redis.zrange(set, 0, '-1')) seen.push(toSeen(JSON.parse(text) as WireJob));
