@@ -5,8 +5,18 @@ export interface JobRemover {
   readonly tells: boolean;
   /**
    * Takes the job out of the broker before it starts. Resolves to true when it was there, and to false when it was not, or
-   * when the broker does not tell. Rejects with an AppError: the broker is away, or the outcome is unknown.
+   * when the broker does not tell. Rejects with a RemovalError.
    */
   remove(jid: string): Promise<boolean>;
   close(): Promise<void>;
+}
+
+/** Why a removal has no answer. `unknown`: the broker was asked, and the job may be removed; `away`: it was not asked. */
+export class RemovalError extends Error {
+  readonly outcome: 'away' | 'unknown';
+
+  constructor(outcome: RemovalError['outcome'], cause?: unknown) {
+    super(outcome === 'away' ? 'The broker is away' : 'The broker gave no clear answer', { cause });
+    this.outcome = outcome;
+  }
 }

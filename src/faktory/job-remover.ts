@@ -1,8 +1,7 @@
 // Takes jobs out of a broker with MUTATE, before they start. On a connection of its own: Faktory (v1.9.4, server/mutate.go)
 // looks through a whole set for each, and a job that is enqueued must not wait behind that.
 import type { Clock } from '../domain/clock.ts';
-import { AppError } from '../domain/errors.ts';
-import type { JobRemover } from '../domain/job-remover.ts';
+import { RemovalError, type JobRemover } from '../domain/job-remover.ts';
 import type { FaktoryClient } from './client.ts';
 
 export interface JobRemoverOptions {
@@ -42,7 +41,7 @@ export function createJobRemover({ open, tells, clock, timeoutMs }: JobRemoverOp
     const opened = (client ??= openClient());
     await tried;
     if (opened.live.length > 0) return opened;
-    throw new AppError('broker_unavailable', 'The broker is away', {}, opened.downReason);
+    throw new RemovalError('away', opened.downReason);
   }
 
   async function inTime<Value>(waited: Promise<Value>): Promise<Value> {
@@ -66,7 +65,7 @@ export function createJobRemover({ open, tells, clock, timeoutMs }: JobRemoverOp
           (reply) => reply !== 'OK' && (JSON.parse(reply) as { affected: number }).affected > 0,
         );
       } catch (error) {
-        throw new AppError('outcome_unknown', 'The broker gave no clear answer', { job_ids: [jid] }, error);
+        throw new RemovalError('unknown', error);
       }
     },
     close: async () => client?.close(),

@@ -5,7 +5,7 @@ import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance, FastifySchema, onRequestHookHandler } from 'fastify';
 import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { errorTable, type ErrorCode } from '../domain/errors.ts';
+import { errorTable, type ErrorCode } from './errors.ts';
 import { errorsPage, errorsPagePolicy, errorsPath } from './errors-page.ts';
 import { problemBody, problemResponses } from './schemas.ts';
 

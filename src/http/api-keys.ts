@@ -2,7 +2,7 @@
 // the same time whatever was presented. Neither is ever logged.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { onRequestHookHandler } from 'fastify';
-import { AppError } from '../domain/errors.ts';
+import { AppError } from './errors.ts';
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 const bearer = /^bearer +([\x21-\x7e]+)$/i;

@@ -8,7 +8,7 @@ import {
   type FastifyInstance,
   type onRequestHookHandler,
 } from 'fastify';
-import { AppError } from '../domain/errors.ts';
+import { AppError } from './errors.ts';
 import { jidPattern } from '../domain/jid.ts';
 import { createAddressRange, isLoopback } from './addresses.ts';
 import { createAllowedMethods } from './allowed-methods.ts';

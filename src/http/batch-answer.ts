@@ -1,6 +1,6 @@
 // From the entries of a batch and the fates of its jobs to the answer: one pure function. Some stored is 206, none
 // stored is never a 2xx.
-import type { ErrorCode } from '../domain/errors.ts';
+import type { ErrorCode } from './errors.ts';
 import type { Job } from '../domain/job.ts';
 import type { Fate, RefusalCode } from '../domain/producer.ts';
 import { collectViolations, type BatchEntries, type RejectedEntry } from './batch-entries.ts';

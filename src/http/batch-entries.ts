@@ -1,5 +1,5 @@
 // Reads the entries of a batch one by one: a bad entry never stops a good one. Each is checked by its own type; a loop of safeParse is faster than a schema of the array, and can say what is wrong with each.
-import { AppError } from '../domain/errors.ts';
+import { AppError } from './errors.ts';
 import type { Job } from '../domain/job.ts';
 import { createEntryReader, createJobMaker, type EntryOptions } from './entry.ts';
 import type { Refusal } from './explicit-form.ts';

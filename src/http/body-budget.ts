@@ -7,7 +7,7 @@ import type {
   preParsingHookHandler,
   preValidationHookHandler,
 } from 'fastify';
-import { AppError } from '../domain/errors.ts';
+import { AppError } from './errors.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { Connections } from './connections.ts';
 import { singleBodyBytesMax } from './limits.ts';

@@ -3,10 +3,10 @@
 // job is due much later.
 import type { FastifyInstance, FastifyReply, onRequestHookHandler } from 'fastify';
 import { z } from 'zod';
-import { AppError } from '../domain/errors.ts';
-import type { JobRemover } from '../domain/job-remover.ts';
+import { RemovalError, type JobRemover } from '../domain/job-remover.ts';
 import type { JobRegistry } from '../domain/job-type.ts';
 import { isEnded, isWaiting, type JobRecord, type ResultStore } from '../domain/results.ts';
+import { AppError } from './errors.ts';
 import { notKept, notKnown, readJobId, storeAway } from './job-state.ts';
 import { cancellationsMax, cancelMarginMs } from './limits.ts';
 import { commonProblems, jobId, problemResponses } from './schemas.ts';
@@ -72,15 +72,23 @@ async function cancelJob(jid: string, means: Means): Promise<void> {
   const isOurs = known.tracked !== false;
   if (isOurs && isWaiting(known) && (await ask(results.cancel(record)))) return tidyUp(jid, means);
   if (remover.tells) {
-    if (!(await remover.remove(jid))) throw started();
+    if (!(await remove(jid, remover))) throw started();
     // It is cancelled, whether the store hears of it or not.
     await results.put([record]).catch((error: unknown) => storeAway(error, reply));
     return;
   }
   if (isOurs || !isFarAway(known)) throw started();
-  await remover.remove(jid);
+  await remove(jid, remover);
   if (!isFarAway(known) || !(await ask(results.cancel(record)))) throw started();
 }
+
+const remove = (jid: string, remover: JobRemover): Promise<boolean> =>
+  remover.remove(jid).catch((error: unknown) => {
+    if (!(error instanceof RemovalError)) throw error;
+    const isAway = error.outcome === 'away';
+    const fields = isAway ? {} : { job_ids: [jid] };
+    throw new AppError(isAway ? 'broker_unavailable' : 'outcome_unknown', error.message, fields, error.cause);
+  });
 
 /** The record keeps workers from the job; without this it would lie in the broker until its time. */
 const tidyUp = (jid: string, { remover, reply }: Means): Promise<void> =>

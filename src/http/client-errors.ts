@@ -3,7 +3,7 @@
 // earlier pipelined request still waits for its answer: its caller would read "not enqueued" for a job that may run.
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { errorTable, type ErrorCode } from '../domain/errors.ts';
+import { errorTable, type ErrorCode } from './errors.ts';
 import type { Connections, HttpSocket } from './connections.ts';
 import { headerBytesMax, headersTimeoutMs, requestTimeoutMs } from './limits.ts';
 import { evictedCode } from './places.ts';

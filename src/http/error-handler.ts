@@ -1,7 +1,7 @@
 // Turns whatever was thrown into a problem: expected failures by their code, Fastify's and its plugins' errors by the
 // table below, and everything else as `internal`, with its text in the log only.
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { AppError, type ErrorCode } from '../domain/errors.ts';
+import { AppError, type ErrorCode } from './errors.ts';
 import { sendProblem, type Problem } from './problem.ts';
 
 interface FrameworkFailure {

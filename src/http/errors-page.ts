@@ -1,5 +1,5 @@
 // GET /docs/errors: what each `code` means, made from the table of errors. The `type` of a problem points here.
-import { errorTable, type ErrorCode } from '../domain/errors.ts';
+import { errorTable, type ErrorCode } from './errors.ts';
 
 export const errorsPath = '/docs/errors';
 

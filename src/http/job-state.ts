@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, onRequestHookHandler } from 'fastify';
 import { z } from 'zod';
-import { AppError } from '../domain/errors.ts';
+import { AppError } from './errors.ts';
 import { jidPattern } from '../domain/jid.ts';
 import type { JobRegistry } from '../domain/job-type.ts';
 import type { JobRecord, ResultStore } from '../domain/results.ts';

@@ -2,7 +2,7 @@
 // job is one route, and nothing here makes a timer, a signal or a hook per request.
 import type { FastifyInstance, FastifyReply, onRequestHookHandler } from 'fastify';
 import type { Clock } from '../domain/clock.ts';
-import { AppError, type ErrorCode } from '../domain/errors.ts';
+import { AppError, type ErrorCode } from './errors.ts';
 import type { Job } from '../domain/job.ts';
 import type { JobType } from '../domain/job-type.ts';
 import type { Fate, JobProducer, RefusalCode } from '../domain/producer.ts';

@@ -1,7 +1,7 @@
 // The only body parser: JSON in UTF-8. What a body may hold is checked after parsing, in code that no trick with the
 // content type can skip.
 import type { FastifyInstance } from 'fastify';
-import { AppError } from '../domain/errors.ts';
+import { AppError } from './errors.ts';
 import { structureCheckedFromBytes, structureLimits } from './limits.ts';
 import { isOverbuilt } from './structure.ts';
 

@@ -1,7 +1,7 @@
 // The one shape of every error answer: RFC 9457 problem details, with `code`, the original service's `error` and, on
-// POST /jobs and below it, `outcome`. Statuses and titles come from the table in domain/errors.ts and from nowhere else.
+// POST /jobs and below it, `outcome`. Statuses and titles come from the table in errors.ts and from nowhere else.
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { errorTable, type ErrorCode } from '../domain/errors.ts';
+import { errorTable, type ErrorCode } from './errors.ts';
 import { errorsPath } from './errors-page.ts';
 
 export interface Problem {

@@ -2,7 +2,7 @@
 // refuse the smuggling set; what they let pass is refused here.
 import type { IncomingMessage } from 'node:http';
 import type { onRequestHookHandler } from 'fastify';
-import { AppError, errorTable } from '../domain/errors.ts';
+import { AppError, errorTable } from './errors.ts';
 import type { Connections } from './connections.ts';
 import { normalizeContentEncoding } from './content-encoding.ts';
 import { isExpectationMet } from './expectations.ts';

@@ -1,7 +1,7 @@
 // What the answers look like. The serializers and the API document are made from these; requests are described by the
 // table of operations.
 import { z } from 'zod';
-import { errorTable, type ErrorCode } from '../domain/errors.ts';
+import { errorTable, type ErrorCode } from './errors.ts';
 import { jobStates } from '../domain/results.ts';
 
 const count = z.int().min(0);

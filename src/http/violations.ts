@@ -1,7 +1,7 @@
 // From zod's issues to what a caller is told: JSON pointers and sentences, at most 20 of them and a total. Uncapped, a
 // batch of 10,000 bad entries was answered with 659 KB.
 import type { z } from 'zod';
-import { AppError } from '../domain/errors.ts';
+import { AppError } from './errors.ts';
 import { cut } from './caller-text.ts';
 
 export interface Violation {

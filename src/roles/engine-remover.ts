@@ -1,7 +1,6 @@
 // Takes jobs out of a broker in this process, before they start.
 import type { Mutations } from '../broker/mutate.ts';
-import { AppError } from '../domain/errors.ts';
-import type { JobRemover } from '../domain/job-remover.ts';
+import { RemovalError, type JobRemover } from '../domain/job-remover.ts';
 
 /** In the order of a job's way: one that moves on meanwhile is found at the next place. */
 const places = ['scheduled', 'retries', 'queues'] as const;
@@ -14,7 +13,7 @@ export function createEngineRemover(mutations: Pick<Mutations, 'discard'>): JobR
         for (const place of places) if ((await mutations.discard(place, [jid])) > 0) return true;
         return false;
       } catch (error) {
-        throw new AppError('outcome_unknown', 'The broker gave no clear answer', { job_ids: [jid] }, error);
+        throw new RemovalError('unknown', error);
       }
     },
     close: () => Promise.resolve(),

@@ -1,7 +1,7 @@
 // DELETE /jobs/{job_id}: what may be called cancelled, by what is known of the job and by what the broker can tell.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { AppError } from '../../src/domain/errors.ts';
+import { RemovalError } from '../../src/domain/job-remover.ts';
 import type { JobRemover } from '../../src/domain/job-remover.ts';
 import type { JobRecord } from '../../src/domain/results.ts';
 import { idsOf } from '../contract/results.ts';
@@ -36,7 +36,7 @@ function createRemover(tells: boolean, remove: Remove = async () => tells): Reco
   };
 }
 
-const unknownOutcome: Remove = () => Promise.reject(new AppError('outcome_unknown', 'The broker gave no clear answer'));
+const unknownOutcome: Remove = () => Promise.reject(new RemovalError('unknown'));
 
 interface Case {
   title: string;

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { describe, it, type TestContext } from 'node:test';
 import type { LightMyRequestResponse } from 'fastify';
-import { errorTable, type ErrorCode } from '../../src/domain/errors.ts';
+import { errorTable, type ErrorCode } from '../../src/http/errors.ts';
 import type { ResultStore } from '../../src/domain/results.ts';
 import { refused, unknown } from '../../src/domain/producer.ts';
 import { build, type BuiltApp } from '../helpers/app.ts';
