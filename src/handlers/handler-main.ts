@@ -2,6 +2,7 @@
 // worker. Arguments: JOBS_DIR, JOB_BODY_BYTES_MAX and RESULT_BYTES_MAX. Standard output and error are the jobs' own; the worker logs them.
 import { Socket } from 'node:net';
 import { loadJobs } from '../jobs/load-jobs.ts';
+import { endWithParent } from './end-with-parent.ts';
 import { messagesFd } from './handler-process.ts';
 import { createContext, type OpenContext } from './job-context.ts';
 import { createLineReader } from './line-reader.ts';
@@ -18,6 +19,7 @@ const contexts = new Map<number, OpenContext>();
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const)
   process.on(signal, () => undefined);
 
+endWithParent();
 // The worker has gone, or has let this process go.
 socket.on('error', () => process.exit());
 socket.on('close', () => process.exit());

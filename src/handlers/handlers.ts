@@ -72,6 +72,7 @@ export function createHandlers({ processes, startProcess, clock, log }: Handlers
   const lanes = Array.from({ length: processes }, createLane);
   let lastId = 0;
   let isStopping = false;
+  let saidDown = false;
 
   function createLane(): Lane {
     const lane: Lane = {
@@ -84,11 +85,16 @@ export function createHandlers({ processes, startProcess, clock, log }: Handlers
             ...events,
             onOutput: (output) => budget.write('info', 'a handler process wrote', { output }),
           }),
-        onReady: spread,
+        onReady() {
+          if (saidDown) log.info({}, 'a handler process is ready: jobs are fetched again');
+          saidDown = false;
+          spread();
+        },
         onMessage: (message) => take(lane, message),
         onGone(reason) {
           log.error({ reason, jobs: lane.runs.size }, 'a handler process has ended and is started again');
           lane.abandoned.clear();
+          sayDown();
           const others = lane.runs.size - 1;
           const message = `the handler process ${reason} while this job ran${others > 0 ? `, and ${others} others` : ''}`;
           for (const run of lane.runs) over(run, { ...threw(run), errtype: 'HandlerProcessEnded', message });
@@ -97,6 +103,13 @@ export function createHandlers({ processes, startProcess, clock, log }: Handlers
       }),
     };
     return lane;
+  }
+
+  /** Inline jobs wait as well: their queue may hold others. */
+  function sayDown(): void {
+    if (saidDown || isStopping || handlers.isUp) return;
+    saidDown = true;
+    log.error({}, 'no handler process is ready: no job is fetched');
   }
 
   const threw = ({ id }: Run) => ({ type: 'threw' as const, id, backtrace: [] });

@@ -82,9 +82,13 @@ export function createContext({ id, job, attempt, send }: ContextOptions): OpenC
   };
 }
 
-function boundFields(fields: Record<string, unknown>): Record<string, unknown> {
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function boundFields(fields: unknown): Record<string, unknown> {
   try {
-    const text = JSON.stringify(fields);
+    // Its author may have passed anything.
+    const text = JSON.stringify(isObject(fields) ? fields : { value: fields });
     return text.length <= logFieldsCharsMax
       ? (JSON.parse(text) as Record<string, unknown>)
       : { omitted: `${text.length} characters of fields, more than ${logFieldsCharsMax}` };

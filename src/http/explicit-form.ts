@@ -2,6 +2,7 @@
 // option would be a job that runs otherwise than its caller believes.
 import type { JobOptions } from '../domain/job.ts';
 import type { ArgsReading, Issues, JobRegistry, JobType } from '../domain/job-type.ts';
+import { encodeJson } from '../domain/json-structure.ts';
 import { cut } from './caller-text.ts';
 import { checkSize, createArgsCheck } from './flat-form.ts';
 import { optionFields, readOptions } from './job-options.ts';
@@ -39,7 +40,8 @@ export interface Refusal {
 
 const unsupported: ReadonlySet<string> = new Set(['key', 'unique_for', 'unique_key']);
 const known: ReadonlySet<string> = new Set(['operation', 'jobtype', 'args', ...Object.keys(optionFields)]);
-const jobtypePattern = /^[^\p{Cc}]{1,200}$/u;
+/** A lone surrogate would be another character on the wire. */
+const jobtypePattern = /^[^\p{Cc}\p{Cs}]{1,200}$/u;
 
 export const isExplicit = (entry: Readonly<Record<string, unknown>>): boolean =>
   entry['args'] !== undefined || entry['jobtype'] !== undefined;
@@ -109,7 +111,10 @@ function readSubject(
   }
   const [field, name] = operation === undefined ? ['jobtype', jobtype] : ['operation', operation];
   if (typeof name !== 'string' || (field === 'jobtype' && !jobtypePattern.test(name))) {
-    const message = field === 'jobtype' ? 'must be 1 to 200 characters, no control characters' : 'must be a string';
+    const message =
+      field === 'jobtype'
+        ? 'must be 1 to 200 characters, no control characters or halves of a pair'
+        : 'must be a string';
     return { code: 'invalid_job', operation: 'other', issues: [issue(field, message)] };
   }
   if (field === 'operation') {
@@ -149,7 +154,9 @@ function customIssues(type: JobType | undefined, { custom }: JobOptions): Issues
 
 function readForeignArgs(args: unknown, requestId: string | undefined): ArgsReading {
   if (!Array.isArray(args)) return { success: false, issues: [{ path: [], message: 'must be an array' }] };
-  const json = JSON.stringify(args).slice(1, -1);
+  const encoded = encodeJson(args);
+  if ('problem' in encoded) return { success: false, issues: [{ path: [], message: encoded.problem }] };
+  const json = encoded.json.slice(1, -1);
   return { success: true, args: { value: args, json, jsonBytes: Buffer.byteLength(json), requestId } };
 }
 

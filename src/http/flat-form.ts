@@ -5,7 +5,7 @@ import type { ArgsReading, Issues, JobRegistry, JobType } from '../domain/job-ty
 
 const options = [
   ...['queue', 'at', 'delay_seconds', 'retry', 'reserve_for', 'expires_at', 'expires_in_seconds', 'custom'],
-  ...['key', 'unique_for', 'unique_key', 'jobtype'],
+  ...['key', 'unique_for', 'unique_key', 'jobtype', 'args'],
   // What other services call theirs.
   ...['delay', 'priority'],
 ];

@@ -2,6 +2,7 @@
 // a later version are refused until they have one.
 import { z } from 'zod';
 import type { JobOptions } from '../domain/job.ts';
+import { encodeJson } from '../domain/json-structure.ts';
 import type { Issues } from '../domain/job-type.ts';
 import { queueNameProblem } from '../domain/queue-name.ts';
 import { requestId } from '../domain/request-id.ts';
@@ -44,7 +45,9 @@ const custom = z
       if (Object.hasOwn(value, key))
         issues.push({ code: 'custom', path: [key], message: 'is written by this service', input: value });
     }
-    if (Buffer.byteLength(JSON.stringify(value)) > customBytesMax)
+    const encoded = encodeJson(value);
+    if ('problem' in encoded) issues.push({ code: 'custom', message: encoded.problem, input: value });
+    else if (Buffer.byteLength(encoded.json) > customBytesMax)
       issues.push({ code: 'custom', message: `must be at most ${customBytesMax} bytes of JSON`, input: value });
   })
   .meta({ type: 'object', description: 'Handed through to the worker' });

@@ -1,9 +1,9 @@
 // The only body parser: JSON in UTF-8. What a body may hold is checked after parsing, in code that no trick with the
 // content type can skip.
 import type { FastifyInstance } from 'fastify';
+import { isOverbuilt } from '../domain/json-structure.ts';
 import { AppError } from './errors.ts';
 import { structureCheckedFromBytes, structureLimits } from './limits.ts';
-import { isOverbuilt } from './structure.ts';
 
 const charset = /;\s*charset\s*=\s*"?([^";,\s]*)/gi;
 

@@ -1,7 +1,8 @@
 // From a definition as its author wrote it to a type of job: everything that is wrong with it is found here, at once and
 // before anything starts.
 import { z } from 'zod';
-import type { ArgsReading, Issues, JobArgs, JobType } from '../domain/job-type.ts';
+import type { ArgsReading, Issues, JobType } from '../domain/job-type.ts';
+import { encodeJson } from '../domain/json-structure.ts';
 import { queueNameProblem } from '../domain/queue-name.ts';
 import { requestId } from '../domain/request-id.ts';
 import { describeIssue } from './argument-errors.ts';
@@ -10,7 +11,7 @@ import { findAsynchronousCheck } from './schema-checks.ts';
 /** What the wire, the flat form and the routes need for themselves. */
 const reservedNames: ReadonlySet<string> = new Set(['batch', 'stream']);
 const reservedArguments: ReadonlySet<string> = new Set(['args', 'jobtype', 'operation', 'request_id']);
-const jobtypePattern = /^[^\p{Cc}]{1,200}$/u;
+const jobtypePattern = /^[^\p{Cc}\p{Cs}]{1,200}$/u;
 
 /** zod's own mark of a schema of version 4, whichever copy of zod made it. */
 const isSchema = (value: unknown): value is z.ZodType =>
@@ -192,19 +193,28 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function read(schema: z.ZodType, isTuple: boolean, given: unknown, id: unknown): ArgsReading {
-  const parsed = schema.safeParse(given, readOptions);
-  const issues: Issues = parsed.success ? [] : parsed.error.issues;
+  const checked = check(schema, given);
+  const issues = 'issues' in checked ? checked.issues : [];
   const correlation = id === undefined ? undefined : requestId.safeParse(id);
   if (correlation?.success === false) {
     const wrong = correlation.error.issues.map((issue) => ({ ...issue, path: ['request_id', ...issue.path] }));
     return { success: false, issues: [...issues, ...wrong] };
   }
-  if (!parsed.success) return { success: false, issues };
-  return { success: true, args: toJobArgs(parsed.data, isTuple, correlation?.data ?? undefined) };
+  if ('issues' in checked) return { success: false, issues };
+  const encoded = encodeJson(checked.value);
+  if ('problem' in encoded) return { success: false, issues: [{ path: [], message: encoded.problem }] };
+  const json = isTuple ? encoded.json.slice(1, -1) : encoded.json;
+  const args = { value: checked.value, json, jsonBytes: Buffer.byteLength(json) };
+  return { success: true, args: { ...args, requestId: correlation?.data ?? undefined } };
 }
 
-function toJobArgs(value: unknown, isTuple: boolean, id: string | undefined): JobArgs {
-  const text = JSON.stringify(value);
-  const json = isTuple ? text.slice(1, -1) : text;
-  return { value, json, jsonBytes: Buffer.byteLength(json), requestId: id };
+/** A check of the schema's author that throws must not cost the other entries of a batch their answer. */
+function check(schema: z.ZodType, given: unknown): { value: unknown } | { issues: Issues } {
+  try {
+    const parsed = schema.safeParse(given, readOptions);
+    return parsed.success ? { value: parsed.data } : { issues: parsed.error.issues };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { issues: [{ path: [], message: `cannot be checked: ${reason}` }] };
+  }
 }

@@ -27,6 +27,8 @@ export class JobsError extends Error {
   }
 }
 
+/** Compiling a large dependency takes seconds on a small machine. */
+const importTimeoutMs = 20_000;
 /** Node 22.18 and newer read TypeScript. */
 const readsTypeScript = 'typescript' in process.features && Boolean(process.features.typescript);
 const extensions: ReadonlySet<string> = new Set(['.js', '.mjs', '.ts']);
@@ -84,7 +86,7 @@ async function readFile(folder: string, file: string): Promise<Read> {
     return { problems: [': every user of this machine may write to it (chmod o-w): its code would run as this user'] };
   let exported: unknown;
   try {
-    exported = ((await import(pathToFileURL(path).href)) as { default?: unknown }).default;
+    exported = (await importInTime(pathToFileURL(path).href)).default;
   } catch (error) {
     if (error instanceof SyntaxError) return { problems: [await describeSyntaxError(path, error)] };
     return { problems: [`${lineOf(path, error)}: ${describeFailure(error)}`] };
@@ -94,6 +96,25 @@ async function readFile(folder: string, file: string): Promise<Read> {
   if ('type' in compiled) return { type: compiled.type, definition: exported };
   const line = /:\d+$/.exec(placeOf(exported) ?? '')?.[0] ?? '';
   return { problems: compiled.problems.map(({ field, message }) => `${line}: ${field} ${message}`) };
+}
+
+/** A file may end the process, or wait at its top level for what never comes: both would be silent. */
+async function importInTime(url: string): Promise<{ default?: unknown }> {
+  const { exit } = process;
+  process.exit = () => {
+    throw new Error('process.exit was called');
+  };
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    const end = (): void => reject(new Error(`its import has not ended within ${importTimeoutMs / 1000} s`));
+    timer = setTimeout(end, importTimeoutMs);
+  });
+  try {
+    return (await Promise.race([import(url), late])) as { default?: unknown };
+  } finally {
+    clearTimeout(timer);
+    process.exit = exit;
+  }
 }
 
 /** The line is not in the error of an import: `node --check` prints it, as `PATH:LINE`. A file may also import a broken one. */

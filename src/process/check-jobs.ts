@@ -62,7 +62,10 @@ async function runExample(
   printError: (text: string) => void,
 ): Promise<string | undefined> {
   const timeoutMs = (type.timeoutSeconds ?? type.reserveForSeconds - 10) * 1000;
-  const signal = AbortSignal.timeout(timeoutMs);
+  const controller = new AbortController();
+  const { signal } = controller;
+  // It keeps the program alive, unlike AbortSignal.timeout: an example that waits for nothing would end it in silence.
+  const timer = setTimeout(() => controller.abort(), timeoutMs);
   try {
     const timedOut = new Promise<never>((_resolve, reject) => {
       signal.addEventListener('abort', () => reject(new Error(`it did not end within ${timeoutMs / 1000} s`)));
@@ -74,6 +77,8 @@ async function runExample(
     return `gives ${JSON.stringify(result)}, not ${JSON.stringify(example.result)}`;
   } catch (error) {
     return `fails: ${error instanceof Error ? error.message : String(error)}`;
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -79,6 +79,10 @@ const waitShare = 0.75;
 /** Enough for the answers of the broker; with the roles' own 2 s it makes 5 s before the end of SHUTDOWN_TIMEOUT_MS. */
 const lastMs = 3000;
 
+/** A broker that lives has answered INFO by then. */
+const infoWaitMs = 500;
+const noop = (): void => undefined;
+
 export function createWorker(options: WorkerOptions): Worker {
   const { clock, concurrency, handlers, log, results } = options;
   const suffix = Math.floor(options.random() * 2 ** 32);
@@ -178,9 +182,13 @@ export function createWorker(options: WorkerOptions): Worker {
 
   /** Waits for the jobs of handler processes, then fires their signals, then gives back those that go on all the same. */
   async function stopHandlers(running: Handlers, waitMs: number, reportMs: number): Promise<void> {
-    void beatClient.info().catch(() => undefined);
+    const kindKnown = Promise.race([
+      beatClient.info().then(noop, noop),
+      new Promise<void>((resolve) => void clock.after(infoWaitMs, resolve)),
+    ]);
     const interruptMs = Math.max(0, waitMs - graceMs);
     await idle(interruptMs);
+    await kindKnown;
     if (beatClient.takesBackAtEnd) endings.leaveGivenBack();
     running.interrupt();
     await idle(waitMs - interruptMs);

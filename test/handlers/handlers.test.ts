@@ -146,7 +146,7 @@ describe('the time of a job', () => {
 
 describe('a process that ends', () => {
   it('fails the jobs that ran in it, with what became of it, and is started again', () => {
-    const { clock, process, processes, run } = startReady();
+    const { clock, lines, process, processes, run } = startReady();
     const runs = [run(), run(), run()];
     process.end('ended with exit code 3');
     for (const { id, ends } of runs) {
@@ -155,6 +155,15 @@ describe('a process that ends', () => {
     }
     clock.advance(100);
     assert.equal(processes.length, 2);
+    processes[1]?.say({ type: 'ready' });
+    assert.deepEqual(
+      lines.map(({ message }) => message),
+      [
+        'a handler process has ended and is started again',
+        'no handler process is ready: no job is fetched',
+        'a handler process is ready: jobs are fetched again',
+      ],
+    );
   });
 
   it('is started again after pauses that grow to 10 s, and short ones once it has lived', () => {

@@ -276,6 +276,22 @@ describe('a batch with explicit jobs', () => {
     assert.equal(mixed.results[1].at, at);
   });
 
+  it('stores the good ones beside arguments and a custom that are too deep', async (t) => {
+    const { post, producer } = open(t);
+    // As text: JSON.stringify does not get so deep.
+    const deep = '['.repeat(5000) + ']'.repeat(5000);
+    const jobs = [
+      '{"operation":"add","a":1,"b":2}',
+      `{"operation":"resize","args":${JSON.stringify(args)},"custom":{"deep":${deep}}}`,
+      `{"jobtype":"go.Any","queue":"go","args":[${deep}]}`,
+    ];
+    const answer = await post('/jobs/batch', `{"jobs":[${jobs.join(',')}]}`);
+    assert.deepEqual([answer.statusCode, producer.jobs.length], [206, 1]);
+    const { counts, results } = answer.json();
+    assert.equal(counts.rejected, 2);
+    for (const { detail } of results.slice(1)) assert.match(detail, /must be at most 400 levels deep/);
+  });
+
   it('has no results when none is', async (t) => {
     const { post } = open(t);
     const answer = (await post('/jobs/batch', { jobs: [entry, { operation: 'pair', args: ['x', 1] }] })).json();

@@ -107,6 +107,28 @@ describe('a folder of definitions', () => {
   });
 });
 
+describe('arguments that cannot travel', () => {
+  const nested = (levels: number): unknown => JSON.parse('['.repeat(levels) + ']'.repeat(levels)) as unknown;
+
+  it('are refused with what is wrong, and do not throw', async (t) => {
+    const folder = await folderOf(t, {
+      'any.mjs': define(`name: 'any', args: z.looseObject({}), run: () => 1`),
+      'broken.mjs': define(
+        `name: 'broken', args: z.object({ a: z.string().refine(() => { throw new Error('my check'); }) }), run: () => 1`,
+      ),
+    });
+    const { registry } = await loadJobs(folder);
+    const problemOf = (name: string, body: unknown) => {
+      const reading = registry.byName(name)?.readFlat(body);
+      return reading?.success ? undefined : reading?.issues[0]?.message;
+    };
+    assert.equal(problemOf('any', { x: nested(399) }), undefined);
+    for (const levels of [400, 5000, 30_000])
+      assert.equal(problemOf('any', { x: nested(levels) }), 'must be at most 400 levels deep');
+    assert.equal(problemOf('broken', { a: 'x' }), 'cannot be checked: my check');
+  });
+});
+
 const wrongFields: [string, RegExp][] = [
   [`name: 'Resize', ${args}`, /name must be a small letter/],
   [`name: 'batch', ${args}`, /name is the name of a route/],
@@ -173,6 +195,7 @@ describe('a definition', () => {
   it('is refused when its file throws, has no definition, or others may write to it; all files are told of', async (t) => {
     const folder = await folderOf(t, {
       'broken.mjs': 'const = 1;',
+      'ends.mjs': 'process.exit(0);',
       'missing.mjs': `await import('no-such-package');`,
       'none.mjs': 'export default {};',
       'open.mjs': define(`name: 'open', ${args}, run: () => 1`),
@@ -182,7 +205,8 @@ describe('a definition', () => {
     await chmod(join(folder, 'open.mjs'), 0o666);
     const error = await loadJobs(folder).catch((reason: unknown) => reason);
     assert.ok(error instanceof JobsError);
-    const [broken, missing, none, open, text, throws] = error.problems;
+    const [broken, ends, missing, none, open, text, throws] = error.problems;
+    assert.equal(ends, 'ends.mjs:3: it throws Error: process.exit was called');
     assert.match(broken ?? '', /^broken\.mjs:3: it cannot be read: Unexpected token/);
     assert.match(missing ?? '', /^missing\.mjs: it throws .*no-such-package.*\(npm install no-such-package\?\)$/);
     assert.equal(none, 'none.mjs: the default export is not made by defineJob');

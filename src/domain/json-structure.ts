@@ -39,3 +39,22 @@ export function isOverbuilt(text: string, { depthMax, countMax }: StructureLimit
   }
   return false;
 }
+
+/**
+ * Of what a caller puts into a job. The embedded broker reads 500 in a whole line (src/broker/go-json.ts), and V8's own
+ * JSON.stringify ends at some thousands.
+ */
+const depthMax = 400;
+const limits: StructureLimits = { depthMax, countMax: Infinity };
+
+/** The value's JSON, or what is wrong with it. Never throws, whatever was parsed from a caller's JSON. */
+export function encodeJson(value: unknown): { json: string } | { problem: string } {
+  try {
+    const json = JSON.stringify(value);
+    // Each level has an opening and a closing character.
+    if (json.length <= 2 * depthMax || !isOverbuilt(json, limits)) return { json };
+  } catch {
+    // RangeError: the stack is too small for so many levels.
+  }
+  return { problem: `must be at most ${depthMax} levels deep` };
+}
