@@ -106,7 +106,8 @@ export class SimulatedSocket extends Duplex {
     this.repliesDelivered++;
     this.#lastReplyMs = scheduler.nowMs;
     const command = this.#unanswered.shift();
-    if (/context deadline exceeded|i\/o timeout|connection pool timeout/.test(text)) {
+    // Behind a reply that puts the connection in doubt nothing is read any more.
+    if (!this.isInDoubt && /context deadline exceeded|i\/o timeout|connection pool timeout/.test(text)) {
       this.#wasLate = true;
       this.#options.doubt.sinceMs = Math.max(this.#options.doubt.sinceMs, command?.atMs ?? 0);
       count('doubts: deadline of the broker');
