@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
@@ -27,6 +27,18 @@ export interface Service {
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
+/** node:readline would also cut at U+2028, which JSON may hold as it is. */
+function readLines(stream: Readable, take: (line: string) => void): void {
+  let rest = '';
+  stream.setEncoding('utf8');
+  stream.on('data', (chunk: string) => {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    lines.forEach(take);
+  });
+  stream.on('end', () => void (rest !== '' && take(rest)));
+}
+
 /** Starts `main.ts [role]` with this environment and no other variable of ours; it dies with the test. */
 export function startService(t: TestContext, env: Record<string, string> = {}, role?: string): Service {
   const folder = env['DATA_DIR'] ?? mkdtempSync(join(tmpdir(), 'work-factory-'));
@@ -41,8 +53,8 @@ export function startService(t: TestContext, env: Record<string, string> = {}, r
     lines.push(text.startsWith('{') ? (JSON.parse(text) as LogLine) : { msg: text });
     wake();
   };
-  createInterface({ input: child.stdout }).on('line', take);
-  createInterface({ input: child.stderr }).on('line', take);
+  readLines(child.stdout, take);
+  readLines(child.stderr, take);
   const closed = once(child, 'close').then(([code]) => {
     wake();
     return code as number | null;
