@@ -37,7 +37,7 @@ export const p11: Scenario = {
   },
 };
 
-/** One sync before the answer, and as much again for everything else that storing costs. */
+/** The answer waits for a sync; the rest of storing a job may take as long as that sync. */
 function checkDelay(turns: ReadonlyMap<string, readonly Turn[]>, syncsMs: readonly number[]): Check {
   const p50s = (name: string): number[] => (turns.get(name) ?? []).map(({ p50Ms }) => p50Ms);
   const bare = p50s(names.bare);

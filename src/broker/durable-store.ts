@@ -9,7 +9,7 @@ import { openSegment, type OpenSegment } from './segment.ts';
 import { StoreError, type Store, type StoreOperation } from './store.ts';
 import { createWriteBehind } from './write-behind.ts';
 
-/** As stored. Format 1 had no log, and its record of this key is what is the meta record now. */
+/** As stored. Format 1 had no log; the key of this record held its counters then. */
 interface FormatRecord extends LogState {
   format: 2;
   /** The store was closed in order: the log holds nothing that LevelDB lacks. */

@@ -36,7 +36,7 @@ function isOfKind(value: unknown, kind: GoKind): boolean {
   return kindOf(value) === kind;
 }
 
-/** The same object, or one with the names that Go would have found: the last of several that differ in case counts. */
+/** The object with its keys as Go's decoder matches them: in any case, and the last of several that differ in case counts. */
 export function withGoNames(object: Record<string, unknown>, { fields }: GoStruct): Record<string, unknown> {
   let isExact = true;
   for (const key in object) {
@@ -64,7 +64,7 @@ export function goProblem(object: Record<string, unknown>, { name, fields }: GoS
   return undefined;
 }
 
-/** Throws what is wrong with the text. `null` is a struct whose fields are not given. */
+/** Throws an error that names the fault in the text. `null` reads as a struct without fields. */
 export function parseGo(text: string, struct: GoStruct): Record<string, unknown> {
   const parsed = (JSON.parse(text) as unknown) ?? {};
   if (!isObject(parsed))

@@ -137,7 +137,7 @@ export const isQueueName = (name: string): boolean => name.length <= 200 && queu
 
 export const defaultQueue = 'default';
 export const queueOf = (job: WireJob): string => job.queue || defaultQueue;
-/** Of one job that has its form already. */
+/** Of a job whose JSON is already in the form of the broker. */
 export const queueNameOf = (text: string): string => queueOf(parseLine(text)[0] as WireJob);
 
 export const retryOf = (job: WireJob): number => job.retry ?? retryDefault;
