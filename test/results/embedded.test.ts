@@ -11,6 +11,9 @@ import { createEmbeddedResults } from '../../src/results/embedded.ts';
 import { createGenerations } from '../../src/results/generations.ts';
 import { idsOf, resultStoreContract, succeeded } from '../contract/results.ts';
 
+/** The start of an hour: what is deleted, and when, goes by the hours of the clock. */
+const startMs = Date.UTC(2100, 0, 1);
+
 const limits = { ttlSeconds: 86_400, resultsMax: 1_000_000 };
 
 function folder(t: TestContext): string {
@@ -81,7 +84,7 @@ describe('the embedded result store', () => {
   });
 
   it('forgets records and ids when their time is up, not before', async (t) => {
-    let nowMs = Date.now();
+    let nowMs = startMs;
     const results = await createEmbeddedResults({
       dataDir: folder(t),
       ttlSeconds: 10,
@@ -102,7 +105,6 @@ describe('the embedded result store', () => {
 
   it('knows jobs until their time and the time to live are over, whatever else it forgets', async (t) => {
     const dataDir = folder(t);
-    const startMs = Date.now();
     let nowMs = startMs;
     const options = { dataDir, ttlSeconds: 3600, resultsMax: 1000, now: () => nowMs };
     let results = await createEmbeddedResults(options);
@@ -132,30 +134,36 @@ describe('the embedded result store', () => {
     assert.equal(await results.get(later), undefined);
   });
 
-  it('deletes what is over, and not what was put again meanwhile', async (t) => {
-    const dataDir = folder(t);
-    let nowMs = Date.now();
-    const results = await createEmbeddedResults({ dataDir, ttlSeconds: 1, resultsMax: 1000, now: () => nowMs });
-    const jids = Array.from({ length: 5000 }, () => createJid());
-    const failing = (jid: string): JobRecord => ({ job_id: jid, state: 'pending', error: 'no', attempts: 1 });
-    await results.put(jids.map(failing));
-    nowMs += 2 * 3_600_000;
-    await results.put(jids.slice(0, 10).map(failing));
-    // Some are deleted with each group.
-    for (let group = 0; group < 3; group++) await results.check();
-    await results.close();
-    const db = new ClassicLevel(dataDir);
-    t.after(() => db.close());
-    const kept = await db.keys({ gte: 'j', lt: 'k' }).all();
-    assert.deepEqual(
-      kept.sort(),
-      jids
-        .slice(0, 10)
-        .map((jid) => `j${jid}`)
-        .sort(),
-    );
-    assert.equal((await db.keys({ gte: 'x', lt: 'y' }).all()).length, 10);
-  });
+  for (const [what, fromMs] of [
+    ['the start', startMs],
+    ['the last second', startMs + 3_599_000],
+  ] as const) {
+    it(`deletes what is over, and not what was put again meanwhile: from ${what} of an hour on`, async (t) => {
+      const dataDir = folder(t);
+      let nowMs = fromMs;
+      const results = await createEmbeddedResults({ dataDir, ttlSeconds: 1, resultsMax: 1000, now: () => nowMs });
+      const jids = Array.from({ length: 5000 }, () => createJid());
+      const failing = (jid: string): JobRecord => ({ job_id: jid, state: 'pending', error: 'no', attempts: 1 });
+      await results.put(jids.map(failing));
+      // What ends within an hour is looked for in the hour after the next.
+      nowMs += 3 * 3_600_000;
+      await results.put(jids.slice(0, 10).map(failing));
+      // Some are deleted with each group.
+      for (let group = 0; group < 3; group++) await results.check();
+      await results.close();
+      const db = new ClassicLevel(dataDir);
+      t.after(() => db.close());
+      const kept = await db.keys({ gte: 'j', lt: 'k' }).all();
+      assert.deepEqual(
+        kept.sort(),
+        jids
+          .slice(0, 10)
+          .map((jid) => `j${jid}`)
+          .sort(),
+      );
+      assert.equal((await db.keys({ gte: 'x', lt: 'y' }).all()).length, 10);
+    });
+  }
 
   it('takes writes again after one that the disk refused, and has not lost an id', async (t) => {
     const results = await createEmbeddedResults({ dataDir: folder(t), ...limits });
