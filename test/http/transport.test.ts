@@ -476,7 +476,8 @@ describe('the end', () => {
     built.release();
     assert.match(await busy.closed, /^HTTP\/1\.1 202/);
     await Promise.all([idle.closed, closed]);
-    assert.ok(performance.now() - started < 1000);
+    // An idle connection has 72 s otherwise.
+    assert.ok(performance.now() - started < 20_000);
   });
 
   for (const [what, bytes] of [

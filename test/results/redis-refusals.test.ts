@@ -166,7 +166,7 @@ describe('a Redis user without the channel', { skip: redisServerPath() === undef
       const startedMs = performance.now();
       await worker.put([succeeded(jid)]);
       assert.deepEqual(await held, succeeded(jid));
-      assert.ok(performance.now() - startedMs < 2500, 'the end came late');
+      assert.ok(performance.now() - startedMs < 10_000, 'it was not looked for again');
     }
     // One for the admin, two for each of the readers, one for each of the writers.
     const stats = await admin.info('stats');

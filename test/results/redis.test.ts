@@ -12,6 +12,10 @@ import { startRedis } from '../helpers/redis.ts';
 const skip = redisServerPath() === undefined;
 const log = { info: () => undefined, warn: () => undefined };
 
+/** Texts of ioredis. */
+const notWaited = /isn't writeable|Connection is closed/;
+const commandTimedOut = /Command timed out/;
+
 async function open(t: TestContext, url: string, ttlSeconds = 60): Promise<ResultStore> {
   const results = createRedisResults({ url, ttlSeconds, log });
   t.after(() => results.close());
@@ -117,15 +121,12 @@ describe('the Redis result store', { skip }, () => {
     // Its first look has been answered, as commands are in order.
     await results.get(waited);
     await redis.kill();
-    const startedMs = performance.now();
     const record: JobRecord = { job_id: later, state: 'scheduled', at: '2999-01-01T00:00:00.000Z' };
     results.remember([...idsOf(remembered), { jid: later, record }]);
-    assert.ok(performance.now() - startedMs < 20);
-    await assert.rejects(results.put([succeeded(waited)]));
-    await assert.rejects(results.get(createJid()));
+    await assert.rejects(results.put([succeeded(waited)]), notWaited);
+    await assert.rejects(results.get(createJid()), notWaited);
     assert.equal((await results.get(remembered))?.state, 'pending');
     assert.deepEqual(await results.get(later), record);
-    assert.ok(performance.now() - startedMs < 1000, 'a dead Redis was waited for');
 
     await redis.restart();
     await answering(results);
@@ -144,12 +145,10 @@ describe('the Redis result store', { skip }, () => {
     const jid = createJid();
     t.after(() => redis.thaw());
     redis.freeze();
-    const startedMs = performance.now();
     results.remember(idsOf(jid));
     const read = results.get(jid);
-    await assert.rejects(results.put([succeeded(jid)]));
+    await assert.rejects(results.put([succeeded(jid)]), commandTimedOut);
     assert.equal((await read)?.state, 'pending');
-    assert.ok(performance.now() - startedMs < 3000);
     redis.thaw();
     await answering(results);
     await results.put([succeeded(jid)]);

@@ -113,8 +113,9 @@ function workerSuite(name: string, start: Start, skip: boolean): void {
       const worker = startWorker(t, port, { concurrency: 50 });
       await until(() => worker.stats.fetching === 5);
       const startedMs = performance.now();
-      await worker.stop(10_000);
-      assert.ok(performance.now() - startedMs < 3000);
+      await worker.stop(60_000);
+      // A FETCH ends after 2 s.
+      assert.ok(performance.now() - startedMs < 20_000);
     });
   });
 }
