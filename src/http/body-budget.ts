@@ -1,12 +1,6 @@
 // The bodies that are being read: until one is whole it holds memory that no bound on jobs counts. What has come is counted,
 // decoded, not what was announced. When the bytes run out, the bodies that were sent slowest go, so that others are read.
-import type {
-  FastifyInstance,
-  FastifyRequest,
-  onRequestHookHandler,
-  preParsingHookHandler,
-  preValidationHookHandler,
-} from 'fastify';
+import type { FastifyInstance, FastifyRequest, onRequestHookHandler, preParsingHookHandler } from 'fastify';
 import { AppError } from './errors.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { Connections } from './connections.ts';
@@ -76,16 +70,13 @@ export function createBodyBudget({ clock, connections, places, budgetBytes }: Bo
     done();
   };
 
-  /** What comes, after decoding. */
+  /** Counts what comes, after decoding. A whole body becomes jobs in the same turn, and they have bounds of their own. */
   const count: preParsingHookHandler = (request, _reply, payload, done) => {
-    if (held.has(request)) payload.on('data', (chunk: Buffer) => add(request, chunk.length));
+    if (held.has(request)) {
+      payload.on('data', (chunk: Buffer) => add(request, chunk.length));
+      payload.once('end', () => release(request));
+    }
     done(null, payload);
-  };
-
-  /** The body has become jobs, which have bounds of their own. */
-  const releaseWhole: preValidationHookHandler = (request, _reply, done) => {
-    release(request);
-    done();
   };
 
   return {
@@ -94,7 +85,6 @@ export function createBodyBudget({ clock, connections, places, budgetBytes }: Bo
         if (route.method !== 'POST') return;
         route.onRequest = [...[route.onRequest ?? []].flat(), enter];
         route.preParsing = [...[route.preParsing ?? []].flat(), count];
-        route.preValidation = [...[route.preValidation ?? []].flat(), releaseWhole];
       }),
   };
 }

@@ -35,17 +35,20 @@ const refuse = (path: string[], message: string): Refusal => ({
 
 export function createEntryReader(options: EntryOptions): EntryReader {
   const { registry, jobBodyBytesMax } = options;
-  const readFlat = createFlatReader(registry, jobBodyBytesMax);
+  const flatForms = new Map(
+    registry.types.map((type) => [type.name, { type, read: createFlatReader(type, jobBodyBytesMax) }]),
+  );
   const readExplicit = createExplicitReader(options);
   return (entry, nowMs) => {
     if (!isObject(entry)) return refuse([], 'must be an object');
     if (isExplicit(entry)) return readExplicit(entry, nowMs);
     const { operation } = entry;
     if (typeof operation !== 'string') return refuse(['operation'], 'must be a string');
-    const type = registry.byName(operation);
-    if (type === undefined) return unknownOperation(operation);
-    const reading = readFlat(type, entry);
+    const form = flatForms.get(operation);
+    if (form === undefined) return unknownOperation(operation);
+    const reading = form.read(entry);
     if (!reading.success) return { code: 'invalid_job', operation, issues: reading.issues };
+    const { type } = form;
     return { type, jobtype: type.jobtype, args: reading.args, options: undefined, requestId: undefined };
   };
 }

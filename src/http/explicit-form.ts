@@ -50,7 +50,7 @@ export type ExplicitReader = (entry: Readonly<Record<string, unknown>>, nowMs: n
 
 export function createExplicitReader(options: ExplicitFormOptions): ExplicitReader {
   const { registry, jobBodyBytesMax } = options;
-  const checkArgs = createArgsCheck(registry, jobBodyBytesMax);
+  const argsChecks = new Map(registry.types.map((type) => [type, createArgsCheck(type, jobBodyBytesMax)]));
   const enqueueQueues = new Set(options.enqueueQueues);
   const ownQueues = new Set(registry.types.filter(({ runs }) => runs !== 'elsewhere').map(({ queue }) => queue));
   const passesThrough = createMatcher(options.passthroughJobtypes);
@@ -68,7 +68,8 @@ export function createExplicitReader(options: ExplicitFormOptions): ExplicitRead
 
   function readArgs(type: JobType | undefined, args: unknown, requestId: string | undefined): ArgsReading {
     if (type === undefined) return checkSize(readForeignArgs(args, requestId), jobBodyBytesMax);
-    return checkArgs(type, args, type.readArgs(args, requestId));
+    const reading = type.readArgs(args, requestId);
+    return argsChecks.get(type)?.(args, reading) ?? reading;
   }
 
   return (entry, nowMs) => {

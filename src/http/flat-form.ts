@@ -1,7 +1,7 @@
 // The flat form of a job: arguments only. Unknown fields are ignored, as in the guide; an option is refused,
 // because who sends one believes that it works: a job with `at` ran at once.
 import { z } from 'zod';
-import type { ArgsReading, Issues, JobRegistry, JobType } from '../domain/job-type.ts';
+import type { ArgsReading, Issues, JobType } from '../domain/job-type.ts';
 
 const options = [
   ...['queue', 'at', 'delay_seconds', 'retry', 'reserve_for', 'expires_at', 'expires_in_seconds', 'custom'],
@@ -31,23 +31,23 @@ function takes(schema: ArgumentsSchema, name: string): boolean {
   );
 }
 
-/** Reads a body, or a flat entry, of a type. */
-export type FlatReader = (type: JobType, body: unknown) => ArgsReading;
+/** Reads a body, or a flat entry, of one type. */
+export type FlatReader = (body: unknown) => ArgsReading;
 
 /** @param argsBytesMax of the JSON of one job's arguments: what the worker decodes at most */
-export function createFlatReader(registry: JobRegistry, argsBytesMax: number): FlatReader {
-  const check = createArgsCheck(registry, argsBytesMax);
-  return (type, body) => check(type, body, type.readFlat(body));
+export function createFlatReader(type: JobType, argsBytesMax: number): FlatReader {
+  const check = createArgsCheck(type, argsBytesMax);
+  return (body) => check(body, type.readFlat(body));
 }
 
 /** What no schema of a type tells: options among the arguments, and arguments that are too large. */
 export function createArgsCheck(
-  { types }: JobRegistry,
+  type: JobType,
   argsBytesMax: number,
-): (type: JobType, given: unknown, reading: ArgsReading) => ArgsReading {
-  const finders = new Map(types.map((type) => [type, createOptionFinder(type.body)]));
-  return (type, given, reading) => {
-    const misplaced = finders.get(type)?.(given) ?? none;
+): (given: unknown, reading: ArgsReading) => ArgsReading {
+  const findOptions = createOptionFinder(type.body);
+  return (given, reading) => {
+    const misplaced = findOptions(given);
     if (misplaced.length === 0) return checkSize(reading, argsBytesMax);
     return { success: false, issues: reading.success ? misplaced : [...misplaced, ...reading.issues] };
   };

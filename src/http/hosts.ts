@@ -29,5 +29,13 @@ const authorityOf = ({ url = '', headers }: IncomingMessage): string | undefined
 export function createHostCheck(names: readonly string[]): (request: IncomingMessage) => boolean {
   const escaped = names.map((name) => name.replace(/[.[\]]/g, String.raw`\$&`));
   const pattern = new RegExp(`^(?:${escaped.join('|')})(?::\\d{0,5})?$`, 'i');
-  return (request) => pattern.test(authorityOf(request) ?? (ownNames[0] as string));
+  // Most callers name the same host again and again.
+  let lastAnswered = ownNames[0] as string;
+  return (request) => {
+    const authority = authorityOf(request) ?? lastAnswered;
+    if (authority === lastAnswered) return true;
+    const isAnswered = pattern.test(authority);
+    if (isAnswered) lastAnswered = authority;
+    return isAnswered;
+  };
 }

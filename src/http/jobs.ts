@@ -18,7 +18,7 @@ import {
 } from './entry.ts';
 import { describeEntry } from './entry-document.ts';
 import type { Refusal } from './explicit-form.ts';
-import { createFlatReader, type FlatReader } from './flat-form.ts';
+import { createFlatReader } from './flat-form.ts';
 import { singleBodyBytesMax } from './limits.ts';
 import { sendProblem } from './problem.ts';
 import { acceptedJob, bodyProblems, problemResponses } from './schemas.ts';
@@ -43,9 +43,8 @@ const invalidBody = (body: unknown, error: Parameters<typeof invalid>[0]): AppEr
   body === undefined ? new AppError('malformed_json', 'The body is empty') : invalid(error);
 
 export function registerJobRoutes(app: FastifyInstance, options: JobRoutesOptions): void {
-  const readFlat = createFlatReader(options.registry, options.jobBodyBytesMax);
   const maker = createJobMaker(options);
-  for (const type of options.registry.types) registerType(app, type, readFlat, maker, options);
+  for (const type of options.registry.types) registerType(app, type, maker, options);
   registerEntry(app, maker, options);
 }
 
@@ -56,11 +55,11 @@ const bodyLimitOf = ({ runs }: JobType, jobBodyBytesMax: number): number =>
 function registerType(
   app: FastifyInstance,
   type: JobType,
-  readFlat: FlatReader,
   maker: JobMaker,
   { producer, metrics, clock, enqueueTimeoutMs, protect, jobBodyBytesMax }: JobRoutesOptions,
 ): void {
   const { name } = type;
+  const readFlat = createFlatReader(type, jobBodyBytesMax);
   const schema = {
     summary: `Enqueue one job: ${name}`,
     body: type.body.meta({ examples: type.bodyExamples }),
@@ -70,7 +69,7 @@ function registerType(
   app.post(`/jobs/${name}`, route, async ({ body }, reply) => {
     // The handler runs in the turn in which the last byte of the body arrived.
     const deadlineMs = clock.now() + enqueueTimeoutMs;
-    const reading = readFlat(type, body);
+    const reading = readFlat(body);
     if (!reading.success) {
       metrics.job(name, 'rejected');
       throw invalidBody(body, reading.issues);
