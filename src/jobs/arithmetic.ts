@@ -51,13 +51,15 @@ export function createArithmetic({ name, symbol, schema, compute, example }: Ari
 const isObject = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+const withoutRequestId = ',"request_id":null}';
+
 function read(schema: z.ZodType<TwoNumbers>, given: unknown): ArgsReading {
   const parsed = schema.safeParse(given);
   if (!parsed.success) return { success: false, issues: parsed.error.issues };
   const { a, b, request_id: id } = parsed.data;
-  // -0 becomes 0, as in JSON.stringify.
-  const numbers = `{"a":${a},"b":${b},"request_id":`;
-  const json = `${numbers}${id == null ? 'null' : JSON.stringify(id)}}`;
+  // -0 becomes 0, as in JSON.stringify. Few pieces: each lives as long as the job.
+  const numbers = `{"a":${a},"b":${b}`;
+  const json = numbers + (id == null ? withoutRequestId : `,"request_id":${JSON.stringify(id)}}`);
   const jsonBytes = id == null ? json.length : Buffer.byteLength(json);
   return { success: true, args: { value: parsed.data, json, jsonBytes, requestId: undefined } };
 }
