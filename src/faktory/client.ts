@@ -90,8 +90,9 @@ export class FaktoryClient extends Client {
     this.#connector = createConnector({
       clock,
       random: options.random,
+      connectTimeoutMs: options.connectTimeoutMs,
       backoffMsMax,
-      open: async () => {
+      open: () => {
         const connection = new Connection({
           connect: () => connect(address),
           provesUnsent: !address.tls,
@@ -106,8 +107,13 @@ export class FaktoryClient extends Client {
         });
         this.#open.add(connection);
         void connection.closed.then(() => this.#open.delete(connection));
-        await connection.open((opened, greeting) => this.handshake(opened as unknown as LibraryConnection, greeting));
-        return connection;
+        const handshake = connection.open((opened, greeting) =>
+          this.handshake(opened as unknown as LibraryConnection, greeting),
+        );
+        return {
+          opened: handshake.then(() => connection),
+          giveUp: () => connection.destroy(new Error('another connection came about')),
+        };
       },
     });
     this.#connector.onDownChange = () => this.onChange();

@@ -1,12 +1,20 @@
 // Opens connections for the pool, and knows whether the broker is there at all. From the loss of a connection until one opens
-// there is one attempt at a time, with a growing pause after each: a dead broker is not hammered, and callers fail at once.
+// attempts follow each other after a growing pause: a dead broker is not hammered, and callers fail at once. An attempt whose
+// packets vanish would hide the broker's return until its timeout: after a while another one begins beside it.
 import type { Factory } from 'generic-pool';
 import type { Clock, Timer } from '../domain/clock.ts';
 import type { Connection } from './connection.ts';
 
+/** A connection on its way. */
+export interface Opening {
+  /** With its handshake done. Rejects, with the reason, within the connect timeout. */
+  opened: Promise<Connection>;
+  giveUp(): void;
+}
+
 export interface ConnectorOptions {
-  /** A new connection with its handshake done. Rejects, with the reason, within the connect timeout. */
-  open: () => Promise<Connection>;
+  open: () => Opening;
+  connectTimeoutMs: number;
   clock: Clock;
   /** From 0 up to 1, as Math.random. */
   random: () => number;
@@ -23,7 +31,17 @@ export interface Connector extends Factory<Connection> {
   close(): void;
 }
 
+interface Attempt extends Opening {
+  startedMs: number;
+  /** In a row, when it began. */
+  failuresBefore: number;
+}
+
 const backoffMsMin = 50;
+/** A broker that is back is seen within a second: this, and the handshake of the attempt that begins then. */
+const patienceMsMin = 700;
+/** Attempts that one connect timeout may hold, or they would be many where it is long. */
+const overlappingMax = 12;
 /**
  * A connection that ends sooner after it opened counts as a failed attempt: a broker at its connection limit answers HELLO
  * before it hangs up (contribsys/faktory server/server.go:361, v1.9.4).
@@ -32,17 +50,21 @@ const youngMs = 1000;
 /** Time for the server to answer END by closing before the socket is destroyed. */
 const endGraceMs = 250;
 
-export function createConnector({ open, clock, random, backoffMsMax }: ConnectorOptions): Connector {
+export function createConnector({ open, connectTimeoutMs, clock, random, backoffMsMax }: ConnectorOptions): Connector {
+  const patienceMs = Math.max(patienceMsMin, connectTimeoutMs / overlappingMax);
+  /** Those who wait for a connection. */
+  const wanted: ((connection: Connection) => void)[] = [];
+  /** In the order in which they began. */
+  const attempts = new Set<Attempt>();
   let liveCount = 0;
   /** The last that happened to a connection was not that it opened. */
   let isDoubtful = true;
   /** In a row. */
   let failures = 0;
-  let pausesOwed = 0;
   let downReason: Error | undefined;
   let isClosed = false;
   let pause: Timer | undefined;
-  let attempt: Promise<void> | undefined;
+  let patience: Timer | undefined;
 
   function setDown(reason: Error | undefined): void {
     const changed = (reason === undefined) !== (downReason === undefined);
@@ -50,16 +72,62 @@ export function createConnector({ open, clock, random, backoffMsMax }: Connector
     if (changed) connector.onDownChange();
   }
 
-  // generic-pool calls create again at once after a rejection, without end: it must always have waited a timer
-  // (coopernurse/node-pool#175, #183).
-  function pauseAfterFailure(): Promise<void> {
-    const delayMs = Math.min(backoffMsMin * 2 ** Math.max(0, Math.min(failures - 1, 10)), backoffMsMax);
-    return new Promise((resolve) => (pause = clock.after(delayMs * (0.5 + random() / 2), resolve)));
-  }
-
   /** Attempts side by side began after equally many failures, and count as one. */
   function countFailure(failuresBefore: number): void {
     failures = Math.max(failures, failuresBefore + 1);
+  }
+
+  function pauseAfterFailure(): void {
+    if (isClosed || pause !== undefined) return;
+    patience?.cancel();
+    const delayMs = Math.min(backoffMsMin * 2 ** Math.max(0, Math.min(failures - 1, 10)), backoffMsMax);
+    pause = clock.after(delayMs * (0.5 + random() / 2), () => {
+      pause = undefined;
+      if (wanted.length > 0) begin();
+    });
+  }
+
+  function begin(): void {
+    const attempt: Attempt = { ...open(), startedMs: clock.now(), failuresBefore: failures };
+    attempts.add(attempt);
+    patience?.cancel();
+    patience = clock.after(patienceMs, begin);
+    attempt.opened.then(
+      (connection) => succeed(attempt, connection),
+      (error: unknown) => fail(attempt, error as Error),
+    );
+  }
+
+  /** While the broker is in doubt one at a time, else as many as are wanted. */
+  function beginWanted(): void {
+    if (isClosed || pause !== undefined) return;
+    while (attempts.size < (isDoubtful ? Math.min(1, wanted.length) : wanted.length)) begin();
+  }
+
+  function succeed(attempt: Attempt, connection: Connection): void {
+    if (!attempts.delete(attempt)) return;
+    watch(connection, attempt.failuresBefore);
+    wanted.shift()?.(connection);
+    for (const other of attempts) {
+      const isOvertaken = attempt.startedMs - other.startedMs >= patienceMs;
+      if (isOvertaken || attempts.size > wanted.length) giveUp(other);
+    }
+    if (wanted.length === 0) patience?.cancel();
+    beginWanted();
+  }
+
+  function giveUp(attempt: Attempt): void {
+    attempts.delete(attempt);
+    attempt.giveUp();
+  }
+
+  function fail(attempt: Attempt, error: Error): void {
+    if (!attempts.delete(attempt) || isClosed) return;
+    isDoubtful = true;
+    countFailure(attempt.failuresBefore);
+    if (liveCount === 0) setDown(error);
+    // The next one has begun beside an attempt that took so long, later than after any pause.
+    if (clock.now() - attempt.startedMs < patienceMs) pauseAfterFailure();
   }
 
   /** Counts it as live until it is lost. */
@@ -78,25 +146,9 @@ export function createConnector({ open, clock, random, backoffMsMax }: Connector
         return;
       }
       countFailure(failuresBefore);
-      pausesOwed++;
       if (liveCount === 0) setDown(reason);
+      pauseAfterFailure();
     });
-  }
-
-  async function openOnce(): Promise<Connection> {
-    if (isClosed) return new Promise<never>(() => undefined);
-    const failuresBefore = failures;
-    try {
-      const connection = await open();
-      watch(connection, failuresBefore);
-      return connection;
-    } catch (error) {
-      isDoubtful = true;
-      countFailure(failuresBefore);
-      if (liveCount === 0) setDown(error as Error);
-      await pauseAfterFailure();
-      throw error;
-    }
   }
 
   const connector: Connector = {
@@ -104,19 +156,12 @@ export function createConnector({ open, clock, random, backoffMsMax }: Connector
       return downReason;
     },
     onDownChange: () => undefined,
-    async create() {
-      for (; pausesOwed > 0; await pauseAfterFailure()) pausesOwed--;
-      while (isDoubtful && attempt !== undefined) await attempt;
-      const opening = openOnce();
-      const settled = opening.then(
-        () => undefined,
-        () => undefined,
-      );
-      attempt = settled;
-      void settled.then(() => {
-        if (attempt === settled) attempt = undefined;
+    // It never rejects: generic-pool would call it again at once, without end (coopernurse/node-pool#175, #183).
+    create() {
+      return new Promise((resolve) => {
+        wanted.push(resolve);
+        beginWanted();
       });
-      return opening;
     },
     async destroy(connection) {
       if (connection.inFlight > 0 || !connection.isLive) connection.destroy(new Error('closed by us'));
@@ -126,6 +171,7 @@ export function createConnector({ open, clock, random, backoffMsMax }: Connector
     close() {
       isClosed = true;
       pause?.cancel();
+      patience?.cancel();
     },
   };
   return connector;

@@ -35,34 +35,45 @@ class FakeConnection {
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-function setUp(random = () => 1) {
+interface Attempt {
+  atMs: number;
+  isGivenUp: boolean;
+  succeed: () => FakeConnection;
+  fail: (reason: string) => void;
+}
+
+function setUp(random = () => 1, connectTimeoutMs = 5000) {
   const clock = createFakeClock();
-  const attempts: { atMs: number; succeed: () => FakeConnection; fail: (reason: string) => void }[] = [];
+  const attempts: Attempt[] = [];
   const changes: (string | undefined)[] = [];
   const connector = createConnector({
     clock,
     random,
     backoffMsMax: 500,
-    open: () =>
-      new Promise((resolve, reject) => {
-        attempts.push({
-          atMs: clock.now(),
-          succeed() {
-            const connection = new FakeConnection();
-            resolve(connection.asConnection);
-            return connection;
-          },
-          fail: (reason) => reject(new Error(reason)),
-        });
-      }),
+    connectTimeoutMs,
+    open: () => {
+      let fail!: (reason: string) => void;
+      const opened = new Promise<Connection>((resolve, reject) => {
+        fail = (reason) => reject(new Error(reason));
+        const succeed = (): FakeConnection => {
+          const connection = new FakeConnection();
+          resolve(connection.asConnection);
+          return connection;
+        };
+        attempts.push({ atMs: clock.now(), isGivenUp: false, succeed, fail });
+      });
+      const own = attempts.at(-1) as Attempt;
+      const giveUp = (): void => {
+        own.isGivenUp = true;
+        fail('given up');
+      };
+      return { opened, giveUp };
+    },
   });
   connector.onDownChange = () => changes.push(connector.downReason?.message);
-  /** As generic-pool does for whoever waits: creates, and at once again when that is rejected. */
+  /** One connection after the other, as generic-pool asks for them. */
   const lane = async (): Promise<void> => {
-    for (;;) {
-      const connection = await connector.create().catch(() => undefined);
-      if (connection) await connection.closed;
-    }
+    for (;;) await (await connector.create()).closed;
   };
   const attempt = (index: number) => {
     const found = attempts[index];
@@ -324,5 +335,98 @@ describe('the connector', () => {
     lost.isLive = false;
     await connector.destroy(lost.asConnection);
     assert.equal(lost.ended, undefined);
+  });
+});
+
+describe('the connector, when attempts vanish', () => {
+  const givenUp = (attempts: readonly Attempt[]): number[] =>
+    attempts.flatMap(({ isGivenUp }, index) => (isGivenUp ? [index] : []));
+
+  /** Attempts end by the connect timeout only, as they do when their packets are dropped. */
+  async function vanish({ clock, attempts }: ReturnType<typeof setUp>, forMs: number, timeoutMs = 5000): Promise<void> {
+    for (const endMs = clock.now() + forMs; clock.now() < endMs; await settle()) {
+      clock.advance(50);
+      for (const { atMs, fail } of attempts) if (clock.now() - atMs === timeoutMs) fail('connect timeout');
+    }
+  }
+
+  it('begins another one every 700 ms, however many want a connection', async () => {
+    for (const lanes of [1, 10]) {
+      const parts = setUp();
+      for (let i = 0; i < lanes; i++) void parts.lane();
+      await vanish(parts, 60_000);
+      const gaps = parts.attempts.slice(1).map(({ atMs }, index) => atMs - parts.attempt(index).atMs);
+      assert.deepEqual([gaps.length, new Set(gaps)], [85, new Set([700])]);
+      assert.equal(parts.connector.downReason?.message, 'connect timeout');
+    }
+  });
+
+  it('has at most 12 under way, however long the connect timeout is', async () => {
+    const parts = setUp(() => 1, 60_000);
+    void parts.lane();
+    await vanish(parts, 180_000, 60_000);
+    const gaps = parts.attempts.slice(1).map(({ atMs }, index) => atMs - parts.attempt(index).atMs);
+    assert.deepEqual(new Set(gaps), new Set([5000]));
+  });
+
+  it('takes the first that opens, gives up those that it has overtaken, and opens the others at once', async () => {
+    const parts = setUp();
+    const { attempts, attempt, connector } = parts;
+    for (let i = 0; i < 10; i++) void parts.lane();
+    await vanish(parts, 2800);
+    assert.equal(attempts.length, 5);
+    attempt(3).succeed();
+    await settle();
+    assert.equal(connector.downReason, undefined);
+    assert.deepEqual(givenUp(attempts), [0, 1, 2], 'the last one began later, and may come about as well');
+    assert.equal(attempts.length, 13, 'nine for the nine others');
+    for (const { succeed } of attempts.slice(4)) succeed();
+    await settle();
+    parts.clock.advance(60_000);
+    await settle();
+    assert.deepEqual([attempts.length, givenUp(attempts), parts.clock.pendingTimers], [13, [0, 1, 2], 0]);
+  });
+
+  it('gives up what nobody wants any more', async () => {
+    const parts = setUp();
+    void parts.lane();
+    await vanish(parts, 2800);
+    const connection = parts.attempt(1).succeed();
+    await settle();
+    assert.deepEqual(givenUp(parts.attempts), [0, 2, 3, 4]);
+    await vanish(parts, 60_000);
+    assert.deepEqual([parts.attempts.length, parts.changes.length], [5, 0], 'an attempt given up says nothing');
+    connection.lose(new Error('lost'));
+    await settle();
+    assert.equal(parts.attempts.length, 6);
+  });
+
+  it('pauses as ever when the newest is refused, and waits for no older one', async () => {
+    const parts = setUp();
+    void parts.lane();
+    await vanish(parts, 1400);
+    let count = 3;
+    for (const pauseMs of [50, 100, 200, 400]) {
+      parts.attempt(count - 1).fail('refused');
+      await settle();
+      await vanish(parts, pauseMs - 50);
+      assert.equal(parts.attempts.length, count);
+      await vanish(parts, 50);
+      assert.equal(parts.attempts.length, ++count);
+    }
+  });
+
+  it('begins others beside those that opened side by side and vanish', async () => {
+    const parts = setUp();
+    for (let i = 0; i < 4; i++) void parts.lane();
+    await settle();
+    parts.attempt(0).succeed();
+    await settle();
+    assert.equal(parts.attempts.length, 4);
+    await vanish(parts, 700);
+    assert.equal(parts.attempts.length, 5);
+    parts.attempt(4).succeed();
+    await settle();
+    assert.deepEqual([givenUp(parts.attempts), parts.attempts.length], [[1, 2, 3], 7]);
   });
 });

@@ -127,6 +127,11 @@ export const matrix = {
       'unknown at the read timeout; while no connection has answered INFO since, refused within 50 ms, with one line each way; refused at the connect timeout',
     shownBy: outages,
   },
+  'broker-hangs-unseen': {
+    fault: 'The broker hangs, and new connections vanish as well: no packet of theirs is answered',
+    promise: 'a further attempt to connect every 700 ms; enqueued again within 1 s of the return',
+    shownBy: outages,
+  },
   'broker-half-hangs': {
     fault: 'Two of four connections hang',
     promise: 'jobs go over the other two, and only what was on the first two is unknown',

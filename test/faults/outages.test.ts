@@ -277,6 +277,36 @@ describe('a broker that hangs', () => {
     showed('broker-hangs', 'all of four connections: refused within 50 ms, one line each way');
   });
 
+  it('and greets no new connection either: its return is seen by the next attempt, 700 ms after the last', async (t) => {
+    let hangs = false;
+    const answer = (line: string): string | undefined => {
+      if (hangs) return undefined;
+      return line === 'INFO' ? bulk('{}') : refusals();
+    };
+    const clock = createManualClock();
+    const times = { readTimeoutMs: 100, connectTimeoutMs: 5000 };
+    const parts = await setUp(t, () => (hangs ? { greeting: null } : { answer }), { clock, size: 2, ...times });
+    const { broker, client, producer, sender } = parts;
+    const push = (): Promise<Fate> => producer.push(createJobs(1)[0] as Job, 60_000);
+    await client.warm;
+    // A connection that is lost within a second of its opening has its place taken only after a pause.
+    clock.advance(1000);
+    hangs = true;
+    const first = push();
+    await broker.until(() => broker.seen.size === 1);
+    clock.advance(times.readTimeoutMs);
+    assert.equal((await first).outcome, 'unknown');
+    await broker.until(() => broker.lines.includes('INFO') && broker.peers.length === 3);
+    clock.advance(times.readTimeoutMs);
+    await broker.until(() => broker.openCount === 1);
+    assert.equal((await push()).outcome, 'refused');
+    hangs = false;
+    clock.advance(700 - times.readTimeoutMs);
+    await until(parts, () => sender.slots > 0);
+    assert.equal((await push()).outcome, 'enqueued');
+    showed('broker-hangs-unseen', 'enqueued by an attempt that began 700 ms after one that nothing answered');
+  });
+
   it('answers with a deadline of its own: nothing more is written before it has answered INFO', async (t) => {
     const deadline = '-ERR context deadline exceeded\r\n';
     const infos = [deadline, bulk('{}')];

@@ -176,8 +176,8 @@ export const mutants: readonly Mutant[] = [
   one(
     'does not pause between attempts',
     connector,
-    'clock.after(delayMs * (0.5 + random() / 2), resolve)',
-    'clock.after(delayMs * random() * 0.02, resolve)',
+    'clock.after(delayMs * (0.5 + random() / 2), ',
+    'clock.after(delayMs * random() * 0.02, ',
   ),
 ];
 
