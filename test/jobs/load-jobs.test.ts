@@ -88,6 +88,8 @@ describe('a folder of definitions', () => {
         `name: 'resize', args: z.object({ width: z.int(), fit: z.string().default('é') }), run: () => 1`,
       ),
       'mail.mjs': define(`name: 'mail', args: z.tuple([z.string(), z.int()]), run: () => 1`),
+      'strict.mjs': define(`name: 'strict', args: z.strictObject({ a: z.int() }), run: () => 1`),
+      'loose.mjs': define(`name: 'loose', args: z.looseObject({ a: z.int() }), run: () => 1`),
     });
     const { registry } = await loadJobs(right);
     const read = (name: string, body: unknown) => {
@@ -100,6 +102,10 @@ describe('a folder of definitions', () => {
       22,
       'r',
     ]);
+    const beside = { operation: 'x', request_id: 'r' };
+    assert.deepEqual(read('strict', { a: 1, ...beside }), ['{"a":1}', 7, 'r']);
+    assert.deepEqual(read('loose', { a: 1, b: 2, ...beside }), ['{"a":1,"b":2}', 13, 'r']);
+    assert.equal(registry.byName('strict')?.readFlat({ a: 1, b: 2 }).success, false);
     assert.deepEqual(read('mail', { args: ['a', 1], request_id: null }), ['"a",1', 5, undefined]);
     assert.equal(registry.byName('mail')?.readFlat({ 0: 'a', 1: 1 }).success, false);
     assert.equal(registry.byName('resize')?.readFlat({ width: 1, request_id: 'a\nb' }).success, false);
