@@ -37,6 +37,7 @@ const failStruct = goStruct('FailPayload', {
   message: ['string', 'string'],
   errtype: ['string', 'string'],
   backtrace: ['strings', '[]string'],
+  give_back: ['boolean', 'bool'],
 });
 
 const beatStruct = goStruct('ClientBeat', {
@@ -77,11 +78,14 @@ function fetch({ engine, workers }: CommandContext, session: Session, rest: Buff
   engine.delivery.fetch(session, names, workers.isQuiet(session.wid));
 }
 
+/** With `"give_back":true`, which Faktory does not know and ignores, the job goes to the head of its queue and no attempt is counted. */
 function fail({ engine }: CommandContext, session: Session, rest: Buffer): void {
+  const { delivery } = engine;
   const payload = parsePayload(rest, 'FAIL', failStruct);
-  const { jid } = payload as { jid?: string | null };
+  const { jid, give_back: isGivenBack } = payload as { jid?: string | null; give_back?: boolean | null };
   if (!jid) throw new Error('missing JID');
-  if (!engine.delivery.fail(jid, readFailure(payload))) throw new Error(`Job not found ${jid}`);
+  const isKnown = isGivenBack ? delivery.giveBackJob(jid) : delivery.fail(jid, readFailure(payload));
+  if (!isKnown) throw new Error(`Job not found ${jid}`);
   session.replyStored(ok);
 }
 

@@ -22,6 +22,8 @@ export interface Delivery {
   expire(): number;
   /** The job of a client that left before it got the reply. */
   giveBack(reservation: Reservation): void;
+  /** A job that a worker does not run after all. False: nothing is reserved under this jid. */
+  giveBackJob(jid: string): boolean;
   /** All jobs of a worker that has said END; returns how many. */
   giveBackOf(wid: string): number;
   /** Stores a job that has its form already, and enqueues it. */
@@ -187,6 +189,11 @@ export function createDelivery({ state, clock, random, limits }: DeliveryOptions
       return ended.length;
     },
     giveBack: (reservation) => giveBack([reservation]),
+    giveBackJob(jid) {
+      const reservation = state().working.latest(jid);
+      if (reservation) giveBack([reservation]);
+      return reservation !== undefined;
+    },
     giveBackOf(wid) {
       const reservations = state().working.ofWorker(wid);
       giveBack(reservations);

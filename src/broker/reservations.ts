@@ -39,6 +39,8 @@ export interface Reservations {
   giveBack(reservation: Reservation): boolean;
   /** The record of one that was given back is no longer needed. */
   dropReturned(place: number): void;
+  /** The latest of this jid. */
+  latest(jid: string): Reservation | undefined;
   /** All of this worker, in the order in which they were handed out. */
   ofWorker(wid: string): Reservation[];
   /** Takes out all whose time is up. */
@@ -134,6 +136,7 @@ export function createReservations({ stream, ledger, nextSequence, onReturned }:
       returned--;
       ledger.del(streamKey(stream, place));
     },
+    latest: (jid) => latest.get(jid),
     ofWorker(wid) {
       const found: Reservation[] = [];
       for (const newest of latest.values()) {

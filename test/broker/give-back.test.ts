@@ -5,6 +5,8 @@ import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { it, type TestContext } from 'node:test';
 import { brokerFolder, startBroker } from '../helpers/broker.ts';
+import { startFaktory } from '../helpers/real-faktory.ts';
+import { faktoryPath } from '../helpers/real-parts.ts';
 import { createFakeClock } from './fake-clock.ts';
 import { connectFwp, makeJob, type FwpClient } from './fwp-client.ts';
 
@@ -52,6 +54,26 @@ it('all jobs of a worker that has said END go out again in their order, before l
   assert.deepEqual(first, { retry: 25, queue: 'default', ...jobs[0] }, 'no failure, no attempt');
   assert.deepEqual(await fetchJids(producer, 3), jids.slice(1));
   assert.deepEqual(await countsOf(producer), { queued: 0, working: 4, failures: 0 });
+});
+
+it('a FAIL with give_back has one job go out again, before later ones, and no attempt is counted', async (t) => {
+  const dataDir = brokerFolder(t);
+  const { broker, one, producer, jobs, jids } = await setUp(t, { dataDir });
+  const giveBack = (jid: string, fields: object = {}): string =>
+    `FAIL ${JSON.stringify({ jid, errtype: 'GivenBack', message: 'm', backtrace: [], give_back: true, ...fields })}`;
+  assert.equal(await one.ask(giveBack(jids[1] as string)), '+OK');
+  assert.equal(await one.ask(giveBack(jids[1] as string)), `-ERR Job not found ${jids[1]}`);
+  assert.deepEqual(await countsOf(producer), { queued: 2, working: 2, failures: 0 });
+  const { enqueued_at: _, created_at: __, ...first } = await producer.askJson('FETCH default');
+  assert.deepEqual(first, { retry: 25, queue: 'default', ...jobs[1] });
+  assert.equal(await one.ask(giveBack(jids[0] as string, { give_back: false })), '+OK');
+  assert.deepEqual(await countsOf(producer), { queued: 1, working: 2, failures: 1 }, 'a FAIL like any other');
+  assert.match(String(await one.ask(giveBack(jids[2] as string, { give_back: 'yes' }))), /^-ERR invalid FAIL/);
+  assert.equal(await one.ask(giveBack(jids[2] as string)), '+OK');
+  await broker.close();
+  const again = await startBroker(t, { dataDir });
+  assert.deepEqual([again.recovered.queued, again.recovered.working], [2, 1]);
+  assert.deepEqual(await fetchJids(await connectFwp(t, { port: again.port }), 2), jids.slice(2));
 });
 
 it('what was acknowledged before END is done, and what others hold stays theirs', async (t) => {
@@ -145,4 +167,16 @@ it('jobs of a queue that was removed meanwhile make it anew, for good', async (t
   const { port, recovered } = await startBroker(t, { dataDir });
   assert.deepEqual([recovered.queued, recovered.queues], [3, 1]);
   assert.deepEqual(await fetchJids(await connectFwp(t, { port }), 3), jids.slice(0, 3));
+});
+
+const noFaktory = faktoryPath() === undefined ? 'NOT TESTED: Faktory is not here' : false;
+
+it('a FAIL with give_back is one like any other to real Faktory', { skip: noFaktory }, async (t) => {
+  const { port } = await startFaktory(t);
+  const worker = await connectFwp(t, { port, wid: 'w' });
+  const { jid } = makeJob();
+  await worker.ask(push([makeJob({ jid })]));
+  assert.deepEqual(await fetchJids(worker, 1), [jid]);
+  assert.equal(await worker.ask(`FAIL {"jid":"${jid}","errtype":"E","message":"m","give_back":true}`), '+OK');
+  assert.deepEqual(await countsOf(worker), { queued: 0, working: 0, failures: 1 });
 });
