@@ -59,8 +59,11 @@ export class FaktoryClient extends Client {
    * after another, with a round trip to its Redis for each job (contribsys/faktory server/commands.go, v1.9.4).
    */
   storesInGroups = false;
-  /** The broker queues a worker's jobs again when the worker has said END, as its last INFO said (docs/broker.md). */
-  takesBackAtEnd = false;
+  /**
+   * The broker queues jobs again that a worker does not run, after a FAIL that says so or after its END, as its last INFO
+   * said (docs/broker.md).
+   */
+  takesBack = false;
   readonly #size: number;
   readonly #clock: Clock;
   readonly #connector;
@@ -172,7 +175,7 @@ export class FaktoryClient extends Client {
     if (text?.startsWith('{')) {
       const info = JSON.parse(text) as Info & { server?: { description?: string } };
       this.storesInGroups = info.server?.description === embeddedBroker;
-      this.takesBackAtEnd = this.storesInGroups;
+      this.takesBack = this.storesInGroups;
       return info;
     }
     const error = new ProtocolError('INFO was answered with something else than an object');

@@ -21,7 +21,10 @@ export interface HandlerJob {
   /** As it was fetched. */
   text: string;
   attempt: number;
+  /** From the moment that a process takes it. */
   timeoutMs: number;
+  /** From now: by then it has ended, or goes back without having run. */
+  reservedMs: number;
   onEnd: (end: HandlerEnd | { type: 'given back'; reason: string }) => void;
   onProgress: (percent: number, note: string | undefined) => void;
 }
@@ -29,6 +32,7 @@ export interface HandlerJob {
 export interface Handlers {
   /** False: no process takes jobs now. */
   readonly isUp: boolean;
+  /** Jobs that run, or wait for a process. */
   readonly running: number;
   /** Called when `isUp` may have changed. */
   onChange: () => void;
@@ -46,7 +50,8 @@ interface Run {
   job: HandlerJob;
   /** Undefined while no process is ready. */
   lane: Lane | undefined;
-  timer: Timer;
+  untilMs: number;
+  timer: Timer | undefined;
   /** Its process has answered `abort`. */
   isHeard: boolean;
 }
@@ -56,12 +61,16 @@ interface Lane {
   runs: Set<Run>;
   /** Ids of runs that were given up and go on. */
   abandoned: Set<number>;
+  /** The latest line that its process wrote. */
+  lastWords: string | undefined;
 }
 
 /** Between `signal` and the end of a job that goes on all the same. */
 export const graceMs = 5000;
 /** Runs that were given up hold memory, connections, whatever they took; a new process holds nothing. */
 const abandonedMax = 10;
+/** A line that says why a process ended, as a message of a problem. */
+const lastWordsCharsMax = 300;
 
 const isEnd = (message: FromHandler): message is HandlerEnd =>
   message.type === 'succeeded' || message.type === 'failed' || message.type === 'threw';
@@ -78,13 +87,19 @@ export function createHandlers({ processes, startProcess, clock, log }: Handlers
     const lane: Lane = {
       runs: new Set(),
       abandoned: new Set(),
+      lastWords: undefined,
       supervisor: createSupervisor({
         clock,
-        start: (events) =>
-          startProcess({
+        start(events) {
+          lane.lastWords = undefined;
+          return startProcess({
             ...events,
-            onOutput: (output) => budget.write('info', 'a handler process wrote', { output }),
-          }),
+            onOutput(output) {
+              lane.lastWords = output.trim().slice(0, lastWordsCharsMax) || lane.lastWords;
+              budget.write('info', 'a handler process wrote', { output });
+            },
+          });
+        },
         onReady() {
           if (saidDown) log.info({}, 'a handler process is ready: jobs are fetched again');
           saidDown = false;
@@ -92,9 +107,10 @@ export function createHandlers({ processes, startProcess, clock, log }: Handlers
         },
         onMessage: (message) => take(lane, message),
         onGone(reason) {
-          log.error({ reason, jobs: lane.runs.size }, 'a handler process has ended and is started again');
+          const { lastWords } = lane;
+          log.error({ reason, lastWords, jobs: lane.runs.size }, 'a handler process has ended and is started again');
           lane.abandoned.clear();
-          sayDown();
+          sayDown(lastWords ?? reason);
           const others = lane.runs.size - 1;
           const message = `the handler process ${reason} while this job ran${others > 0 ? `, and ${others} others` : ''}`;
           for (const run of lane.runs) over(run, { ...threw(run), errtype: 'HandlerProcessEnded', message });
@@ -105,11 +121,10 @@ export function createHandlers({ processes, startProcess, clock, log }: Handlers
     return lane;
   }
 
-  /** Inline jobs wait as well: their queue may hold others. */
-  function sayDown(): void {
+  function sayDown(reason: string): void {
     if (saidDown || isStopping || handlers.isUp) return;
     saidDown = true;
-    log.error({}, 'no handler process is ready: no job is fetched');
+    log.error({ reason }, 'no handler process is ready: nothing is fetched from the queues of its types');
   }
 
   const threw = ({ id }: Run) => ({ type: 'threw' as const, id, backtrace: [] });
@@ -120,9 +135,11 @@ export function createHandlers({ processes, startProcess, clock, log }: Handlers
     for (const lane of lanes)
       if (lane.supervisor.isReady && (best === undefined || lane.runs.size < best.runs.size)) best = lane;
     if (best === undefined) return;
+    const { name, attempt, text, timeoutMs } = run.job;
     run.lane = best;
     best.runs.add(run);
-    const { name, attempt, text } = run.job;
+    run.timer?.cancel();
+    run.timer = clock.after(Math.min(timeoutMs, run.untilMs - clock.now()), () => expire(best, run));
     best.supervisor.send(formatRun({ id: run.id, name, attempt }, text));
   }
 
@@ -143,7 +160,7 @@ export function createHandlers({ processes, startProcess, clock, log }: Handlers
   }
 
   function over(run: Run, end: Parameters<HandlerJob['onEnd']>[0]): void {
-    run.timer.cancel();
+    run.timer?.cancel();
     runs.delete(run.id);
     run.lane?.runs.delete(run);
     // The signal has fired: it throws because of the stop.
@@ -155,21 +172,17 @@ export function createHandlers({ processes, startProcess, clock, log }: Handlers
     run.lane?.supervisor.send(formatMessage({ type: 'abort', id: run.id, reason }));
   }
 
-  function expire(run: Run): void {
-    if (run.lane === undefined) return giveUp(run);
+  function expire(lane: Lane, run: Run): void {
     abort(run, 'timeout');
-    run.timer = clock.after(graceMs, () => giveUp(run));
+    run.timer = clock.after(graceMs, () => giveUp(lane, run));
   }
 
-  function giveUp(run: Run): void {
-    const { lane, isHeard } = run;
-    const seconds = run.job.timeoutMs / 1000;
-    const message = lane
-      ? `the job has not ended within ${seconds} s, nor ${graceMs / 1000} s after its signal`
-      : `no handler process was ready within ${seconds} s`;
-    lane?.abandoned.add(run.id);
+  function giveUp(lane: Lane, run: Run): void {
+    const { job, isHeard } = run;
+    const seconds = Math.min(job.timeoutMs, job.reservedMs) / 1000;
+    const message = `the job has not ended within ${seconds} s, nor ${graceMs / 1000} s after its signal`;
+    lane.abandoned.add(run.id);
     over(run, { ...threw(run), errtype: 'Timeout', message });
-    if (lane === undefined) return;
     if (!isHeard) replace(lane, 'it does not answer');
     else if (lane.abandoned.size === abandonedMax) replace(lane, `${abandonedMax} runs in it did not end in time`);
   }
@@ -194,10 +207,12 @@ export function createHandlers({ processes, startProcess, clock, log }: Handlers
     run(job) {
       if (isStopping) return job.onEnd({ type: 'given back', reason: 'the worker stops' });
       const id = ++lastId;
-      const timer = clock.after(job.timeoutMs, () => expire(run));
-      const run: Run = { id, job, lane: undefined, timer, isHeard: false };
+      const untilMs = clock.now() + job.reservedMs;
+      const run: Run = { id, job, lane: undefined, untilMs, timer: undefined, isHeard: false };
       runs.set(id, run);
       assign(run);
+      const late = { type: 'given back' as const, reason: 'no handler process was ready' };
+      run.timer ??= clock.after(job.reservedMs, () => over(run, late));
     },
     interrupt() {
       isStopping = true;

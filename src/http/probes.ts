@@ -17,6 +17,8 @@ export interface ProbesOptions {
   /** What an acknowledgement survives: fsync, second, snapshot, memory or unknown. */
   durability: string;
   draining: AbortSignal;
+  /** What is wrong with the worker of this process; absent where there is none. */
+  workerProblem?: (() => string | undefined) | undefined;
   lag: EventLoopLag;
   /** Guards /metrics when API keys are set. */
   authenticate: readonly onRequestHookHandler[];
@@ -26,7 +28,7 @@ const checkOf = (reason: string | undefined): { ok: boolean; reason?: string } =
   reason === undefined ? { ok: true } : { ok: false, reason };
 
 export function registerProbes(app: FastifyInstance, options: ProbesOptions): void {
-  const { producer, metrics, clock, version, durability, draining, lag, authenticate } = options;
+  const { producer, metrics, clock, version, durability, draining, workerProblem, lag, authenticate } = options;
   const problems = problemResponses(commonProblems);
   const healthSchema = { summary: 'The process lives', response: { 200: health, ...problems } };
   app.get('/health', { schema: healthSchema }, () => ({ status: 'healthy', service: 'api-service', version }));
@@ -41,7 +43,9 @@ export function registerProbes(app: FastifyInstance, options: ProbesOptions): vo
     };
     const ready = Object.values(checks).every(({ ok }) => ok);
     reply.code(ready ? 200 : 503).header('cache-control', 'no-store');
-    return { status: ready ? 'ready' : 'unavailable', durability, checks };
+    // Jobs are stored and wait: to turn callers away would lose them.
+    const worker = workerProblem && { worker: checkOf(workerProblem()) };
+    return { status: ready ? 'ready' : 'unavailable', durability, checks, ...worker };
   });
 
   const metricsSchema = {

@@ -73,6 +73,7 @@ export const readiness = z.object({
   status: z.enum(['ready', 'unavailable']),
   durability: z.string().meta({ description: 'What an acknowledgement survives' }),
   checks: z.object({ broker: check, accepting: check, draining: check }),
+  worker: check.optional().meta({ description: 'Of the worker in this process; work is accepted without it' }),
 });
 export type Readiness = z.infer<typeof readiness>;
 

@@ -12,7 +12,7 @@ import { createEngineLink } from './engine-link.ts';
 import { openJobs } from './jobs.ts';
 import { openRedisResults } from './results.ts';
 import { RoleError, type RoleContext, type Running } from './role.ts';
-import { runWorker } from './worker.ts';
+import { runWorker, type RunningWorker } from './worker.ts';
 
 const defaultBind = { host: '127.0.0.1', port: 0 };
 
@@ -31,13 +31,15 @@ export async function startAllInOne(context: RoleContext): Promise<Running> {
   const results = openRedisResults(context) ?? (await openEmbeddedResults(config));
   const metrics = createMetrics(version);
   const link = createEngineLink(broker, metrics);
-  const api = await runApi(context, { registry: jobs.registry, link, durability, results, metrics });
+  let worker: RunningWorker | undefined;
+  const workerProblem = (): string | undefined => worker?.problem();
+  const api = await runApi(context, { registry: jobs.registry, link, durability, results, metrics, workerProblem });
   // Last: a job that it fetched before a start that fails would stay reserved.
-  const worker = runWorker(context, { jobs, address, results, metrics });
+  const running = (worker = runWorker(context, { jobs, address, results, metrics }));
   return {
     async stop(options) {
       // Side by side: each may take most of SHUTDOWN_TIMEOUT_MS. What is enqueued meanwhile waits in the broker.
-      await Promise.all([api.stop(options), worker.stop(options)]);
+      await Promise.all([api.stop(options), running.stop(options)]);
       await results.close();
       await broker.close();
     },

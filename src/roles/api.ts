@@ -25,6 +25,8 @@ export interface ApiParts {
   durability: Durability;
   results: ResultStore | undefined;
   metrics: Metrics;
+  /** Of the worker in the same process. */
+  workerProblem?: () => string | undefined;
 }
 
 /** One initial TCP window (10 segments of 1,460 bytes) holds the frame and its framing. */
@@ -120,6 +122,7 @@ export async function runApi({ config, log, version, lostLogLines }: RoleContext
     keepAliveMs: config.HTTP_KEEPALIVE_SECONDS * 1000,
     hosts: answeredHosts({ address: host, apiKeys, allowedHosts: config.ALLOWED_HOSTS ?? [] }),
     draining: draining.signal,
+    workerProblem: parts.workerProblem,
   });
   const url = await listen(app, { host, port: config.BIND_ADDR.port }).catch((error: unknown) => {
     throw new RoleError(`cannot listen on ${bindTo}: ${(error as Error).message}`);

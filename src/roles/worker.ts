@@ -22,6 +22,11 @@ export interface WorkerParts {
   metrics?: Metrics;
 }
 
+export interface RunningWorker extends Running {
+  /** Without the text of a cause: everybody may ask /ready, and a job may have written anything. */
+  problem(): string | undefined;
+}
+
 export async function startWorker(context: RoleContext): Promise<Running> {
   const address = requireFaktory(context.config, 'worker');
   const results = openRedisResults(context);
@@ -39,16 +44,17 @@ export async function startWorker(context: RoleContext): Promise<Running> {
 export function runWorker(
   { config, log, fail }: RoleContext,
   { jobs, address, results, metrics }: WorkerParts,
-): Running {
+): RunningWorker {
   const { registry } = jobs;
   const queues = config.WORKER_QUEUES ?? queuesOf(registry);
   const hasHandlers = registry.types.some(({ runs }) => runs === 'in handler process');
+  const handlers = hasHandlers ? openHandlers(config, log) : undefined;
   const worker = createWorker({
     registry,
     ...clientOptions(config, address),
     queues,
     isInOrder: config.WORKER_QUEUES !== undefined,
-    handlers: hasHandlers ? openHandlers(config, log) : undefined,
+    handlers,
     concurrency: config.WORKER_CONCURRENCY,
     connectionsMax: config.WORKER_MAX_CONNECTIONS,
     pollIntervalMs: config.WORKER_POLL_INTERVAL_MS,
@@ -60,8 +66,13 @@ export function runWorker(
   });
   worker.start();
   log.info({ queues, slots: config.WORKER_CONCURRENCY }, 'the worker runs');
-  return { stop: () => worker.stop(config.SHUTDOWN_TIMEOUT_MS - stopReserveMs) };
+  return {
+    problem: () => (handlers?.isUp === false ? noProcess : undefined),
+    stop: () => worker.stop(config.SHUTDOWN_TIMEOUT_MS - stopReserveMs),
+  };
 }
+
+const noProcess = 'no handler process is ready: jobs that run in one wait; the log says why';
 
 const openHandlers = (config: Config, log: Logger): Handlers =>
   createHandlers({

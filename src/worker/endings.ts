@@ -4,7 +4,7 @@ import type { Clock } from '../domain/clock.ts';
 import type { ResultStore } from '../domain/results.ts';
 import type { FaktoryClient } from '../faktory/client.ts';
 import { createGiveBack } from './give-back.ts';
-import type { Failure, JobEnd } from './job-end.ts';
+import { queuedAgain, type Failure, type JobEnd } from './job-end.ts';
 import { createJobLog, type WorkerLog } from './job-log.ts';
 import { createRecorder } from './recorder.ts';
 import { createReporter } from './reporter.ts';
@@ -14,6 +14,8 @@ export interface EndingsOptions {
   client: FaktoryClient;
   results: ResultStore | undefined;
   clock: Clock;
+  /** The broker takes back what did not run, as far as is known. */
+  takesBack: () => boolean;
   /** A job is over, or the store takes writes. */
   onChange: () => void;
   log: WorkerLog;
@@ -43,7 +45,7 @@ export interface Endings {
 const notStored: Failure = { errtype: 'ResultNotStored', message: 'the result could not be stored', backtrace: [] };
 const stopped: Failure = { errtype: 'WorkerStopped', message: 'the worker ended before the job did', backtrace: [] };
 
-export function createEndings({ client, results, clock, onChange, log }: EndingsOptions): Endings {
+export function createEndings({ client, results, clock, takesBack, onChange, log }: EndingsOptions): Endings {
   const jobLog = createJobLog(log, clock);
   let isCutShort = false;
   let leavesGivenBack = false;
@@ -93,9 +95,11 @@ export function createEndings({ client, results, clock, onChange, log }: Endings
       return recorder?.isUp ?? true;
     },
     start: () => recorder?.start(),
-    add(end) {
+    add(given) {
+      let end = given;
       if (end.outcome === 'given back') {
         if (leavesGivenBack) return log.info({ jid: end.jid, operation: end.operation }, 'job left to the broker');
+        if (takesBack()) end = queuedAgain(end);
         giveBack.failing();
       }
       if (isCutShort) reporter.fail(end, end.failure ?? stopped);

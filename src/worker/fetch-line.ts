@@ -1,4 +1,9 @@
 // The FETCH of a worker: the queues in the order in which the broker looks into them.
+import type { JobRegistry } from '../domain/job-type.ts';
+
+/** Those that can be served while no handler process is ready. */
+export const inlineQueuesOf = (queues: readonly string[], { types }: JobRegistry): string[] =>
+  queues.filter((queue) => !types.some((type) => type.runs === 'in handler process' && type.queue === queue));
 
 /**
  * @param isInOrder false: no queue comes first, because a full one would keep the others from being served

@@ -17,9 +17,10 @@ export interface FetchedJob {
 
 /**
  * What a FAIL makes of a job, by its own `retry` (contribsys/faktory manager/retry.go, v1.9.4): 0 is nowhere, less or used
- * up is the dead set. A job without `retry` was put into the broker's store past its protocol: nobody here knows.
+ * up is the dead set. A job without `retry` was put into the broker's store past its protocol: nobody here knows. One that
+ * the embedded broker takes back is queued again.
  */
-export type Fate = 'retried' | 'dead' | 'gone' | 'unknown';
+export type Fate = 'retried' | 'dead' | 'gone' | 'unknown' | 'queued again';
 
 /** @returns undefined when the text is no job at all: there is no jid to acknowledge */
 export function parseJob(text: string): FetchedJob | undefined {
@@ -31,7 +32,7 @@ export function parseJob(text: string): FetchedJob | undefined {
   }
 }
 
-export function fateOf(job: FetchedJob): Fate {
+export function fateOf(job: FetchedJob): Exclude<Fate, 'queued again'> {
   const { retry } = job;
   if (typeof retry !== 'number') return 'unknown';
   if (retry === 0) return 'gone';

@@ -1,6 +1,6 @@
-// Jobs that the worker gives back although they did not fail. The broker has no word for that: it is told FAIL, and when it
-// has taken the last one, to queue them all again at once (MUTATE requeue), from where a failed job goes: the retries or,
-// where none is left, the dead. One attempt is counted.
+// Jobs that the worker gives back although they did not fail. The embedded broker takes them back with a FAIL that says so.
+// Faktory has no word for that: it is told FAIL, and when it has taken the last one, to queue them all again at once (MUTATE
+// requeue), from where a failed job goes: the retries or, where none is left, the dead. One attempt is counted.
 import type { FaktoryClient } from '../faktory/client.ts';
 import type { JobEnd } from './job-end.ts';
 import type { WorkerLog } from './job-log.ts';
@@ -52,7 +52,7 @@ export function createGiveBack({ client, onChange, log }: GiveBackOptions): Give
     },
     failing: () => void failing++,
     failed({ jid, fate }) {
-      if (fate !== 'gone') jids.push(jid);
+      if (fate !== 'gone' && fate !== 'queued again') jids.push(jid);
     },
     over() {
       failing--;

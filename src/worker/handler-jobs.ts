@@ -19,10 +19,10 @@ export type RunHandlerJob = (job: FetchedJob, text: string, type: JobType) => vo
 /** Left of a reservation for telling the broker how the job ended. */
 const reserveMarginSeconds = 10;
 
-function timeoutMsOf(job: FetchedJob, { timeoutSeconds = Infinity, reserveForSeconds }: JobType): number {
-  const reserveSeconds =
+function reservedMsOf(job: FetchedJob, { reserveForSeconds }: JobType): number {
+  const seconds =
     job.reserve_for === undefined ? Math.min(reserveForSeconds, reserveSecondsOf(job)) : reserveSecondsOf(job);
-  return Math.min(timeoutSeconds, reserveSeconds - reserveMarginSeconds) * 1000;
+  return (seconds - reserveMarginSeconds) * 1000;
 }
 
 export function createHandlerJobs({ handlers, clock, results, onEnd }: HandlerJobsOptions): RunHandlerJob {
@@ -40,7 +40,8 @@ export function createHandlerJobs({ handlers, clock, results, onEnd }: HandlerJo
       name: operation,
       text,
       attempt,
-      timeoutMs: timeoutMsOf(job, type),
+      timeoutMs: (type.timeoutSeconds ?? Infinity) * 1000,
+      reservedMs: reservedMsOf(job, type),
       onProgress(percent, note) {
         const record: JobRecord = { job_id: job.jid, state: 'pending', operation, ...about, attempts: attempt };
         progress?.note({ ...record, progress: { percent, ...(note !== undefined && { note }) } });

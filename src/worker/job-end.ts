@@ -9,6 +9,8 @@ export interface Failure {
   errtype: string;
   message: string;
   backtrace: string[];
+  /** The embedded broker queues the job again and counts no attempt; Faktory does not know the field. */
+  give_back?: true;
 }
 
 export interface JobEnd {
@@ -57,11 +59,14 @@ export function createFailedEnd({ job, operation, about, logged }: Ran, failure:
   return { jid, fate, operation, outcome: 'failed', record, failure, logged };
 }
 
-/** The broker is told that it failed, and then to queue it again: it has no other word. Where that is the end of it, it failed. */
+/** Faktory is told that it failed, and then to queue it again: it has no other word. Where that is the end of it, it failed. */
 export function createGivenBackEnd(ran: Ran, reason: string): JobEnd {
-  const end = createFailedEnd(ran, { errtype: 'GivenBack', message: reason, backtrace: [] });
+  const end = createFailedEnd(ran, { errtype: 'GivenBack', message: reason, backtrace: [], give_back: true });
   return { ...end, outcome: 'given back', record: end.fate === 'gone' ? end.record : undefined };
 }
+
+/** As the embedded broker takes it. */
+export const queuedAgain = (end: JobEnd): JobEnd => ({ ...end, fate: 'queued again', record: undefined });
 
 function ended(job: FetchedJob, state: JobRecord['state'], about: Omit<JobRecord, 'job_id' | 'state'>): JobRecord {
   return { job_id: job.jid, state, ...about, attempts: attemptsOf(job), finished_at: new Date().toISOString() };

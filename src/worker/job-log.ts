@@ -60,14 +60,19 @@ const fates: Readonly<Record<Fate, string>> = {
   dead: 'dead, no retry is left',
   gone: 'gone, as its retry is 0',
   unknown: 'the broker decides on retries',
+  'queued again': 'queued again',
 };
 
 function writeLine(log: WorkerLog, { end, failure, isKnown }: Told): void {
   const { jid, operation, record, logged } = end;
   if (failure) {
-    if (end.outcome === 'given back') return log.warn({ jid, operation, reason: failure.message }, 'job given back');
-    const what = failure === end.failure ? 'job failed' : 'job given back as failed';
     const fate = isKnown ? fates[end.fate] : 'the broker did not know it any more';
+    if (end.outcome === 'given back') {
+      // Of the others Faktory is asked later to queue them again.
+      const isSettled = !isKnown || end.fate === 'gone' || end.fate === 'queued again';
+      return log.warn({ jid, operation, reason: failure.message }, `job given back${isSettled ? `: ${fate}` : ''}`);
+    }
+    const what = failure === end.failure ? 'job failed' : 'job given back as failed';
     const { errtype, message, backtrace } = failure;
     const stack = backtrace.slice(0, backtraceLinesMax);
     return log.warn(

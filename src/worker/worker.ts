@@ -10,7 +10,7 @@ import { fetchesPerConnectionMax } from './fetch-lane.ts';
 import { createEndings } from './endings.ts';
 import { createFetcher } from './fetcher.ts';
 import { createHeartbeat } from './heartbeat.ts';
-import { createFetchLine } from './fetch-line.ts';
+import { createFetchLine, inlineQueuesOf } from './fetch-line.ts';
 import type { JobEnd } from './job-end.ts';
 import { createJobRuns } from './job-runs.ts';
 import type { WorkerLog } from './job-log.ts';
@@ -102,12 +102,17 @@ export function createWorker(options: WorkerOptions): Worker {
   let isStopping = false;
   let onIdle: (() => void) | undefined;
 
-  const endings = createEndings({ client: reportClient, results, clock, onChange: scheduleTurn, log });
+  const takesBack = (): boolean => beatClient.takesBack;
+  const endings = createEndings({ client: reportClient, results, clock, takesBack, onChange: scheduleTurn, log });
   const runs = createJobRuns({ ...options, onEnd: finish });
+  const isUp = (): boolean => handlers?.isUp ?? true;
+  const inlineQueues = inlineQueuesOf(options.queues, options.registry);
+  const lineOf = (queues: readonly string[]) => createFetchLine(queues, options.isInOrder, options.random);
+  const [fetchAny, fetchInline] = [lineOf(options.queues), lineOf(inlineQueues)];
   const fetcher = createFetcher({
     ...options,
     client: fetchClient,
-    fetchLine: createFetchLine(options.queues, options.isInOrder, options.random),
+    fetchLine: () => (isUp() ? fetchAny() : fetchInline()),
     onJob: (text) => runs.take(text),
     onChange: scheduleTurn,
   });
@@ -146,7 +151,7 @@ export function createWorker(options: WorkerOptions): Worker {
     const held = endings.reporting + endings.storing;
     const running = runs.size;
     const room = Math.min(concurrency - running, heldMax - held) - fetching;
-    if (isStarted && endings.takesResults && (handlers?.isUp ?? true)) fetcher.pump(room);
+    if (isStarted && endings.takesResults && (isUp() || inlineQueues.length > 0)) fetcher.pump(room);
     runs.flush();
     endings.flush();
     if (fetching + running === 0 && endings.isIdle) onIdle?.();
@@ -189,7 +194,7 @@ export function createWorker(options: WorkerOptions): Worker {
     const interruptMs = Math.max(0, waitMs - graceMs);
     await idle(interruptMs);
     await kindKnown;
-    if (beatClient.takesBackAtEnd) endings.leaveGivenBack();
+    if (takesBack()) endings.leaveGivenBack();
     running.interrupt();
     await idle(waitMs - interruptMs);
     runs.close();
@@ -207,7 +212,11 @@ export function createWorker(options: WorkerOptions): Worker {
     },
     start() {
       isStarted = true;
-      handlers?.start();
+      if (handlers) {
+        // What the broker is: until then it is taken for a Faktory.
+        void beatClient.warm.then(() => beatClient.info()).catch(noop);
+        handlers.start();
+      }
       endings.start();
       scheduleTurn();
     },

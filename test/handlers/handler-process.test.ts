@@ -14,7 +14,8 @@ function run(handlers: Handlers, name: string, args: unknown, options: Partial<H
   return new Promise((onEnd) => {
     const jid = 'job-0001';
     const text = JSON.stringify({ jid, args: [args], custom: { request_id: 'r-1' } });
-    handlers.run({ jid, name, text, attempt: 2, timeoutMs: 60_000, onProgress: () => undefined, onEnd, ...options });
+    const times = { timeoutMs: 60_000, reservedMs: 60_000 };
+    handlers.run({ jid, name, text, attempt: 2, ...times, onProgress: () => undefined, onEnd, ...options });
   });
 }
 

@@ -134,13 +134,37 @@ describe('the time of a job', () => {
     assert.deepEqual(innocent.ends, given('its handler process was replaced'));
   });
 
-  it('runs while no process is ready', () => {
-    const { clock, run } = startScene();
+  it('begins when a process takes it, and ends with its reservation all the same', () => {
+    const { clock, processes, run } = startScene();
+    const [process] = processes as [ScriptedProcess];
+    const runs = [run({ timeoutMs: 1000 }), run({ timeoutMs: 60_000 })];
+    clock.advance(40_000);
+    assert.deepEqual(
+      runs.map(({ ends }) => ends),
+      [[], []],
+    );
+    process.say({ type: 'ready' });
+    clock.advance(999);
+    assert.deepEqual(idsOf(process, 'abort'), []);
+    clock.advance(1);
+    assert.deepEqual(idsOf(process, 'abort'), [runs[0]?.id]);
+    process.say({ type: 'succeeded', id: runs[0]?.id as number, result: 1 });
+    clock.advance(50_000 - 41_000);
+    assert.deepEqual(idsOf(process, 'abort'), [runs[0]?.id, runs[1]?.id], 'it was fetched 50 s ago');
+  });
+
+  it('does not begin while no process is ready: with the end of its reservation it is given back', () => {
+    const { clock, handlers, processes, run } = startScene();
     const { ends } = run({ timeoutMs: 1000 });
-    clock.advance(1000);
-    const [end] = ends;
-    assert.ok(end?.type === 'threw');
-    assert.equal(end.message, 'no handler process was ready within 1 s');
+    for (let starts = 1; starts < 5; starts++) {
+      processes.at(-1)?.end('ended with exit code 1');
+      clock.advance(5000);
+    }
+    clock.advance(49_999 - 20_000);
+    assert.deepEqual(ends, []);
+    clock.advance(1);
+    assert.deepEqual(ends, given('no handler process was ready'));
+    assert.equal(handlers.running, 0);
   });
 });
 
@@ -160,10 +184,23 @@ describe('a process that ends', () => {
       lines.map(({ message }) => message),
       [
         'a handler process has ended and is started again',
-        'no handler process is ready: no job is fetched',
+        'no handler process is ready: nothing is fetched from the queues of its types',
         'a handler process is ready: jobs are fetched again',
       ],
     );
+  });
+
+  it('is told with the last line that it wrote, for the author of the jobs', () => {
+    const { lines, processes } = startScene();
+    const [process] = processes as [ScriptedProcess];
+    process.print('JOBS_DIR has 1 problem(s):');
+    process.print('  resize.mjs: SECRET is not set');
+    process.print('');
+    process.end('ended with exit code 1');
+    const [ended, down] = lines.filter(({ level }) => level === 'error');
+    const lastWords = 'resize.mjs: SECRET is not set';
+    assert.deepEqual(ended?.fields, { reason: 'ended with exit code 1', lastWords, jobs: 0 });
+    assert.deepEqual(down?.fields, { reason: lastWords });
   });
 
   it('is started again after pauses that grow to 10 s, and short ones once it has lived', () => {

@@ -77,7 +77,14 @@ export function createScene(clock: Clock, count = 1): Omit<Scene, 'clock'> {
       const run: TestRun = { id: ++lastId, ends: [], progress: [] };
       const jid = `job-${lastId}`;
       handlers.run({
-        ...{ jid, name: 'resize', text: JSON.stringify({ jid, args: [] }), attempt: 1, timeoutMs: 50_000 },
+        ...{
+          jid,
+          name: 'resize',
+          text: JSON.stringify({ jid, args: [] }),
+          attempt: 1,
+          timeoutMs: 50_000,
+          reservedMs: 50_000,
+        },
         onEnd: (end) => void run.ends.push(end),
         onProgress: (percent, note) => void run.progress.push([percent, note]),
         ...options,

@@ -11,6 +11,7 @@ import { builtInTypes } from '../../src/jobs/built-in.ts';
 import { compileDefinition } from '../../src/jobs/compile-definition.ts';
 import type { WorkerOptions } from '../../src/worker/worker.ts';
 import { createScene, type ScriptedProcess } from '../handlers/scripted-processes.ts';
+import { createFakeClock } from '../helpers/fake-clock.ts';
 import { bulk } from '../helpers/scripted-broker.ts';
 import { createHeldResults, job, nil, startFetchScript, startWorker, type FetchScript } from './worker-harness.ts';
 
@@ -60,6 +61,9 @@ function fieldsOf(record: JobRecord | undefined): Partial<JobRecord> {
   if (record.state !== 'pending') assert.ok(Date.parse(finished_at ?? '') >= Date.parse(started_at ?? ''));
   return fields;
 }
+
+const info = (description: string): string =>
+  bulk(JSON.stringify({ faktory: {}, server: { description, faktory_version: '1.9.4' } }));
 
 const about = { operation: 'resize', request_id: 'r-1', enqueued_at };
 
@@ -145,8 +149,61 @@ describe('a job of a handler process', () => {
     ];
     broker.enqueue(times.map(([fields]) => resizing(fields)));
     await sent(times.length);
-    const long_ = delays.filter((ms) => ms >= 50_000);
+    const long_ = delays.map(Math.ceil).filter((ms) => ms >= 50_000);
     assert.deepEqual(long_, times.map(([, seconds]) => seconds * 1000)); // prettier-ignore
+  });
+});
+
+describe('a job whose process is replaced because another one blocks it', () => {
+  /** Three jobs without a retry; the first one blocks. Resolves with what the broker is told of each. */
+  async function replace(t: TestContext, description: string) {
+    const broker = await startFetchScript(t, (line) => (line === 'INFO' ? info(description) : undefined));
+    const clock = createFakeClock();
+    const { handlers, processes } = createScene(clock);
+    const results = createHeldResults();
+    const worker = startWorker(t, broker.port, { registry, handlers, results });
+    await broker.until(() => broker.lines.includes('INFO'));
+    processes[0]?.say({ type: 'ready' });
+    broker.enqueue([0, 1, 2].map(() => resizing({ retry: 0 })));
+    while (worker.stats.running < 3) await new Promise((resolve) => setImmediate(resolve));
+    clock.advance(305_000);
+    await broker.reported('FAIL', 3);
+    while (worker.stats.reporting > 0) await new Promise((resolve) => setImmediate(resolve));
+    const fails = broker.lines.filter((line) => line.startsWith('FAIL'));
+    return {
+      told: fails.map((line) => JSON.parse(line.slice('FAIL '.length)) as Record<string, unknown>),
+      mutations: broker.lines.filter((line) => line.startsWith('MUTATE')),
+      recorded: results.told.map(({ job_id, state, errtype }) => ({ job_id, state, errtype })),
+      messages: worker.lines.map(({ message }) => message).filter((message) => message.startsWith('job')),
+    };
+  }
+
+  it('is queued again by the embedded broker, also without a retry, and nothing is recorded', async (t) => {
+    const { told, mutations, recorded, messages } = await replace(t, 'Work Factory');
+    const ends = told.map((fail) => [fail['errtype'], fail['give_back']].join(' '));
+    assert.deepEqual(ends.sort(), ['GivenBack true', 'GivenBack true', 'Timeout ']);
+    const blocked = told.find(({ errtype }) => errtype === 'Timeout');
+    assert.deepEqual(recorded, [{ job_id: blocked?.['jid'], state: 'failed', errtype: 'Timeout' }]);
+    assert.deepEqual(mutations, []);
+    assert.deepEqual(messages.sort(), [
+      'job failed: gone, as its retry is 0',
+      'job given back: queued again',
+      'job given back: queued again',
+    ]);
+  });
+
+  it('is gone from Faktory without a retry, which is recorded and logged', async (t) => {
+    const { recorded, mutations, messages } = await replace(t, 'Faktory');
+    assert.deepEqual(recorded.map(({ state, errtype }) => `${state} ${errtype}`).sort(), [
+      'failed GivenBack',
+      'failed GivenBack',
+      'failed Timeout',
+    ]);
+    assert.deepEqual(mutations, []);
+    assert.deepEqual(
+      messages.slice(-2),
+      [0, 1].map(() => 'job given back: gone, as its retry is 0'),
+    );
   });
 });
 
@@ -220,15 +277,37 @@ describe('the queues', () => {
     assert.equal(new Set(lines).size, 6);
   });
 
+  it('that hold no jobs of handler processes are served while none is ready', async (t) => {
+    const broker = await startFetchScript(t);
+    const types = [
+      ...builtInTypes,
+      typeOf('resize', { queue: 'images' }),
+      typeOf('mail', { queue: 'mails', run: undefined }),
+    ];
+    const { handlers, processes } = createScene(systemClock);
+    startWorker(t, broker.port, {
+      ...{ registry: createRegistry(types), handlers, concurrency: 1 },
+      queues: ['default', 'images', 'mails'],
+    });
+    const served = async (): Promise<string | undefined> => {
+      await broker.until(() => broker.held.length === 1);
+      return broker.lines.findLast((line) => line.startsWith('FETCH'));
+    };
+    assert.equal(await served(), 'FETCH default mails');
+    processes[0]?.say({ type: 'ready' });
+    broker.answerFetch(bulk(job()));
+    assert.equal(await served(), 'FETCH default images mails');
+    processes[0]?.end('ended with exit code 1');
+    broker.answerFetch(bulk(job()));
+    assert.equal(await served(), 'FETCH default mails');
+  });
+
   it('stay in the order of WORKER_QUEUES', async (t) => {
     assert.deepEqual([...new Set(await fetchLines(t, true))], ['FETCH a b c']);
   });
 });
 
 describe('a stop', () => {
-  const info = (description: string): string =>
-    bulk(JSON.stringify({ faktory: {}, server: { description, faktory_version: '1.9.4' } }));
-
   async function stopWithTwo(t: TestContext, description: string) {
     const broker = await startFetchScript(t, (line) => (line === 'INFO' ? info(description) : undefined));
     const scene = await start(t, broker);
@@ -258,7 +337,8 @@ describe('a stop', () => {
     );
     const lastFail = broker.lines.findLastIndex((line) => line.startsWith('FAIL'));
     assert.ok(broker.lines.indexOf(mutations[0] as string) > lastFail);
-    assert.equal(worker.lines.filter(({ message }) => message === 'job given back').length, 2);
+    const messages = worker.lines.map(({ message }) => message).filter((message) => message.startsWith('job given'));
+    assert.deepEqual(messages.sort(), ['job given back', 'job given back: gone, as its retry is 0']);
     const states = results.puts.flat().map(({ job_id, state }) => [job_id, state]);
     assert.deepEqual(states, [
       [jids[0], 'succeeded'],

@@ -83,7 +83,7 @@ export async function startFetchScript(t: Pick<TestContext, 'after'>, other?: Sc
     script: {
       answer(line, peer) {
         if (line === 'END') return void peer.end();
-        if (!line.startsWith('FETCH ')) return other?.(line, peer) ?? ok;
+        if (!line.startsWith('FETCH ')) return other?.(line, peer) ?? (line === 'INFO' ? bulk('{}') : ok);
         const job = jobs.shift();
         if (job !== undefined) return bulk(job);
         held.push(peer);
