@@ -2,6 +2,7 @@
 // several. Each metric is one small typed function; labels come only from closed sets, never from a caller's text.
 // Names follow the Prometheus guide; the HTTP family has OpenTelemetry's names. Relies on prom-client 15.
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { createKeyMetrics, type KeyMetrics } from './key-metrics.ts';
 
 /** `rejected` is the caller's fault; the others are the fates of jobs that were offered to the broker. */
 export type JobOutcome = 'enqueued' | 'rejected' | 'refused' | 'unknown';
@@ -27,7 +28,7 @@ type Reader = () => Readonly<Record<string, number>>;
 /** Jobs in the broker, by where they are. */
 export type BrokerJobs = Readonly<Record<'queued' | 'scheduled' | 'retrying' | 'dead', number>>;
 
-export interface Metrics {
+export interface Metrics extends KeyMetrics {
   contentType: string;
   /** The page, in Prometheus' text format. */
   render(): Promise<string>;
@@ -72,6 +73,7 @@ export function createMetrics(version: string): Metrics {
     contentType: registry.contentType,
     render: () => registry.metrics(),
     ...createHttpMetrics(registers),
+    ...createKeyMetrics(registers),
     ...createFaktoryMetrics(registers),
     ...createWorkerMetrics(registers),
     ...createLoadMetrics(registers),
@@ -81,12 +83,10 @@ export function createMetrics(version: string): Metrics {
 }
 
 function addBuildInfo(registers: Registry[], version: string): void {
-  new Gauge({
-    name: 'work_factory_build_info',
-    help: 'Always 1; the labels say what runs.',
-    labelNames: ['version', 'node_version'],
-    registers,
-  }).set({ version, node_version: process.versions.node }, 1);
+  const help = 'Always 1; the labels say what runs.';
+  const labelNames = ['version', 'node_version'] as const;
+  const info = new Gauge({ name: 'work_factory_build_info', help, labelNames, registers });
+  info.set({ version, node_version: process.versions.node }, 1);
 }
 
 function createHttpMetrics(registers: Registry[]): Pick<Metrics, 'httpRequests' | 'job'> {

@@ -57,6 +57,7 @@ suite('defaults', () => {
         WORKER_HEARTBEAT_INTERVAL: 15,
         RESULT_TTL_SECONDS: 86_400,
         RESULTS_MAX: 1_000_000,
+        IDEMPOTENCY_TTL_SECONDS: 86_400,
         DATA_DIR: './data',
         BIND_ADDR: { host: '127.0.0.1', port: 3000 },
         CONNECTIONS_PER_ADDRESS_MAX: 2500,
@@ -114,6 +115,7 @@ suite('refusals', () => {
     WORKER_HEARTBEAT_INTERVAL: ['0.1', '59'],
     RESULT_TTL_SECONDS: ['1', '31536000'],
     RESULTS_MAX: ['1000', '100000000'],
+    IDEMPOTENCY_TTL_SECONDS: ['120', '31536000'],
     CONNECTIONS_PER_ADDRESS_MAX: ['1', '10000'],
     HTTP_KEEPALIVE_SECONDS: ['1', '3600'],
   };
@@ -179,7 +181,16 @@ suite('refusals', () => {
   test('API keys are visible ASCII of 16 characters or more, each once', () => {
     const key = '0123456789abcdef';
     assert.deepEqual(loadConfig({ API_KEYS: `${key}, ${key}2` }).API_KEYS, [key, `${key}2`]);
-    for (const bad of ['short', `${key},`, `${key},${key}`, `${key} ${key}`, `${key}é`, 'x'.repeat(201)]) {
+    assert.deepEqual(loadConfig({ API_KEYS: `web:${key}, web:${key}2` }).API_KEYS, [`web:${key}`, `web:${key}2`]);
+    for (const bad of [
+      'short',
+      'long-name-here:short',
+      `${key},`,
+      `${key},${key}`,
+      `${key} ${key}`,
+      `${key}é`,
+      'x'.repeat(201),
+    ]) {
       assert.ok(isRefused('API_KEYS', bad), bad);
     }
   });

@@ -53,7 +53,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   broker: ['private-folder.ts', 'node:', 'classic-level'],
   config: ['zod', 'node:fs'],
   jobs: ['domain', 'zod', 'node:'],
-  'metrics.ts': ['prom-client', 'domain'],
+  'metrics.ts': ['prom-client', 'domain', 'key-metrics.ts'],
+  'key-metrics.ts': ['prom-client', 'domain'],
   'private-folder.ts': ['node:'],
   roles: [
     'domain',

@@ -27,6 +27,8 @@ export interface BrokerOptions {
   port?: number;
   password?: string | undefined;
   limits?: Partial<BrokerLimits>;
+  /** How long records of what was done once are kept; default: a day. */
+  keysKeptMs?: number;
   clock?: BrokerClock;
   /** From 0 to below 1, for the delay of retries. */
   random?: () => number;
@@ -56,15 +58,17 @@ export interface Broker {
 
 /** Rejects with a StoreError that names the folder, or with the error of the address. */
 export async function createBroker(options: BrokerOptions = {}): Promise<Broker> {
-  const { dataDir, clock = systemClock, random = Math.random, report = () => {} } = options;
+  const { dataDir, clock = systemClock, random = Math.random, report = () => {}, keysKeptMs = 86_400_000 } = options;
   const limits = { ...defaultLimits, ...options.limits };
   const opened = dataDir === undefined ? createMemoryStore() : await (options.openStore ?? openDurableStore)(dataDir);
   const store = options.wrapStore?.(opened) ?? opened;
-  const engine = await createEngine({ store, clock, random, limits, report }).catch(async (cause: unknown) => {
-    await store.close();
-    const where = `the data folder ${resolve(dataDir ?? '')} cannot be used`;
-    throw cause instanceof StoreError ? new StoreError(cause.code, `${where}: ${cause.message}`, cause) : cause;
-  });
+  const engine = await createEngine({ store, clock, random, limits, keysKeptMs, report }).catch(
+    async (cause: unknown) => {
+      await store.close();
+      const where = `the data folder ${resolve(dataDir ?? '')} cannot be used`;
+      throw cause instanceof StoreError ? new StoreError(cause.code, `${where}: ${cause.message}`, cause) : cause;
+    },
+  );
   const workers = createWorkers();
   const durability: BrokerDurability = dataDir === undefined ? 'memory' : 'fsync';
   const startMs = clock.nowMs();

@@ -147,6 +147,16 @@ async function start(level: LevelStore, folder: string, options: DurableStoreOpt
       await log.append(operations);
       behind.add(operations, log.sequence);
     },
+    async get(keys) {
+      // What LevelDB lacks is in memory; looking there costs no write.
+      const found = keys.map((key) => behind.find(key));
+      const values = await level.get(keys.filter((_, index) => found[index] === undefined));
+      let next = 0;
+      return found.map((operation) => {
+        if (operation === undefined) return values[next++];
+        return operation.type === 'put' ? operation.value : undefined;
+      });
+    },
     async page(from, to, recordsMax, bytesMax) {
       await behind.settle();
       return level.page(from, to, recordsMax, bytesMax);
@@ -165,6 +175,7 @@ export async function openDurableStore(dataDir: string, options: DurableStoreOpt
   let store = await open(folder, options, false);
   return {
     write: (operations) => store.write(operations),
+    get: (keys) => store.get(keys),
     page: (from, to, recordsMax, bytesMax) => store.page(from, to, recordsMax, bytesMax),
     clear: (from, to) => store.clear(from, to),
     async reopen() {

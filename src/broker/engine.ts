@@ -12,6 +12,7 @@ export interface Engine {
   readonly ledger: Ledger;
   readonly delivery: Delivery;
   readonly recovered: Recovered;
+  readonly keysMax: number;
   state(): State;
   /** Why the store takes nothing now, or undefined. Asking makes it try to open the store again. */
   refusal(): string | undefined;
@@ -23,6 +24,7 @@ export interface EngineOptions {
   clock: BrokerClock;
   random: () => number;
   limits: BrokerLimits;
+  keysKeptMs: number;
   report: (message: string, cause?: unknown) => void;
 }
 
@@ -50,6 +52,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       ledger,
       clock,
       windowBytesMax: limits.windowBytesMax,
+      keysKeptMs: options.keysKeptMs,
       onReady: (queue) => delivery.serve(queue),
       onProblem: fallOver,
       clear: (stream) => void store.clear(streamStart(stream), streamStart(stream + 1)).catch(() => {}),
@@ -96,6 +99,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     ledger,
     delivery,
     recovered,
+    keysMax: limits.keysMax,
     state: () => state,
     refusal() {
       const detail = ledger.broken();

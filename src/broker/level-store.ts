@@ -19,6 +19,7 @@ export interface LevelStore {
    * the next write tells it.
    */
   flush(): Promise<void>;
+  get(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]>;
   /** Records with from <= key < to in key order, as they are when it is called; at least one if there is one. */
   page(from: Buffer, to: Buffer, recordsMax: number, bytesMax: number): Promise<StoreRecord[]>;
   /** Deletes from <= key < to; a crash may leave some. */
@@ -132,6 +133,7 @@ export const openLevelStore: OpenLevelStore = async (folder, again = false) => {
     },
     // No key is there: of what it is asked for, LevelDB does only what comes first, its memory.
     flush: () => db.compactRange(behindAllKeys, behindAllKeys),
+    get: (keys) => db.getMany([...keys]),
     page: (from, to, recordsMax, bytesMax) => readPage(db, from, to, recordsMax, bytesMax),
     clear: (from, to) => db.clear({ gte: from, lt: to }),
     close: () => db.close(),

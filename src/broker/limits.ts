@@ -21,6 +21,8 @@ export interface BrokerLimits {
   deadJobsMax: number;
   /** Jobs that were cancelled in a queue whose head has not reached them: their places are held in memory. */
   cancelledJobsMax: number;
+  /** Records of what was done once: bounds the disk, at some 300 bytes each. */
+  keysMax: number;
   /** Replies that a client has not read or that wait for the disk: above it the broker stops reading that client's commands. */
   outputBytesMax: number;
   /** Commands of one connection that wait for the disk; above it the broker stops reading that connection. */
@@ -44,6 +46,7 @@ export const defaultLimits: BrokerLimits = {
   queuesMax: 1000,
   deadJobsMax: 100_000,
   cancelledJobsMax: 100_000,
+  keysMax: 10_000_000,
   outputBytesMax: mebibyte,
   pendingRepliesMax: 1000,
   groupBytesMax: 32 * mebibyte,

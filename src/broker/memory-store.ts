@@ -77,6 +77,7 @@ export function createMemoryStore(): Store {
         else del(streamOf(key), key);
       }
     },
+    get: async (keys) => keys.map(text).map((key) => streams.get(key.slice(0, 4))?.values.get(key)),
     page: async (from, to, recordsMax, bytesMax) => range(text(from), text(to), recordsMax, bytesMax),
     async clear(from, to) {
       for (const [key] of range(text(from), text(to), Infinity, Infinity)) {

@@ -1,6 +1,7 @@
 // Opens what a store holds and checks that all of it is there: places without gaps, counts as recorded, checksums.
 // LevelDB leaves out records that it cannot read; here that is an error and never a smaller queue.
 import { countChunk } from './chunk.ts';
+import type { KeyGeneration } from './key-records.ts';
 import type { QueueRecord } from './queue.ts';
 import { firstStream, metaKey, placeOf, queuesStream, streamKey, streamStart, unseal, unsealJson } from './records.ts';
 import { StoreError, type Store, type StoreRecord } from './store.ts';
@@ -20,6 +21,8 @@ export interface Meta {
   retries: TimedSetRecord;
   dead: TimedSetRecord;
   cancelled: TimedSetRecord;
+  /** Absent in data of before there were keys. */
+  keys?: KeyGeneration[] | undefined;
 }
 
 /** What was found at open. */
@@ -133,7 +136,7 @@ export async function recover(store: Store): Promise<Recovery> {
   const sets = [meta.working, meta.scheduled, meta.retries, meta.dead, meta.cancelled];
   await sweep(
     store,
-    [...sets, ...queues.values()].map((one) => one.stream),
+    [...sets, ...queues.values(), ...(meta.keys ?? [])].map((one) => one.stream),
   );
   return { meta, queues, reservations, cancelled };
 }

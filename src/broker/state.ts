@@ -4,6 +4,7 @@ import { queueNameOf } from './job.ts';
 import { createAmendedQueue, type AmendedQueue } from './amended-queue.ts';
 import { createCancelled, type Cancelled } from './cancelled.ts';
 import type { BrokerClock } from './clock.ts';
+import { createKeyRecords, type KeyRecords } from './key-records.ts';
 import type { Ledger } from './ledger.ts';
 import { createQueue, type QueueRecord } from './queue.ts';
 import { metaKey, queueKey, sealJson } from './records.ts';
@@ -18,6 +19,7 @@ export interface State {
   retries: TimedSet;
   dead: TimedSet;
   readonly cancelled: Cancelled;
+  readonly keys: KeyRecords;
   readonly queues: ReadonlyMap<string, AmendedQueue>;
   readonly counters: { processed: number; failures: number };
   /** The queue of this name, made if there is none. */
@@ -42,6 +44,7 @@ interface StateOptions {
   ledger: Ledger;
   clock: BrokerClock;
   windowBytesMax: number;
+  keysKeptMs: number;
   onReady: (queue: AmendedQueue) => void;
   onProblem: (error: unknown) => void;
   /** Forgets a stream's keys; what is left by a crash is swept at the next open. */
@@ -59,6 +62,15 @@ export function createState(recovery: Recovery, options: StateOptions): State {
   const window = { bytes: 0, bytesMax: options.windowBytesMax };
   const queues = new Map<string, AmendedQueue>();
   const cancelled = createCancelled({ stream: meta.cancelled.stream, ledger });
+  const keys = createKeyRecords({
+    generations: meta.keys ?? [],
+    store,
+    ledger,
+    clock,
+    keptMs: options.keysKeptMs,
+    nextStream,
+    forget: (stream) => garbage.push(stream),
+  });
   const returned: Reservation[] = [];
   const counters = { processed: meta.processed, failures: meta.failures };
   let changed = new Set<AmendedQueue>();
@@ -120,6 +132,7 @@ export function createState(recovery: Recovery, options: StateOptions): State {
     retries: timedSet(meta.retries),
     dead: timedSet(meta.dead),
     cancelled,
+    keys,
     queues,
     counters,
     queue: (name) =>
@@ -156,6 +169,7 @@ export function createState(recovery: Recovery, options: StateOptions): State {
         scheduled: state.scheduled.record(),
         retries: state.retries.record(),
         dead: state.dead.record(),
+        keys: keys.record(),
       };
       ledger.put(metaKey, sealJson(metaKey, record));
       [written, changed] = [changed, new Set()];

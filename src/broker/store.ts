@@ -10,6 +10,8 @@ export type StoreRecord = readonly [key: Buffer, value: Buffer];
 export interface Store {
   /** Resolves when the batch, and every one before it, survives a crash of the machine. One at a time. */
   write(operations: StoreOperation[]): Promise<void>;
+  /** What was written last under each key, in their order; undefined where there is nothing. */
+  get(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]>;
   /** Records with from <= key < to in key order, as they are when it is called; at least one if there is one. */
   page(from: Buffer, to: Buffer, recordsMax: number, bytesMax: number): Promise<StoreRecord[]>;
   /** Deletes from <= key < to; a crash may leave some. */

@@ -88,6 +88,7 @@ export function startTasks({ engine, workers, clock, deadJobsMax, report }: Task
     takeAllDue(() => engine.state()[name], clock.nowMs(), engine.delivery.enqueueText);
 
   async function purge(): Promise<number> {
+    engine.state().keys.dropOld();
     let purged = await takeAllDue(
       () => engine.state().dead,
       clock.nowMs(),

@@ -7,6 +7,8 @@ export interface WriteBehind {
   /** Rejects when LevelDB has failed; nothing may be added then. */
   untilRoom(): Promise<void>;
   add(operations: readonly StoreOperation[], sequence: number): void;
+  /** The last operation on this key, unless LevelDB has it. */
+  find(key: Buffer): StoreOperation | undefined;
   /** Resolves when LevelDB has all that was added. */
   settle(): Promise<void>;
   /** After what is being written. */
@@ -26,6 +28,8 @@ export function createWriteBehind(level: LevelStore, stateAt: (sequence: number)
   let last = 0;
   let failure: { readonly error: unknown } | undefined;
   let inFlight = 0;
+  /** On their way, oldest first. */
+  const leaving = new Set<ReadonlyMap<string, StoreOperation>>();
   let written = Promise.resolve();
 
   function write(operations: Iterable<StoreOperation>, options: { sync: boolean }): Promise<void> {
@@ -49,7 +53,9 @@ export function createWriteBehind(level: LevelStore, stateAt: (sequence: number)
     bytes = 0;
     const state = stateAt(last);
     operations.set('', state);
-    return write(operations.values(), { sync: false });
+    leaving.add(operations);
+    // After a failure nothing is read any more: the store is opened again.
+    return write(operations.values(), { sync: false }).finally(() => leaving.delete(operations));
   }
 
   const isFull = (): boolean => gathered.size >= batchOperationsMax || bytes >= batchBytesMax;
@@ -77,6 +83,12 @@ export function createWriteBehind(level: LevelStore, stateAt: (sequence: number)
       last = sequence;
       // After the replies of this group.
       if (isFull() && inFlight === 0) setImmediate(writeIfFull);
+    },
+    find(key) {
+      const text = key.toString('latin1');
+      let found: StoreOperation | undefined;
+      for (const operations of leaving) found = operations.get(text) ?? found;
+      return gathered.get(text) ?? found;
     },
     settle,
     async write(operations, options) {

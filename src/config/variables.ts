@@ -2,6 +2,7 @@
 // `.env.example`, the profiles, the compose files and the table in the README are compared with it by tests.
 import { z } from 'zod';
 import { jobVariables } from './job-variables.ts';
+import { keyVariables } from './key-variables.ts';
 import { bindAddress, commaList, faktoryUrl, integer, networks, password, path, redisUrl, seconds } from './values.ts';
 import type { Variable } from './values.ts';
 
@@ -184,6 +185,7 @@ export const variables = {
     unit: 'jobs',
     reason: 'The embedded result store keeps the latest ones.',
   },
+  ...keyVariables,
   DATA_DIR: {
     schema: path,
     default: './data',
@@ -198,12 +200,13 @@ export const variables = {
   },
   API_KEYS: {
     schema: commaList(
-      /^[\x21-\x2b\x2d-\x7e]{16,200}$/,
-      'keys of 16 to 200 visible ASCII characters, separated by commas',
+      /^(?:[A-Za-z0-9_-]{1,64}:|(?![A-Za-z0-9_-]{1,64}:))[\x21-\x2b\x2d-\x7e]{16,200}$/,
+      'keys of 16 to 200 visible ASCII characters, separated by commas, each with a name if you like: NAME:KEY',
     ),
     unit: 'keys',
     secret: true,
-    reason: 'When set, /jobs and /metrics want `Authorization: Bearer KEY`. Several, so that they can be rotated.',
+    reason:
+      'When set, /jobs and /metrics want `Authorization: Bearer KEY`. Several, so that they can be rotated. `NAME:KEY` gives callers idempotency keys of their own; two keys may have one name.',
   },
   ALLOWED_HOSTS: {
     schema: commaList(

@@ -2,6 +2,7 @@
 // wire form is a prefix, the encoded arguments and a suffix; prefix and suffix of a type without options are made once.
 import type { JobArgs, JobType } from './job-type.ts';
 import { createJid } from './jid.ts';
+import type { Attachment } from './keys.ts';
 import type { JobRecord } from './results.ts';
 
 /** What each job has on the wire besides its jid and its arguments. */
@@ -28,6 +29,8 @@ export interface Job {
   wireBytes: number;
   /** What is known of the job before a worker has told more; undefined: that it is pending. */
   record: JobRecord | undefined;
+  /** Records that a broker in this process stores with the job. Jobs that share one leave in one frame. */
+  attachments?: readonly Attachment[];
 }
 
 const wireStart = '{"jid":"';

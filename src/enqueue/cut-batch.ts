@@ -8,7 +8,14 @@ export interface Piece {
   bytes: number;
 }
 
-/** Cuts a batch into so many pieces of equal size, and into more where one would hold too many bytes. */
+/** Whether what is stored with both of them is one. */
+const belongTogether = ({ attachments: before }: Job, { attachments: after }: Job): boolean =>
+  before?.some((one) => after?.includes(one)) ?? false;
+
+/**
+ * Cuts a batch into so many pieces of equal size, and into more where one would hold too many bytes; never between jobs that
+ * belong together.
+ */
 export function cutBatch(jobs: readonly Job[], count: number, bytesMax: number): Piece[] {
   const pieces: Piece[] = [];
   const pieceOf = (index: number): number => Math.floor((index * count) / jobs.length);
@@ -16,7 +23,8 @@ export function cutBatch(jobs: readonly Job[], count: number, bytesMax: number):
   let bytes = 0;
   for (let index = 0; index < jobs.length; index++) {
     const { wireBytes } = jobs[index] as Job;
-    if (index > start && (pieceOf(index) !== pieceOf(index - 1) || bytes + wireBytes > bytesMax)) {
+    const isCut = index > start && (pieceOf(index) !== pieceOf(index - 1) || bytes + wireBytes > bytesMax);
+    if (isCut && !belongTogether(jobs[index - 1] as Job, jobs[index] as Job)) {
       pieces.push({ start, end: index, bytes });
       start = index;
       bytes = 0;

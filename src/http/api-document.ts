@@ -2,11 +2,12 @@
 // page that shows it from files of this process only. Relies on @fastify/swagger and @fastify/swagger-ui.
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import type { FastifyInstance, FastifySchema, onRequestHookHandler } from 'fastify';
+import type { FastifyInstance, FastifySchema, onRequestHookHandler, RouteOptions } from 'fastify';
 import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { errorTable, type ErrorCode } from './errors.ts';
 import { errorsPage, errorsPagePolicy, errorsPath } from './errors-page.ts';
+import { keyHeader, keyMessage } from './idempotency-key.ts';
 import { problemBody, problemResponses } from './schemas.ts';
 
 const description = [
@@ -28,6 +29,14 @@ const contentSecurityPolicy = {
   'frame-ancestors': ["'none'"],
 };
 
+/** Described here and not in the routes, where each request would be held against it. */
+const keyHeaders = z.object({
+  [keyHeader]: z
+    .string()
+    .optional()
+    .meta({ description: `Sent again with the same body, the job is made once; ${keyMessage}` }),
+});
+
 interface ApiDocumentOptions {
   version: string;
   /** The hook that asks for a key, where keys are set: the routes that have it are described so. */
@@ -42,14 +51,20 @@ export function registerApiDocument(
   { version, authenticate, checksHosts }: ApiDocumentOptions,
 ): void {
   /** What hooks add to the answers of a route, which its own schema does not know. */
-  function describeHooks(schema: FastifySchema, onRequest: unknown): FastifySchema {
+  function describeHooks(schema: FastifySchema, { onRequest, method, url }: RouteOptions): FastifySchema {
     if (schema.hide === true) return schema;
+    const takesKey = method === 'POST' && url.startsWith('/jobs');
     const needsKey = authenticate !== undefined && [onRequest].flat().includes(authenticate);
     const codes: ErrorCode[] = [];
     if (needsKey) codes.push('unauthorized');
     if (checksHosts) codes.push('misdirected_request');
     const response = { ...(schema.response as object), ...problemResponses(codes) };
-    return { ...schema, response, ...(needsKey && { security: [{ key: [] }] }) };
+    return {
+      ...schema,
+      response,
+      ...(needsKey && { security: [{ key: [] }] }),
+      ...(takesKey && { headers: keyHeaders }),
+    };
   }
 
   app.register(swagger, {
@@ -61,7 +76,7 @@ export function registerApiDocument(
         ...(authenticate && { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } }),
       },
     },
-    transform: (route) => jsonSchemaTransform({ ...route, schema: describeHooks(route.schema, route.route.onRequest) }),
+    transform: (route) => jsonSchemaTransform({ ...route, schema: describeHooks(route.schema, route.route) }),
   });
 }
 

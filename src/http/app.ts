@@ -25,10 +25,12 @@ import { handleError } from './error-handler.ts';
 import { createEventLoopLag, type EventLoopLag } from './event-loop-lag.ts';
 import { answerExpectations } from './expectations.ts';
 import { createHostCheck } from './hosts.ts';
+import { decorateRequests } from './idempotency-key.ts';
 import { registerJobState, type JobStateOptions } from './job-state.ts';
 import { registerJobRoutes } from './jobs.ts';
 import { useJsonOnly } from './json-parser.ts';
 import * as limits from './limits.ts';
+import { createOnce, type OnceOptions } from './once.ts';
 import { listOperations } from './operation-list.ts';
 import { createPlaces, type Places } from './places.ts';
 import { registerProbes, type ProbesOptions } from './probes.ts';
@@ -39,7 +41,8 @@ import { createSerializerCompiler } from './serializer.ts';
 
 export interface AppOptions
   extends
-    Omit<BatchRouteOptions, 'protect'>,
+    Omit<BatchRouteOptions, 'protect' | 'once'>,
+    Pick<OnceOptions, 'keys'>,
     Omit<JobStateOptions, 'protect' | 'waitersMax'>,
     Omit<CancelJobOptions, 'protect'>,
     Omit<ProbesOptions, 'authenticate' | 'lag'> {
@@ -79,6 +82,7 @@ export function createApp(options: AppOptions): FastifyInstance {
   // `other` and `none` stand for whatever the caller made up.
   const observeUnrouted = metrics.httpRequests('other', 'none');
   const countUnrouted = (status: number): void => observeUnrouted(status, 0);
+  decorateRequests(app);
   useJsonOnly(app);
   // Handlers check what they read: the schemas of routes are for the document and the serializers.
   app.setValidatorCompiler(() => () => true);
@@ -159,17 +163,18 @@ function registerRoutes(app: FastifyInstance, options: AppOptions, lag: EventLoo
   const keyHook = apiKeys.length > 0 ? createApiKeyHook(apiKeys) : undefined;
   const authenticate = keyHook ? [keyHook] : [];
   const protect = [...authenticate, createLagHook(lag)];
+  const once = createOnce(options);
   registerApiDocument(app, { version, authenticate: keyHook, checksHosts: hosts !== undefined });
   // The answers of the hot routes are far too small to be worth compressing.
   app.register(async (singles) => {
     await singles.register(compress, { globalCompression: false, requestEncodings: encodings });
     budget.watch(singles);
-    registerJobRoutes(singles, { ...options, protect });
+    registerJobRoutes(singles, { ...options, once, protect });
   });
   app.register(async (others) => {
     await others.register(compress, { encodings, requestEncodings: encodings, threshold: limits.compressFromBytes });
     budget.watch(others);
-    registerBatchRoute(others, { ...options, protect });
+    registerBatchRoute(others, { ...options, once, protect });
     registerJobState(others, { ...options, protect, waitersMax: connectionsMax * limits.waitersShare });
     registerCancelJob(others, { ...options, protect });
     registerProbes(others, { ...options, authenticate, lag });

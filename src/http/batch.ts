@@ -19,7 +19,7 @@ export interface BatchRouteOptions extends JobRoutesOptions {
 }
 
 export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOptions): void {
-  const { producer, metrics, clock, enqueueTimeoutMs, batchMaxJobs, batchBodyBytesMax, protect } = options;
+  const { producer, metrics, clock, enqueueTimeoutMs, once, batchMaxJobs, batchBodyBytesMax, protect } = options;
   const schema = {
     summary: `Enqueue 1 to ${batchMaxJobs} jobs; bad entries never stop good ones`,
     body: z.object({
@@ -29,11 +29,19 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
   };
   const readEntries = createBatchReader(options);
   const route = { schema, bodyLimit: batchBodyBytesMax, onRequest: [...protect] };
-  app.post('/jobs/batch', route, async ({ body }, reply) => {
+  app.post('/jobs/batch', route, async (request, reply) => {
+    const { body, fingerprint } = request;
     // The handler runs in the turn in which the last byte of the body arrived.
     const deadlineMs = clock.now() + enqueueTimeoutMs;
     const entries = readEntries(readEnvelope(body, batchMaxJobs));
     const { jobs } = entries;
+    if (fingerprint !== null) {
+      return once.answer(request, reply, deadlineMs, {
+        jobs,
+        answerOf: (fates) => createBatchAnswer(entries, fates),
+        onFates: (fates) => countJobs(metrics, entries, fates),
+      });
+    }
     const fates = jobs.length === 0 ? [] : await producer.pushBulk(jobs, deadlineMs);
     countJobs(metrics, entries, fates);
     const answer = createBatchAnswer(entries, fates);

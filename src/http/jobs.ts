@@ -20,7 +20,8 @@ import { describeEntry } from './entry-document.ts';
 import type { Refusal } from './explicit-form.ts';
 import { createFlatReader } from './flat-form.ts';
 import { singleBodyBytesMax } from './limits.ts';
-import { sendProblem } from './problem.ts';
+import type { Attempt, Once } from './once.ts';
+import { sendProblem, type Problem } from './problem.ts';
 import { acceptedJob, bodyProblems, problemResponses } from './schemas.ts';
 import { invalid, toViolations, violationFields } from './violations.ts';
 
@@ -30,6 +31,8 @@ export interface JobRoutesOptions extends EntryOptions {
   clock: Clock;
   /** From the last byte of the body to the answer. */
   enqueueTimeoutMs: number;
+  /** For requests with a key. */
+  once: Once;
   /** Hooks before the body is read: keys, overload. */
   protect: readonly onRequestHookHandler[];
 }
@@ -52,12 +55,8 @@ export function registerJobRoutes(app: FastifyInstance, options: JobRoutesOption
 const bodyLimitOf = ({ runs }: JobType, jobBodyBytesMax: number): number =>
   runs === 'inline' ? singleBodyBytesMax : jobBodyBytesMax;
 
-function registerType(
-  app: FastifyInstance,
-  type: JobType,
-  maker: JobMaker,
-  { producer, metrics, clock, enqueueTimeoutMs, protect, jobBodyBytesMax }: JobRoutesOptions,
-): void {
+function registerType(app: FastifyInstance, type: JobType, maker: JobMaker, options: JobRoutesOptions): void {
+  const { producer, metrics, clock, enqueueTimeoutMs, once, protect, jobBodyBytesMax } = options;
   const { name } = type;
   const readFlat = createFlatReader(type, jobBodyBytesMax);
   const schema = {
@@ -66,15 +65,22 @@ function registerType(
     response: { 202: acceptedJob, ...problemResponses(bodyProblems) },
   };
   const route = { schema, bodyLimit: bodyLimitOf(type, jobBodyBytesMax), onRequest: [...protect] };
-  app.post(`/jobs/${name}`, route, async ({ body }, reply) => {
+  app.post(`/jobs/${name}`, route, async (request, reply) => {
+    const { body, fingerprint } = request;
     // The handler runs in the turn in which the last byte of the body arrived.
     const deadlineMs = clock.now() + enqueueTimeoutMs;
     const reading = readFlat(body);
     if (!reading.success) {
       metrics.job(name, 'rejected');
-      throw invalidBody(body, reading.issues);
+      const failure = invalidBody(body, reading.issues);
+      if (fingerprint !== null) return once.answer(request, reply, deadlineMs, failure);
+      throw failure;
     }
     const job = maker.make(type, reading.args);
+    if (fingerprint !== null) {
+      const accepted = { job_id: job.jid, message: type.describe(reading.args.value) };
+      return once.answer(request, reply, deadlineMs, attemptOf(job, accepted, metrics));
+    }
     const fate = await producer.push(job, deadlineMs);
     metrics.job(name, fate.outcome);
     if (fate.outcome !== 'enqueued') return sendFailure(reply, job, fate);
@@ -84,7 +90,7 @@ function registerType(
 }
 
 function registerEntry(app: FastifyInstance, maker: JobMaker, options: JobRoutesOptions): void {
-  const { producer, metrics, clock, enqueueTimeoutMs, protect, jobBodyBytesMax } = options;
+  const { producer, metrics, clock, enqueueTimeoutMs, once, protect, jobBodyBytesMax } = options;
   const readEntry = createEntryReader(options);
   const schema = {
     summary: 'Enqueue one job, with options: a time, a queue, retries',
@@ -92,15 +98,22 @@ function registerEntry(app: FastifyInstance, maker: JobMaker, options: JobRoutes
     response: { 202: acceptedJob, ...problemResponses([...bodyProblems, 'unknown_jobtype']) },
   };
   const route = { schema, bodyLimit: jobBodyBytesMax, onRequest: [...protect] };
-  app.post('/jobs', route, async ({ body }, reply) => {
+  app.post('/jobs', route, async (request, reply) => {
+    const { body, fingerprint } = request;
     const deadlineMs = clock.now() + enqueueTimeoutMs;
     const nowMs = Date.now();
     const order = readEntry(body, nowMs);
     if ('code' in order) {
       metrics.job(order.operation, 'rejected');
-      throw refusedEntry(body, order);
+      const failure = refusedEntry(body, order);
+      if (fingerprint !== null) return once.answer(request, reply, deadlineMs, failure);
+      throw failure;
     }
     const job = maker.makeOrdered(order, nowMs);
+    if (fingerprint !== null) {
+      const accepted = { job_id: job.jid, message: describeOrder(order), at: scheduledAt(job) };
+      return once.answer(request, reply, deadlineMs, attemptOf(job, accepted, metrics));
+    }
     const fate = await producer.push(job, deadlineMs);
     metrics.job(job.operation, fate.outcome);
     if (fate.outcome !== 'enqueued') return sendFailure(reply, job, fate);
@@ -115,9 +128,26 @@ function refusedEntry(body: unknown, { code, issues, detail }: Refusal): AppErro
   return new AppError(code === 'unknown_jobtype' ? code : 'validation_failed', detail, violations);
 }
 
-function sendFailure(reply: FastifyReply, { jid }: Job, fate: Exclude<Fate, { outcome: 'enqueued' }>): FastifyReply {
+type Failed = Exclude<Fate, { outcome: 'enqueued' }>;
+
+function problemOf({ jid }: Job, fate: Failed): Problem {
   const detail = cut(fate.detail);
   return fate.outcome === 'refused'
-    ? sendProblem(reply, { code: problemCodeOf(fate.code), detail })
-    : sendProblem(reply, { code: fate.code, detail, fields: { job_ids: [jid] } });
+    ? { code: problemCodeOf(fate.code), detail }
+    : { code: fate.code, detail, fields: { job_ids: [jid] } };
+}
+
+const sendFailure = (reply: FastifyReply, job: Job, fate: Failed): FastifyReply =>
+  sendProblem(reply, problemOf(job, fate));
+
+/** One job of a request with a key. */
+function attemptOf(job: Job, accepted: object, metrics: Metrics): Attempt {
+  return {
+    jobs: [job],
+    answerOf([fate]) {
+      if (fate === undefined || fate.outcome === 'enqueued') return { status: 202, body: accepted };
+      return { problem: problemOf(job, fate) };
+    },
+    onFates: ([fate]) => metrics.job(job.operation, (fate as Fate).outcome),
+  };
 }

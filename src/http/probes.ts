@@ -3,6 +3,7 @@
 import type { FastifyInstance, onRequestHookHandler } from 'fastify';
 import { z } from 'zod';
 import type { Clock } from '../domain/clock.ts';
+import type { KeyStore } from '../domain/keys.ts';
 import type { JobProducer } from '../domain/producer.ts';
 import type { Metrics } from '../metrics.ts';
 import { createBrokerCheck } from './broker-check.ts';
@@ -16,6 +17,7 @@ export interface ProbesOptions {
   version: string;
   /** What an acknowledgement survives: fsync, second, snapshot, memory or unknown. */
   durability: string;
+  keys: KeyStore | undefined;
   draining: AbortSignal;
   /** What is wrong with the worker of this process; absent where there is none. */
   workerProblem?: (() => string | undefined) | undefined;
@@ -28,7 +30,7 @@ const checkOf = (reason: string | undefined): { ok: boolean; reason?: string } =
   reason === undefined ? { ok: true } : { ok: false, reason };
 
 export function registerProbes(app: FastifyInstance, options: ProbesOptions): void {
-  const { producer, metrics, clock, version, durability, draining, workerProblem, lag, authenticate } = options;
+  const { producer, metrics, clock, version, durability, keys, draining, workerProblem, lag, authenticate } = options;
   const problems = problemResponses(commonProblems);
   const healthSchema = { summary: 'The process lives', response: { 200: health, ...problems } };
   app.get('/health', { schema: healthSchema }, () => ({ status: 'healthy', service: 'api-service', version }));
@@ -45,7 +47,8 @@ export function registerProbes(app: FastifyInstance, options: ProbesOptions): vo
     reply.code(ready ? 200 : 503).header('cache-control', 'no-store');
     // Jobs are stored and wait: to turn callers away would lose them.
     const worker = workerProblem && { worker: checkOf(workerProblem()) };
-    return { status: ready ? 'ready' : 'unavailable', durability, checks, ...worker };
+    const status = ready ? 'ready' : 'unavailable';
+    return { status, durability, keys: keys?.durability ?? 'none', checks, ...worker };
   });
 
   const metricsSchema = {

@@ -17,9 +17,9 @@ export const problemContentType = 'application/problem+json';
 const concernsJobs = (request: FastifyRequest): boolean =>
   request.method === 'POST' && (request.routeOptions.url ?? request.url).startsWith('/jobs');
 
-// A bug may have happened on either side of the write, so only these two leave the outcome open.
-const outcomeOf = (code: ErrorCode): 'unknown' | 'not_enqueued' =>
-  code === 'outcome_unknown' || code === 'internal' ? 'unknown' : 'not_enqueued';
+// A bug may have happened on either side of the write; what is in progress may end in either way.
+const open: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['outcome_unknown', 'in_progress', 'internal']);
+const outcomeOf = (code: ErrorCode): 'unknown' | 'not_enqueued' => (open.has(code) ? 'unknown' : 'not_enqueued');
 
 /** @param instance the id of the request, also sent as `x-request-id` */
 export function renderProblem({ code, detail, fields }: Problem, instance: string, withOutcome: boolean): string {

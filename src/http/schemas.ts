@@ -72,6 +72,7 @@ const check = z.object({ ok: z.boolean(), reason: z.string().optional() });
 export const readiness = z.object({
   status: z.enum(['ready', 'unavailable']),
   durability: z.string().meta({ description: 'What an acknowledgement survives' }),
+  keys: z.string().meta({ description: 'The same of an Idempotency-Key; `none`: keys are refused' }),
   checks: z.object({ broker: check, accepting: check, draining: check }),
   worker: check.optional().meta({ description: 'Of the worker in this process; work is accepted without it' }),
 });
@@ -127,4 +128,8 @@ export const bodyProblems = [
   'overloaded',
   'shutting_down',
   'outcome_unknown',
+  'in_progress',
+  'key_reused',
+  'keys_not_kept',
+  'keys_unavailable',
 ] as const satisfies ErrorCode[];

@@ -4,10 +4,13 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Config } from '../config/load.ts';
 import type { ResultStore } from '../domain/results.ts';
+import { systemClock } from '../domain/clock.ts';
+import { underWayMarginMs } from '../domain/keys.ts';
 import { createMetrics } from '../metrics.ts';
 import { createEmbeddedResults } from '../results/embedded.ts';
 import { runApi } from './api.ts';
 import { openBroker } from './broker.ts';
+import { createEngineKeys } from './engine-keys.ts';
 import { createEngineLink } from './engine-link.ts';
 import { openJobs } from './jobs.ts';
 import { openRedisResults } from './results.ts';
@@ -31,9 +34,16 @@ export async function startAllInOne(context: RoleContext): Promise<Running> {
   const results = openRedisResults(context) ?? (await openEmbeddedResults(config));
   const metrics = createMetrics(version);
   const link = createEngineLink(broker, metrics);
+  const keys = createEngineKeys({
+    engine: broker.engine,
+    durability,
+    clock: systemClock,
+    underWayMsMax: config.ENQUEUE_TIMEOUT_MS + underWayMarginMs,
+  });
   let worker: RunningWorker | undefined;
   const workerProblem = (): string | undefined => worker?.problem();
-  const api = await runApi(context, { registry: jobs.registry, link, durability, results, metrics, workerProblem });
+  const { registry } = jobs;
+  const api = await runApi(context, { registry, link, durability, results, keys, metrics, workerProblem });
   // Last: a job that it fetched before a start that fails would stay reserved.
   const running = (worker = runWorker(context, { jobs, address, results, metrics }));
   return {

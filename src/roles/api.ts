@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Durability } from '../config/variables.ts';
 import { systemClock } from '../domain/clock.ts';
 import type { JobRegistry } from '../domain/job-type.ts';
+import type { KeyStore } from '../domain/keys.ts';
 import type { ResultStore } from '../domain/results.ts';
 import { createAdmission } from '../enqueue/admission.ts';
 import { createGroupCommit } from '../enqueue/group-commit.ts';
@@ -24,6 +25,7 @@ export interface ApiParts {
   link: BrokerLink;
   durability: Durability;
   results: ResultStore | undefined;
+  keys: KeyStore | undefined;
   metrics: Metrics;
   /** Of the worker in the same process. */
   workerProblem?: () => string | undefined;
@@ -47,6 +49,7 @@ export async function startApi(context: RoleContext): Promise<Running> {
     link: createFaktoryLink(context, address, metrics),
     durability: config.FAKTORY_DURABILITY,
     results,
+    keys: undefined,
     metrics,
   });
   return {
@@ -103,6 +106,7 @@ export async function runApi({ config, log, version, lostLogLines }: RoleContext
     producer,
     remover: parts.link.remover,
     results,
+    keys: parts.keys,
     metrics,
     logger: log,
     clock,

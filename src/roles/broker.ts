@@ -43,6 +43,7 @@ export async function openBroker(
     ...bind,
     dataDir,
     password,
+    keysKeptMs: config.IDEMPOTENCY_TTL_SECONDS * 1000,
     report: (message, cause) =>
       log.warn({ dataDir, cause: cause === undefined ? undefined : messageOf(cause) }, message),
     onAudit: ({ command, details, outcome, client }) =>

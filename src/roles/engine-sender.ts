@@ -2,6 +2,7 @@
 // commands of all connections. There is no connection that could be lost, and no reply to read.
 import type { Clock } from '../domain/clock.ts';
 import type { Job } from '../domain/job.ts';
+import type { Attachment } from '../domain/keys.ts';
 import { enqueued, refused, unknown, type Fate, type FrameSender } from '../domain/producer.ts';
 import type { Engine } from '../broker/engine.ts';
 import { messageOf, type GroupOutcome } from '../broker/ledger.ts';
@@ -19,6 +20,14 @@ export interface EngineSenderOptions {
 const framesMax = 64;
 
 const noRefusals: ReadonlyMap<string, string> = new Map();
+const noAttachments: readonly Attachment[] = [];
+
+/** What is to be stored with a frame: nearly always nothing. */
+function attachmentsOf(jobs: readonly Job[]): readonly Attachment[] {
+  let found: Attachment[] | undefined;
+  for (const { attachments } of jobs) if (attachments !== undefined) (found ??= []).push(...attachments);
+  return found === undefined ? noAttachments : [...new Set(found)];
+}
 
 /** Whether the job may have a queue or a time of its own: both stand like this in a job's JSON, perhaps only in its arguments. */
 const mayHaveOptions = (wire: string): boolean => wire.includes('"queue":') || wire.includes('"at":');
@@ -73,6 +82,7 @@ export function createEngineSender({ engine, push, clock, onFrame }: EngineSende
         onFrame?.(jobs.length, (clock.now() - startedMs) / 1000, outcome);
         settle(fates);
       };
+      const attachments = attachmentsOf(jobs);
       let refusals: ReadonlyMap<string, string>;
       try {
         refusals = give(jobs);
@@ -84,9 +94,12 @@ export function createEngineSender({ engine, push, clock, onFrame }: EngineSende
         );
       }
       inFlight++;
+      // Into the same group.
+      for (const attachment of attachments) attachment.write(refusals);
       engine.ledger.join({
         settle(_group, end, detail) {
           inFlight--;
+          for (const attachment of attachments) attachment.settle(end);
           done(fatesOf(jobs, refusals, end, detail), outcomes[end]);
           sender.onChange();
         },

@@ -72,6 +72,10 @@ export function losingUnsynced(honest: boolean): DurableStoreOptions {
           await writeUnsynced();
           await level.flush();
         },
+        async get(keys) {
+          await writeUnsynced();
+          return level.get(keys);
+        },
         async page(...range) {
           await writeUnsynced();
           return level.page(...range);

@@ -37,6 +37,7 @@ export function build(
     producer,
     remover: { tells: true, remove: () => Promise.resolve(false), close: () => Promise.resolve() },
     results: undefined,
+    keys: undefined,
     metrics: createMetrics('0.0.0'),
     logger,
     clock: systemClock,

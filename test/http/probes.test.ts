@@ -15,6 +15,7 @@ describe('/ready', () => {
     assert.deepEqual(answer.json(), {
       status: 'unavailable',
       durability: 'memory',
+      keys: 'none',
       checks: {
         broker: { ok: false, reason: 'the broker did not answer a command that reaches its store' },
         accepting: { ok: true },

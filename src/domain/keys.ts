@@ -1,0 +1,89 @@
+// What is to be done once: a caller's key, what it was sent with, and what was answered. The stores that keep it are in
+// src/roles (embedded) and src/keys (Redis); why they differ: docs/decisions/once.md.
+import type { Job } from './job.ts';
+import type { Fate } from './producer.ts';
+
+/** The answer to the first request, and to every repetition of it. */
+export interface KeptAnswer {
+  /** 202 or 206. */
+  readonly status: number;
+  /** JSON. */
+  readonly body: string;
+}
+
+export interface Claim {
+  /** SHA-256 of the key and its scope. */
+  readonly id: Buffer;
+  /** SHA-256 of what was asked for. */
+  readonly fingerprint: Buffer;
+  /** Of the jobs that will be pushed; none: the key is looked up and not claimed. */
+  readonly jids: readonly string[];
+  /** What is answered when the broker has stored all of them. */
+  readonly answer: KeptAnswer;
+}
+
+/**
+ * - `claimed`: whoever asked goes on, and settles the claim.
+ * - `absent`: there is nothing, of a key that was looked up only.
+ * - `done`: it was answered before.
+ * - `in_progress`: another request with the key is under way.
+ * - `unknown`: whether the jobs of an earlier request are stored is not known; `answer` is right if they are.
+ * - `reused`: an earlier request with the key asked for something else.
+ */
+export type Verdict =
+  | { readonly state: 'claimed' | 'absent' | 'reused' }
+  | { readonly state: 'done'; readonly answer: KeptAnswer }
+  | { readonly state: 'in_progress'; readonly jids: readonly string[] }
+  | { readonly state: 'unknown'; readonly jids: readonly string[]; readonly answer: KeptAnswer };
+
+/** What became of a request or an entry with a key: a label of metrics. `claimed`: it was the first. */
+export type KeyOutcome = 'claimed' | 'replayed' | 'in_progress' | 'unknown' | 'reused' | 'unavailable';
+
+/** `refused`: none of its jobs is stored, nor will be; the key is free again. */
+export interface Settlement {
+  readonly claim: Claim;
+  readonly outcome: 'done' | 'unknown' | 'refused';
+  /** Where it is not the claim's; of `unknown`: what is to be answered if its jobs are stored. */
+  readonly answer?: KeptAnswer;
+  /** Of `unknown`, where not all of the claim's are. */
+  readonly jids?: readonly string[];
+}
+
+/** Stored with jobs by a broker in this process, in one write. */
+export interface Attachment {
+  /** Puts the record. Called when the broker has taken the jobs; `refusals` says, by jid, why it did not take some. */
+  write(refusals: ReadonlyMap<string, string>): void;
+  settle(outcome: 'stored' | 'unknown' | 'not stored'): void;
+}
+
+/** Beyond the time in which a request is answered: a claim that is older belongs to a process that is gone. */
+export const underWayMarginMs = 5000;
+
+export interface KeyStore {
+  /** What a key survives. */
+  readonly durability: string;
+  /**
+   * One verdict for each claim, in their order; of two with one id the second meets the first. Rejects with a KeyStoreError:
+   * then nothing was claimed.
+   */
+  claim(claims: readonly Claim[]): Promise<readonly Verdict[]>;
+  /**
+   * To be called before the jobs are pushed: a broker in this process stores the record with them.
+   *
+   * @param answerOf by their fates, as far as they are known before the write; undefined when nothing is to be kept
+   */
+  attach(claim: Claim, jobs: readonly Job[], answerOf: (fates: readonly Fate[]) => KeptAnswer | undefined): void;
+  /** Never rejects: what the store does not take now, it is told again. Resolves when the store has answered. */
+  settle(settlements: readonly Settlement[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** `unkept`: this store is not fit for keys, and will not be without its operator; `away` and `full` pass. */
+export class KeyStoreError extends Error {
+  readonly reason: 'away' | 'full' | 'unkept';
+
+  constructor(reason: KeyStoreError['reason'], message: string, cause?: unknown) {
+    super(message, { cause });
+    this.reason = reason;
+  }
+}
