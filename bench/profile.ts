@@ -42,7 +42,7 @@ stopLoadGenerator();
 for (const file of readdirSync(folder)) summarize(file);
 
 async function startServer(owner: Scope): Promise<HttpServer> {
-  if (broker === 'all-in-one') return startAllInOne(owner, 'idle', nodeArgs);
+  if (broker === 'all-in-one') return startAllInOne(owner, { queues: 'idle', nodeArgs });
   const { port } = broker === 'faktory' ? await startFaktory(owner) : await startEmbeddedBroker(owner);
   return startApi(owner, port, { nodeArgs });
 }

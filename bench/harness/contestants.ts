@@ -44,11 +44,22 @@ export interface Schedule {
 export const batchSchedule = (schedule: Schedule): Schedule => ({ ...schedule, warmUpMs: 3 * schedule.warmUpMs });
 
 export const singleBody = '{"a":1,"b":2}';
-export const batchBody = (jobs: number): string =>
-  JSON.stringify({ jobs: Array.from({ length: jobs }, () => ({ operation: 'add', a: 1, b: 2 })) });
+export const batchBody = (jobs: number, operation = 'add'): string =>
+  JSON.stringify({ jobs: Array.from({ length: jobs }, () => ({ operation, a: 1, b: 2 })) });
 
-export function singles(name: string, server: HttpServer, limits: LoadLimits, counter?: Counter): Contestant {
-  const load: Load = { kind: 'http', port: server.port, path: '/jobs/add', body: singleBody, ...limits };
+export interface SingleRequest {
+  path: string;
+  body: string;
+}
+
+export function singles(
+  name: string,
+  server: HttpServer,
+  limits: LoadLimits,
+  counter?: Counter,
+  request: SingleRequest = { path: '/jobs/add', body: singleBody },
+): Contestant {
+  const load: Load = { kind: 'http', port: server.port, ...request, ...limits };
   return { name, load, process: server.process, jobsPerRequest: 1, ...(counter && { counter }) };
 }
 
@@ -58,8 +69,10 @@ export function batches(
   jobs: number,
   limits: LoadLimits,
   counter?: Counter,
+  operation?: string,
 ): Contestant {
-  const load: Load = { kind: 'http', port: server.port, path: '/jobs/batch', body: batchBody(jobs), ...limits };
+  const body = batchBody(jobs, operation);
+  const load: Load = { kind: 'http', port: server.port, path: '/jobs/batch', body, ...limits };
   return { name, load, process: server.process, jobsPerRequest: jobs, ...(counter && { counter }) };
 }
 

@@ -1,4 +1,4 @@
-// The ceiling of the framework: Fastify with two routes that parse a body and answer it. Nothing is checked or stored.
+// The ceiling of the framework: Fastify with routes that parse a body and answer it. Nothing is checked or stored.
 // Usage: node bare-fastify.js PORT
 import { randomUUID } from 'node:crypto';
 import Fastify from 'fastify';
@@ -8,6 +8,11 @@ const app = Fastify();
 app.post('/jobs/add', async ({ body }, reply) => {
   reply.code(202);
   return { job_id: randomUUID(), message: `Job enqueued to add ${body.a} + ${body.b}` };
+});
+
+app.post('/jobs/order', async (_request, reply) => {
+  reply.code(202);
+  return { job_id: randomUUID(), message: 'Job enqueued: order' };
 });
 
 app.post('/jobs/batch', async ({ body }, reply) => {

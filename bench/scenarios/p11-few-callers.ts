@@ -20,7 +20,7 @@ export const p11: Scenario = {
       const limits = { callers, durationMs: schedule.turnMs };
       const syncsMs: number[] = [];
       const turns = await takeTurnsAfresh(async (round) => {
-        const service = await startAllInOne(round, 'idle');
+        const service = await startAllInOne(round, { queues: 'idle' });
         syncsMs.push(await syncMs());
         return [
           singles(names.bare, await startBareFastify(round), limits),

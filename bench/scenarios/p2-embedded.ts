@@ -22,7 +22,7 @@ export const p2: Scenario = {
 
     async function startAll(round: Scope) {
       const broker = await startEmbeddedBroker(round);
-      const allInOne = await startAllInOne(round, 'idle');
+      const allInOne = await startAllInOne(round, { queues: 'idle' });
       return {
         bullmq: await startBullmq(round, redis.port),
         api: await startApi(round, broker.port),

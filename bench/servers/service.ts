@@ -53,11 +53,15 @@ export async function startApi(
   return { port, process: running };
 }
 
-/** API, worker and broker in one process. `queues` that nothing is pushed to leave the worker without work. */
+export interface AllInOneOptions extends ApiOptions {
+  /** Of the worker: a queue that nothing is pushed to leaves it without work. */
+  queues?: string;
+}
+
+/** API, worker and broker in one process. */
 export async function startAllInOne(
   scope: Scope,
-  queues = 'default',
-  nodeArgs: string[] = [],
+  { queues = 'default', env: given = {}, nodeArgs = [] }: AllInOneOptions = {},
 ): Promise<HttpServer & { brokerPort: number }> {
   const port = await freePort();
   const brokerPort = await freePort();
@@ -65,6 +69,7 @@ export async function startAllInOne(
     BIND_ADDR: `127.0.0.1:${port}`,
     FAKTORY_BIND: `127.0.0.1:${brokerPort}`,
     WORKER_QUEUES: queues,
+    ...given,
   };
   const running = await start(scope, [], env, port, nodeArgs);
   await untilReady(port);

@@ -27,6 +27,8 @@ export interface Job {
   wire: string;
   /** Length of `wire` in UTF-8. */
   wireBytes: number;
+  /** It goes to the queue `default`, at once. */
+  isPlain: boolean;
   /** What is known of the job before a worker has told more; undefined: that it is pending. */
   record: JobRecord | undefined;
   /** Records that a broker in this process stores with the job. Jobs that share one leave in one frame. */
@@ -41,6 +43,7 @@ interface WireForm {
   afterArgs: string;
   /** Of both, in UTF-8. */
   bytes: number;
+  isPlain: boolean;
 }
 
 // Made once: every piece that a text is put together from lives as long as the text.
@@ -70,7 +73,8 @@ function createWireForm(fields: WireFields, options: JobOptions, requestId: stri
   });
   const beforeArgs = `","jobtype":${JSON.stringify(fields.jobtype)},"args":[`;
   const afterArgs = `],${more.slice(1)}`;
-  return { beforeArgs, afterArgs, bytes: Buffer.byteLength(beforeArgs) + Buffer.byteLength(afterArgs) };
+  const bytes = Buffer.byteLength(beforeArgs) + Buffer.byteLength(afterArgs);
+  return { beforeArgs, afterArgs, bytes, isPlain: queue === queueDefault && options.at === undefined };
 }
 
 /** A job of the type's own queue and options, at once. */
@@ -100,11 +104,11 @@ export function createJobWith(
 
 function assemble(
   operation: string,
-  { beforeArgs, afterArgs, bytes }: WireForm,
+  { beforeArgs, afterArgs, bytes, isPlain }: WireForm,
   { json, jsonBytes }: JobArgs,
   jid: string,
   record: JobRecord | undefined,
 ): Job {
   const wire = wireStart + jid + beforeArgs + json + afterArgs;
-  return { jid, operation, wire, wireBytes: wireStartBytes + jid.length + bytes + jsonBytes, record };
+  return { jid, operation, wire, wireBytes: wireStartBytes + jid.length + bytes + jsonBytes, isPlain, record };
 }

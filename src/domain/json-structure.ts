@@ -47,12 +47,23 @@ export function isOverbuilt(text: string, { depthMax, countMax }: StructureLimit
 const depthMax = 400;
 const limits: StructureLimits = { depthMax, countMax: Infinity };
 
+/** True when a text has so few brackets, of all that stand in it, that it cannot be too deep: a search is faster than a walk. */
+function isFlat(json: string): boolean {
+  let count = 0;
+  for (const bracket of ['{', '[']) {
+    for (let at = json.indexOf(bracket); at !== -1; at = json.indexOf(bracket, at + 1)) {
+      count += 1;
+      if (count > depthMax) return false;
+    }
+  }
+  return true;
+}
+
 /** The value's JSON, or what is wrong with it. Never throws, whatever was parsed from a caller's JSON. */
 export function encodeJson(value: unknown): { json: string } | { problem: string } {
   try {
     const json = JSON.stringify(value);
-    // Each level has an opening and a closing character.
-    if (json.length <= 2 * depthMax || !isOverbuilt(json, limits)) return { json };
+    if (isFlat(json) || !isOverbuilt(json, limits)) return { json };
   } catch {
     // RangeError: the stack is too small for so many levels.
   }

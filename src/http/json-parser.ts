@@ -27,11 +27,16 @@ const proto = keyPattern('__proto__');
 const constructor = keyPattern('constructor');
 const prototype = keyPattern('prototype');
 
+/** Most texts have neither word nor an escaped letter: finding that out is faster than the patterns. */
+const mayBePoisoned = (text: string): boolean =>
+  text.includes('__proto__') || text.includes('constructor') || text.includes(String.raw`\u`);
+
 /**
  * Such keys hurt code that copies objects; there is none here. They are found in the text: looking through all that was
  * parsed, as the framework's own parser does (secure-json-parse), takes four times as long as parsing `[[[[`.
  */
-const isPoisoned = (text: string): boolean => proto.test(text) || (constructor.test(text) && prototype.test(text));
+const isPoisoned = (text: string): boolean =>
+  mayBePoisoned(text) && (proto.test(text) || (constructor.test(text) && prototype.test(text)));
 
 function parse(text: string): unknown {
   if (text === '') throw new AppError('malformed_json', 'The body is empty');

@@ -29,9 +29,6 @@ function attachmentsOf(jobs: readonly Job[]): readonly Attachment[] {
   return found === undefined ? noAttachments : [...new Set(found)];
 }
 
-/** Whether the job may have a queue or a time of its own: both stand like this in a job's JSON, perhaps only in its arguments. */
-const mayHaveOptions = (wire: string): boolean => wire.includes('"queue":') || wire.includes('"at":');
-
 export function createEngineSender({ engine, push, clock, onFrame }: EngineSenderOptions): FrameSender {
   let inFlight = 0;
 
@@ -40,7 +37,7 @@ export function createEngineSender({ engine, push, clock, onFrame }: EngineSende
     const refusal = engine.refusal();
     if (refusal !== undefined) throw new Error(refusal);
     const wires = jobs.map(({ wire }) => wire);
-    if (wires.some(mayHaveOptions)) return push.array(Buffer.from(`[${wires.join(',')}]`));
+    if (!jobs.every(({ isPlain }) => isPlain)) return push.array(Buffer.from(`[${wires.join(',')}]`));
     push.own(wires);
     return noRefusals;
   }

@@ -14,7 +14,8 @@ import { connectFwp, makeJob } from '../broker/fwp-client.ts';
 function asJob(fields: Record<string, unknown> = {}): Job {
   const job = makeJob(fields);
   const wire = JSON.stringify(job);
-  return { jid: job.jid, operation: 'add', wire, wireBytes: Buffer.byteLength(wire), record: undefined };
+  const isPlain = fields['queue'] === undefined && fields['at'] === undefined;
+  return { jid: job.jid, operation: 'add', wire, wireBytes: Buffer.byteLength(wire), isPlain, record: undefined };
 }
 
 async function open(t: TestContext, options: Parameters<typeof startBroker>[1] = {}) {
