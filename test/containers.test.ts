@@ -1,6 +1,7 @@
 // The compose files and the Dockerfile as text, and the Redis wrapper for real, without a container engine.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -228,38 +229,35 @@ suite('the Redis wrapper', () => {
   test(
     'convert-snapshot makes an append-only file that holds what the snapshot held',
     { skip: redisServerPath() === undefined },
-    (t) => {
+    async (t) => {
       const data = dataFolder(t);
       const socket = join(data, 'test.sock');
-      const base = [
-        '--port',
-        '0',
-        '--unixsocket',
-        socket,
-        '--dir',
-        data,
-        '--dbfilename',
-        'faktory.rdb',
-        '--daemonize',
-        'yes',
-      ];
+      const base = ['--port', '0', '--unixsocket', socket, '--dir', data, '--dbfilename', 'faktory.rdb'];
       const sh = (command: string, ...args: string[]) => {
         const result = spawnSync(command, args, { encoding: 'utf8', timeout: 60_000 });
         assert.equal(result.status, 0, result.stderr);
         return result.stdout.trim();
       };
       const cli = (...args: string[]) => sh('redis-cli', '-s', socket, ...args);
-      const start = (...args: string[]) => {
-        sh('redis-server', ...base, '--pidfile', join(data, 'pid'), '--logfile', join(data, 'log'), ...args);
+      /** Returns a promise of its end. */
+      const start = (...args: string[]): Promise<unknown> => {
+        const server = spawn('redis-server', [...base, ...args], { stdio: 'ignore' });
+        const exited = once(server, 'exit');
+        // By signal: the socket is gone by then, with the folder.
+        t.after(async () => {
+          server.kill('SIGKILL');
+          await exited;
+        });
         sh('/bin/sh', '-c', `until redis-cli -s ${socket} ping 2>/dev/null | grep -q PONG; do sleep 0.02; done`);
-        t.after(() => spawnSync('redis-cli', ['-s', socket, 'shutdown', 'nosave']));
+        return exited;
       };
-      start();
+      const exited = start();
       cli('rpush', 'default', 'one', 'two', 'three');
       cli('shutdown', 'save');
+      await exited;
       assert.match(sh(pathOf('containers/convert-snapshot'), data), /: 1 keys are in the append-only file/);
       assert.equal(run(t, data).status, 0, 'the wrapper accepts the folder now');
-      start('--appendonly', 'yes');
+      void start('--appendonly', 'yes');
       assert.equal(cli('llen', 'default'), '3');
     },
   );
