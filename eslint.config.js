@@ -7,7 +7,7 @@ const injected = 'it is a parameter (src/domain/clock.ts), so that a seeded simu
 const timers = ['setTimeout', 'setInterval', 'setImmediate', 'performance'];
 
 export default defineConfig(
-  { ignores: ['dist/', 'coverage/', 'data/', 'node_modules/'] },
+  { ignores: ['build/', 'dist/', 'coverage/', 'data/', 'node_modules/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   {
     files: ['**/*.ts'],

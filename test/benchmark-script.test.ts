@@ -6,9 +6,9 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { test, type TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { pathOf } from './helpers/paths.ts';
 
-const script = fileURLToPath(new URL('../bench/benchmark.sh', import.meta.url));
+const script = pathOf('bench/benchmark.sh');
 
 interface Post {
   path: string;

@@ -6,11 +6,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { variableNames } from '../src/config/variables.ts';
 import { redisServerPath } from './helpers/real-parts.ts';
+import { pathOf } from './helpers/paths.ts';
 
-const pathOf = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
 const read = (path: string): string => readFileSync(pathOf(path), 'utf8');
 
 /** The lines under a key of a YAML file that is indented with two spaces a level, without comments. */

@@ -21,7 +21,7 @@ async function enqueue(port: number, jid: string): Promise<void> {
 describe('npm start without FAKTORY_URL', () => {
   it('takes each operation, runs it, and hands back the result', async (t) => {
     const service = startService(t);
-    const url = await service.url();
+    const url = await service.readyUrl();
     for (const name of operationNames) {
       const { args, result } = exampleOf(name);
       const { a, b } = args;
@@ -36,7 +36,7 @@ describe('npm start without FAKTORY_URL', () => {
   });
 
   it('answers a batch with a bad entry entry by entry, and runs the good ones', async (t) => {
-    const url = await startService(t).url();
+    const url = await startService(t).readyUrl();
     const { status, body } = await post(`${url}/jobs/batch`, {
       jobs: [
         { operation: 'add', a: 1, b: 2 },
@@ -57,7 +57,7 @@ describe('npm start without FAKTORY_URL', () => {
 
   it('is ready, names its durability, and stops with exit code 0 on SIGTERM', async (t) => {
     const service = startService(t, { SHUTDOWN_DRAIN_DELAY_MS: '0' });
-    const ready = await get(`${await service.url()}/ready`);
+    const ready = await get(`${await service.readyUrl()}/ready`);
     assert.equal(ready.status, 200);
     assert.equal(ready.body['durability'], 'fsync');
     assert.equal(await service.end('SIGTERM'), 0);
@@ -76,7 +76,7 @@ describe('npm start without FAKTORY_URL', () => {
 
   it('still knows jobs and results after kill -9 and a new start on the same folder', async (t) => {
     const first = startService(t, { SHUTDOWN_DRAIN_DELAY_MS: '0' });
-    const url = await first.url();
+    const url = await first.readyUrl();
     const { body } = await post(`${url}/jobs/add`, { a: 20, b: 22 });
     const id = String(body['job_id']);
     assert.equal((await get(`${url}/jobs/${id}?wait=10`)).body['result'], 42);
@@ -125,7 +125,7 @@ describe('the roles', () => {
     const env = { FAKTORY_URL: `tcp://:p%40ss@${String(address)}`, SHUTDOWN_DRAIN_DELAY_MS: '0' };
     const worker = startService(t, env, 'worker');
     const api = startService(t, env, 'api');
-    const { body } = await post(`${await api.url()}/jobs/add`, { a: 1, b: 2 });
+    const { body } = await post(`${await api.readyUrl()}/jobs/add`, { a: 1, b: 2 });
     const ran = await worker.line(({ jid }) => jid === body['job_id']);
     assert.equal(ran['result'], 3);
     assert.equal((await get(`${await api.url()}/jobs/${String(body['job_id'])}`)).status, 501);

@@ -31,7 +31,7 @@ type Wire = Record<string, unknown>;
 
 async function startApi(t: TestContext, { url }: Server): Promise<string> {
   const jobs = { JOBS_DIR: await writeJobs(t, { resize }), PASSTHROUGH_JOBTYPES: 'Ruby::Mailer,go.*' };
-  return startService(t, { FAKTORY_URL: url, SHUTDOWN_DRAIN_DELAY_MS: '0', ...jobs }, 'api').url();
+  return startService(t, { FAKTORY_URL: url, SHUTDOWN_DRAIN_DELAY_MS: '0', ...jobs }, 'api').readyUrl();
 }
 
 async function accepted(url: string, body: object): Promise<string> {

@@ -6,9 +6,9 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, after, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { pathOf } from './helpers/paths.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = pathOf('.');
 
 const hello = `import { defineJob, z } from 'work-factory';
 export default defineJob({

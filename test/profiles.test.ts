@@ -5,8 +5,9 @@ import { test } from 'node:test';
 import { parse } from 'dotenv';
 import { loadConfig, type Config } from '../src/config/load.ts';
 import { variableNames, variables, type VariableName } from '../src/config/variables.ts';
+import { pathOf } from './helpers/paths.ts';
 
-const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
+const read = (path: string): string => readFileSync(pathOf(path), 'utf8');
 
 const assignments = (text: string): string[] =>
   [...text.matchAll(/^([A-Z][A-Z0-9_]*)=/gm)].map((match) => match[1] ?? '');

@@ -4,14 +4,14 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { variableNames, variables } from '../src/config/variables.ts';
 import { loadJobs } from '../src/jobs/load-jobs.ts';
 import { createJobsFolder } from './helpers/jobs-folder.ts';
 import { startService } from './helpers/service.ts';
+import { pathOf } from './helpers/paths.ts';
 
-const path = fileURLToPath(new URL('../README.md', import.meta.url));
+const path = pathOf('README.md');
 const readme = readFileSync(path, 'utf8');
 
 const idPattern = /[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g;
@@ -40,7 +40,7 @@ describe('the README', () => {
   it('shows commands that give the answers that it shows', async (t) => {
     const [, hello] = /`jobs\/hello\.mjs`[\s\S]*?```js\n([\s\S]*?)```/.exec(readme) ?? [];
     const folder = createJobsFolder(t, { 'hello.mjs': hello ?? assert.fail('no jobs/hello.mjs') });
-    const url = await startService(t, { JOBS_DIR: folder }).url();
+    const url = await startService(t, { JOBS_DIR: folder }).readyUrl();
     const pairs = [...readme.matchAll(/```sh\n(curl [\s\S]*?)\n```\n\n```json\n([\s\S]*?)\n```/g)];
     assert.equal(pairs.length, 6);
     let jobId = '';
@@ -58,7 +58,7 @@ describe('the README', () => {
 
 describe('docs/jobs.md', () => {
   it('shows a definition that can be used, and names every field of a definition', async (t) => {
-    const text = readFileSync(new URL('../docs/jobs.md', import.meta.url), 'utf8');
+    const text = readFileSync(pathOf('docs/jobs.md'), 'utf8');
     const [, definition] = /```js\n([\s\S]*?)```/.exec(text) ?? [];
     const { definitions } = await loadJobs(createJobsFolder(t, { 'resize.mjs': definition ?? assert.fail('no code') }));
     const fields = Object.keys(definitions.get('resize') ?? {});

@@ -35,7 +35,11 @@ async function closedLoop(count: number, callersMax: number, each: () => Promise
 }
 
 async function startApi(t: TestContext, faktory: RealFaktory): Promise<string> {
-  return startService(t, { FAKTORY_URL: faktory.url, LOG_LEVEL: 'info', SHUTDOWN_DRAIN_DELAY_MS: '0' }, 'api').url();
+  return startService(
+    t,
+    { FAKTORY_URL: faktory.url, LOG_LEVEL: 'info', SHUTDOWN_DRAIN_DELAY_MS: '0' },
+    'api',
+  ).readyUrl();
 }
 
 const batch = Array.from({ length: jobsPerBatch }, (_, index) => ({ operation: 'add', a: index, b: 1 }));

@@ -1,20 +1,19 @@
-// Runs the test files, each in a process of its own, and says at the end which real parts were missing.
+// Compiles all, then runs the test files, each in a process of its own, and says at the end which real parts were missing.
 // Usage: node --import tsx test/run.ts [part of a path ...]
 // REQUIRE_REAL=1 makes a missing real part (Faktory, Redis, browser) a failure instead of a skip.
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { compile, compiledName } from './compile.ts';
+import { pathOf } from './helpers/paths.ts';
 import { realParts } from './helpers/real-parts.ts';
 
-const root = fileURLToPath(new URL('.', import.meta.url));
 const wanted = process.argv.slice(2);
-const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
+const files = readdirSync(pathOf('test'), { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.test.ts'))
   .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
-  .sort()
-  .map((file) => join(root, file));
+  .sort();
 if (files.length === 0) throw new Error(`no test file matches ${wanted.join(' ')}`);
 
 const missing = realParts().filter((part) => !part.available);
@@ -27,8 +26,11 @@ const isFull = process.env['FAULTS'] === '1';
 const concurrency = isFull ? 1 : 2;
 // Against what never ends: no slow machine needs a fourth of this.
 const timeoutMs = isFull ? 3_600_000 : 240_000;
-const options = ['--import', 'tsx', '--test', `--test-concurrency=${concurrency}`, `--test-timeout=${timeoutMs}`];
-const child = spawn(process.execPath, [...options, ...files], { stdio: 'inherit' });
+const compiled = join(await compile(pathOf('.')), 'test');
+const options = ['--enable-source-maps', '--test', `--test-concurrency=${concurrency}`, `--test-timeout=${timeoutMs}`];
+const child = spawn(process.execPath, [...options, ...files.map((file) => join(compiled, compiledName(file)))], {
+  stdio: 'inherit',
+});
 const [code] = (await once(child, 'exit')) as [number | null];
 for (const { name, reason } of missing) console.log(`SKIPPED, NOT TESTED: everything on ${name} (${reason})`);
 process.exitCode = code ?? 1;

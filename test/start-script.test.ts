@@ -5,8 +5,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { pathOf } from './helpers/paths.ts';
 
-const { scripts } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+const { scripts } = JSON.parse(readFileSync(pathOf('package.json'), 'utf8')) as {
   scripts: Record<string, string>;
 };
 

@@ -4,10 +4,10 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
+import { pathOf } from './helpers/paths.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = pathOf('.');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 
 const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })

@@ -25,7 +25,7 @@ describe('the port of the all-in-one', () => {
   it('wants a password that only the process knows, and its jobs run', async (t) => {
     const service = startService(t);
     assert.equal(await knock(t, await portOf(service)), '-ERR Invalid password');
-    const { body } = await post(`${await service.url()}/jobs/add`, { a: 1, b: 2 });
+    const { body } = await post(`${await service.readyUrl()}/jobs/add`, { a: 1, b: 2 });
     await service.line(({ jid }) => jid === body['job_id']);
   });
 
@@ -63,7 +63,7 @@ it('the data folder and its files are for their owner only, those of an earlier 
     chmodSync(join(dataDir, folder, 'LOG'), 0o644);
   }
   const service = startService(t, { DATA_DIR: dataDir });
-  await post(`${await service.url()}/jobs/add`, { a: 1, b: 2 });
+  await post(`${await service.readyUrl()}/jobs/add`, { a: 1, b: 2 });
   for (const folder of ['broker', 'results'].map((name) => join(dataDir, name))) {
     assert.equal(modeOf(folder), '700', folder);
     const files = readdirSync(folder);

@@ -5,12 +5,12 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { createBroker } from '../../src/broker/broker.ts';
 import type { StoreError } from '../../src/broker/store.ts';
 import { showed } from '../faults/matrix.ts';
 import { brokerFolder } from '../helpers/broker.ts';
 import { connectFwp, makeJob, type FwpClient } from './fwp-client.ts';
+import { nodeArgs, programOf } from '../helpers/paths.ts';
 
 /** FAULTS=1 makes it the long run. */
 const isLong = process.env['FAULTS'] === '1';
@@ -19,7 +19,7 @@ const loadMsMax = isLong ? 600 : 200;
 /** Jobs of a PUSHB, one producer each: singles and batches. */
 const bulkSizes = [1, 20, 100];
 
-const child = fileURLToPath(new URL('./kill-child.ts', import.meta.url));
+const child = programOf('test/broker/kill-child.ts');
 
 interface Ledger {
   /** Jobs whose PUSHB was answered with {}. */
@@ -56,7 +56,7 @@ async function consume(client: FwpClient, ledger: Ledger): Promise<never> {
 
 /** Load on a broker in a process of its own, which is killed in the middle of it. */
 async function killUnderLoad(t: TestContext, dataDir: string, honest: boolean, loadMs: number): Promise<Ledger> {
-  const process_ = spawn(process.execPath, ['--import', 'tsx', child, dataDir, String(honest)], {
+  const process_ = spawn(process.execPath, [...nodeArgs, child, dataDir, String(honest)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   t.after(() => process_.kill('SIGKILL'));

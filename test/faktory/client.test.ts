@@ -6,6 +6,7 @@ import { inspect, promisify } from 'node:util';
 import { systemClock } from '../../src/domain/clock.ts';
 import { FaktoryClient, type FaktoryClientOptions } from '../../src/faktory/client.ts';
 import { bulk, ok, startScriptedBroker, type ScriptedBrokerOptions } from '../helpers/scripted-broker.ts';
+import { nodeArgs, programUrlOf } from '../helpers/paths.ts';
 
 const execute = promisify(execFile);
 const password = 'a-secret-of-123';
@@ -213,13 +214,13 @@ describe('FaktoryClient', () => {
   it('takes nothing from the environment that was meant for the library', async (t) => {
     // The library reads these once, as it is imported: in a process of its own, then.
     const program = `
-      const { FaktoryClient } = await import(${JSON.stringify(new URL('../../src/faktory/client.ts', import.meta.url).href)});
+      const { FaktoryClient } = await import(${JSON.stringify(programUrlOf('src/faktory/client.ts'))});
       const client = new FaktoryClient({
         address: { host: '127.0.0.1', port: 1, tls: false, password: undefined },
         size: 0, clock: { now: () => 0 }, random: Math.random,
       });
       console.log(JSON.stringify([client.password]));`;
-    const { stdout } = await execute(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program], {
+    const { stdout } = await execute(process.execPath, [...nodeArgs, '--input-type=module', '-e', program], {
       env: { ...process.env, FAKTORY_PROVIDER: 'OTHER_URL', OTHER_URL: `tcp://:${password}@10.0.0.1:7419` },
       signal: t.signal,
     });

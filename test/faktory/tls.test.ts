@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { describe, it, type TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { createCertificate } from '../helpers/certificate.ts';
 import { startScriptedBroker } from '../helpers/scripted-broker.ts';
+import { nodeArgs, programOf } from '../helpers/paths.ts';
 
-const program = fileURLToPath(new URL('tls-client.ts', import.meta.url));
+const program = programOf('test/faktory/tls-client.ts');
 const execute = promisify(execFile);
 
 async function setUp(t: TestContext) {
@@ -14,7 +14,7 @@ async function setUp(t: TestContext) {
   const broker = await startScriptedBroker({ tls: certificate });
   t.after(() => broker.close());
   const run = async (host: string, env: Record<string, string>): Promise<string> => {
-    const { stdout } = await execute(process.execPath, ['--import', 'tsx', program, host, String(broker.port)], {
+    const { stdout } = await execute(process.execPath, [...nodeArgs, program, host, String(broker.port)], {
       env: { ...process.env, ...env },
       signal: t.signal,
     });

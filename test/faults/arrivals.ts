@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { encodeRequest, openHttpConnection, type HttpConnection } from '../../bench/harness/http-connection.ts';
+import { nodeArgs } from '../helpers/paths.ts';
 
 export interface ArrivalsOptions {
   /** Of the API. */
@@ -140,7 +141,7 @@ function retryAfterOf(answer: Buffer): number {
 
 /** Starts them in a process of their own, so that their work is not in the times that they see. Resolves as they begin. */
 export async function forkArrivals(t: TestContext, options: ArrivalsOptions): Promise<Arrivals> {
-  const child = fork(fileURLToPath(import.meta.url), { execArgv: ['--import', 'tsx'], serialization: 'advanced' });
+  const child = fork(fileURLToPath(import.meta.url), { execArgv: [...nodeArgs], serialization: 'advanced' });
   const gone = once(child, 'exit');
   t.after(async () => {
     child.kill('SIGKILL');

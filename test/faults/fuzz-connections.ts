@@ -43,7 +43,7 @@ interface Script {
 }
 
 const requestsMax = 50;
-const hangMs = 20_000;
+const hangMs = 60_000;
 /** What connection `number` sends. */
 export function createScript(seed: number, number: number): Script {
   const random = createRandom((seed ^ Math.imul(number + 1, 0x9e3779b1)) | 0);

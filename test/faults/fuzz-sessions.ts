@@ -36,7 +36,7 @@ interface FuzzJob {
 }
 
 const faultsMax = 10;
-const hangMs = 30_000;
+const hangMs = 60_000;
 
 /** Jobs of a line that the broker takes for a push. */
 function jobsOf({ bytes }: FuzzLine): FuzzJob[] {

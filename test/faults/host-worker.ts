@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { hostname } from 'node:os';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { nodeArgs, programOf } from '../helpers/paths.ts';
 
 /** A host name of one's own needs a namespace, and that needs root: else both are on this one. */
 const canNameHosts = spawnSync('unshare', ['--uts', 'hostname', 'host-one']).status === 0;
@@ -21,11 +21,11 @@ export interface HostWorker {
   jobs(): number;
 }
 
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const main = programOf('src/main.ts');
 
 /** Starts a worker in a UTS namespace: to itself and to the broker it is on a host of that name. */
 export function startOnHost(t: TestContext, name: string, env: Record<string, string>): HostWorker {
-  const program = [process.execPath, '--import', 'tsx', main, 'worker'];
+  const program = [process.execPath, ...nodeArgs, main, 'worker'];
   const named = ['unshare', '--uts', 'sh', '-c', 'hostname "$0" && exec "$@"', name, ...program];
   const [command, ...args] = canNameHosts ? named : program;
   const child = spawn(command as string, args, {

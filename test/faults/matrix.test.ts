@@ -5,8 +5,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { matrix } from './matrix.ts';
 import { updateReport } from './report.ts';
+import { pathOf } from '../helpers/paths.ts';
 
-const path = new URL('../../docs/reliability.md', import.meta.url);
+const path = pathOf('docs/reliability.md');
 const document = readFileSync(path, 'utf8');
 
 describe('the fault matrix', () => {
@@ -14,7 +15,7 @@ describe('the fault matrix', () => {
     const rows = Object.entries(matrix);
     assert.ok(rows.length > 20);
     for (const [id, { shownBy }] of rows) {
-      const text = readFileSync(new URL(`../${shownBy}`, import.meta.url), 'utf8');
+      const text = readFileSync(pathOf(`test/${shownBy}`), 'utf8');
       assert.ok(text.includes(`'${id}'`) && text.includes('showed('), `${shownBy} does not report ${id}`);
     }
   });

@@ -158,7 +158,7 @@ async function stopUnderWay(t: TestContext, script: Script, env: Record<string, 
   const drainMs = isFull ? drainDelayMs : 300;
   const faktory = { FAKTORY_URL: `tcp://127.0.0.1:${broker.port}`, SHUTDOWN_DRAIN_DELAY_MS: String(drainMs) };
   const service = startService(t, { ...faktory, ...env }, 'api');
-  const url = await service.url();
+  const url = await service.readyUrl();
   let longestMs = 0;
   const enqueue = async (path: string, body: unknown): Promise<number> => {
     const startedMs = performance.now();

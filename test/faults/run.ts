@@ -6,13 +6,13 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { faktoryPath, redisServerPath } from '../helpers/real-parts.ts';
 import { matrix, type Figure } from './matrix.ts';
 import { updateReport } from './report.ts';
+import { nodeArgs, pathOf, programOf } from '../helpers/paths.ts';
 
-const document = fileURLToPath(new URL('../../docs/reliability.md', import.meta.url));
-const runner = fileURLToPath(new URL('../run.ts', import.meta.url));
+const document = pathOf('docs/reliability.md');
+const runner = programOf('test/run.ts');
 const files = [...new Set(Object.values(matrix).map(({ shownBy }) => shownBy))];
 
 function versionOf(name: string, path: string | undefined, option: string, pattern: RegExp): string {
@@ -31,7 +31,7 @@ const machine = (): string =>
 
 async function run(parts: readonly string[], figuresFile: string): Promise<number> {
   const env = { ...process.env, FAULTS: '1', FAULT_FIGURES: figuresFile };
-  const child = spawn(process.execPath, ['--import', 'tsx', runner, ...parts], { stdio: 'inherit', env });
+  const child = spawn(process.execPath, [...nodeArgs, runner, ...parts], { stdio: 'inherit', env });
   const [code] = (await once(child, 'exit')) as [number | null];
   return code ?? 1;
 }

@@ -5,7 +5,6 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, describe, it, type TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../src/domain/clock.ts';
 import type { Job } from '../../src/domain/job.ts';
 import { createArithmeticJob } from '../helpers/jobs.ts';
@@ -18,6 +17,7 @@ import { createProducer } from '../helpers/producer.ts';
 import { startScriptedBroker } from '../helpers/scripted-broker.ts';
 import { showed } from './matrix.ts';
 import type { ReaderPace } from './reader.ts';
+import { nodeArgs, programOf } from '../helpers/paths.ts';
 
 const trials = process.env['FAULTS'] === '1' ? 1000 : 90;
 
@@ -28,7 +28,7 @@ interface Reader {
 }
 
 async function startReader(t: TestContext, pace: ReaderPace): Promise<Reader> {
-  const child = fork(fileURLToPath(new URL('./reader.ts', import.meta.url)), [pace], { execArgv: ['--import', 'tsx'] });
+  const child = fork(programOf('test/faults/reader.ts'), [pace], { execArgv: [...nodeArgs] });
   t.after(() => child.disconnect());
   const next = async <T>(): Promise<T> => ((await once(child, 'message')) as [T])[0];
   const { port } = await next<{ port: number }>();

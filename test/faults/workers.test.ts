@@ -33,7 +33,7 @@ interface Scene {
 async function setUp(t: TestContext, brokerUrl: string, redis?: StartedRedis): Promise<Scene> {
   const own = redis ?? (await startRedis(t));
   const env = { FAKTORY_URL: brokerUrl, RESULTS_URL: own.url, SHUTDOWN_DRAIN_DELAY_MS: '0' };
-  const [url, ends] = await Promise.all([startService(t, env, 'api').url(), watchEnds(t, own.url)]);
+  const [url, ends] = await Promise.all([startService(t, env, 'api').readyUrl(), watchEnds(t, own.url)]);
   return { url, redis: own, ends, env, startWorker: () => startService(t, env, 'worker') };
 }
 

@@ -4,8 +4,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { nodeArgs, programUrlOf } from '../helpers/paths.ts';
 
-const moduleUrl = new URL('../../src/handlers/end-with-parent.ts', import.meta.url).href;
+const moduleUrl = programUrlOf('src/handlers/end-with-parent.ts');
 
 /** Says its pid and blocks. */
 const blocking = `
@@ -16,7 +17,7 @@ process.stdout.write(String(process.pid), () => setTimeout(() => { for (;;); }, 
 /** Starts the process that blocks, hands its pid on, and waits. */
 const parent = `
 import { spawn } from 'node:child_process';
-const args = ['--import', 'tsx', '--input-type=module', '-e', ${JSON.stringify(blocking)}];
+const args = ${JSON.stringify([...nodeArgs, '--input-type=module', '-e', blocking])};
 spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'] });
 setInterval(() => undefined, 1000);`;
 

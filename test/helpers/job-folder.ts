@@ -8,8 +8,9 @@ import { startHandlerProcess } from '../../src/handlers/handler-process.ts';
 import { createHandlers, type Handlers, type HandlersOptions } from '../../src/handlers/handlers.ts';
 import type { HandlerLog } from '../../src/handlers/line-budget.ts';
 import { loadJobs, type LoadedJobs } from '../../src/jobs/load-jobs.ts';
+import { programUrlOf } from './paths.ts';
 
-const packageUrl = new URL('../../src/index.ts', import.meta.url).href;
+const packageUrl = programUrlOf('src/index.ts');
 const head = `import { defineJob, PermanentError, z } from ${JSON.stringify(packageUrl)};\n`;
 
 type Owner = Pick<TestContext, 'after'>;

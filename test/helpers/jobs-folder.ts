@@ -3,8 +3,9 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { programUrlOf } from './paths.ts';
 
-const entry = new URL('../../src/index.ts', import.meta.url).href;
+const entry = programUrlOf('src/index.ts');
 
 /**
  * Goes away with the test.

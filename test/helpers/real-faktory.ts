@@ -31,7 +31,7 @@ export interface RealFaktory {
   redisPid(): number;
 }
 
-const startMsMax = 15_000;
+const startMsMax = 60_000;
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { setTimeout as delay } from 'node:timers/promises';
+import { nodeArgs, programOf } from './paths.ts';
 
 type LogLine = Record<string, unknown> & { msg?: string };
 
@@ -19,13 +20,15 @@ export interface Service {
   line(matches: (line: LogLine) => boolean): Promise<LogLine>;
   /** Base URL of the API; waits until it listens. */
   url(): Promise<string>;
+  /** The same, once /ready says yes: on a slow machine the first jobs could be refused before its connections are open. */
+  readyUrl(): Promise<string>;
   /** The exit code, once the process has ended by itself. */
   exited: Promise<number | null>;
   /** Sends the signal, and resolves with the exit code (null: killed by the signal). */
   end(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const main = programOf('src/main.ts');
 
 /** node:readline would also cut at U+2028, which JSON may hold as it is. */
 function readLines(stream: Readable, take: (line: string) => void): void {
@@ -42,7 +45,7 @@ function readLines(stream: Readable, take: (line: string) => void): void {
 /** Starts `main.ts [role]` with this environment and no other variable of ours; it dies with the test. */
 export function startService(t: TestContext, env: Record<string, string> = {}, role?: string): Service {
   const folder = env['DATA_DIR'] ?? mkdtempSync(join(tmpdir(), 'work-factory-'));
-  const child = spawn(process.execPath, ['--import', 'tsx', main, ...(role === undefined ? [] : [role])], {
+  const child = spawn(process.execPath, [...nodeArgs, main, ...(role === undefined ? [] : [role])], {
     env: { PATH: process.env['PATH'] ?? '', BIND_ADDR: '127.0.0.1:0', DATA_DIR: folder, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -76,13 +79,22 @@ export function startService(t: TestContext, env: Record<string, string> = {}, r
     }
   }
 
+  const url = async (): Promise<string> => (await line(({ msg }) => msg === 'the API listens'))['url'] as string;
+
+  async function readyUrl(): Promise<string> {
+    const base = await url();
+    while ((await get(`${base}/ready`)).status !== 200) await delay(50);
+    return base;
+  }
+
   return {
     process: child,
     dataDir: folder,
     lines,
     line,
     exited: closed,
-    url: async () => (await line(({ msg }) => msg === 'the API listens'))['url'] as string,
+    url,
+    readyUrl,
     end(signal = 'SIGTERM') {
       child.kill(signal);
       return closed;

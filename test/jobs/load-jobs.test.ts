@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { JobsError, loadJobs } from '../../src/jobs/load-jobs.ts';
+import { programUrlOf } from '../helpers/paths.ts';
 
-const packageUrl = new URL('../../src/jobs/define-job.ts', import.meta.url).href;
+const packageUrl = programUrlOf('src/jobs/define-job.ts');
 const zodUrl = import.meta.resolve('zod');
 const head = `import { defineJob } from ${JSON.stringify(packageUrl)};\nimport { z } from ${JSON.stringify(zodUrl)};\n`;
 

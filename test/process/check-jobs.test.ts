@@ -1,9 +1,9 @@
 // `work-factory jobs check`, in this process: what it lists, what it runs, and what it says is wrong.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { checkJobs } from '../../src/process/check-jobs.ts';
 import { createJobsFolder } from '../helpers/jobs-folder.ts';
+import { pathOf } from '../helpers/paths.ts';
 
 interface Checked {
   code: number;
@@ -27,7 +27,7 @@ const define = (fields: string): string =>
 
 describe('work-factory jobs check', () => {
   it('accepts the examples of this repository, and runs those with a result', async (t) => {
-    const folder = fileURLToPath(new URL('../../examples/jobs', import.meta.url));
+    const folder = pathOf('examples/jobs');
     const { code, out, errors } = await check(t, folder);
     assert.deepEqual(errors, []);
     assert.equal(code, 0);

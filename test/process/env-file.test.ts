@@ -5,9 +5,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { nodeArgs, programOf } from '../helpers/paths.ts';
 
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const main = programOf('src/main.ts');
 
 /** Runs the program in a folder with this .env, as a worker that refuses to start without FAKTORY_URL. */
 function run(t: TestContext, file: string | Buffer | undefined, env: Record<string, string> = {}) {
@@ -15,7 +15,7 @@ function run(t: TestContext, file: string | Buffer | undefined, env: Record<stri
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   if (file === undefined) mkdirSync(join(folder, '.env'));
   else writeFileSync(join(folder, '.env'), file);
-  const args = ['--import', import.meta.resolve('tsx'), main, 'worker'];
+  const args = [...nodeArgs, main, 'worker'];
   const options = {
     cwd: folder,
     env: { PATH: process.env['PATH'], ...env },

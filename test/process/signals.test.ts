@@ -7,18 +7,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, it, type TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { isUnderNohup } from '../../src/process/nohup.ts';
 import { startService } from '../helpers/service.ts';
+import { nodeArgs, programOf } from '../helpers/paths.ts';
 
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-const tsx = import.meta.resolve('tsx');
+const program = [process.execPath, ...nodeArgs, programOf('src/main.ts')].join(' ');
 
 /** Runs a shell command in a folder and a process group of its own; $PROGRAM is the program. */
 function startGroup(t: TestContext, command: string, files: Record<string, string> = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'signals-'));
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
-  const program = `${process.execPath} --import ${tsx} ${main}`;
   const child = spawn('sh', ['-c', command.replaceAll('$PROGRAM', program)], {
     cwd: folder,
     env: { ...process.env, DATA_DIR: join(folder, 'data'), BIND_ADDR: '127.0.0.1:0', SHUTDOWN_DRAIN_DELAY_MS: '50' },
@@ -54,7 +52,7 @@ function startGroup(t: TestContext, command: string, files: Record<string, strin
 }
 
 describe('a stop of the process group of npm', () => {
-  const scripts = { start: `exec ${process.execPath} --import ${tsx} ${main}` };
+  const scripts = { start: `exec ${program}` };
   const files = { 'package.json': JSON.stringify({ name: 'x', version: '0.0.0', scripts }) };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     it(`drains at ${signal}, which npm forwards a second time`, async (t) => {

@@ -4,15 +4,15 @@ import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import type { JobRecord, ResultStore } from '../../src/domain/results.ts';
 import { createEmbeddedResults } from '../../src/results/embedded.ts';
 import { createRedisResults } from '../../src/results/redis.ts';
 import { redisServerPath } from '../helpers/real-parts.ts';
 import { startRedis } from '../helpers/redis.ts';
+import { pathOf } from '../helpers/paths.ts';
 
-const oldData = fileURLToPath(new URL('old-data', import.meta.url));
+const oldData = pathOf('test/results/old-data');
 /** When it was written, by the clock that the store was given. */
 const writtenMs = Date.parse('2026-01-02T03:04:05.000Z');
 

@@ -4,13 +4,14 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { openFilesMax } from '../../src/roles/open-files.ts';
+import { nodeArgs, programUrlOf } from '../helpers/paths.ts';
 
 const skip = existsSync('/proc/self/limits') ? false : 'NOT TESTED: no /proc here';
 
 describe('the limit on open files', () => {
   it('is the one that the process was started with', { skip }, () => {
-    const script = `import('./src/roles/open-files.ts').then(({ openFilesMax }) => console.log(openFilesMax()))`;
-    const node = `exec "${process.execPath}" --import tsx -e "${script}"`;
+    const script = `import('${programUrlOf('src/roles/open-files.ts')}').then(({ openFilesMax }) => console.log(openFilesMax()))`;
+    const node = `exec "${process.execPath}" ${nodeArgs.join(' ')} --input-type=module -e "${script}"`;
     const { stdout } = spawnSync('sh', ['-c', `ulimit -n 700 && ${node}`], { encoding: 'utf8' });
     assert.equal(stdout, '700\n');
   });

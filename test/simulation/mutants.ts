@@ -1,9 +1,11 @@
 // Planted bugs, each a textual change to a copy of src/: a checker that does not catch them proves nothing. Every text to be
 // replaced must be found exactly once, so that a mutant cannot quietly turn into the real code.
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
+import { compiledName, compileFolder, compileText } from '../compile.ts';
+import { pathOf } from '../helpers/paths.ts';
 import { loadSubject, type Subject } from './subject.ts';
 
 interface Edit {
@@ -181,7 +183,7 @@ export const mutants: readonly Mutant[] = [
   ),
 ];
 
-const source = fileURLToPath(new URL('../../src/', import.meta.url));
+const source = pathOf('src');
 const rooms = ['domain', 'enqueue', 'faktory'];
 
 /** The changed files of a mutant, by their path below `src/`. Throws when a text is not there exactly once. */
@@ -200,11 +202,12 @@ export async function plant(mutant: Mutant): Promise<{ subject: Subject; dispose
   const folder = mkdtempSync(join(tmpdir(), 'work-factory-mutant-'));
   const dispose = (): void => rmSync(folder, { recursive: true, force: true });
   try {
-    for (const room of rooms) cpSync(join(source, room), join(folder, 'src', room), { recursive: true });
-    symlinkSync(join(source, '../node_modules'), join(folder, 'node_modules'));
+    for (const room of rooms) await compileFolder(join(source, room), join(folder, 'src', room));
+    symlinkSync(pathOf('node_modules'), join(folder, 'node_modules'));
     writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
-    for (const [file, text] of changedFiles(mutant)) writeFileSync(join(folder, 'src', file), text);
-    return { subject: await loadSubject(pathToFileURL(join(folder, 'src/'))), dispose };
+    for (const [file, text] of changedFiles(mutant))
+      await compileText(text, join(source, file), join(folder, 'src', compiledName(file)));
+    return { subject: await loadSubject(pathToFileURL(join(folder, 'src/')).href, '.js'), dispose };
   } catch (error) {
     dispose();
     throw error;

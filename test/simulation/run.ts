@@ -12,6 +12,7 @@ import { createPlan } from './plan.ts';
 import { simulate } from './simulate.ts';
 import { loadSubject } from './subject.ts';
 import { add, emptyTally, rarities, runSeeds, type Tally } from './tally.ts';
+import { nodeArgs } from '../helpers/paths.ts';
 
 const { values } = parseArgs({
   options: {
@@ -52,7 +53,7 @@ async function runMany(from: number, count: number): Promise<boolean> {
   await Promise.all(
     Array.from({ length: processes }, async (_, index) => {
       const args = ['--from', `${from + index}`, '--seeds', `${count - index}`, '--step', `${processes}`];
-      const child = fork(fileURLToPath(import.meta.url), args, { execArgv: ['--import', 'tsx'] });
+      const child = fork(fileURLToPath(import.meta.url), args, { execArgv: [...nodeArgs] });
       const [part] = (await once(child, 'message')) as [Tally];
       add(tally, part);
     }),

@@ -3,21 +3,21 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { caught, showed } from '../faults/matrix.ts';
 import { changedFiles, mutants, plant } from './mutants.ts';
 import { simulate } from './simulate.ts';
 import { loadSubject } from './subject.ts';
 import { rarities, runSeeds } from './tally.ts';
+import { nodeArgs, programOf } from '../helpers/paths.ts';
 
 const isFull = process.env['FAULTS'] === '1';
 const onlyFull = !isFull && 'FAULTS=1 only: some minutes';
 
 /** What run.ts prints, line by line; rejects, with all of it, when it found something. */
 async function runLong(...args: string[]): Promise<string[]> {
-  const run = fileURLToPath(new URL('./run.ts', import.meta.url));
-  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', run, ...args]);
+  const run = programOf('test/simulation/run.ts');
+  const { stdout } = await promisify(execFile)(process.execPath, [...nodeArgs, run, ...args]);
   return stdout.trim().split('\n');
 }
 
