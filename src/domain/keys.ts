@@ -31,7 +31,9 @@ export interface Claim {
  * - `reused`: an earlier request with the key asked for something else.
  */
 export type Verdict =
-  | { readonly state: 'claimed' | 'absent' | 'reused' }
+  | { readonly state: 'claimed' }
+  | { readonly state: 'absent' }
+  | { readonly state: 'reused' }
   | { readonly state: 'done'; readonly answer: KeptAnswer }
   | { readonly state: 'in_progress'; readonly jids: readonly string[] }
   | { readonly state: 'unknown'; readonly jids: readonly string[]; readonly answer: KeptAnswer };

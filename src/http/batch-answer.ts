@@ -5,6 +5,7 @@ import type { Job } from '../domain/job.ts';
 import type { Fate, RefusalCode } from '../domain/producer.ts';
 import { collectViolations, type BatchEntries, type RejectedEntry } from './batch-entries.ts';
 import { cut } from './caller-text.ts';
+import type { FoundEntry } from './entry-key.ts';
 import { scheduledAt } from './entry.ts';
 import { problemCodeOf } from './jobs.ts';
 import type { Problem } from './problem.ts';
@@ -21,8 +22,8 @@ interface Tally {
 
 /** @param fates one for each job, in their order */
 export function createBatchAnswer(entries: BatchEntries, fates: readonly Fate[]): BatchAnswer {
-  const { total, jobs, rejected } = entries;
-  if (rejected.length === 0 && fates.every(({ outcome }) => outcome === 'enqueued')) {
+  const { total, jobs, rejected, found } = entries;
+  if (rejected.length === 0 && found.length === 0 && fates.every(({ outcome }) => outcome === 'enqueued')) {
     const message = `Batch of ${total} jobs enqueued`;
     const body = { job_ids: jobs.map(({ jid }) => jid), message, count: total };
     if (jobs.every((job) => scheduledAt(job) === undefined)) return { status: 202, body };
@@ -30,6 +31,7 @@ export function createBatchAnswer(entries: BatchEntries, fates: readonly Fate[])
   }
   const tally = tallyUp(entries, fates);
   const { counts } = tally;
+  if (counts.enqueued === total) return allEnqueued(tally.results);
   const idsOf = (status: BatchResult['status']): string[] =>
     tally.results.flatMap((result) => (result.status === status ? [result.job_id as string] : []));
   const body: PartialBatch = {
@@ -49,7 +51,14 @@ export function createBatchAnswer(entries: BatchEntries, fates: readonly Fate[])
   return { problem: toProblem(code, rejected, body) };
 }
 
-function tallyUp({ total, jobs, rejected }: BatchEntries, fates: readonly Fate[]): Tally {
+/** Some of them before. */
+function allEnqueued(results: BatchResult[]): BatchAnswer {
+  const { length } = results;
+  const job_ids = results.map(({ job_id }) => job_id as string);
+  return { status: 202, body: { job_ids, message: `Batch of ${length} jobs enqueued`, count: length, results } };
+}
+
+function tallyUp({ total, jobs, rejected, found }: BatchEntries, fates: readonly Fate[]): Tally {
   const tally: Tally = {
     results: [],
     errors: [],
@@ -58,12 +67,12 @@ function tallyUp({ total, jobs, rejected }: BatchEntries, fates: readonly Fate[]
   };
   let nextJob = 0;
   let nextRejected = 0;
+  let nextFound = 0;
   for (let index = 0; index < total; index++) {
-    const bad = rejected[nextRejected];
-    const result =
-      bad?.index === index
-        ? reject(rejected[nextRejected++] as RejectedEntry, tally)
-        : resultOf(index, jobs[nextJob] as Job, fates[nextJob++] as Fate, tally);
+    let result: BatchResult;
+    if (rejected[nextRejected]?.index === index) result = reject(rejected[nextRejected++] as RejectedEntry, tally);
+    else if (found[nextFound]?.result.index === index) result = find(found[nextFound++] as FoundEntry, tally);
+    else result = resultOf(index, jobs[nextJob] as Job, fates[nextJob++] as Fate, tally);
     tally.counts[result.status] += 1;
     tally.results.push(result);
   }
@@ -73,6 +82,11 @@ function tallyUp({ total, jobs, rejected }: BatchEntries, fates: readonly Fate[]
 function reject({ index, code, detail, error }: RejectedEntry, tally: Tally): BatchResult {
   tally.errors.push(error);
   return { index, status: 'rejected', code, detail };
+}
+
+function find({ result, error }: FoundEntry, tally: Tally): BatchResult {
+  if (error !== undefined) tally.errors.push(error);
+  return result;
 }
 
 function resultOfEnqueued(index: number, job: Job): BatchResult {

@@ -2,12 +2,13 @@
 import { AppError } from './errors.ts';
 import type { Job } from '../domain/job.ts';
 import { createEntryReader, createJobMaker, type EntryOptions } from './entry.ts';
+import { keyBesideHeader, readEntryKey, type FoundEntry, type KeyedEntry } from './entry-key.ts';
 import type { Refusal } from './explicit-form.ts';
 import { describeIssues, toViolations, violationFields, violationsMax, type Violation } from './violations.ts';
 
 export interface RejectedEntry {
   index: number;
-  code: Refusal['code'];
+  code: Refusal['code'] | 'key_reused';
   detail: string;
   /** One sentence for the answer's `errors`, in the original service's words. */
   error: string;
@@ -16,11 +17,13 @@ export interface RejectedEntry {
   violations: Violation[];
 }
 
-/** A batch as it was read: its jobs, and the entries that are none, both in input order. */
+/** A batch as it was read: its jobs, the entries that are none, those with a key, and those that were answered before; in input order. */
 export interface BatchEntries {
   total: number;
   jobs: Job[];
   rejected: RejectedEntry[];
+  keyed: KeyedEntry[];
+  found: FoundEntry[];
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -42,21 +45,31 @@ export function readEnvelope(body: unknown, jobsMax: number): readonly unknown[]
 const badEnvelope = (pointer: string, message: string): AppError =>
   new AppError('validation_failed', `The body ${message}`, violationFields([{ pointer, message }], 1));
 
-export function createBatchReader(options: EntryOptions): (entries: readonly unknown[]) => BatchEntries {
+/** @param hasKey the request has a key of its own */
+export type BatchReader = (entries: readonly unknown[], hasKey: boolean) => BatchEntries;
+
+export function createBatchReader(options: EntryOptions): BatchReader {
   const readEntry = createEntryReader(options);
   const maker = createJobMaker(options);
-  return (entries) => {
+  return (entries, hasKey) => {
+    const keyed: KeyedEntry[] = [];
     const jobs: Job[] = [];
     const rejected: RejectedEntry[] = [];
     const nowMs = Date.now();
     for (const [index, entry] of entries.entries()) {
-      const order = readEntry(entry, nowMs);
+      const key = readEntryKey(entry);
+      const read = readEntry(entry, nowMs);
+      const order = key && hasKey && !('code' in read) ? besideHeader : read;
+      const job = 'code' in order ? undefined : maker.makeOrdered(order, nowMs);
       if ('code' in order) rejected.push(reject(index, order));
-      else jobs.push(maker.makeOrdered(order, nowMs));
+      if (job) jobs.push(job);
+      if (key && !hasKey) keyed.push({ ...key, index, job });
     }
-    return { total: entries.length, jobs, rejected };
+    return { total: entries.length, jobs, rejected, keyed, found: [] };
   };
 }
+
+const besideHeader: Refusal = { code: 'invalid_job', operation: 'other', issues: [keyBesideHeader] };
 
 function reject(index: number, { code, operation, issues, detail }: Refusal): RejectedEntry {
   const violations = toViolations(issues, `/jobs/${index}`);

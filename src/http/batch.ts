@@ -1,15 +1,23 @@
 // POST /jobs/batch: entries are checked one by one, the good ones go to the producer in one call, and the answer says
 // what became of each.
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Fate } from '../domain/producer.ts';
 import type { Metrics } from '../metrics.ts';
 import { createBatchAnswer } from './batch-answer.ts';
 import { createBatchReader, readEnvelope, type BatchEntries } from './batch-entries.ts';
 import { describeEntry } from './entry-document.ts';
+import { claimEntries } from './entry-key.ts';
 import type { JobRoutesOptions } from './jobs.ts';
 import { sendProblem } from './problem.ts';
-import { acceptedBatch, bodyProblems, partialBatch, problemResponses } from './schemas.ts';
+import {
+  acceptedBatch,
+  bodyProblems,
+  partialBatch,
+  problemResponses,
+  type AcceptedBatch,
+  type PartialBatch,
+} from './schemas.ts';
 
 export interface BatchRouteOptions extends JobRoutesOptions {
   /** Entries of one request. */
@@ -33,7 +41,7 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
     const { body, fingerprint } = request;
     // The handler runs in the turn in which the last byte of the body arrived.
     const deadlineMs = clock.now() + enqueueTimeoutMs;
-    const entries = readEntries(readEnvelope(body, batchMaxJobs));
+    const entries = readEntries(readEnvelope(body, batchMaxJobs), fingerprint !== null);
     const { jobs } = entries;
     if (fingerprint !== null) {
       return once.answer(request, reply, deadlineMs, {
@@ -42,13 +50,35 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
         onFates: (fates) => countJobs(metrics, entries, fates),
       });
     }
+    if (entries.keyed.length > 0) return answerKeyed(request, reply, entries, deadlineMs);
     const fates = jobs.length === 0 ? [] : await producer.pushBulk(jobs, deadlineMs);
+    return answerBatch(reply, entries, fates);
+  });
+
+  /** Entries with keys of their own. */
+  async function answerKeyed(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    read: BatchEntries,
+    deadlineMs: number,
+  ): Promise<FastifyReply | AcceptedBatch | PartialBatch> {
+    const { entries, settlementsOf } = await claimEntries(once, request, read);
+    const { jobs } = entries;
+    const fates = jobs.length === 0 ? [] : await once.push(jobs, deadlineMs, settlementsOf);
+    return answerBatch(reply, entries, fates);
+  }
+
+  function answerBatch(
+    reply: FastifyReply,
+    entries: BatchEntries,
+    fates: readonly Fate[],
+  ): FastifyReply | AcceptedBatch | PartialBatch {
     countJobs(metrics, entries, fates);
     const answer = createBatchAnswer(entries, fates);
     if ('problem' in answer) return sendProblem(reply, answer.problem);
     reply.code(answer.status);
     return answer.body;
-  });
+  }
 }
 
 function countJobs(metrics: Metrics, { jobs, rejected }: BatchEntries, fates: readonly Fate[]): void {

@@ -38,7 +38,7 @@ export interface Refusal {
   detail?: string;
 }
 
-const unsupported: ReadonlySet<string> = new Set(['key', 'unique_for', 'unique_key']);
+const unsupported: ReadonlySet<string> = new Set(['unique_for', 'unique_key']);
 const known: ReadonlySet<string> = new Set(['operation', 'jobtype', 'args', ...Object.keys(optionFields)]);
 /** A lone surrogate would be another character on the wire. */
 const jobtypePattern = /^[^\p{Cc}\p{Cs}]{1,200}$/u;

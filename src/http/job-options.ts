@@ -6,6 +6,7 @@ import { encodeJson } from '../domain/json-structure.ts';
 import type { Issues } from '../domain/job-type.ts';
 import { queueNameProblem } from '../domain/queue-name.ts';
 import { requestId } from '../domain/request-id.ts';
+import { keyMessage, keyPattern } from './idempotency-key.ts';
 import { parseTime, timeMessage, writeTime } from './time.ts';
 
 const secondsMax = 31_536_000;
@@ -62,6 +63,11 @@ export const optionFields = {
   expires_at: time.optional().meta({ description: 'A job that has not started by then is not run' }),
   expires_in_seconds: seconds(1).optional(),
   custom: custom.optional(),
+  key: z
+    .string(keyMessage)
+    .regex(keyPattern, keyMessage)
+    .optional()
+    .meta({ description: 'An entry that is sent again with it is the same job' }),
 };
 
 const optionsSchema = z.object(optionFields);

@@ -17,6 +17,7 @@ import {
   type JobMaker,
 } from './entry.ts';
 import { describeEntry } from './entry-document.ts';
+import { keyBesideHeader, readEntryKey } from './entry-key.ts';
 import type { Refusal } from './explicit-form.ts';
 import { createFlatReader } from './flat-form.ts';
 import { singleBodyBytesMax } from './limits.ts';
@@ -103,16 +104,19 @@ function registerEntry(app: FastifyInstance, maker: JobMaker, options: JobRoutes
     const deadlineMs = clock.now() + enqueueTimeoutMs;
     const nowMs = Date.now();
     const order = readEntry(body, nowMs);
+    const entryKey = readEntryKey(body);
+    const isOnce = fingerprint !== null || entryKey !== undefined;
+    if (fingerprint !== null && entryKey !== undefined) throw invalid([keyBesideHeader]);
     if ('code' in order) {
       metrics.job(order.operation, 'rejected');
       const failure = refusedEntry(body, order);
-      if (fingerprint !== null) return once.answer(request, reply, deadlineMs, failure);
+      if (isOnce) return once.answer(request, reply, deadlineMs, failure, entryKey);
       throw failure;
     }
     const job = maker.makeOrdered(order, nowMs);
-    if (fingerprint !== null) {
+    if (isOnce) {
       const accepted = { job_id: job.jid, message: describeOrder(order), at: scheduledAt(job) };
-      return once.answer(request, reply, deadlineMs, attemptOf(job, accepted, metrics));
+      return once.answer(request, reply, deadlineMs, attemptOf(job, accepted, metrics), entryKey);
     }
     const fate = await producer.push(job, deadlineMs);
     metrics.job(job.operation, fate.outcome);

@@ -17,6 +17,7 @@ import type { JobRecord, ResultStore } from '../domain/results.ts';
 import { isEnded } from '../domain/results.ts';
 import type { Metrics } from '../metrics.ts';
 import { AppError } from './errors.ts';
+import type { EntryKey } from './entry-key.ts';
 import { idOf, readKeyHeader, replayedHeader } from './idempotency-key.ts';
 import { sendProblem, type Problem } from './problem.ts';
 
@@ -43,7 +44,7 @@ export interface Attempt {
 
 export interface Once {
   /**
-   * Answers a request that has the header.
+   * Answers a request that has the header, or whose body has a key.
    *
    * @param attempt the failure of a request that was not accepted: an earlier one with the key may have been
    */
@@ -52,6 +53,7 @@ export interface Once {
     reply: FastifyReply,
     deadlineMs: number,
     attempt: Attempt | AppError,
+    entryKey?: EntryKey,
   ): Promise<FastifyReply>;
   /** Claims for a request. Rejects with the failure that it is answered with. */
   claim(request: FastifyRequest, claims: readonly Claim[]): Promise<readonly Verdict[]>;
@@ -184,8 +186,8 @@ export function createOnce(options: OnceOptions): Once {
     push,
     claim: claimAll,
     count,
-    async answer(request, reply, deadlineMs, attempt) {
-      const claim = claimOf(request, attempt);
+    async answer(request, reply, deadlineMs, attempt, entryKey) {
+      const claim = claimOf(request, attempt, entryKey);
       const [verdict] = await claimAll(request, [claim]);
       switch (verdict?.state) {
         case 'claimed': {
@@ -221,9 +223,9 @@ function send(reply: FastifyReply, answered: Answered): FastifyReply {
 const notKept = (message: string): AppError => new AppError('keys_not_kept', message);
 
 /** A request that was not accepted claims nothing: what it repeats may have been. */
-function claimOf(request: FastifyRequest, attempt: Attempt | AppError): Claim {
-  const id = idOf(request, 'header', readKeyHeader(request));
-  const fingerprint = request.fingerprint as Buffer;
+function claimOf(request: FastifyRequest, attempt: Attempt | AppError, entryKey: EntryKey | undefined): Claim {
+  const id = entryKey ? idOf(request, 'entry', entryKey.key) : idOf(request, 'header', readKeyHeader(request));
+  const fingerprint = entryKey?.fingerprint ?? (request.fingerprint as Buffer);
   if (attempt instanceof AppError || attempt.jobs.length === 0)
     return { id, fingerprint, jids: [], answer: { status: 0, body: '' } };
   const { jobs, answerOf } = attempt;

@@ -20,6 +20,7 @@ const batchResult = z.object({
   status: z.enum(['enqueued', 'rejected', 'failed', 'unknown']),
   job_id: jobId.optional(),
   at: time.optional(),
+  replayed: z.boolean().optional().meta({ description: 'It was enqueued before, with the same key' }),
   code: z.string().optional(),
   detail: z.string().optional(),
 });
@@ -28,7 +29,7 @@ export const acceptedBatch = z.object({
   job_ids: z.array(jobId),
   message: z.string(),
   count,
-  results: z.array(batchResult).optional().meta({ description: 'When one of them is scheduled' }),
+  results: z.array(batchResult).optional().meta({ description: 'When one of them is scheduled or replayed' }),
 });
 export type AcceptedBatch = z.infer<typeof acceptedBatch>;
 

@@ -147,7 +147,10 @@ describe('the answer to a batch', () => {
   it('has one result per entry, in order, and counts, ids and errors that agree with them', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(anyEntry, anyFate), { minLength: 1, maxLength: 30 }), (pairs) => {
-        const entries = readEntries(pairs.map(([entry]) => entry));
+        const entries = readEntries(
+          pairs.map(([entry]) => entry),
+          false,
+        );
         const accepted = pairs.map((_pair, index) => !entries.rejected.some((bad) => bad.index === index));
         const fates = pairs.filter((_pair, index) => accepted[index]).map(([, fate]) => fate);
         const rest = entries.jobs.map(({ jid }) => jid);

@@ -2,25 +2,17 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import type { LightMyRequestResponse } from 'fastify';
-import { systemClock } from '../../src/domain/clock.ts';
 import { KeyStoreError, type KeyStore } from '../../src/domain/keys.ts';
 import { enqueued, refused, unknown, type Fate } from '../../src/domain/producer.ts';
-import { createEngineKeys } from '../../src/roles/engine-keys.ts';
 import { build, type BuiltApp } from '../helpers/app.ts';
-import { startBroker } from '../helpers/broker.ts';
 import { createFakeClock } from '../helpers/fake-clock.ts';
+import { openKeys } from '../helpers/key-store.ts';
 import { createRecordingResults } from './recording-results.ts';
 
 const add = { a: 1, b: 2 };
 const key = (text: string): Record<string, string> => ({ 'idempotency-key': text });
 const down = refused('broker_unavailable', 'the broker is away');
 const lost = unknown('no answer');
-
-/** A store of keys, without the broker that would store records with jobs. */
-async function openKeys(t: TestContext): Promise<KeyStore> {
-  const { engine } = await startBroker(t);
-  return createEngineKeys({ engine, durability: 'memory', clock: systemClock, underWayMsMax: 25_000 });
-}
 
 async function open(t: TestContext, overrides: Parameters<typeof build>[1] = {}): Promise<BuiltApp> {
   return build(t, { keys: await openKeys(t), ...overrides });
