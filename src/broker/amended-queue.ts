@@ -18,8 +18,8 @@ export interface AmendedQueue extends Omit<Queue, 'take'> {
   putBack(reservations: readonly Reservation[]): void;
   /** The job at this place is not handed out; false when it has been already, or was cancelled. */
   cancel(place: number): boolean;
-  /** The same of jobs that were given back; returns how many. */
-  cancelReturned(matches: (text: string) => boolean): number;
+  /** The same of jobs that were given back; returns their jids. */
+  cancelReturned(matches: (text: string) => boolean): string[];
   /** The queue is removed with all that was noted about it. */
   remove(): void;
 }
@@ -80,7 +80,7 @@ export function createAmendedQueue(options: AmendedQueueOptions): AmendedQueue {
       const ended = returned.filter(({ text }) => matches(text));
       returned = returned.filter((one) => !ended.includes(one));
       for (const { place } of ended) dropReturned(place);
-      return ended.length;
+      return ended.map(({ jid }) => jid);
     },
     remove() {
       for (const { place } of returned) dropReturned(place);

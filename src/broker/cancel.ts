@@ -10,20 +10,20 @@ interface CancelOptions {
   cancelledJobsMax: number;
 }
 
-/** All that was stored before must be on disk. Resolves to how many. */
-export async function cancelQueued({ engine, matches, cancelledJobsMax }: CancelOptions): Promise<number> {
+/** All that was stored before must be on disk. Resolves to their jids. */
+export async function cancelQueued({ engine, matches, cancelledJobsMax }: CancelOptions): Promise<string[]> {
   const state = engine.state();
-  let affected = 0;
+  const jids: string[] = [];
 
-  function cancel(queue: AmendedQueue, place: number): void {
+  function cancel(queue: AmendedQueue, place: number, jid: string): void {
     if (state.cancelled.record().count >= cancelledJobsMax) {
       throw new Error(`not stored: ${cancelledJobsMax} cancelled jobs are in the queues, the limit`);
     }
-    if (queue.cancel(place)) affected++;
+    if (queue.cancel(place)) jids.push(jid);
   }
 
   async function cancelIn(queue: AmendedQueue): Promise<void> {
-    affected += queue.cancelReturned(matches);
+    jids.push(...queue.cancelReturned(matches));
     let { chunk: from } = queue.record();
     const { tail } = queue.record();
     while (from < tail) {
@@ -33,12 +33,12 @@ export async function cancelQueued({ engine, matches, cancelledJobsMax }: Cancel
       for (const [key, value] of records) {
         const { first, jobs } = openChunk(placeOf(key), key, value);
         for (const [index, { jid }] of jobs.entries())
-          if (matches(JSON.stringify({ jid }))) cancel(queue, first + index);
+          if (matches(JSON.stringify({ jid }))) cancel(queue, first + index, jid as string);
         from = first + jobs.length;
       }
     }
   }
 
   for (const queue of [...state.queues.values()]) await cancelIn(queue);
-  return affected;
+  return jids;
 }

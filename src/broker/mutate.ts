@@ -1,6 +1,7 @@
 // MUTATE: clears, discards, kills or requeues jobs of the scheduled, the retries or the dead, as contribsys/faktory v1.9.4 does
 // (server/mutate.go), a page at a time, so that a million jobs hold up nobody. Two things are this broker's own: the target
-// `queues`, where jobs are discarded by their jids before they start, and `"report":true`, which asks how many it were.
+// `queues`, where jobs are discarded by their jids before they start, and `"report":true`, which asks how many it were, and
+// which of the given jids.
 import type { Audit } from './audit.ts';
 import { cancelQueued } from './cancel.ts';
 import { deadForMs } from './delivery.ts';
@@ -14,8 +15,8 @@ import { bulk, error, ok } from './wire.ts';
 export interface Mutations {
   /** Throws the text of the refusal; else it answers when all is stored. */
   run(session: Session, text: string): void;
-  /** For an API in the same process. Resolves, when all is stored, to how many were discarded. */
-  discard(target: Target, jids: readonly string[]): Promise<number>;
+  /** For an API in the same process. Resolves, when all is stored, to those of the jids that were discarded. */
+  discard(target: Target, jids: readonly string[]): Promise<readonly string[]>;
   /** Those under way end after their page, and say so. */
   stop(): void;
 }
@@ -28,6 +29,12 @@ interface MutationsOptions {
 }
 
 type Target = SetName | 'queues';
+
+interface Changed {
+  affected: number;
+  /** Empty unless jids were given. */
+  jids: readonly string[];
+}
 
 interface Operation {
   cmd: string;
@@ -98,14 +105,15 @@ export function createMutations({ engine, audit, nowMs, cancelledJobsMax }: Muta
     else if (cmd === 'requeue') delivery.enqueueText(text);
   }
 
-  async function changeSet(target: SetName, { cmd, matches }: Operation): Promise<number> {
+  async function changeSet(target: SetName, { cmd, matches, jids: given }: Operation): Promise<Changed> {
     const state = engine.state();
     const set = state[target];
     if (matches === undefined && (cmd === 'clear' || cmd === 'discard')) {
       const { count } = set.record();
       state.clear(target);
-      return count;
+      return { affected: count, jids: [] };
     }
+    const jids: string[] = [];
     const last = state.lastSequence();
     let affected = 0;
     for (let from: Buffer | undefined, more = true; more; more = from !== undefined) {
@@ -114,35 +122,42 @@ export function createMutations({ engine, audit, nowMs, cancelledJobsMax }: Muta
         // What is killed among the dead comes back at the end.
         if (sequence > last || (matches && !matches(text))) return false;
         apply(cmd, text);
+        if (given > 0) jids.push((JSON.parse(text) as { jid: string }).jid);
         return true;
       });
       affected += page.taken;
       from = page.next;
       if (engine.state() !== state) throw new Error('the store of the broker failed, the outcome is unknown');
     }
-    return affected;
+    return { affected, jids };
   }
 
-  async function execute(operation: Operation): Promise<number> {
+  async function cancel(matches: NonNullable<Matches>): Promise<Changed> {
+    const jids = await cancelQueued({ engine, cancelledJobsMax, matches });
+    return { affected: jids.length, jids };
+  }
+
+  async function execute(operation: Operation): Promise<Changed> {
     await stored();
     const { target, matches } = operation;
-    const affected =
-      target === 'queues'
-        ? await cancelQueued({ engine, cancelledJobsMax, matches: matches as NonNullable<Matches> })
-        : await changeSet(target, operation);
+    const changed =
+      target === 'queues' ? await cancel(matches as NonNullable<Matches>) : await changeSet(target, operation);
     await stored();
-    return affected;
+    return changed;
   }
 
-  function inTurn(operation: Operation): Promise<number> {
+  function inTurn(operation: Operation): Promise<Changed> {
     const end = turn.then(() => execute(operation));
     turn = end.catch(() => undefined);
     return end;
   }
 
   return {
-    discard: (target, jids) =>
-      inTurn({ cmd: 'discard', target, matches: createFilter({ jids: [...jids] }), jids: jids.length, report: true }),
+    async discard(target, jids) {
+      const matches = createFilter({ jids: [...jids] });
+      const changed = await inTurn({ cmd: 'discard', target, matches, jids: jids.length, report: true });
+      return changed.jids;
+    },
     run(session, text) {
       const operation = parseOperation(text);
       // Nothing behind it is read before it is answered, even if the client has closed its side.
@@ -150,10 +165,10 @@ export function createMutations({ engine, audit, nowMs, cancelledJobsMax }: Muta
       stay();
       void inTurn(operation)
         .then(
-          (affected) => {
-            const { cmd, target, jids, report } = operation;
-            audit(session, `MUTATE ${cmd} ${target}`, { affected, ...(jids > 0 && { jids }) });
-            session.reply(report ? bulk(JSON.stringify({ affected })) : ok);
+          ({ affected, jids }) => {
+            const { cmd, target, jids: given, report } = operation;
+            audit(session, `MUTATE ${cmd} ${target}`, { affected, ...(given > 0 && { jids: given }) });
+            session.reply(report ? bulk(JSON.stringify({ affected, ...(given > 0 && { jids }) })) : ok);
           },
           (problem: unknown) => session.reply(error((problem as Error).message)),
         )

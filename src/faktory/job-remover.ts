@@ -1,6 +1,7 @@
 // Takes jobs out of a broker with MUTATE, before they start. On a connection of its own: Faktory (v1.9.4, server/mutate.go)
 // looks through a whole set for each, and a job that is enqueued must not wait behind that.
 import type { Clock } from '../domain/clock.ts';
+import { createRemovals } from '../domain/job-removals.ts';
 import { RemovalError, type JobRemover } from '../domain/job-remover.ts';
 import type { FaktoryClient } from './client.ts';
 
@@ -16,10 +17,10 @@ export interface JobRemoverOptions {
 
 const sets = ['scheduled', 'retries'] as const;
 
-/** The embedded broker answers with a number, Faktory, which does not know `report`, with OK. No spaces: Faktory cuts there. */
-const discard = (target: string, jid: string): string[] => [
+/** The embedded broker answers with the jids, Faktory, which does not know `report`, with OK. No spaces: Faktory cuts there. */
+const discard = (target: string, jids: readonly string[]): string[] => [
   'MUTATE',
-  JSON.stringify({ cmd: 'discard', target, filter: { jids: [jid] }, report: true }),
+  JSON.stringify({ cmd: 'discard', target, filter: { jids }, report: true }),
 ];
 
 export function createJobRemover({ open, tells, clock, timeoutMs }: JobRemoverOptions): JobRemover {
@@ -55,19 +56,18 @@ export function createJobRemover({ open, tells, clock, timeoutMs }: JobRemoverOp
     get tells() {
       return tells();
     },
-    async remove(jid) {
+    remove: createRemovals(async (jids) => {
       const live = await connected();
       // In the order of a job's way: one that moves on meanwhile is found at the next place.
       const places = tells() ? [...sets, 'queues'] : sets;
-      const replies = inTime(Promise.all(places.map((place) => live.send(discard(place, jid)))));
+      const replies = inTime(Promise.all(places.map((place) => live.send(discard(place, jids)))));
       try {
-        return (await replies).some(
-          (reply) => reply !== 'OK' && (JSON.parse(reply) as { affected: number }).affected > 0,
-        );
+        const told = (await replies).filter((reply) => reply !== 'OK');
+        return new Set(told.flatMap((reply) => (JSON.parse(reply) as { jids: string[] }).jids));
       } catch (error) {
         throw new RemovalError('unknown', error);
       }
-    },
+    }),
     close: async () => client?.close(),
   };
 }

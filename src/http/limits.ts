@@ -42,7 +42,7 @@ export const compressFromBytes = 1024;
 export const waitSecondsMax = 30;
 /** Of all connections, those whose answer may be held (`?wait=`), so that jobs can still be posted. Above it the present state is answered at once. */
 export const waitersShare = 0.5;
-/** Jobs that are being cancelled at once: Faktory looks through all scheduled jobs for each. */
-export const cancellationsMax = 50;
+/** Jobs that are being cancelled at once. The broker is given 100 together: five rounds, which it must be able to do while callers wait. */
+export const cancellationsMax = 500;
 /** A scheduled job that is due so soon may be queued meanwhile; Faktory's scheduler looks every 5 s, and clocks differ. */
 export const cancelMarginMs = 10_000;

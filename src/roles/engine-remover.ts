@@ -1,5 +1,6 @@
 // Takes jobs out of a broker in this process, before they start.
 import type { Mutations } from '../broker/mutate.ts';
+import { createRemovals } from '../domain/job-removals.ts';
 import { RemovalError, type JobRemover } from '../domain/job-remover.ts';
 
 /** In the order of a job's way: one that moves on meanwhile is found at the next place. */
@@ -8,14 +9,18 @@ const places = ['scheduled', 'retries', 'queues'] as const;
 export function createEngineRemover(mutations: Pick<Mutations, 'discard'>): JobRemover {
   return {
     tells: true,
-    async remove(jid) {
+    remove: createRemovals(async (jids) => {
+      const removed = new Set<string>();
       try {
-        for (const place of places) if ((await mutations.discard(place, [jid])) > 0) return true;
-        return false;
+        for (const place of places) {
+          const left = jids.filter((jid) => !removed.has(jid));
+          if (left.length > 0) for (const jid of await mutations.discard(place, left)) removed.add(jid);
+        }
+        return removed;
       } catch (error) {
         throw new RemovalError('unknown', error);
       }
-    },
+    }),
     close: () => Promise.resolve(),
   };
 }

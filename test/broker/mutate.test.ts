@@ -38,6 +38,27 @@ it('tells how many jobs it were when it is asked to', async (t) => {
   assert.equal(await affectedBy(client, { cmd: 'clear', target: 'scheduled' }), 2);
 });
 
+it('tells which of the given jids it were, wherever they waited', async (t) => {
+  const { broker, client } = await open(t);
+  const worker = await connectFwp(t, { port: broker.port, wid: 'w' });
+  const jobs = Array.from({ length: 4 }, () => makeJob());
+  const [returned, queued, cancelled, kept] = jobs.map(({ jid }) => jid) as [string, string, string, string];
+  await client.ask(push(jobs));
+  await worker.askJson('FETCH default');
+  worker.socket.write('END\r\n');
+  await worker.closed;
+  await cancel(client, cancelled);
+  const scheduled = makeJob({ at: '2100-01-01T00:00:00Z' });
+  await client.ask(push([scheduled, makeJob({ at: '2100-01-01T00:00:00Z' })]));
+  const told = (target: string, ...jids: string[]) =>
+    client.askJson(`MUTATE ${JSON.stringify({ cmd: 'discard', target, filter: { jids }, report: true })}`);
+  const all = [returned, queued, cancelled, scheduled.jid, 'never-seen'];
+  assert.deepEqual(await told('scheduled', ...all), { affected: 1, jids: [scheduled.jid] });
+  assert.deepEqual(await told('queues', ...all), { affected: 2, jids: [returned, queued] });
+  assert.deepEqual(await told('queues', ...all), { affected: 0, jids: [] });
+  assert.deepEqual(await drain(client, 1), [kept]);
+});
+
 it('discards a job that waits in a queue, once, and none that has started', async (t) => {
   const entries: AuditEntry[] = [];
   const { client } = await open(t, { onAudit: (entry) => entries.push(entry) });

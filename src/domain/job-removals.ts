@@ -1,0 +1,51 @@
+// Removals that come while others are under way go to the broker together: for each command it looks through all of its jobs.
+import { createFifo } from './fifo.ts';
+
+interface Removal {
+  jid: string;
+  resolve: (isRemoved: boolean) => void;
+  reject: (error: unknown) => void;
+}
+
+/** In one command. */
+const jidsMax = 100;
+
+/** @param removeAll resolves to those that were there */
+export function createRemovals(
+  removeAll: (jids: readonly string[]) => Promise<ReadonlySet<string>>,
+): (jid: string) => Promise<boolean> {
+  const waiting = createFifo<Removal>();
+  let isUnderWay = false;
+
+  /** Each jid once: of two removals of one job the second finds nothing. */
+  function takeRound(): Removal[] {
+    const round = new Map<string, Removal>();
+    const later: Removal[] = [];
+    for (let one; round.size < jidsMax && (one = waiting.shift());) {
+      if (round.has(one.jid)) later.push(one);
+      else round.set(one.jid, one);
+    }
+    for (const one of later) waiting.push(one);
+    return [...round.values()];
+  }
+
+  async function run(): Promise<void> {
+    isUnderWay = true;
+    while (waiting.size > 0) {
+      const round = takeRound();
+      try {
+        const removed = await removeAll(round.map(({ jid }) => jid));
+        for (const { jid, resolve } of round) resolve(removed.has(jid));
+      } catch (error) {
+        for (const { reject } of round) reject(error);
+      }
+    }
+    isUnderWay = false;
+  }
+
+  return (jid) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ jid, resolve, reject });
+      if (!isUnderWay) void run();
+    });
+}
