@@ -78,7 +78,7 @@ for (const profile of profiles) {
   });
 }
 
-/** What distance changes (the table of the README); everything else has its default in every profile. */
+/** What distance changes; everything else has its default in every profile. */
 const differences: Record<(typeof profiles)[number], Partial<Config>> = {
   local: {},
   lan: { FAKTORY_KEEPALIVE_DELAY_MS: 30_000 },

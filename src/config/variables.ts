@@ -1,5 +1,5 @@
 // The only description of the environment: every variable with its unit, default, accepted values and reason.
-// `.env.example`, the profiles, the compose files and the table in the README are compared with it by tests.
+// `.env.example`, the profiles, the compose files and the table in docs/configuration.md are compared with it by tests.
 import { z } from 'zod';
 import { jobVariables } from './job-variables.ts';
 import { keyVariables } from './key-variables.ts';

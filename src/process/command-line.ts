@@ -69,7 +69,7 @@ Settings are read from the environment, then from the file .env in the working d
   RESULTS_URL   redis://[:password@]host[:port][/db], for results outside the one process
   LOG_LEVEL     debug, info, warn, error, silent (info)
 
-README.md and .env.example list every one. A wrong value stops the start, and every problem is printed.
+docs/configuration.md and .env.example list every one. A wrong value stops the start, and every problem is printed.
 
 The log is JSON lines on standard output. SIGTERM, SIGINT, SIGHUP or SIGQUIT stops in order: no new jobs, jobs under way
 end, exit within SHUTDOWN_TIMEOUT_MS. Another signal a second later ends at once. Under nohup SIGHUP is ignored.

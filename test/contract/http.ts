@@ -1,4 +1,4 @@
-// The HTTP contract (sections 2.1 to 2.4) as a suite for any running service: the app on a recording producer, the
+// What callers can rely on over HTTP, as a suite for any running service: the app on a recording producer, the
 // all-in-one, or an API in front of a real Faktory. It needs no fault and no look behind the door; what a caller may
 // see when the broker misbehaves is tested in test/http/.
 import assert from 'node:assert/strict';
