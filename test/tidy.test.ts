@@ -1,7 +1,7 @@
 // Holds the house's habits: arrows between rooms, sizes, where the environment and the console may be touched, and
 // documents in step with the code. Every check first asserts that it found something to check.
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import ts from 'typescript';
@@ -174,13 +174,23 @@ describe('the house', () => {
 });
 
 describe('the documents', () => {
+  const namesIn = (folder: string): string[] => readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' });
   const documents = [
-    'README.md',
-    ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+    ...readdirSync(root).filter((file) => file.endsWith('.md')),
+    ...namesIn('docs')
       .filter((file) => file.endsWith('.md'))
       .map((file) => `docs/${file}`),
   ];
   const scripts = Object.keys((JSON.parse(read('package.json')) as { scripts: object }).scripts);
+
+  /** As GitHub makes them of headings. */
+  const anchorsOf = (document: string): string[] =>
+    [...read(document).matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
+      (heading as string)
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+        .replace(/\s/g, '-'),
+    );
 
   it('name only scripts that exist', () => {
     let checked = 0;
@@ -194,17 +204,45 @@ describe('the documents', () => {
     assert.ok(checked > 3, 'no scripts named');
   });
 
-  it('link only to files that exist', () => {
+  it('link only to files and headings that exist', () => {
     let checked = 0;
     for (const document of documents) {
-      for (const [, target] of read(document).matchAll(/\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)/g)) {
+      for (const [, file, anchor] of read(document).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)) {
         checked++;
-        assert.doesNotThrow(
-          () => readFileSync(join(root, document, '..', target as string)),
-          `${document} links to ${target}`,
-        );
+        const target = file === '' ? document : join(document, '..', file as string);
+        assert.ok(existsSync(join(root, target)), `${document} links to ${target}`);
+        if (anchor !== undefined)
+          assert.ok(anchorsOf(target).includes(anchor), `${document} links to ${target}#${anchor}`);
       }
     }
-    assert.ok(checked > 3, 'no links found');
+    assert.ok(checked > 50, 'no links found');
+  });
+
+  it('name only files that exist', () => {
+    let checked = 0;
+    for (const document of documents) {
+      for (const [, path] of read(document).matchAll(/`((?:src|test|bench|docs|examples|containers)\/[\w./-]*)`/g)) {
+        checked++;
+        assert.ok(existsSync(join(root, path as string)), `${document} names ${path}`);
+      }
+    }
+    assert.ok(checked > 30, 'no files named');
+  });
+
+  it('exist where the code and its configuration name them', () => {
+    const files = [
+      ...['src', 'test', 'bench', '.ci', 'containers', 'examples'].flatMap((folder) =>
+        namesIn(folder).map((file) => join(folder, file)),
+      ),
+      ...readdirSync(root).filter((file) => /^(docker-compose|Dockerfile|\.env|eslint|package\.json)/.test(file)),
+    ].filter((file) => !file.includes('node_modules') && statSync(join(root, file)).isFile());
+    let checked = 0;
+    for (const file of files) {
+      for (const [path] of read(file).matchAll(/\bdocs\/[\w/-]+\.md\b/g)) {
+        checked++;
+        assert.ok(existsSync(join(root, path)), `${file} names ${path}`);
+      }
+    }
+    assert.ok(checked > 10, 'no documents named');
   });
 });
