@@ -29,7 +29,9 @@ const modifiedMs = (path: string): number => statSync(path, { throwIfNoEntry: fa
 export const compiledName = (file: string): string => file.replace(/\.ts$/, '.js');
 
 const filesBelow = (folder: string, extension: string): string[] =>
-  readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith(extension));
+  readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
+    (file) => file.endsWith(extension) && !file.includes('node_modules'),
+  );
 
 /** @param sinceMs what was compiled before is compiled again */
 export async function compileFolder(source: string, output: string, sinceMs = 0): Promise<void> {

@@ -26,6 +26,8 @@ export interface BrokerOptions {
   /** Default 0: a free port. */
   port?: number;
   password?: string | undefined;
+  /** Of the password at HELLO; default: another number for each connection, as Faktory. */
+  hashRounds?: number | undefined;
   limits?: Partial<BrokerLimits>;
   /** How long records of what was done once are kept; default: a day. */
   keysKeptMs?: number;
@@ -107,6 +109,7 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Broker>
     report,
     ledger: engine.ledger,
     password: options.password,
+    hashRounds: options.hashRounds,
     onCommand(connection, line) {
       commands++;
       runCommand(context, connection, line);

@@ -30,6 +30,7 @@ export interface ConnectionOptions {
   input: ByteBudget;
   ledger: Ledger;
   password: string | undefined;
+  hashRounds: number | undefined;
   /** After HELLO was accepted: undefined, or why the connection must end. */
   onReady: (connection: Connection) => string | undefined;
   onCommand: (connection: Connection, line: Buffer) => void;
@@ -50,7 +51,7 @@ const turnMs = 10;
 export function createConnection(options: ConnectionOptions): Connection {
   const { socket, clock, limits, ledger } = options;
   const reader = createLineReader(limits.lineBytesMax, options.input);
-  const challenge = createChallenge(options.password);
+  const challenge = createChallenge(options.password, options.hashRounds);
   // A closed socket has forgotten it.
   const address = `${socket.remoteAddress}:${socket.remotePort}`;
   let phase: 'greeting' | 'verifying' | 'ready' | 'ending' | 'refusing' | 'closed' = 'greeting';

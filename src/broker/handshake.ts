@@ -26,7 +26,8 @@ const hostnameMax = 100;
 
 /** Hex of sha256. */
 const hashLength = 64;
-const rounds = { min: 4000, max: 8191 };
+/** As Faktory (server/server.go): many slow down whoever tries passwords. */
+const createRounds = (): number => randomInt(4000, 8192);
 /** The rounds take some 8 ms in all: other connections are served in between. */
 const roundsPerSlice = 500;
 
@@ -41,15 +42,15 @@ export async function hashPassword(password: string, salt: string, iterations: n
   return hash.toString('hex');
 }
 
-export function createChallenge(password: string | undefined): Challenge {
+/** @param rounds of the hash */
+export function createChallenge(password: string | undefined, rounds = createRounds()): Challenge {
   if (password === undefined) return { hi: '+HI {"v":2}\r\n', accepts: () => Promise.resolve(true) };
   const salt = randomBytes(16).toString('hex');
-  const iterations = randomInt(rounds.min, rounds.max + 1);
   return {
-    hi: `+HI {"v":2,"i":${iterations},"s":"${salt}"}\r\n`,
+    hi: `+HI {"v":2,"i":${rounds},"s":"${salt}"}\r\n`,
     async accepts({ version, pwdhash }) {
       // Clients of version 1 hash once (server.go), and some say no version at all.
-      const expected = Buffer.from(await hashPassword(password, salt, version < 2 ? 1 : iterations));
+      const expected = Buffer.from(await hashPassword(password, salt, version < 2 ? 1 : rounds));
       const given = Buffer.from(pwdhash);
       return given.length === expected.length && timingSafeEqual(given, expected);
     },

@@ -14,23 +14,27 @@ import { createEngineKeys } from './engine-keys.ts';
 import { createEngineLink } from './engine-link.ts';
 import { openJobs } from './jobs.ts';
 import { openRedisResults } from './results.ts';
+import type { BrokerOptions } from '../broker/broker.ts';
 import { RoleError, type RoleContext, type Running } from './role.ts';
 import { runWorker, type RunningWorker } from './worker.ts';
 
 const defaultBind = { host: '127.0.0.1', port: 0 };
 
 /** Nobody but this process needs the broker's port unless it is fixed; every user of the machine can connect to it. */
-const passwordOf = ({ FAKTORY_BIND, FAKTORY_PASSWORD }: Config): string | undefined =>
-  FAKTORY_PASSWORD ?? (FAKTORY_BIND ? undefined : randomBytes(24).toString('base64url'));
+function passwordOf({ FAKTORY_BIND, FAKTORY_PASSWORD }: Config): Pick<BrokerOptions, 'password' | 'hashRounds'> {
+  if (FAKTORY_PASSWORD !== undefined || FAKTORY_BIND) return { password: FAKTORY_PASSWORD };
+  // Nobody guesses it, however fast the hash is: thousands of rounds for each connection of the worker take 30 MB.
+  return { password: randomBytes(24).toString('base64url'), hashRounds: 1 };
+}
 
 export async function startAllInOne(context: RoleContext): Promise<Running> {
   const { config, log, version } = context;
   const jobs = await openJobs(context);
-  const password = passwordOf(config);
-  const { broker, dataDir } = await openBroker(context, config.FAKTORY_BIND ?? defaultBind, password);
+  const credentials = passwordOf(config);
+  const { broker, dataDir } = await openBroker(context, config.FAKTORY_BIND ?? defaultBind, credentials);
   const { host, port, durability, recovered } = broker;
   log.info({ broker: `${host}:${port}`, durability, dataDir, recovered }, 'the embedded broker listens');
-  const address = { host, port, tls: false, password };
+  const address = { host, port, tls: false, password: credentials.password };
   const results = openRedisResults(context) ?? (await openEmbeddedResults(config));
   const metrics = createMetrics(version);
   const link = createEngineLink(broker, metrics);

@@ -2,7 +2,7 @@
 import { lookup } from 'node:dns/promises';
 import { BlockList, isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
-import { createBroker, type Broker } from '../broker/broker.ts';
+import { createBroker, type Broker, type BrokerOptions } from '../broker/broker.ts';
 import { messageOf } from '../broker/ledger.ts';
 import { dataMountWarning } from './data-mount.ts';
 import { RoleError, type RoleContext, type Running } from './role.ts';
@@ -15,7 +15,7 @@ const defaultBind = { host: '127.0.0.1', port: 7419 };
 
 export async function startBroker({ config, log }: RoleContext): Promise<Running> {
   const bind = config.FAKTORY_BIND ?? defaultBind;
-  const { broker, dataDir } = await openBroker({ config, log }, bind, config.FAKTORY_PASSWORD);
+  const { broker, dataDir } = await openBroker({ config, log }, bind, { password: config.FAKTORY_PASSWORD });
   const { host, port, durability, recovered } = broker;
   log.info({ broker: `${host}:${port}`, durability, dataDir, recovered }, 'the broker listens');
   return { stop: () => broker.close() };
@@ -35,7 +35,7 @@ async function refuseOpenDoor({ host, port }: { host: string; port: number }): P
 export async function openBroker(
   { config, log }: Pick<RoleContext, 'config' | 'log'>,
   bind: { host: string; port: number },
-  password: string | undefined,
+  { password, hashRounds }: Pick<BrokerOptions, 'password' | 'hashRounds'>,
 ): Promise<{ broker: Broker; dataDir: string }> {
   const dataDir = resolve(config.DATA_DIR, 'broker');
   if (password === undefined) await refuseOpenDoor(bind);
@@ -43,6 +43,7 @@ export async function openBroker(
     ...bind,
     dataDir,
     password,
+    hashRounds,
     keysKeptMs: config.IDEMPOTENCY_TTL_SECONDS * 1000,
     report: (message, cause) =>
       log.warn({ dataDir, cause: cause === undefined ? undefined : messageOf(cause) }, message),

@@ -1,6 +1,8 @@
 // Who may use the broker and read its data: nobody but the user that runs the program, unless the operator says so.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { brokerFolder, startBroker } from '../helpers/broker.ts';
@@ -21,10 +23,19 @@ const knock = async (t: TestContext, port: number) => {
   return client.next();
 };
 
+/** How often the password is hashed, from the greeting. */
+async function roundsOf(port: number): Promise<number> {
+  const socket = connect(port, '127.0.0.1');
+  const [greeting] = (await once(socket, 'data')) as [Buffer];
+  socket.destroy();
+  return Number(/"i":(\d+)/.exec(String(greeting))?.[1]);
+}
+
 describe('the port of the all-in-one', () => {
   it('wants a password that only the process knows, and its jobs run', async (t) => {
     const service = startService(t);
     assert.equal(await knock(t, await portOf(service)), '-ERR Invalid password');
+    assert.equal(await roundsOf(await portOf(service)), 1, 'many rounds for a password that nobody guesses');
     const { body } = await post(`${await service.readyUrl()}/jobs/add`, { a: 1, b: 2 });
     await service.line(({ jid }) => jid === body['job_id']);
   });
@@ -35,6 +46,7 @@ describe('the port of the all-in-one', () => {
     const chosen = startService(t, { FAKTORY_PASSWORD: 'chosen' });
     const client = await connectFwp(t, { port: await portOf(chosen), password: 'chosen' });
     assert.equal(await client.ask('PUSHB []'), '{}');
+    assert.ok((await roundsOf(await portOf(chosen))) >= 4000);
   });
 });
 

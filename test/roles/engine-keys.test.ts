@@ -89,7 +89,7 @@ describe('embedded keys', () => {
     const { producer, keys } = await open(t, { limits: { queuesMax: 1 } });
     const jobs = jobsOf(2);
     const wire = (jobs[1] as Job).wire.replace('"retry"', '"queue":"other","retry"');
-    const other = { ...(jobs[1] as Job), wire, wireBytes: wire.length };
+    const other = { ...(jobs[1] as Job), wire, wireBytes: wire.length, isPlain: false };
     await claimFor(keys, 'k', [jobs[0] as Job, other]);
     const fates = await producer.pushBulk([jobs[0] as Job, other], inAMinute());
     assert.deepEqual(
