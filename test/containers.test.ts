@@ -68,6 +68,14 @@ suite('docker-compose.yml', () => {
     );
   });
 
+  test('the image of the program is built once, wherever a file is used alone', () => {
+    const builds = (text: string): number => text.match(/^ +build:/gm)?.length ?? 0;
+    assert.match(block(compose, 'x-program'), /^ {2}image: work-factory$/m);
+    assert.match(block(compose, 'services', 'api'), /^ {4}build: \.$/m);
+    assert.match(block(compose, 'services', 'worker'), /^ {4}pull_policy: never$/m);
+    assert.deepEqual([builds(compose), builds(read('docker-compose.worker.yml'))], [1, 1]);
+  });
+
   test('every published port but the API is on the loopback unless a variable says otherwise', () => {
     const published = compose.split('\n').filter((line) => /:\d+'\]?$/.test(line) && /ports:|^ +- /.test(line));
     assert.equal(published.length, 4, published.join('\n'));
