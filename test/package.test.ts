@@ -2,7 +2,7 @@
 // Its dependencies are this repository's.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, after, describe, it } from 'node:test';
@@ -45,6 +45,17 @@ export const result = defineJob({ name: 'c', args, result: z.string(), run: () =
 
 // Packing compiles everything, and the compiler then reads it all again.
 const skip = process.env['REQUIRE_REAL'] === '1' ? false : 'REQUIRE_REAL=1 only: half a minute of compiling';
+
+it('installs elsewhere what is tested here: versions that suit Node 20 are its own, as overrides do not reach others', () => {
+  const { overrides, dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    overrides?: object;
+    dependencies: Record<string, string>;
+  };
+  assert.equal(overrides, undefined);
+  // The next ones want Node 22, by content-disposition 3 and cookie 2.
+  assert.equal(dependencies['@fastify/static'], '10.1.3');
+  assert.equal(dependencies['light-my-request'], '6.6.0');
+});
 
 describe('the package', { skip }, () => {
   let project: string;
