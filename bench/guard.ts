@@ -1,5 +1,5 @@
 // The regression guard: CPU time per single request of the API process, as a multiple of bare Fastify's in the same run.
-// Not a timing: other work on the machine slows both alike and adds little CPU time (docs/decisions/benchmarks.md).
+// Not a timing: other work on the machine slows both alike and adds little CPU time (docs/decisions/0007-benchmarks.md).
 // Usage: npm run bench:guard; exits with 1 above the limit.
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

@@ -9,7 +9,7 @@ import { listenForStop } from './process/stop.ts';
 
 // V8 allocates what a literal makes in the old generation once it saw a hundred of them survive a collection, and jobs under
 // way may look like that: each then keeps all that it refers to alive until the next full collection
-// (docs/decisions/group-commit.md).
+// (docs/decisions/0013-v8-memory.md).
 setFlagsFromString('--no-allocation-site-pretenuring');
 
 // The files of the data folder are for the user that runs the program; LevelDB makes them as the umask says.

@@ -1,7 +1,8 @@
 // Holds the house's habits: arrows between rooms, sizes, where the environment and the console may be touched, and
 // documents in step with the code. Every check first asserts that it found something to check.
+// UPDATE_DOCS=1 writes the index of the decisions anew.
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import ts from 'typescript';
@@ -244,5 +245,46 @@ describe('the documents', () => {
       }
     }
     assert.ok(checked > 10, 'no documents named');
+  });
+});
+
+describe('the decisions', () => {
+  const folder = 'docs/decisions';
+  const form =
+    /^# (\d{4})\. (.+)\n\nDate: (\d{4}-\d\d-\d\d)\. Status: (.+)\.\n\n## Context\n\n[^]+\n\n## Decision\n\n[^]+\n\n## Consequences\n\n[^]+\n$/;
+  // guide.md is a list that decision 6 belongs to.
+  const decisions = readdirSync(join(root, folder))
+    .filter((file) => file.endsWith('.md') && !['README.md', 'guide.md'].includes(file))
+    .sort()
+    .map((file) => {
+      const text = read(`${folder}/${file}`);
+      const [, number, title, date, status] = form.exec(text) ?? assert.fail(`${file} has not the form of a decision`);
+      return { file, text, number, title, date, status };
+    });
+
+  it('are numbered in the order of their dates, and half a page long', () => {
+    assert.ok(decisions.length > 10, 'no decisions found');
+    for (const [index, { file, text, number }] of decisions.entries()) {
+      assert.equal(file.slice(0, 4), number);
+      assert.equal(Number(number), index + 1);
+      assert.ok(text.length <= 3000, `${file} has ${text.length} characters`);
+      assert.equal(text.match(/^## /gm)?.length, 3, `${file} has other sections`);
+    }
+    const dates = decisions.map(({ date }) => date);
+    assert.deepEqual(dates, [...dates].sort());
+  });
+
+  it('are listed', () => {
+    const index = `${folder}/README.md`;
+    const rows = decisions.map(
+      ({ file, number, title, date, status }) => `| [${number}](${file}) | ${title} | ${date} | ${status} |`,
+    );
+    const table = ['| | Decision | Date | Status |', '| --- | --- | --- | --- |', ...rows].join('\n');
+    const updated = read(index).replace(
+      /(<!-- decisions -->\n)[^]*?(<!-- \/decisions -->)/,
+      (_, before: string, after: string) => `${before}\n${table}\n\n${after}`,
+    );
+    if (process.env['UPDATE_DOCS'] === '1') writeFileSync(join(root, index), updated);
+    else assert.equal(read(index), updated, 'run UPDATE_DOCS=1 npm test tidy');
   });
 });

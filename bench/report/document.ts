@@ -32,7 +32,7 @@ const table = (columns: readonly string[], rows: readonly (readonly string[])[])
 
 const head = (facts: readonly Fact[], { rounds, turnMs }: Schedule): string => `# Benchmarks
 
-Made by \`npm run bench -- --write\`; how it is measured, and why so, is in [decisions/benchmarks.md](decisions/benchmarks.md).
+Made by \`npm run bench -- --write\`; how it is measured, and why so, is in [decisions/0007-benchmarks.md](decisions/0007-benchmarks.md).
 Real Faktory is the \`faktory\` on the PATH, or FAKTORY_BIN (test/faktory-server builds it).
 \`npm run bench -- --quick\` checks all targets in three minutes (P8 with fewer jobs; its short warm-up lowers some rates by up to a sixth), \`npm run bench -- --only P1,P3\` some of them.
 

@@ -1,5 +1,5 @@
 // The log in front of LevelDB: two files that take turns. Each group is one write and one sync; a full file is used again
-// when LevelDB has all of it on disk (docs/decisions/log.md).
+// when LevelDB has all of it on disk (docs/decisions/0015-log-before-leveldb.md).
 import { existsSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';

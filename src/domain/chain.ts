@@ -1,7 +1,7 @@
 // Items in the order in which they came, each removed at once wherever it stands. A Set could do this, but not for what
 // comes and goes all the time: V8 gives a Set a new table every few removals, and the old one keeps its items and points to
 // the next. One table that was promoted to the old generation therefore keeps all later ones alive, with everything that
-// was ever in them, until the next full collection (docs/decisions/group-commit.md).
+// was ever in them, until the next full collection (docs/decisions/0013-v8-memory.md).
 
 /** What can stand in one chain at a time; the links are the chain's. */
 export interface Linked<T> {

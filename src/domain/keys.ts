@@ -1,5 +1,5 @@
 // What is to be done once: a caller's key, what it was sent with, and what was answered. The stores that keep it are in
-// src/roles (embedded) and src/keys (Redis); why they differ: docs/decisions/once.md.
+// src/roles (embedded) and src/keys (Redis); why they differ: docs/decisions/0022-idempotency-keys.md.
 import type { Job } from './job.ts';
 import type { Fate } from './producer.ts';
 

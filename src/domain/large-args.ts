@@ -1,5 +1,5 @@
 // Large arguments on the wire: compressed by the API, read by the worker. Both work synchronously: libuv's pool
-// also syncs the broker's disk (docs/decisions/large-arguments.md).
+// also syncs the broker's disk (docs/decisions/0020-large-arguments.md).
 import { constants, gunzipSync, gzipSync } from 'node:zlib';
 import type { JobArgs } from './job-type.ts';
 

@@ -1,5 +1,5 @@
 // The bound on work: waiting and in-flight jobs together, in jobs and in bytes. Above it the answer is an immediate no,
-// because a queue that only grows ends with everybody being answered too late (docs/decisions/bounds.md).
+// because a queue that only grows ends with everybody being answered too late (docs/decisions/0004-admission.md).
 import type { Job } from '../domain/job.ts';
 import { refused, type JobProducer } from '../domain/producer.ts';
 

@@ -1,5 +1,5 @@
 // Many callers, few round trips: jobs that wait leave together in one frame as soon as a slot is free. Nothing waits on
-// an idle path; a near broker gets large frames, a distant one many in flight (docs/decisions/group-commit.md).
+// an idle path; a near broker gets large frames, a distant one many in flight (docs/decisions/0003-group-commit.md).
 // Relies on a FrameSender below, and on deadlines that come in the order of the pushes.
 import { createChain, type Linked } from '../domain/chain.ts';
 import type { Clock, Timer } from '../domain/clock.ts';

@@ -1,5 +1,5 @@
 // faktory-worker's Client over our own connections and our own generic-pool, through its public fields: the handshake, the
-// password hash and the commands stay the library's, the socket's life is ours (docs/decisions/client.md).
+// password hash and the commands stay the library's, the socket's life is ours (docs/decisions/0001-faktory-client.md).
 // The pool manages the life of connections, not their exclusivity: all are borrowed at start and carry many commands each.
 import { connect as connectTcp, isIP } from 'node:net';
 import type { Duplex } from 'node:stream';

@@ -1,5 +1,5 @@
 // DELETE /jobs/{job_id}: cancels what has not started. `cancelled` is said only of a job that no worker will run
-// (docs/decisions/results.md): the broker has told that it took the job out, or the record keeps our workers from it, or the
+// (docs/decisions/0019-cancelling.md): the broker has told that it took the job out, or the record keeps our workers from it, or the
 // job is due much later.
 import type { FastifyInstance, FastifyReply, onRequestHookHandler } from 'fastify';
 import { z } from 'zod';

@@ -1,5 +1,5 @@
 // Requests with a key: looked up before anything is pushed, settled after it, and answered as the first one was
-// (docs/decisions/once.md). Requests without a key never come here.
+// (docs/decisions/0022-idempotency-keys.md). Requests without a key never come here.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../domain/clock.ts';
 import type { Job } from '../domain/job.ts';

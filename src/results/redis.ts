@@ -1,4 +1,4 @@
-// The result store of processes that do not share one: Redis (docs/decisions/results.md). Each right of its user that is
+// The result store of processes that do not share one: Redis (docs/decisions/0009-results.md). Each right of its user that is
 // missing costs what needs it and no more: without the channel, waiters look by themselves.
 import { systemClock, type Timer } from '../domain/clock.ts';
 import { isEnded, presentOf, type JobRecord, type ResultStore } from '../domain/results.ts';

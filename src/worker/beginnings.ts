@@ -1,6 +1,6 @@
 // Jobs that have waited elsewhere than in a queue, for their time or for another attempt, may have been cancelled meanwhile
 // without the broker's knowledge: such a job runs only when the result store has taken that it begins
-// (docs/decisions/results.md). All of a turn are begun together.
+// (docs/decisions/0019-cancelling.md). All of a turn are begun together.
 import type { Clock } from '../domain/clock.ts';
 import type { JobRecord, ResultStore } from '../domain/results.ts';
 import { aboutOf, attemptsOf, type FetchedJob } from './fetched-job.ts';

@@ -1,4 +1,4 @@
-// Fills the worker's slots over the connections of one client: slots are not connections (docs/decisions/worker.md).
+// Fills the worker's slots over the connections of one client: slots are not connections (docs/decisions/0011-worker-slots.md).
 import type { Connection } from '../faktory/connection.ts';
 import type { FaktoryClient } from '../faktory/client.ts';
 import type { WorkerLog } from './job-log.ts';

@@ -1,5 +1,5 @@
 // The worker: slots filled by pipelined FETCHes, results stored before the ACK, all that ended in one turn told in one
-// go. Relies on src/faktory for connections that come back by themselves (docs/decisions/worker.md).
+// go. Relies on src/faktory for connections that come back by themselves (docs/decisions/0011-worker-slots.md).
 import { hostname } from 'node:os';
 import type { JobRegistry } from '../domain/job-type.ts';
 import type { ResultStore } from '../domain/results.ts';
