@@ -64,6 +64,8 @@ export class FaktoryClient extends Client {
    * said (docs/broker.md).
    */
   takesBack = false;
+  /** The broker answers FETCHes that wait as soon as their connection has said that no command follows, as its last INFO said. */
+  endsFetches = false;
   readonly #size: number;
   readonly #clock: Clock;
   readonly #connector;
@@ -175,7 +177,7 @@ export class FaktoryClient extends Client {
     if (text?.startsWith('{')) {
       const info = JSON.parse(text) as Info & { server?: { description?: string } };
       this.storesInGroups = info.server?.description === embeddedBroker;
-      this.takesBack = this.storesInGroups;
+      this.takesBack = this.endsFetches = this.storesInGroups;
       return info;
     }
     const error = new ProtocolError('INFO was answered with something else than an object');

@@ -113,6 +113,7 @@ export function createWorker(options: WorkerOptions): Worker {
     ...options,
     client: fetchClient,
     fetchLine: () => (isUp() ? fetchAny() : fetchInline()),
+    endsFetches: () => beatClient.endsFetches,
     onJob: (text) => runs.take(text),
     onChange: scheduleTurn,
   });
@@ -212,11 +213,9 @@ export function createWorker(options: WorkerOptions): Worker {
     },
     start() {
       isStarted = true;
-      if (handlers) {
-        // What the broker is: until then it is taken for a Faktory.
-        void beatClient.warm.then(() => beatClient.info()).catch(noop);
-        handlers.start();
-      }
+      // What the broker is: until then it is taken for a Faktory.
+      void beatClient.warm.then(() => beatClient.info()).then(scheduleTurn, noop);
+      handlers?.start();
       endings.start();
       scheduleTurn();
     },

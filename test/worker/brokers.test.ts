@@ -120,6 +120,18 @@ function workerSuite(name: string, start: Start, skip: boolean): void {
   });
 }
 
+describe('the worker on a real Faktory', { skip: faktoryPath() === undefined }, () => {
+  it('has few FETCHes under way when a burst is over, so that its stop is short', async (t) => {
+    const { port } = await startFaktory(t);
+    const client = await openClient(t, port);
+    await client.send([`PUSHB [${Array.from({ length: 2000 }, () => job()).join(',')}]`]);
+    const worker = startWorker(t, port, { concurrency: 50 });
+    await until(() => worker.stats.succeeded === 2000);
+    // Two on each of five connections, and some more where no reply came within 2 ms; each takes a stop 2 s.
+    assert.ok(worker.stats.fetching <= 25, `${worker.stats.fetching} FETCHes`);
+  });
+});
+
 workerSuite('the embedded broker', (t) => startBroker(t), false);
 workerSuite('a real Faktory', (t) => startFaktory(t), faktoryPath() === undefined);
 

@@ -17,6 +17,9 @@ import {
 const jobs = (count: number): string[] => Array.from({ length: count }, () => job());
 const jidOf = (text: string): string => (JSON.parse(text) as { jid: string }).jid;
 const never = new Promise<void>(() => undefined);
+/** A broker that answers FETCHes when the worker stops: there are ten on a connection, however near it is. */
+const asEmbedded = (line: string): string | undefined =>
+  line === 'INFO' ? bulk('{"server":{"description":"Work Factory"}}') : undefined;
 /** Its `add` throws. */
 const throwing = createRegistry([
   createArithmetic({
@@ -32,7 +35,7 @@ const throwing = createRegistry([
 
 describe('the fetch loop', () => {
   it('fills its slots with at most 10 FETCHes on a connection while there are jobs', async (t) => {
-    const broker = await startFetchScript(t);
+    const broker = await startFetchScript(t, asEmbedded);
     broker.enqueue(jobs(60));
     startWorker(t, broker.port, { concurrency: 25 });
     await broker.reported('ACK', 60);
@@ -56,7 +59,7 @@ describe('the fetch loop', () => {
   });
 
   it('sends nothing after a nil until the FETCHes of that connection are answered, then one', async (t) => {
-    const broker = await startFetchScript(t);
+    const broker = await startFetchScript(t, asEmbedded);
     broker.enqueue(jobs(20));
     startWorker(t, broker.port, { concurrency: 10 });
     await broker.until(() => broker.held.length === 10);
@@ -115,6 +118,7 @@ describe('ACK and FAIL', () => {
     await broker.reported('ACK', 30);
     for (const { lines } of broker.peers) {
       const verbs = new Set(lines.slice(1).map((line) => line.split(' ')[0]));
+      verbs.delete('INFO');
       assert.ok(verbs.size <= 1, `one connection carried ${[...verbs].join(' and ')}`);
     }
   });
@@ -229,7 +233,7 @@ describe('ACK and FAIL', () => {
 
 describe('results', () => {
   it('are stored before the ACK, those of one turn together', async (t) => {
-    const broker = await startFetchScript(t);
+    const broker = await startFetchScript(t, asEmbedded);
     const results = createHeldResults();
     let release = (): void => undefined;
     results.onPut = () => new Promise((resolve) => (release = resolve));
