@@ -230,6 +230,25 @@ describe('the documents', () => {
     assert.ok(checked > 30, 'no files named');
   });
 
+  it('show every room in the architecture, and the picture as its text has it', () => {
+    const architecture = read('docs/architecture.md');
+    const rooms = readdirSync(join(root, 'src'));
+    assert.deepEqual(
+      rooms.filter((room) => !architecture.includes(`\`src/${room}\``)),
+      [],
+    );
+    const labels = (text: string): string[] => text.match(/src\/[\w./-]*\w/g) ?? [];
+    const [drawn, written] = [
+      labels(read('docs/architecture.svg').replaceAll('&#45;', '-')),
+      labels(read('docs/architecture.dot')),
+    ];
+    assert.ok(written.length > 5, 'no rooms drawn');
+    for (const path of written) {
+      assert.ok(existsSync(join(root, path)), `the picture names ${path}`);
+      assert.ok(drawn.includes(path), `${path} is not in the picture: make it again`);
+    }
+  });
+
   it('exist where the code and its configuration name them', () => {
     const files = [
       ...['src', 'test', 'bench', '.ci', 'containers', 'examples'].flatMap((folder) =>
