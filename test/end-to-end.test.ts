@@ -28,7 +28,7 @@ describe('npm start without FAKTORY_URL', () => {
       const posted = await post(`${url}/jobs/${name}`, { a, b });
       assert.equal(posted.status, 202);
       assert.equal(posted.body['message'], typeNamed(name).describe(args));
-      const { status, body } = await get(`${url}/jobs/${String(posted.body['job_id'])}?wait=10`);
+      const { status, body } = await get(`${url}/jobs/${String(posted.body['job_id'])}?wait=30`);
       assert.equal(status, 200);
       assert.equal(body['state'], 'succeeded');
       assert.equal(body['result'], result);
@@ -48,7 +48,7 @@ describe('npm start without FAKTORY_URL', () => {
     assert.equal(body['message'], 'Enqueued 2/3 jobs');
     assert.deepEqual(body['errors'], ['Unknown operation: pow']);
     const ids = body['job_ids'] as string[];
-    const results = await Promise.all(ids.map((id) => get(`${url}/jobs/${id}?wait=10`)));
+    const results = await Promise.all(ids.map((id) => get(`${url}/jobs/${id}?wait=30`)));
     assert.deepEqual(
       results.map((answer) => answer.body['result']),
       [3, 12],
@@ -79,7 +79,7 @@ describe('npm start without FAKTORY_URL', () => {
     const url = await first.readyUrl();
     const { body } = await post(`${url}/jobs/add`, { a: 20, b: 22 });
     const id = String(body['job_id']);
-    assert.equal((await get(`${url}/jobs/${id}?wait=10`)).body['result'], 42);
+    assert.equal((await get(`${url}/jobs/${id}?wait=30`)).body['result'], 42);
     assert.equal(await first.end('SIGKILL'), null);
     const second = startService(t, { DATA_DIR: first.dataDir });
     const again = await get(`${await second.url()}/jobs/${id}`);

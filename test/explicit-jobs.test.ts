@@ -125,7 +125,7 @@ for (const [name, skip, start] of servers) {
       Object.assign(job, { queue: 'images', retry: 2, custom: { request_id: 'stock-1' } });
       const jid = await job.push();
       await client.close();
-      const { status, body } = await get(`${url}/jobs/${jid}?wait=10`);
+      const { status, body } = await get(`${url}/jobs/${jid}?wait=30`);
       assert.deepEqual([status, body['state']], [200, 'succeeded'], JSON.stringify(body));
       assert.deepEqual(body['result'], { count: 2, last: 'grün', requestId: 'stock-1' });
     });

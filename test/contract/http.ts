@@ -156,7 +156,7 @@ function explicitJobs({ call, target }: Context): void {
   it('runs a job of the explicit form', async (t) => {
     if (target().results !== 'run') return t.skip('no worker runs');
     const posted = await call('POST', '/jobs', { operation: 'multiply', args: { a: 6, b: 7 }, request_id: 'r-1' });
-    const { body } = await call('GET', `/jobs/${String(posted.body['job_id'])}?wait=10`);
+    const { body } = await call('GET', `/jobs/${String(posted.body['job_id'])}?wait=30`);
     assert.deepEqual([body['state'], body['result'], body['request_id']], ['succeeded', 42, 'r-1']);
   });
 
@@ -318,7 +318,7 @@ function states({ call, target }: Context): void {
     if (results !== 'run') return;
     const { body } = await call('POST', '/jobs/add', { a: 1, b: 2 });
     const path = `/jobs/${String(body['job_id'])}`;
-    await call('GET', `${path}?wait=10`);
+    await call('GET', `${path}?wait=30`);
     assertProblem(await call('DELETE', path), { status: 409, code: 'not_cancellable' });
   });
 
@@ -328,7 +328,7 @@ function states({ call, target }: Context): void {
       const { args, result } = exampleOf(name);
       const { a, b } = args;
       const posted = await call('POST', `/jobs/${name}`, { a, b, request_id: 'r-1' });
-      const wait = target().results === 'run' ? '?wait=10' : '';
+      const wait = target().results === 'run' ? '?wait=30' : '';
       const { status, body } = await call('GET', `/jobs/${String(posted.body['job_id'])}${wait}`);
       assert.equal(status, 200);
       assert.equal(body['job_id'], posted.body['job_id']);

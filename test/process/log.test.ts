@@ -70,7 +70,7 @@ async function logLines(url: string, count: number): Promise<void> {
 async function addOne(url: string): Promise<void> {
   const { status, body } = await post(`${url}/jobs/add`, { a: 1, b: 2 });
   assert.equal(status, 202);
-  const { body: job } = await get(`${url}/jobs/${String(body['job_id'])}?wait=10`);
+  const { body: job } = await get(`${url}/jobs/${String(body['job_id'])}?wait=30`);
   assert.equal(job['state'], 'succeeded');
 }
 

@@ -17,7 +17,7 @@ it('jobs of other queues run, the cause is logged, and /ready names the worker',
 
   const { body: waiting } = await post(`${url}/jobs/own`, {});
   const { body: added } = await post(`${url}/jobs/add`, { a: 1, b: 2 });
-  const { body: result } = await get(`${url}/jobs/${String(added['job_id'])}?wait=10`);
+  const { body: result } = await get(`${url}/jobs/${String(added['job_id'])}?wait=30`);
   assert.deepEqual([result['state'], result['result']], ['succeeded', 3]);
   assert.equal((await get(`${url}/jobs/${String(waiting['job_id'])}`)).body['state'], 'pending');
 
