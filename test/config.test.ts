@@ -235,7 +235,7 @@ suite('refusals', () => {
 
   test('every variable that can carry a password or a key is marked secret', () => {
     const marked = variableNames.filter((name) => 'secret' in variables[name]);
-    assert.deepEqual(marked.sort(), ['API_KEYS', 'FAKTORY_PASSWORD', 'FAKTORY_URL', 'RESULTS_URL']);
+    assert.deepEqual(marked.sort(), ['API_KEYS', 'FAKTORY_PASSWORD', 'FAKTORY_URL', 'KEYS_URL', 'RESULTS_URL']);
   });
 });
 
@@ -341,7 +341,7 @@ suite('addresses', () => {
 
 suite('values that would be taken otherwise than they were written', () => {
   const key = '0123456789abcdef';
-  const good: Environment = { API_KEYS: key, FAKTORY_PASSWORD: 'pass', FAKTORY_URL: 'tcp://h', RESULTS_URL: 'redis://h', DATA_DIR: '/d' }; // prettier-ignore
+  const good: Environment = { API_KEYS: key, FAKTORY_PASSWORD: 'pass', FAKTORY_URL: 'tcp://h', RESULTS_URL: 'redis://h', KEYS_URL: 'redis://h', DATA_DIR: '/d' }; // prettier-ignore
   for (const [what, wrap, accepts] of [
     ['quotes', (text: string) => `"${text}"`, /no quotes around it/],
     ['single quotes', (text: string) => `'${text}'`, /no quotes around it/],

@@ -27,7 +27,7 @@ function block(text: string, ...keys: string[]): string {
 }
 
 const compose = read('docker-compose.yml');
-const services = ['api', 'worker', 'faktory', 'results'];
+const services = ['api', 'worker', 'faktory', 'results', 'keys'];
 
 suite('docker-compose.yml', () => {
   const settings = new Map(
@@ -43,6 +43,7 @@ suite('docker-compose.yml', () => {
     JOBS_DIR: /^\/app\/jobs$/,
     BIND_ADDR: /^0\.0\.0\.0:3000$/,
     RESULTS_URL: /^\$\{RESULTS_URL:-redis:\/\/:\$\{FAKTORY_PASSWORD\}@results:6379\}$/,
+    KEYS_URL: /^\$\{KEYS_URL:-redis:\/\/:\$\{FAKTORY_PASSWORD\}@keys:6379\}$/,
   };
 
   test('every variable of the schema reaches the program, in the order of the schema', () => {
@@ -78,7 +79,7 @@ suite('docker-compose.yml', () => {
 
   test('every published port but the API is on the loopback unless a variable says otherwise', () => {
     const published = compose.split('\n').filter((line) => /:\d+'\]?$/.test(line) && /ports:|^ +- /.test(line));
-    assert.equal(published.length, 4, published.join('\n'));
+    assert.equal(published.length, 5, published.join('\n'));
     for (const line of published.filter((port) => !port.includes('API_PORT')))
       assert.match(line, /'(\$\{BROKER_HOST:-127\.0\.0\.1\}|127\.0\.0\.1):\$\{[A-Z_]+:-\d+\}:\d+'/);
     assert.match(compose, /\$\{API_PORT:-3000\}:3000/);
@@ -118,6 +119,13 @@ suite('docker-compose.yml', () => {
     assert.match(block(compose, 'volumes'), /faktory-data:/);
   });
 
+  test('keys are on disk before a job is sent, and none is evicted', () => {
+    const keys = block(compose, 'services', 'keys');
+    assert.match(keys, /- --appendonly\n +- 'yes'\n +- --appendfsync\n +- always\n/);
+    assert.match(keys, /- --maxmemory-policy\n +- noeviction\n/);
+    assert.match(keys, /keys-data:\/data/);
+  });
+
   test('results are kept in an append-only file in a volume', () => {
     const results = block(compose, 'services', 'results');
     assert.match(results, /- --appendonly\n +- 'yes'\n/);
@@ -134,6 +142,7 @@ suite('docker-compose.worker.yml', () => {
       /FAKTORY_URL: tcp:\/\/:\$\{FAKTORY_PASSWORD:\?.+\}@\$\{FAKTORY_SERVER_IP:\?.+\}:\$\{FAKTORY_PORT:-7419\}/,
     );
     assert.match(worker, /RESULTS_URL: \$\{RESULTS_URL:-redis:\/\/:\$\{FAKTORY_PASSWORD\}@\$\{FAKTORY_SERVER_IP\}/);
+    assert.match(worker, /KEYS_URL: \$\{KEYS_URL:-redis:\/\/:\$\{FAKTORY_PASSWORD\}@\$\{FAKTORY_SERVER_IP\}/);
   });
 
   test('it waits for no service of the other machine', () => {

@@ -97,7 +97,7 @@ export function createOnce(options: OnceOptions): Once {
   }
 
   async function claimAll(request: FastifyRequest, claims: readonly Claim[]): Promise<readonly Verdict[]> {
-    if (keys === undefined) throw notKept('This deployment keeps no keys: RESULTS_URL is not set');
+    if (keys === undefined) throw notKept('This deployment keeps no keys: KEYS_URL is not set');
     try {
       return await keys.claim(claims);
     } catch (error) {

@@ -17,6 +17,7 @@ import type { BrokerLink } from './link.ts';
 import { openFilesMax } from './open-files.ts';
 import { openJobs } from './jobs.ts';
 import { connectionsWithin } from './connections.ts';
+import { openRedisKeys } from './keys.ts';
 import { openRedisResults } from './results.ts';
 import { requireFaktory, RoleError, type RoleContext, type Running } from './role.ts';
 
@@ -42,6 +43,7 @@ export async function startApi(context: RoleContext): Promise<Running> {
   const address = requireFaktory(config, 'API');
   log.info({ broker: `${address.host}:${address.port}` }, 'no broker and no worker run in this process');
   const results = openRedisResults(context);
+  const keys = openRedisKeys(context);
   const { registry } = await openJobs(context);
   const metrics = createMetrics(context.version);
   const api = await runApi(context, {
@@ -49,13 +51,13 @@ export async function startApi(context: RoleContext): Promise<Running> {
     link: createFaktoryLink(context, address, metrics),
     durability: config.FAKTORY_DURABILITY,
     results,
-    keys: undefined,
+    keys,
     metrics,
   });
   return {
     async stop(options) {
       await api.stop(options);
-      await results?.close();
+      await Promise.all([results?.close(), keys?.close()]);
     },
   };
 }

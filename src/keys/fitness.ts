@@ -1,0 +1,86 @@
+// Whether a Redis may keep keys: one that evicts would forget what was done, and nobody would notice. Asked at every connection,
+// because its settings may have changed, and the name may lead to another server.
+import type { Redis } from 'ioredis';
+import { KeyStoreError } from '../domain/keys.ts';
+import type { RedisLog } from '../results/redis-connection.ts';
+
+export interface Fitness {
+  /** What a key survives, by Redis' own word. */
+  readonly durability: string;
+  /** Rejects with a KeyStoreError unless the present connection leads to a Redis that is fit. */
+  check(): Promise<void>;
+}
+
+interface Found {
+  durability: string;
+  /** Undefined: it is fit. */
+  problem: string | undefined;
+}
+
+export function createFitness(redis: Redis, log: RedisLog): Fitness {
+  let found: Promise<Found> | undefined;
+  let latest: Found | undefined;
+
+  async function ask(): Promise<Found> {
+    const durability = await durabilityOf(redis);
+    const policy = await evictionOf(redis, log);
+    const problem =
+      policy === undefined
+        ? undefined
+        : `Redis would forget keys when it is full: set its maxmemory-policy to noeviction (it is ${policy}), or KEYS_URL to another Redis`;
+    if (problem !== undefined && latest?.problem !== problem) log.warn({}, `keys are refused: ${problem}`);
+    if (problem === undefined && latest === undefined) log.info({ durability }, 'keys are kept in Redis');
+    latest = { durability: problem === undefined ? durability : 'none', problem };
+    return latest;
+  }
+
+  redis.on('close', () => (found = undefined));
+  redis.on('ready', () => void check().catch(() => undefined));
+
+  async function check(): Promise<void> {
+    if (redis.status !== 'ready') throw new KeyStoreError('away', 'Redis is away');
+    const asked = (found ??= ask());
+    try {
+      const { problem } = await asked;
+      if (problem !== undefined) throw new KeyStoreError('unkept', problem);
+    } catch (error) {
+      if (error instanceof KeyStoreError) throw error;
+      if (found === asked) found = undefined;
+      throw new KeyStoreError('away', 'Redis gave no answer', error);
+    }
+  }
+
+  return {
+    get durability() {
+      return latest?.durability ?? 'unknown';
+    },
+    check,
+  };
+}
+
+/** Undefined when it never evicts. */
+async function evictionOf(redis: Redis, log: RedisLog): Promise<string | undefined> {
+  try {
+    const info = await redis.info('memory');
+    const limit = /^maxmemory:(\d+)/m.exec(info)?.[1];
+    const policy = /^maxmemory_policy:([a-z-]+)/m.exec(info)?.[1];
+    return limit === '0' || policy === undefined || policy === 'noeviction' ? undefined : policy;
+  } catch (error) {
+    if ((error as Error).name !== 'ReplyError') throw error;
+    log.warn({ error: (error as Error).message }, 'Redis does not say whether it evicts keys: it must not');
+    return undefined;
+  }
+}
+
+async function durabilityOf(redis: Redis): Promise<string> {
+  try {
+    const pairs = await redis.config('GET', 'append*');
+    const setting = (name: string): string | undefined => pairs[pairs.indexOf(name) + 1];
+    if (setting('appendonly') !== 'yes') return 'snapshot';
+    return { always: 'fsync', everysec: 'second' }[setting('appendfsync') ?? ''] ?? 'snapshot';
+  } catch (error) {
+    // Many hosts do not allow CONFIG.
+    if ((error as Error).name !== 'ReplyError') throw error;
+    return 'unknown';
+  }
+}

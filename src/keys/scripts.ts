@@ -1,0 +1,57 @@
+// The scripts of keys in Redis. A record is one text, a third of the memory of a hash: a letter for its state, the fingerprint,
+// the owner (its first jid), then what only this program reads. States: `o` open, `d` done, `u` unknown, `w` withdrawn.
+
+export const fingerprintChars = 43;
+export const ownerChars = 36;
+/** Of the state, the fingerprint and the owner. */
+export const headChars = 1 + fingerprintChars + ownerChars;
+
+/** Of a claim that its caller has given up before it was answered. */
+export const withdrawn = 'withdrawn';
+
+/** A claim that is held up somewhere, in a Redis that stands still for example, arrives within this time. */
+const withdrawnMs = 60_000;
+
+const ownerOf = (record: string): string => `string.sub(${record}, ${headChars - ownerChars + 1}, ${headChars})`;
+
+/**
+ * ARGV: the time to live, and for each key its record; without an owner it is looked up only. A claim that comes twice, because
+ * its connection was lost, finds its own record.
+ */
+export const claimScript = `
+local answers = {}
+for i, key in ipairs(KEYS) do
+  local record = ARGV[i + 1]
+  local owner = ${ownerOf('record')}
+  local found = redis.call('GET', key)
+  local isFree = not found or string.sub(found, 1, 1) == 'w'
+  if found and owner ~= '' and ${ownerOf('found')} == owner then
+    answers[i] = { isFree and '${withdrawn}' or 'claimed' }
+  elseif not isFree then
+    answers[i] = { found, redis.call('PTTL', key) }
+  elseif owner == '' then
+    answers[i] = { 'absent' }
+  else
+    redis.call('SET', key, record, 'PX', ARGV[1])
+    answers[i] = { 'claimed' }
+  end
+end
+return answers`;
+
+/**
+ * ARGV: the time to live, and for each key its record. A record of somebody else stays as it is; one that is gone is written
+ * anew, unless its jobs were refused (state \`x\`).
+ */
+export const settleScript = `
+for i, key in ipairs(KEYS) do
+  local record = ARGV[i + 1]
+  local state = string.sub(record, 1, 1)
+  local found = redis.call('GET', key)
+  if not found or ${ownerOf('found')} == ${ownerOf('record')} then
+    if state == 'x' then
+      redis.call('DEL', key)
+    else
+      redis.call('SET', key, record, 'PX', state == 'w' and ${withdrawnMs} or ARGV[1])
+    end
+  end
+end`;

@@ -1,0 +1,224 @@
+// Keys in a real Redis: the contract, several processes, and a Redis that is away, stands still, is full or evicts.
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { Redis } from 'ioredis';
+import type { Claim, KeyStore, KeyStoreError, Verdict } from '../../src/domain/keys.ts';
+import { createRedisKeys } from '../../src/keys/redis-keys.ts';
+import { keyStoreContract } from '../contract/keys.ts';
+import { claimOf, lookFor } from '../helpers/claims.ts';
+import { redisServerPath } from '../helpers/real-parts.ts';
+import { startRedis, type StartedRedis } from '../helpers/redis.ts';
+
+const skip = redisServerPath() === undefined;
+const claimOne = async (keys: KeyStore, claim: Claim): Promise<Verdict> => (await keys.claim([claim]))[0] as Verdict;
+
+interface Scene {
+  server: StartedRedis;
+  admin: Redis;
+  lines: string[];
+  open: (options?: { underWayMsMax?: number }) => Promise<KeyStore>;
+}
+
+async function setUp(t: TestContext): Promise<Scene> {
+  const server = await startRedis(t);
+  const admin = new Redis(server.url);
+  admin.on('error', () => undefined);
+  t.after(() => admin.disconnect());
+  const lines: string[] = [];
+  const write = (fields: unknown, message?: string): void => void lines.push(message ?? String(fields));
+  return {
+    server,
+    admin,
+    lines,
+    async open(options = {}) {
+      const log = { info: write, warn: write };
+      const keys = createRedisKeys({ url: server.url, ttlSeconds: 86_400, underWayMsMax: 25_000, log, ...options });
+      t.after(() => keys.close());
+      await answering(keys);
+      return keys;
+    },
+  };
+}
+
+const reasonOf = (asked: Promise<unknown>): Promise<string> =>
+  asked.then(
+    () => 'none',
+    (error: unknown) => (error as KeyStoreError).reason,
+  );
+
+/** Resolves as soon as the store answers: nothing tells when a connection is ready. */
+async function answering(keys: KeyStore): Promise<void> {
+  for (let tries = 0; (await reasonOf(keys.claim([lookFor('nothing')]))) === 'away'; tries++) {
+    assert.ok(tries < 1000, 'Redis did not answer');
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+keyStoreContract('Redis', async (t) => (await setUp(t)).open(), skip);
+
+describe('keys in Redis', { skip }, () => {
+  it('are shared by processes: one of them has the key, the others are told', async (t) => {
+    const { open } = await setUp(t);
+    const processes = await Promise.all([open(), open(), open()]);
+    const verdicts = await Promise.all(
+      Array.from({ length: 99 }, (_, index) => claimOne(processes[index % 3] as KeyStore, claimOf('k'))),
+    );
+    assert.equal(verdicts.filter(({ state }) => state === 'claimed').length, 1);
+    assert.equal(verdicts.filter(({ state }) => state === 'in_progress').length, 98);
+  });
+
+  it('are unknown when nobody has settled them in time, with the answer that is right if they are stored', async (t) => {
+    const { open } = await setUp(t);
+    const [dead, alive] = [await open(), await open({ underWayMsMax: 0 })];
+    const claim = claimOf('k');
+    await claimOne(dead, claim);
+    const expected = { state: 'unknown', jids: claim.jids, answer: claim.answer };
+    assert.deepEqual(await claimOne(alive, claimOf('k')), expected);
+    assert.deepEqual(await claimOne(alive, lookFor('k')), expected);
+  });
+
+  it('are unknown at once when that is what they were settled as, with the ids that are', async (t) => {
+    const { open } = await setUp(t);
+    const keys = await open();
+    const [claim, other] = [claimOf('k'), claimOf('other')];
+    await claimOne(keys, claim);
+    const answer = { status: 206, body: '{}' };
+    await keys.settle([{ claim, outcome: 'unknown', answer, jids: other.jids }]);
+    assert.deepEqual(await claimOne(keys, claimOf('k')), { state: 'unknown', jids: other.jids, answer });
+    await keys.settle([{ claim, outcome: 'done' }]);
+    assert.deepEqual(await claimOne(keys, claimOf('k')), { state: 'done', answer: claim.answer });
+  });
+
+  it('live for their time', async (t) => {
+    const { open, admin } = await setUp(t);
+    const keys = await open();
+    const claim = claimOf('k');
+    await claimOne(keys, claim);
+    const [name] = (await admin.keys('*')) as [string];
+    for (const settle of [() => undefined, () => keys.settle([{ claim, outcome: 'done' }])]) {
+      await settle();
+      const ttl = await admin.pttl(name);
+      assert.ok(ttl > 86_390_000 && ttl <= 86_400_000, `${ttl}`);
+    }
+  });
+
+  it('of somebody else are not settled by whoever comes late', async (t) => {
+    const { open, admin } = await setUp(t);
+    const keys = await open();
+    const [late, present] = [claimOf('k'), claimOf('k')];
+    await claimOne(keys, late);
+    await admin.flushall();
+    await claimOne(keys, present);
+    for (const outcome of ['done', 'unknown', 'refused'] as const) {
+      await keys.settle([{ claim: late, outcome }]);
+      assert.deepEqual(await claimOne(keys, claimOf('k')), { state: 'in_progress', jids: present.jids });
+    }
+  });
+
+  it('are refused while Redis is away, and taken again when it is back', async (t) => {
+    const { open, server } = await setUp(t);
+    const keys = await open();
+    await server.kill();
+    assert.equal(await reasonOf(claimOne(keys, claimOf('k'))), 'away');
+    assert.equal(await reasonOf(claimOne(keys, claimOf('k'))), 'away');
+    await server.restart();
+    await answering(keys);
+    assert.deepEqual(await claimOne(keys, claimOf('k')), { state: 'claimed' });
+  });
+
+  it('are free after a claim that Redis took after its caller had been refused', async (t) => {
+    const { open, server } = await setUp(t);
+    const [keys, others] = [await open(), await open()];
+    server.freeze();
+    const started = performance.now();
+    assert.equal(await reasonOf(claimOne(keys, claimOf('k'))), 'away');
+    assert.ok(performance.now() - started < 4000, 'a Redis that stands still holds nobody up for long');
+    server.thaw();
+    await answering(keys);
+    for (let tries = 0; ; tries++) {
+      const { state } = await claimOne(others, claimOf('k'));
+      if (state === 'claimed') break;
+      assert.ok(tries < 100, `the key is ${state}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  });
+
+  it('stay free when the claim arrives after its withdrawal', async (t) => {
+    const { open, server, admin } = await setUp(t);
+    const keys = await open();
+    server.freeze();
+    const claim = claimOf('k');
+    assert.equal(await reasonOf(claimOne(keys, claim)), 'away');
+    server.thaw();
+    const values = async (): Promise<(string | null)[]> =>
+      Promise.all((await admin.keys('*')).map((name) => admin.get(name)));
+    for (let tries = 0; !(await values()).some((value) => value?.startsWith('w')); tries++) {
+      assert.ok(tries < 100, 'it was not withdrawn');
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    // As by a connection that was held up for longer.
+    assert.equal(await reasonOf(claimOne(keys, claim)), 'away');
+    assert.deepEqual(await claimOne(keys, claimOf('k')), { state: 'claimed' });
+  });
+
+  it('are settled when Redis is back, and nobody waits for that', async (t) => {
+    const { open, server, lines } = await setUp(t);
+    const [keys, others] = [await open(), await open()];
+    const claim = claimOf('k');
+    await claimOne(keys, claim);
+    server.freeze();
+    await keys.settle([{ claim, outcome: 'done' }]);
+    server.thaw();
+    for (let tries = 0; (await claimOne(others, claimOf('k'))).state !== 'done'; tries++) {
+      assert.ok(tries < 200, 'it was never told');
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    assert.equal(lines.filter((line) => line.includes('told again')).length, 1);
+  });
+
+  it('are refused when Redis is full, those that are there excepted', async (t) => {
+    const { open, admin } = await setUp(t);
+    const keys = await open();
+    const [done, open1, open2] = [claimOf('done'), claimOf('open1'), claimOf('open2')];
+    await keys.claim([done, open1, open2]);
+    await keys.settle([{ claim: done, outcome: 'done' }]);
+    await admin.config('SET', 'maxmemory-policy', 'noeviction');
+    await admin.config('SET', 'maxmemory', '1mb');
+    assert.equal(await reasonOf(claimOne(keys, claimOf('k'))), 'full');
+    assert.deepEqual(await claimOne(keys, claimOf('done')), { state: 'done', answer: done.answer });
+    await keys.settle([
+      { claim: open1, outcome: 'done' },
+      { claim: open2, outcome: 'refused' },
+    ]);
+    await admin.config('SET', 'maxmemory', '0');
+    for (let tries = 0; (await claimOne(keys, claimOf('open1'))).state !== 'done'; tries++) {
+      assert.ok(tries < 200, 'it was never told');
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    assert.deepEqual(await claimOne(keys, claimOf('k')), { state: 'claimed' });
+    assert.deepEqual(await claimOne(keys, claimOf('open2')), { state: 'claimed' });
+  });
+
+  it('are not kept in a Redis that evicts, which is said at start and by every refusal', async (t) => {
+    const { open, admin, lines } = await setUp(t);
+    await admin.config('SET', 'maxmemory', '100mb');
+    await admin.config('SET', 'maxmemory-policy', 'volatile-ttl');
+    const keys = await open();
+    assert.equal(keys.durability, 'none');
+    assert.equal(await reasonOf(claimOne(keys, claimOf('k'))), 'unkept');
+    assert.ok(lines.some((line) => /maxmemory-policy to noeviction \(it is volatile-ttl\)/.test(line)));
+    await admin.config('SET', 'maxmemory-policy', 'noeviction');
+    assert.deepEqual(await claimOne(await open(), claimOf('k')), { state: 'claimed' });
+  });
+
+  it('are as durable as Redis says', async (t) => {
+    const { open, admin } = await setUp(t);
+    assert.equal((await open()).durability, 'snapshot');
+    await admin.config('SET', 'appendonly', 'yes');
+    assert.equal((await open()).durability, 'second');
+    await admin.config('SET', 'appendfsync', 'always');
+    assert.equal((await open()).durability, 'fsync');
+    await admin.call('ACL', 'SETUSER', 'default', '-config', '-info');
+    assert.equal((await open()).durability, 'unknown');
+  });
+});
