@@ -269,6 +269,23 @@ describe('the documents', () => {
   });
 });
 
+describe('the glossary', () => {
+  const glossary = read('docs/glossary.md');
+  const rows = [...glossary.matchAll(/^\| .+ \| .+ \| (.+) \|$/gm)].slice(2).map(([, words]) => words as string);
+
+  it('is short, and keeps abandoned words out of the code', () => {
+    assert.ok(glossary.trimEnd().split('\n').length <= 30);
+    const abandoned = rows.flatMap((row) => row.split(', ')).filter((word) => !word.startsWith('_'));
+    assert.ok(abandoned.length > 20, 'no words found');
+    for (const { path, text } of sources) {
+      // leaseMs is two words.
+      const words = `${path} ${text}`.replace(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase();
+      for (const word of abandoned)
+        assert.ok(!new RegExp(`\\b${word.replaceAll(' ', '[ -]')}s?\\b`).test(words), `${path} says ${word}`);
+    }
+  });
+});
+
 describe('the decisions', () => {
   const folder = 'docs/decisions';
   const form =
