@@ -9,9 +9,9 @@ import { openSegment, type OpenSegment } from './segment.ts';
 import { StoreError, type Store, type StoreOperation } from './store.ts';
 import { createWriteBehind } from './write-behind.ts';
 
-/** As stored. Format 1 had no log; the key of this record held its counters then. */
+/** As stored. Format 1 had no log; the key of this record held its counters then. In format 2 the files of the log had no header. */
 interface FormatRecord extends LogState {
-  format: 2;
+  format: 2 | 3;
   /** The store was closed in order: the log holds nothing that LevelDB lacks. */
   closed: boolean;
 }
@@ -30,7 +30,7 @@ const lastKey = Buffer.alloc(5, 0xff);
 const formatOperation = (record: Omit<FormatRecord, 'format'>): StoreOperation => ({
   type: 'put',
   key: formatKey,
-  value: sealJson(formatKey, { format: 2, ...record }),
+  value: sealJson(formatKey, { format: 3, ...record }),
 });
 
 type Found = FormatRecord | { readonly format: 1; readonly queues?: number } | undefined;
@@ -46,13 +46,16 @@ async function readFormat(level: LevelStore, folder: string): Promise<Found> {
     );
   }
   const record = unsealJson<{ format: number }>(key, value);
-  if (record.format === 1 || record.format === 2) return record as Found;
-  throw new StoreError('failed', `the broker's data have the format ${record.format}, this program knows 1 and 2`);
+  if ([1, 2, 3].includes(record.format)) return record as Found;
+  throw new StoreError('failed', `the broker's data have the format ${record.format}, this program knows 1 to 3`);
 }
 
 async function bringUpToDate(level: LevelStore, folder: string, found: Found): Promise<void> {
-  if (found?.format === 2) {
+  if (found && found.format !== 1) {
+    const { format, epoch, synced, applied } = found;
     if (!found.closed) await replay(level, folder, found);
+    // Before headers are written over its first groups.
+    if (format === 2) await level.write([formatOperation({ epoch, synced, applied, closed: true })], { sync: true });
     return;
   }
   if (await hasLog(folder)) {
@@ -74,8 +77,8 @@ async function bringUpToDate(level: LevelStore, folder: string, found: Found): P
   await level.write([meta, formatOperation({ epoch: 0, synced: 0, applied: 0, closed: true })], { sync: true });
 }
 
-async function replay(level: LevelStore, folder: string, state: LogState): Promise<void> {
-  const groups = await readLog(folder, state);
+async function replay(level: LevelStore, folder: string, found: FormatRecord): Promise<void> {
+  const groups = await readLog(folder, found, found.format === 3);
   let operations: StoreOperation[] = [];
   let bytes = 0;
   for (const group of groups) {
@@ -109,7 +112,7 @@ async function start(level: LevelStore, folder: string, options: DurableStoreOpt
   await makeLogFiles(folder);
   await syncFolder(folder);
   // By the clock, so that LevelDB's files of an earlier day beside a later log do not use an epoch again.
-  const epoch = Math.max(found?.format === 2 ? found.epoch + 1 : 0, Date.now());
+  const epoch = Math.max(found && found.format !== 1 ? found.epoch + 1 : 0, Date.now());
   let synced = 0;
   const stateAt = (applied: number, closed = false) => formatOperation({ epoch, synced, applied, closed });
   await level.write([stateAt(0)], { sync: true });

@@ -33,9 +33,22 @@ interface LogOptions {
   checkpoint: (sequence: number) => Promise<void>;
 }
 
-/** Both files, empty if they are new: from here on a missing one is damage. */
+/** How each file begins, before any group: a file of zeros is no log that is empty. */
+const header = Buffer.from('Work Factory log');
+
+/** Both files, empty if they are new: from here on one that is missing, or does not begin as a log, is damage. */
 export async function makeLogFiles(folder: string): Promise<void> {
-  for (const path of segmentPaths(folder)) await (await open(path, 'a')).close();
+  for (const path of segmentPaths(folder)) {
+    const file = await open(path, existsSync(path) ? 'r+' : 'w+');
+    try {
+      const { buffer } = await file.read(Buffer.alloc(header.length), 0, header.length, 0);
+      if (buffer.equals(header)) continue;
+      await file.write(header, 0, header.length, 0);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  }
 }
 
 const segmentPaths = (folder: string): [string, string] => [join(folder, 'groups.0'), join(folder, 'groups.1')];
@@ -44,9 +57,9 @@ const damaged = (folder: string, what: string): StoreError =>
   new StoreError('damaged', `the broker's data in ${folder} are damaged: ${what}`);
 
 /** The groups from the file's first on, each the next of the one before. */
-function readChain(bytes: Buffer, epoch: number): { groups: GroupRecord[]; end: number } {
+function readChain(bytes: Buffer, start: number, epoch: number): { groups: GroupRecord[]; end: number } {
   const groups: GroupRecord[] = [];
-  let end = 0;
+  let end = start;
   const isNext = (place: GroupPlace): boolean => {
     const last = groups.at(-1);
     return place.epoch === epoch && (last === undefined || place.sequence === last.sequence + 1);
@@ -58,14 +71,18 @@ function readChain(bytes: Buffer, epoch: number): { groups: GroupRecord[]; end: 
 /**
  * The groups that LevelDB may lack, in order. A group that was cut off at the end was never acknowledged; anything else that
  * is missing is damage.
+ * @param hasHeaders false: the files are of format 2, and begin with a group
  */
-export async function readLog(folder: string, state: LogState): Promise<GroupRecord[]> {
+export async function readLog(folder: string, state: LogState, hasHeaders = true): Promise<GroupRecord[]> {
   const { epoch, synced, applied } = state;
   const paths = segmentPaths(folder);
   const missing = paths.find((path) => !existsSync(path));
   if (missing !== undefined) throw damaged(folder, `${missing} is missing`);
   const files = await Promise.all(paths.map((path) => readFile(path)));
-  const chains = files.map((bytes) => ({ bytes, ...readChain(bytes, epoch) }));
+  const odd = files.findIndex((bytes) => hasHeaders && !bytes.subarray(0, header.length).equals(header));
+  if (odd !== -1) throw damaged(folder, `${paths[odd]} does not begin as a log`);
+  const start = hasHeaders ? header.length : 0;
+  const chains = files.map((bytes) => ({ bytes, ...readChain(bytes, start, epoch) }));
   const groups = chains
     .flatMap((chain) => chain.groups)
     .filter(({ sequence }) => sequence > synced)
@@ -85,7 +102,7 @@ export async function readLog(folder: string, state: LogState): Promise<GroupRec
 export async function hasLog(folder: string): Promise<boolean> {
   const files = segmentPaths(folder).filter((path) => existsSync(path));
   const bytes = await Promise.all(files.map((path) => readFile(path)));
-  return bytes.some((file) => readGroup(file, 0, () => true) !== undefined);
+  return bytes.some((file) => [0, header.length].some((at) => readGroup(file, at, () => true) !== undefined));
 }
 
 /** Makes what is missing of the files. Whatever they hold belongs to an earlier epoch now. */
@@ -95,7 +112,7 @@ export async function startLog({ folder, epoch, segmentBytes, openSegment, check
   let current = await openOne(path);
   /** The other file, once it may be written from its start. */
   let free = untilNeeded(openOne(otherPath));
-  let offset = 0;
+  let offset = header.length;
   let sequence = 0;
 
   async function openOne(file: string): Promise<Segment> {
@@ -114,7 +131,7 @@ export async function startLog({ folder, epoch, segmentBytes, openSegment, check
   async function changeFile(): Promise<void> {
     const full = current;
     current = await free;
-    offset = 0;
+    offset = header.length;
     free = untilNeeded(checkpoint(sequence).then(() => full));
   }
 
@@ -125,7 +142,7 @@ export async function startLog({ folder, epoch, segmentBytes, openSegment, check
     async append(operations) {
       const bytes = encodeGroup({ epoch, sequence: sequence + 1 }, operations);
       // A group that is larger than a file makes its file larger.
-      if (offset > 0 && offset + bytes.length > segmentBytes) await changeFile();
+      if (offset > header.length && offset + bytes.length > segmentBytes) await changeFile();
       await current.write(bytes, offset);
       offset += bytes.length;
       sequence++;

@@ -18,6 +18,8 @@ export interface WriteBehind {
 /** More would hold up the event loop for more than a millisecond. */
 const batchOperationsMax = 500;
 const batchBytesMax = 1024 * 1024;
+/** Only what LevelDB notes as applied is missed when it is not in the log any more. */
+const gatherMsMax = 1000;
 /** LevelDB is slower than the log: beyond this the log waits. */
 const waitingBytesMax = 32 * 1024 * 1024;
 
@@ -26,6 +28,7 @@ export function createWriteBehind(level: LevelStore, stateAt: (sequence: number)
   let gathered = new Map<string, StoreOperation>();
   let bytes = 0;
   let last = 0;
+  let timer: NodeJS.Timeout | undefined;
   let failure: { readonly error: unknown } | undefined;
   let inFlight = 0;
   /** On their way, oldest first. */
@@ -48,6 +51,8 @@ export function createWriteBehind(level: LevelStore, stateAt: (sequence: number)
   }
 
   function writeGathered(): Promise<void> {
+    clearTimeout(timer);
+    timer = undefined;
     const operations = gathered;
     gathered = new Map();
     bytes = 0;
@@ -81,6 +86,7 @@ export function createWriteBehind(level: LevelStore, stateAt: (sequence: number)
         bytes += operation.type === 'put' ? operation.value.length : operation.key.length;
       }
       last = sequence;
+      timer ??= setTimeout(() => void writeGathered(), gatherMsMax).unref();
       // After the replies of this group.
       if (isFull() && inFlight === 0) setImmediate(writeIfFull);
     },

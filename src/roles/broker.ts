@@ -4,12 +4,16 @@ import { BlockList, isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
 import { createBroker, type Broker, type BrokerOptions } from '../broker/broker.ts';
 import { messageOf } from '../broker/ledger.ts';
+import { StoreError } from '../broker/store.ts';
 import { dataMountWarning } from './data-mount.ts';
 import { RoleError, type RoleContext, type Running } from './role.ts';
 
 const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8);
 loopback.addAddress('::1', 'ipv6');
+
+const damageAdvice =
+  'Jobs that were acknowledged may be missing: restore the folder from a copy, or move it away to start with an empty one';
 
 const defaultBind = { host: '127.0.0.1', port: 7419 };
 
@@ -51,8 +55,9 @@ export async function openBroker(
       log.warn({ command, ...details, outcome, client }, 'a client changed what the broker holds or hands out'),
   }).catch((error: unknown) => {
     const { host, port } = bind;
+    const advice = error instanceof StoreError && error.code === 'damaged' ? `. ${damageAdvice}` : '';
     throw new RoleError(
-      `the broker cannot start in DATA_DIR ${config.DATA_DIR} on FAKTORY_BIND ${host}:${port}: ${(error as Error).message}`,
+      `the broker cannot start in DATA_DIR ${config.DATA_DIR} on FAKTORY_BIND ${host}:${port}: ${(error as Error).message}${advice}`,
     );
   });
   const warning = dataMountWarning(dataDir);

@@ -1,11 +1,12 @@
 // The log and LevelDB together, on a disk that loses at a crash what was not synced and tears the write in flight: what the
 // store holds after the crash is what was acknowledged, or that and the group in flight.
 import assert from 'node:assert/strict';
-import { readdirSync, rmSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import fc from 'fast-check';
 import { openDurableStore, type DurableStoreOptions } from '../../src/broker/durable-store.ts';
+import { encodeGroup } from '../../src/broker/group-record.ts';
 import { openLevelStore, type LevelStore } from '../../src/broker/level-store.ts';
 import { formatKey, metaKey, sealJson, streamKey, streamStart } from '../../src/broker/records.ts';
 import { openSegment } from '../../src/broker/segment.ts';
@@ -43,6 +44,8 @@ function createMachine(folder: string) {
     tearAt: undefined as number | undefined,
     /** What LevelDB is given fails. */
     levelFails: false,
+    /** LevelDB takes so many writes. */
+    writesMax: Infinity,
     /** A flush takes so many turns of the event loop. */
     flushTurns: 0,
     /** Those after so many never end. */
@@ -57,7 +60,11 @@ function createMachine(folder: string) {
         };
         return {
           ...inner,
-          write: async (...given) => (guard(), inner.write(...given)),
+          async write(...given) {
+            guard();
+            if (machine.writesMax-- <= 0) throw new Error('the power has failed');
+            await inner.write(...given);
+          },
           async flush() {
             guard();
             if (machine.flushesMax-- <= 0) await new Promise(() => {});
@@ -224,6 +231,20 @@ async function writeFormat1(folder: string): Promise<void> {
   await level.close();
 }
 
+/** One whose log has no headers: one record in LevelDB, two groups that only the log has unless it was closed. */
+async function writeFormat2(folder: string, closed: boolean): Promise<void> {
+  const level = await openLevelStore(folder);
+  const record = { format: 2, epoch: 5, synced: 0, applied: 0, closed };
+  const meta = { type: 'put', key: metaKey, value: sealJson(metaKey, {}) } as const;
+  await level.write([{ type: 'put', key: formatKey, value: sealJson(formatKey, record) }, meta, put(1)], {
+    sync: true,
+  });
+  await level.close();
+  const groups = [2, 3].map((place, index) => encodeGroup({ epoch: 5, sequence: index + 1 }, [put(place)]));
+  writeFileSync(join(folder, 'groups.0'), Buffer.concat([...groups, Buffer.alloc(segmentBytes)]));
+  writeFileSync(join(folder, 'groups.1'), Buffer.alloc(segmentBytes));
+}
+
 const damageOf = (folder: string): Promise<StoreError> =>
   openDurableStore(folder, { segmentBytes }).then(
     async (store) => {
@@ -254,6 +275,31 @@ describe('a data folder of a store with a log', () => {
     await withStore(folder, async (store) => assert.equal((await contentOf(store)).size, 1));
   });
 
+  for (const isClosed of [false, true]) {
+    it(`is made of one whose log has no headers, ${isClosed ? 'closed in order' : 'after a kill'}`, async (t) => {
+      const folder = brokerFolder(t);
+      await writeFormat2(folder, isClosed);
+      for (let open = 0; open < 2; open++) {
+        await withStore(folder, async (store) => assert.equal((await contentOf(store)).size, isClosed ? 1 : 3));
+      }
+    });
+  }
+
+  it('with a log without headers keeps it through a crash at any write of its first open', async (t) => {
+    for (let writes = 0, isOver = false; !isOver; writes++) {
+      const folder = brokerFolder(t);
+      await writeFormat2(folder, false);
+      const machine = createMachine(folder);
+      machine.writesMax = writes;
+      isOver = await machine.open().then(
+        async (store) => store.close().then(() => true),
+        () => false,
+      );
+      await machine.crash();
+      await withStore(folder, async (store) => assert.equal((await contentOf(store)).size, 3, `${writes} writes`));
+    }
+  });
+
   it('says to the program without a log that it is not for it', async (t) => {
     const folder = brokerFolder(t);
     await withStore(folder, (store) => store.write([put(1)]));
@@ -261,7 +307,7 @@ describe('a data folder of a store with a log', () => {
     t.after(() => level.close());
     const [first] = await level.page(Buffer.alloc(0), end, 1, 1);
     assert.deepEqual(first?.[0], formatKey);
-    assert.match(String(first?.[1]), /"format":2,/);
+    assert.match(String(first?.[1]), /"format":3,/);
   });
 
   it('needs its log after a kill', async (t) => {
@@ -271,6 +317,27 @@ describe('a data folder of a store with a log', () => {
     const error = await damageOf(folder);
     assert.equal(error.code, 'damaged');
     assert.ok(error.message.includes(folder));
+  });
+
+  it('is damaged when the log lacks, whole, what it held a second before', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const folder = brokerFolder(t);
+    let onWrite: () => void = () => {};
+    const openLevel: typeof openLevelStore = async (path, again) => {
+      const level = await openLevelStore(path, again);
+      return { ...level, write: (...given) => level.write(...given).finally(onWrite) };
+    };
+    const store = await openDurableStore(folder, { segmentBytes, openLevel });
+    t.after(() => store.close());
+    await store.write([put(1)]);
+    const written = new Promise<void>((resolve) => (onWrite = resolve));
+    t.mock.timers.tick(1000);
+    await written;
+    const copy = join(brokerFolder(t), 'as-after-a-kill');
+    cpSync(folder, copy, { recursive: true });
+    const file = join(copy, 'groups.0');
+    writeFileSync(file, readFileSync(file).fill(0, 'Work Factory log'.length));
+    assert.match((await damageOf(copy)).message, /the log ends at the group 0, of 1 at least/);
   });
 
   it('does not need it after an orderly end', async (t) => {

@@ -13,6 +13,8 @@ import { brokerFolder } from '../helpers/broker.ts';
 
 const epoch = 7;
 const segmentBytes = 4096;
+/** `Work Factory log` */
+const headerBytes = 16;
 const fresh: LogState = { epoch, synced: 0, applied: 0 };
 
 const group = (place: number, bytes = 100): StoreOperation[] => [
@@ -49,11 +51,12 @@ describe('the log', () => {
     const { folder, log, file } = await open(t);
     for (let place = 1; place <= 3; place++) await log.append(group(place));
     const whole = readFileSync(file);
-    const end = 3 * encodeGroup({ epoch, sequence: 1 }, group(1)).length;
-    const start = (end / 3) * 2;
+    const bytes = encodeGroup({ epoch, sequence: 1 }, group(1)).length;
+    const start = headerBytes + 2 * bytes;
+    const end = start + bytes;
     // What the file held before: zeros, or groups of its last use.
     const stale = Buffer.alloc(segmentBytes);
-    for (let at = 0; at + end / 3 < segmentBytes; at += end / 3) {
+    for (let at = headerBytes; at + bytes < segmentBytes; at += bytes) {
       encodeGroup({ epoch: epoch - 1, sequence: 4 }, group(9)).copy(stale, at);
     }
     for (let cut = start; cut <= end; cut++) {
@@ -64,18 +67,50 @@ describe('the log', () => {
     }
   });
 
-  it('is damaged, whichever byte of a group before the last was changed', async (t) => {
+  it('is damaged, whichever byte before the last group was changed', async (t) => {
     const { folder, log, file } = await open(t);
     for (let place = 1; place <= 3; place++) await log.append(group(place));
     const whole = readFileSync(file);
-    const start = encodeGroup({ epoch, sequence: 1 }, group(1)).length;
-    for (let at = start; at < 2 * start; at++) {
+    const end = headerBytes + 2 * encodeGroup({ epoch, sequence: 1 }, group(1)).length;
+    for (let at = 0; at < end; at++) {
       const changed = Buffer.from(whole);
       changed.writeUInt8(changed.readUInt8(at) ^ 1, at);
       writeFileSync(file, changed);
       await assert.rejects(readLog(folder, fresh), isDamage, `byte ${at}`);
     }
   });
+
+  it('is damaged, or cut off, when any range of it is zeros', async (t) => {
+    const { folder, log, file } = await open(t);
+    for (let place = 1; place <= 3; place++) await log.append(group(place));
+    const whole = readFileSync(file);
+    const bytes = encodeGroup({ epoch, sequence: 1 }, group(1)).length;
+    const ends = [1, 2, 3].map((count) => headerBytes + count * bytes) as [number, number, number];
+    const edges = [0, headerBytes, ...ends, segmentBytes].flatMap((at) => [at - 1, at, at + 1]);
+    for (const from of edges.filter((at) => at >= 0)) {
+      for (const to of edges.filter((at) => at > from && at <= segmentBytes)) {
+        writeFileSync(file, Buffer.from(whole).fill(0, from, to));
+        const kept = ends.filter((end) => end <= from).length;
+        // No whole group is behind those that are not: a crash leaves it so.
+        const isCut = from >= headerBytes && (kept === 3 || to > ends[1]);
+        const what = `zeros from ${from} to ${to}`;
+        if (isCut) assert.deepEqual(await sequences(folder), [1, 2, 3].slice(0, kept), what);
+        else await assert.rejects(readLog(folder, fresh), isDamage, what);
+      }
+    }
+  });
+
+  for (const name of ['groups.0', 'groups.1']) {
+    it(`is damaged when all of ${name} is zeros, or it is empty, although none of its groups is known`, async (t) => {
+      const { folder, log } = await open(t);
+      await log.append(group(1));
+      for (const bytes of [segmentBytes, 0]) {
+        writeFileSync(join(folder, name), Buffer.alloc(bytes));
+        const isNamed = (error: StoreError): boolean => isDamage(error) && error.message.includes(join(folder, name));
+        await assert.rejects(readLog(folder, fresh), isNamed);
+      }
+    });
+  }
 
   it('is damaged when it ends before what LevelDB has seen of it', async (t) => {
     const { folder, log, file } = await open(t);
