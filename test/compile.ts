@@ -52,7 +52,8 @@ export async function compile(root: string): Promise<string> {
   // What this file does may have changed, too.
   const sinceMs = modifiedMs(join(root, 'test/compile.ts'));
   for (const folder of ['src', 'test', 'bench']) await compileFolder(join(root, folder), join(output, folder), sinceMs);
-  // src/main.ts reads its version from there.
-  cpSync(join(root, 'package.json'), join(output, 'package.json'));
+  // src/main.ts reads its version from there; another run may do so at this moment.
+  const [from, to] = ['package.json', 'build/package.json'].map((file) => join(root, file)) as [string, string];
+  if (modifiedMs(to) <= modifiedMs(from)) cpSync(from, to);
   return output;
 }
