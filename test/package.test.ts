@@ -33,6 +33,17 @@ export default defineJob({
   },
 });
 `;
+const calling = `import { createClient, WorkFactoryError, type Job } from 'work-factory/client';
+import type typed from './typed.ts';
+const client = createClient<{ typed: typeof typed }>({ url: 'http://127.0.0.1:3000' });
+export const state = async (): Promise<Job['state'] | undefined> => {
+  const { jobId } = await client.enqueue('typed', { width: 1 });
+  return (await client.wait(jobId))?.state;
+};
+// @ts-expect-error the width is no text
+export const mistaken = () => client.enqueue('typed', { width: '1' });
+export const isOurs = (error: unknown) => error instanceof WorkFactoryError;
+`;
 const wrong = `import { defineJob, z } from 'work-factory';
 const args = z.object({ width: z.int() });
 // @ts-expect-error a misspelt field
@@ -82,15 +93,25 @@ describe('the package', { skip }, () => {
     assert.match(out, /^hello: jobtype hello, queue default, retry 25, reserve_for 60 s$/m);
   });
 
+  it('has a client that reads no other package', () => {
+    rmSync(join(project, 'node_modules', 'work-factory', 'node_modules'));
+    const program = "import('work-factory/client').then((client) => console.log(Object.keys(client).join()))";
+    const out = execFileSync(process.execPath, ['-e', program], { cwd: project, encoding: 'utf8' });
+    assert.equal(out, 'WorkFactoryError,createClient\n');
+    symlinkSync(join(root, 'node_modules'), join(project, 'node_modules', 'work-factory', 'node_modules'));
+  });
+
   it('has types that a strict project can use, and that find mistakes', () => {
     writeFileSync(join(project, 'typed.ts'), typed);
     writeFileSync(join(project, 'wrong.ts'), wrong);
+    writeFileSync(join(project, 'calling.ts'), calling);
     const compilerOptions = {
       ...{ strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, skipLibCheck: false },
-      ...{ module: 'nodenext', target: 'es2022', noEmit: true, types: ['node'] },
+      ...{ module: 'nodenext', target: 'es2022', noEmit: true, allowImportingTsExtensions: true, types: ['node'] },
       typeRoots: [join(root, 'node_modules', '@types')],
     };
-    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['typed.ts', 'wrong.ts'] }));
+    const files = ['typed.ts', 'wrong.ts', 'calling.ts'];
+    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
     const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
     execFileSync(process.execPath, [compiler, '-p', project], { encoding: 'utf8' });
   });

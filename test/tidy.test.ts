@@ -47,6 +47,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'node:',
   ],
   enqueue: ['domain', 'metrics.ts'],
+  // Of both only types: it runs where callers are.
+  client: ['domain', 'zod'],
   faktory: ['domain', 'metrics.ts', 'faktory-worker', 'generic-pool', 'node:'],
   worker: ['domain', 'faktory', 'handlers', 'metrics.ts', 'pino', 'node:'],
   handlers: ['domain', 'jobs', 'zod', 'node:'],
@@ -104,6 +106,19 @@ describe('the house', () => {
       }
     }
     assert.ok(checked > 50, 'no imports found');
+    assert.deepEqual(wrong, []);
+  });
+
+  it('imports only types into the client, which runs where callers are', () => {
+    const own = sources.filter(({ path }) => roomOf(path) === 'client');
+    assert.ok(own.length > 5);
+    const wrong = own.flatMap(({ path, tree }) =>
+      tree.statements
+        .filter((statement) => ts.isImportDeclaration(statement))
+        .filter(({ moduleSpecifier: from }) => ts.isStringLiteral(from) && !from.text.startsWith('./'))
+        .filter(({ importClause }) => importClause?.phaseModifier !== ts.SyntaxKind.TypeKeyword)
+        .map((statement) => `${path}: ${statement.getText(tree)}`),
+    );
     assert.deepEqual(wrong, []);
   });
 

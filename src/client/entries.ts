@@ -1,0 +1,39 @@
+// From what callers write to the JSON of the service: the explicit form of a job.
+import type { JobOptions } from './definitions.ts';
+import { WorkFactoryError } from './error.ts';
+
+export interface GivenJob {
+  readonly operation: string;
+  readonly args: unknown;
+}
+
+/** Rejects what is no JSON. A key goes beside the entry or into it. */
+export function writeEntry({ operation, args }: GivenJob, options: JobOptions, key?: string): string {
+  const { requestId, queue, at, delaySeconds, retry, reserveFor, expiresAt, expiresInSeconds, custom } = options;
+  try {
+    return JSON.stringify({
+      operation,
+      args,
+      request_id: requestId,
+      queue,
+      at,
+      delay_seconds: delaySeconds,
+      retry,
+      reserve_for: reserveFor,
+      expires_at: expiresAt,
+      expires_in_seconds: expiresInSeconds,
+      custom,
+      key,
+    });
+  } catch (cause) {
+    const detail = `The job cannot be written as JSON: ${String(cause)}`;
+    throw new WorkFactoryError({ outcome: 'not_enqueued', code: 'invalid_job', detail, cause });
+  }
+}
+
+/** A key that is none would end in `fetch`, with words about headers. */
+export function checkKey(key: string): string {
+  if (/^[\x21-\x7e]{1,255}$/.test(key)) return key;
+  const detail = 'key must be 1 to 255 visible ASCII characters';
+  throw new WorkFactoryError({ outcome: 'not_enqueued', code: 'invalid_job', detail });
+}

@@ -1,0 +1,147 @@
+// Sends a request until it is answered, or until nothing more can be done: what is certainly not stored always, what may
+// be stored only with an idempotency key, in the same bytes. Bounded by attempts and time.
+import { watchSignals } from './abort.ts';
+import { abortedBy, attempt, type ApiResponse } from './attempt.ts';
+import { WorkFactoryError, type Failure } from './error.ts';
+import type { Fetch, Surroundings } from './surroundings.ts';
+
+export interface SenderOptions {
+  readonly url: string;
+  readonly apiKey: string | undefined;
+  readonly fetch: Fetch;
+  readonly surroundings: Surroundings;
+  readonly attemptTimeoutMs: number;
+  /** Ends everything. */
+  readonly signal: AbortSignal | undefined;
+}
+
+export interface Request {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly path: string;
+  readonly body?: string;
+  /** `made`: by this client, and left out where the service keeps no keys. `own`: the caller's. `in body`: of entries. */
+  readonly key?: { readonly kind: 'made' | 'own'; readonly value: string } | { readonly kind: 'in body' };
+  readonly deadlineMs: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Time of one attempt beyond that of all requests. */
+  readonly holdMs?: number;
+}
+
+export interface Sender {
+  /** Rejects with a WorkFactoryError. */
+  send(request: Request): Promise<ApiResponse>;
+  /** Resolves when the time is over or a signal fires. */
+  pause(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Before the next attempt, with jitter. */
+  pauseMs(attempts: number): number;
+}
+
+/** More than a key stays under way after its process died (25 s), at a second or more each. Who asks for a state has a time only. */
+const attemptsMax = 20;
+const pauseMsMin = 100;
+const pauseMsMax = 5000;
+
+export function createSender(options: SenderOptions): Sender {
+  const { url, apiKey, fetch, surroundings, attemptTimeoutMs } = options;
+  const { now, after, random } = surroundings;
+  const base = new URL(url).href.replace(/\/+$/, '');
+  let keepsKeys = true;
+
+  const pauseMs = (attempts: number): number => random() * Math.min(pauseMsMax, pauseMsMin * 2 ** attempts);
+  const signalsOf = (signal: AbortSignal | undefined): AbortSignal[] =>
+    [options.signal, signal].filter((one) => one !== undefined);
+
+  function pause(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        timer.cancel();
+        unwatch();
+        resolve();
+      };
+      const timer = after(ms, end);
+      let unwatch = (): void => undefined;
+      unwatch = watchSignals(signalsOf(signal), end);
+    });
+  }
+
+  function headersOf({ body, key }: Request, isKeyed: boolean): Record<string, string> {
+    return {
+      accept: 'application/json',
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }),
+      ...(isKeyed && key && 'value' in key && { 'idempotency-key': key.value }),
+    };
+  }
+
+  async function send(request: Request): Promise<ApiResponse> {
+    const { method, path, body, key, deadlineMs, signal, holdMs = 0 } = request;
+    const signals = signalsOf(signal);
+    const history = createHistory(method === 'POST');
+    let isKeyed = key !== undefined && (keepsKeys || key.kind !== 'made');
+    for (;;) {
+      if (signals.some(({ aborted }) => aborted)) throw history.end(abortedBy(signals, 'not_enqueued'));
+      const timeoutMs = Math.max(1, Math.min(attemptTimeoutMs + holdMs, Math.ceil(deadlineMs - now())));
+      const headers = headersOf(request, isKeyed);
+      const end = await attempt(fetch, surroundings, { method, url: base + path, headers, body, timeoutMs, signals });
+      if ('response' in end) return end.response;
+      const { failure, mayPass } = end;
+      if (failure.code === 'keys_not_kept' && key?.kind === 'made' && isKeyed && !history.mayBeStored) {
+        keepsKeys = false;
+        isKeyed = false;
+        continue;
+      }
+      history.add(failure);
+      const mayRepeat = mayPass && (method !== 'POST' || isKeyed || !history.mayBeStored);
+      const nextMs = now() + (failure.retryAfterMs ?? 0) + pauseMs(history.attempts);
+      if (!mayRepeat && mayPass) throw history.end({ ...failure, detail: `${failure.detail}${notRepeated}` });
+      const isOut = method !== 'GET' && history.attempts >= attemptsMax;
+      if (!mayRepeat || isOut || nextMs >= deadlineMs) throw history.end(failure);
+      await pause(nextMs - now(), signal);
+    }
+  }
+
+  return { send, pause, pauseMs };
+}
+
+const notRepeated = '. It was not sent again: the service keeps no keys';
+
+interface History {
+  readonly attempts: number;
+  /** By any of the attempts. */
+  readonly mayBeStored: boolean;
+  add(failure: Failure): void;
+  end(failure: Failure): WorkFactoryError;
+}
+
+/** What all attempts together tell: a refusal says nothing of the attempts before it. */
+function createHistory(isToEnqueue: boolean): History {
+  const jobIds = new Set<string>();
+  let attempts = 0;
+  let mayBeStored = false;
+  // The last response that told of each entry of a batch.
+  let told: Failure['problem'];
+  return {
+    get attempts() {
+      return attempts;
+    },
+    get mayBeStored() {
+      return mayBeStored;
+    },
+    add({ outcome, problem, jobIds: ids = [] }) {
+      attempts++;
+      mayBeStored ||= outcome === 'unknown';
+      ids.forEach((id) => jobIds.add(id));
+      if (Array.isArray(problem?.['results'])) told = problem;
+    },
+    end(failure) {
+      const outcome = mayBeStored ? 'unknown' : 'not_enqueued';
+      return new WorkFactoryError({
+        ...failure,
+        outcome: isToEnqueue ? outcome : undefined,
+        jobIds: [...jobIds],
+        problem: told ?? failure.problem,
+        attempts,
+      });
+    },
+  };
+}
