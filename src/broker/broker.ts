@@ -13,6 +13,7 @@ import { createMutations, type Mutations } from './mutate.ts';
 import { createPush, type Push } from './push.ts';
 import type { Recovered } from './recovery.ts';
 import { createServer } from './server.ts';
+import { createLostWorkers } from './lost-workers.ts';
 import { StoreError, type Store } from './store.ts';
 import { startTasks } from './tasks.ts';
 import { error } from './wire.ts';
@@ -31,6 +32,12 @@ export interface BrokerOptions {
   limits?: Partial<BrokerLimits>;
   /** How long records of what was done once are kept; default: a day. */
   keysKeptMs?: number;
+  /** The wid of the worker in this process: what it had goes to the queues at once when the process ended without a word. */
+  ownWid?: string | undefined;
+  /** A worker that had no connection for so long is lost, and its jobs go to their queues. Default: 15 s; 0: never, as in Faktory. */
+  lostWorkerMs?: number;
+  /** Jobs of these workers went to their queues. */
+  onLostWorkers?: (wids: readonly string[], jobs: number) => void;
   clock?: BrokerClock;
   /** From 0 to below 1, for the delay of retries. */
   random?: () => number;
@@ -60,18 +67,27 @@ export interface Broker {
 
 /** Rejects with a StoreError that names the folder, or with the error of the address. */
 export async function createBroker(options: BrokerOptions = {}): Promise<Broker> {
-  const { dataDir, clock = systemClock, random = Math.random, report = () => {}, keysKeptMs = 86_400_000 } = options;
+  const { dataDir, ownWid, clock = systemClock, random = Math.random, report = () => {} } = options;
+  const { keysKeptMs = 86_400_000, lostWorkerMs = 15_000, onLostWorkers = () => {} } = options;
   const limits = { ...defaultLimits, ...options.limits };
   const opened = dataDir === undefined ? createMemoryStore() : await (options.openStore ?? openDurableStore)(dataDir);
   const store = options.wrapStore?.(opened) ?? opened;
-  const engine = await createEngine({ store, clock, random, limits, keysKeptMs, report }).catch(
+  const engine = await createEngine({ store, clock, random, limits, keysKeptMs, ownWid, report }).catch(
     async (cause: unknown) => {
       await store.close();
       const where = `the data folder ${resolve(dataDir ?? '')} cannot be used`;
       throw cause instanceof StoreError ? new StoreError(cause.code, `${where}: ${cause.message}`, cause) : cause;
     },
   );
+  const { delivery } = engine;
   const workers = createWorkers();
+  const lostWorkers = createLostWorkers({
+    state: () => engine.state(),
+    workers,
+    delivery,
+    lostAfterMs: lostWorkerMs,
+    onLost: onLostWorkers,
+  });
   const durability: BrokerDurability = dataDir === undefined ? 'memory' : 'fsync';
   const startMs = clock.nowMs();
   const nowMs = () => clock.nowMs();
@@ -114,14 +130,19 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Broker>
       commands++;
       runCommand(context, connection, line);
     },
-    giveBack: (taken) => engine.delivery.giveBack(taken),
-    onJoined: (connection) => workers.join(connection, nowMs()),
+    giveBack: (taken) => delivery.giveBack(taken),
+    onJoined(connection) {
+      workers.join(connection, nowMs());
+      lostWorkers.seen(connection.wid);
+    },
     onLeft: (connection) => void workers.leave(connection),
   }).catch(async (cause: unknown) => {
     await engine.close();
     throw cause;
   });
-  const tasks = startTasks({ engine, workers, clock, deadJobsMax: limits.deadJobsMax, report });
+
+  lostWorkers.begin();
+  const tasks = startTasks({ engine, workers, lostWorkers, clock, deadJobsMax: limits.deadJobsMax, report });
   let closing: Promise<void> | undefined;
 
   return {
@@ -136,7 +157,7 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Broker>
       (closing ??= (async () => {
         tasks.stop();
         mutations.stop();
-        engine.delivery.dismiss(error('shutdown in progress'));
+        delivery.dismiss(error('shutdown in progress'));
         await server.close();
         await engine.close();
       })()),

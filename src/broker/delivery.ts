@@ -1,7 +1,7 @@
 // Hands jobs to workers and takes their reports: FETCH, ACK, FAIL. The pop of a job and its reservation are changes of
 // one group, so a crash leaves the job either in its queue or reserved, never in neither.
 import type { BrokerClock } from './clock.ts';
-import { judge, reservationExpired, type FailPayload, type Fate } from './failure.ts';
+import { judge, reservationExpired, retryDelayMs, workerLost, type FailPayload, type Fate } from './failure.ts';
 import type { AmendedQueue, TakenJob } from './amended-queue.ts';
 import { formatJob, parseLine, queueNameOf, queueOf, type WireJob } from './job.ts';
 import type { BrokerLimits } from './limits.ts';
@@ -26,6 +26,8 @@ export interface Delivery {
   giveBackJob(jid: string): boolean;
   /** All jobs of a worker that has said END; returns how many. */
   giveBackOf(wid: string): number;
+  /** All jobs of workers that were lost: they have failed, but go to their queues at once. Returns how many. */
+  takeBackOf(wids: ReadonlySet<string>): number;
   /** Stores a job that has its form already, and enqueues it. */
   enqueueText(text: string): void;
   /** Answers all who wait. */
@@ -124,15 +126,16 @@ export function createDelivery({ state, clock, random, limits }: DeliveryOptions
     serve(queue);
   }
 
-  /** To the heads of their queues: they have waited already, and no attempt is counted. */
-  function giveBack(reservations: readonly Reservation[]): void {
+  /** To the heads of their queues: they have waited already. */
+  function giveBack(reservations: readonly Reservation[], textOf = ({ text }: Reservation): string => text): void {
     const byQueue = new Map<string, Reservation[]>();
     for (const reservation of reservations) {
-      if (!state().working.giveBack(reservation)) continue;
-      const name = queueNameOf(reservation.text);
+      const returned = state().working.giveBack(reservation, textOf(reservation));
+      if (!returned) continue;
+      const name = queueNameOf(returned.text);
       const others = byQueue.get(name);
-      if (others) others.push(reservation);
-      else byQueue.set(name, [reservation]);
+      if (others) others.push(returned);
+      else byQueue.set(name, [returned]);
     }
     for (const [name, list] of byQueue) {
       const queue = state().queue(name);
@@ -141,25 +144,45 @@ export function createDelivery({ state, clock, random, limits }: DeliveryOptions
     }
   }
 
+  const delayOfRetry = (count: number): number => retryDelayMs(count, random);
+
   /** Never throws: its reservation, and those that end with it, are out already, and their jobs would be nowhere. */
-  function fateOf({ text }: Reservation, failure: FailPayload, nowMs: number): { fate: Fate; text: string } {
+  function fateOf({ text }: Reservation, failure: FailPayload, delayMs = delayOfRetry): { fate: Fate; text: string } {
     try {
       const job = JSON.parse(text) as WireJob;
-      const fate = judge(job, failure, nowMs, random);
+      const fate = judge(job, failure, clock.nowMs(), delayMs);
       return { fate, text: JSON.stringify(job) };
     } catch {
       return { fate: { to: 'dead' }, text };
     }
   }
 
-  function failed(reservation: Reservation, failure: FailPayload): void {
+  function settle(fate: Fate, text: string): void {
     const { counters, retries, dead } = state();
-    const nowMs = clock.nowMs();
-    const { fate, text } = fateOf(reservation, failure, nowMs);
     counters.processed++;
     counters.failures++;
     if (fate.to === 'retries') retries.add(fate.dueMs, text);
-    if (fate.to === 'dead') dead.add(nowMs + deadForMs, text);
+    if (fate.to === 'dead') dead.add(clock.nowMs() + deadForMs, text);
+  }
+
+  function failed(reservation: Reservation, failure: FailPayload): void {
+    const { fate, text } = fateOf(reservation, failure);
+    settle(fate, text);
+  }
+
+  /** Their attempt is counted, so that a job which ends its worker ends among the dead; a pause would help nobody. */
+  function takeBack(reservations: readonly Reservation[]): number {
+    const { counters, working } = state();
+    const again = new Map<Reservation, string>();
+    for (const reservation of reservations) {
+      const { fate, text } = fateOf(reservation, workerLost, () => 0);
+      if (fate.to === 'retries') again.set(reservation, text);
+      else if (working.remove(reservation)) settle(fate, text);
+    }
+    counters.processed += again.size;
+    counters.failures += again.size;
+    giveBack([...again.keys()], (one) => again.get(one) ?? one.text);
+    return reservations.length;
   }
 
   return {
@@ -195,10 +218,11 @@ export function createDelivery({ state, clock, random, limits }: DeliveryOptions
       return reservation !== undefined;
     },
     giveBackOf(wid) {
-      const reservations = state().working.ofWorker(wid);
+      const reservations = state().working.ofWorkers(new Set([wid]));
       giveBack(reservations);
       return reservations.length;
     },
+    takeBackOf: (wids) => takeBack(state().working.ofWorkers(wids)),
     enqueueText,
     dismiss(text) {
       for (const waiter of [...waiters]) answer(waiter, text);

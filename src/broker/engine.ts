@@ -25,6 +25,7 @@ export interface EngineOptions {
   random: () => number;
   limits: BrokerLimits;
   keysKeptMs: number;
+  ownWid: string | undefined;
   report: (message: string, cause?: unknown) => void;
 }
 
@@ -53,6 +54,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       clock,
       windowBytesMax: limits.windowBytesMax,
       keysKeptMs: options.keysKeptMs,
+      ownWid: options.ownWid,
       onReady: (queue) => delivery.serve(queue),
       onProblem: fallOver,
       clear: (stream) => void store.clear(streamStart(stream), streamStart(stream + 1)).catch(() => {}),

@@ -15,6 +15,13 @@ export const reservationExpired: FailPayload = {
   backtrace: [],
 };
 
+/** Its last connection was lost, or its process was: what Faktory sees at the end of the reservation only. */
+export const workerLost: FailPayload = {
+  errtype: 'WorkerLost',
+  message: 'the worker that had the job was lost',
+  backtrace: [],
+};
+
 const textOf = (value: unknown, lengthMax: number): string =>
   (typeof value === 'string' ? value.trim() : '').slice(0, lengthMax) || 'unknown';
 
@@ -42,7 +49,7 @@ export type Fate = { to: 'retries'; dueMs: number } | { to: 'dead' } | { to: 'no
 const retryDelayMsMax = 365 * 86_400_000;
 
 /** Writes the failure into the job and says where it goes: no `retry` at all means nowhere, not even to the dead. */
-export function judge(job: WireJob, failure: FailPayload, nowMs: number, random: () => number): Fate {
+export function judge(job: WireJob, failure: FailPayload, nowMs: number, delayMs: (count: number) => number): Fate {
   const retry = retryOf(job);
   if (retry === 0) return { to: 'nowhere' };
   const before = job.failure;
@@ -56,7 +63,7 @@ export function judge(job: WireJob, failure: FailPayload, nowMs: number, random:
     remaining: before ? Math.max(0, whole(before.remaining) - 1) : retry,
   };
   if (job.failure.retry_count >= retry) return { to: 'dead' };
-  const dueMs = nowMs + Math.min(retryDelayMsMax, retryDelayMs(job.failure.retry_count, random));
+  const dueMs = nowMs + Math.min(retryDelayMsMax, delayMs(job.failure.retry_count));
   job.failure.next_at = rfc3339(dueMs);
   return { to: 'retries', dueMs };
 }

@@ -45,6 +45,7 @@ interface StateOptions {
   clock: BrokerClock;
   windowBytesMax: number;
   keysKeptMs: number;
+  ownWid: string | undefined;
   onReady: (queue: AmendedQueue) => void;
   onProblem: (error: unknown) => void;
   /** Forgets a stream's keys; what is left by a crash is swept at the next open. */
@@ -118,7 +119,13 @@ export function createState(recovery: Recovery, options: StateOptions): State {
     createTimedSet({ record, store, ledger, nextSequence });
 
   const reservations = (stream: number): Reservations =>
-    createReservations({ stream, ledger, nextSequence, onReturned: (one) => returned.push(one) });
+    createReservations({
+      stream,
+      ledger,
+      nextSequence,
+      ownWid: options.ownWid,
+      onReturned: (one) => returned.push(one),
+    });
 
   function emptySet(name: SetName): TimedSet {
     garbage.push(state[name].record().stream);

@@ -1,6 +1,7 @@
 // What happens by time alone, in Faktory's rhythm (server/tasks.go, v1.9.4).
 import type { BrokerClock } from './clock.ts';
 import type { Engine } from './engine.ts';
+import { lookEveryMs, type LostWorkers } from './lost-workers.ts';
 import type { TimedSet } from './timed-set.ts';
 import type { Workers } from './workers.ts';
 
@@ -27,6 +28,7 @@ export interface Tasks {
 interface TasksOptions {
   engine: Engine;
   workers: Workers;
+  lostWorkers: LostWorkers;
   clock: BrokerClock;
   deadJobsMax: number;
   report: (message: string, cause?: unknown) => void;
@@ -40,7 +42,8 @@ const lookJobsMax = 1000;
 
 const freshStats = (): SetTaskStats => ({ cycles: 0, enqueued: 0, wall_time_sec: 0 });
 
-export function startTasks({ engine, workers, clock, deadJobsMax, report }: TasksOptions): Tasks {
+export function startTasks(options: TasksOptions): Tasks {
+  const { engine, workers, lostWorkers, clock, deadJobsMax, report } = options;
   const stats: TaskStats = {
     Scheduled: freshStats(),
     Retries: freshStats(),
@@ -105,6 +108,7 @@ export function startTasks({ engine, workers, clock, deadJobsMax, report }: Task
   every(dueEveryMs, () => measured(stats.Scheduled, () => enqueueDue('scheduled')));
   every(dueEveryMs, () => measured(stats.Retries, () => enqueueDue('retries')));
   every(reapEveryMs, () => void (stats.Busy.reaped += engine.delivery.expire()));
+  every(lookEveryMs, () => void (stats.Busy.reaped += lostWorkers.look()));
   every(reapEveryMs, () => void (stats.Workers.reaped += workers.reap(clock.nowMs())));
   every(purgeEveryMs, () => measured(stats.Dead, purge));
   return {

@@ -16,6 +16,8 @@ export interface Workers {
   leave(session: Session): boolean;
   /** The state to tell the worker, `running` included; undefined when the wid is unknown. */
   beat(wid: string, stated: unknown, nowMs: number): WorkerState | undefined;
+  /** It has a connection. */
+  has(wid: string): boolean;
   isQuiet(wid: string | undefined): boolean;
   /** Forgets workers without a BEAT for a minute, and closes their connections. */
   reap(nowMs: number): number;
@@ -50,6 +52,7 @@ export function createWorkers(): Workers {
       if (state && order.indexOf(state) > order.indexOf(worker.state)) worker.state = state;
       return worker.state;
     },
+    has: (wid) => workers.has(wid),
     isQuiet: (wid) => (workers.get(wid ?? '')?.state ?? 'running') !== 'running',
     reap(nowMs) {
       let reaped = 0;

@@ -1,9 +1,10 @@
 // The only description of the environment: every variable with its unit, default, accepted values and reason.
 // `.env.example`, the profiles, the compose files and the table in docs/configuration.md are compared with it by tests.
 import { z } from 'zod';
+import { brokerVariables } from './broker-variables.ts';
 import { jobVariables } from './job-variables.ts';
 import { keyVariables } from './key-variables.ts';
-import { bindAddress, commaList, faktoryUrl, integer, networks, password, path, redisUrl, seconds } from './values.ts';
+import { bindAddress, commaList, faktoryUrl, integer, networks, path, redisUrl, seconds } from './values.ts';
 import type { Variable } from './values.ts';
 
 export const durabilityClasses = ['fsync', 'second', 'snapshot', 'memory', 'unknown'] as const;
@@ -61,19 +62,7 @@ export const variables = {
     unit: 'ms',
     reason: "Idle time before TCP probes; a dead peer is seen 10 s later (interval and count are libuv's: 1 s, 10).",
   },
-  FAKTORY_BIND: {
-    schema: bindAddress(0),
-    unit: 'host:port',
-    reason:
-      'Where the embedded broker listens. Default: a free port of 127.0.0.1 in the all-in-one, 127.0.0.1:7419 alone. Beyond loopback it needs FAKTORY_PASSWORD.',
-  },
-  FAKTORY_PASSWORD: {
-    schema: password,
-    unit: 'text',
-    secret: true,
-    reason:
-      'The password that the embedded broker asks for. Unset: none; in the all-in-one without FAKTORY_BIND a new secret one at each start.',
-  },
+  ...brokerVariables,
   ENQUEUE_TIMEOUT_MS: {
     schema: integer(100, 60_000),
     default: '20000',

@@ -8,6 +8,7 @@ import { systemClock } from '../domain/clock.ts';
 import { underWayMarginMs } from '../domain/keys.ts';
 import { createMetrics } from '../metrics.ts';
 import { createEmbeddedResults } from '../results/embedded.ts';
+import { createWid } from '../worker/wid.ts';
 import { runApi } from './api.ts';
 import { openBroker } from './broker.ts';
 import { createEngineKeys } from './engine-keys.ts';
@@ -30,8 +31,10 @@ function passwordOf({ FAKTORY_BIND, FAKTORY_PASSWORD }: Config): Pick<BrokerOpti
 export async function startAllInOne(context: RoleContext): Promise<Running> {
   const { config, log, version } = context;
   const jobs = await openJobs(context);
+  const wid = createWid(Math.random);
   const credentials = passwordOf(config);
-  const { broker, dataDir } = await openBroker(context, config.FAKTORY_BIND ?? defaultBind, credentials);
+  const settings = { ...credentials, ownWid: wid };
+  const { broker, dataDir } = await openBroker(context, config.FAKTORY_BIND ?? defaultBind, settings);
   const { host, port, durability, recovered } = broker;
   log.info({ broker: `${host}:${port}`, durability, dataDir, recovered }, 'the embedded broker listens');
   const address = { host, port, tls: false, password: credentials.password };
@@ -49,7 +52,7 @@ export async function startAllInOne(context: RoleContext): Promise<Running> {
   const { registry } = jobs;
   const api = await runApi(context, { registry, link, durability, results, keys, metrics, workerProblem });
   // Last: a job that it fetched before a start that fails would stay reserved.
-  const running = (worker = runWorker(context, { jobs, address, results, metrics }));
+  const running = (worker = runWorker(context, { jobs, address, results, metrics, wid }));
   return {
     async stop(options) {
       // Side by side: each may take most of SHUTDOWN_TIMEOUT_MS. What is enqueued meanwhile waits in the broker.

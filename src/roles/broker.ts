@@ -15,6 +15,8 @@ loopback.addAddress('::1', 'ipv6');
 const damageAdvice =
   'Jobs that were acknowledged may be missing: restore the folder from a copy, or move it away to start with an empty one';
 
+const widsLoggedMax = 10;
+
 const defaultBind = { host: '127.0.0.1', port: 7419 };
 
 export async function startBroker({ config, log }: RoleContext): Promise<Running> {
@@ -39,7 +41,7 @@ async function refuseOpenDoor({ host, port }: { host: string; port: number }): P
 export async function openBroker(
   { config, log }: Pick<RoleContext, 'config' | 'log'>,
   bind: { host: string; port: number },
-  { password, hashRounds }: Pick<BrokerOptions, 'password' | 'hashRounds'>,
+  { password, hashRounds, ownWid }: Pick<BrokerOptions, 'password' | 'hashRounds' | 'ownWid'>,
 ): Promise<{ broker: Broker; dataDir: string }> {
   const dataDir = resolve(config.DATA_DIR, 'broker');
   if (password === undefined) await refuseOpenDoor(bind);
@@ -48,6 +50,10 @@ export async function openBroker(
     dataDir,
     password,
     hashRounds,
+    ownWid,
+    lostWorkerMs: config.BROKER_LOST_WORKER_SECONDS * 1000,
+    onLostWorkers: (wids, jobs) =>
+      log.warn({ workers: wids.slice(0, widsLoggedMax), jobs }, 'workers were lost: their jobs are queued again'),
     keysKeptMs: config.IDEMPOTENCY_TTL_SECONDS * 1000,
     report: (message, cause) =>
       log.warn({ dataDir, cause: cause === undefined ? undefined : messageOf(cause) }, message),

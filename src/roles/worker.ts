@@ -20,6 +20,8 @@ export interface WorkerParts {
   address: FaktoryAddress;
   results: ResultStore | undefined;
   metrics?: Metrics;
+  /** Default: a new one. */
+  wid?: string;
 }
 
 export interface RunningWorker extends Running {
@@ -43,7 +45,7 @@ export async function startWorker(context: RoleContext): Promise<Running> {
 
 export function runWorker(
   { config, log, fail }: RoleContext,
-  { jobs, address, results, metrics }: WorkerParts,
+  { jobs, address, results, metrics, wid }: WorkerParts,
 ): RunningWorker {
   const { registry } = jobs;
   const queues = config.WORKER_QUEUES ?? queuesOf(registry);
@@ -61,6 +63,7 @@ export function runWorker(
     heartbeatIntervalMs: config.WORKER_HEARTBEAT_INTERVAL * 1000,
     results,
     log,
+    ...(wid !== undefined && { wid }),
     ...(metrics && { onJob: metrics.workerJob }),
     onTerminate: () => fail(new Error('the broker told this worker to terminate')),
   });

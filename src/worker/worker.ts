@@ -1,6 +1,5 @@
 // The worker: slots filled by pipelined FETCHes, results stored before the ACK, all that ended in one turn told in one
 // go. Relies on src/faktory for connections that come back by themselves (docs/decisions/0011-worker-slots.md).
-import { hostname } from 'node:os';
 import type { JobRegistry } from '../domain/job-type.ts';
 import type { ResultStore } from '../domain/results.ts';
 import { FaktoryClient, type FaktoryClientOptions } from '../faktory/client.ts';
@@ -14,8 +13,9 @@ import { createFetchLine, inlineQueuesOf } from './fetch-line.ts';
 import type { JobEnd } from './job-end.ts';
 import { createJobRuns } from './job-runs.ts';
 import type { WorkerLog } from './job-log.ts';
+import { createWid } from './wid.ts';
 
-export interface WorkerOptions extends Omit<FaktoryClientOptions, 'size' | 'wid'> {
+export interface WorkerOptions extends Omit<FaktoryClientOptions, 'size'> {
   registry: JobRegistry;
   queues: readonly string[];
   /** A queue is served while those before it are empty; otherwise none comes first. */
@@ -85,8 +85,7 @@ const noop = (): void => undefined;
 
 export function createWorker(options: WorkerOptions): Worker {
   const { clock, concurrency, handlers, log, results } = options;
-  const suffix = Math.floor(options.random() * 2 ** 32);
-  const wid = `${hostname()}-${process.pid}-${suffix.toString(16).padStart(8, '0')}`;
+  const { wid = createWid(options.random) } = options;
   const connections = Math.min(options.connectionsMax, Math.ceil(concurrency / fetchesPerConnectionMax));
   const openClient = (size: number): FaktoryClient =>
     new FaktoryClient({ labels: ['work-factory'], ...options, wid, size });

@@ -38,16 +38,35 @@ export function mutateSuite(name: string, startServer: StartServer, skip: string
     const closers: (() => unknown)[] = [];
     const scope = { after: (fn: () => unknown) => void closers.push(fn) } as TestContext;
 
+    const startedServer = (): ReturnType<StartServer> => (started ??= startServer(scope));
+
     /** An empty server. */
     async function open(t: TestContext): Promise<FwpClient> {
-      started ??= startServer(scope);
-      const client = await connectFwp(t, { port: (await started).port });
+      const client = await connectFwp(t, { port: (await startedServer()).port });
       await client.ask('FLUSH');
       return client;
     }
 
     after(async () => {
       for (const close of closers.reverse()) await close();
+    });
+
+    it('a late ACK of a job that another worker has now ends it for both', async (t) => {
+      const client = await open(t);
+      const [late, holder] = [
+        await connectFwp(t, { port: (await startedServer()).port, wid: 'late' }),
+        await connectFwp(t, { port: (await startedServer()).port, wid: 'holder' }),
+      ];
+      const { jid } = makeJob();
+      await client.ask(push([makeJob({ jid })]));
+      await late.ask('FETCH default');
+      assert.equal(await client.ask(`FAIL {"jid":"${jid}","message":"m","errtype":"E"}`), '+OK');
+      assert.equal(await client.ask(mutate('requeue', 'retries')), '+OK');
+      assert.equal((await holder.askJson('FETCH default'))['jid'], jid);
+      assert.equal(await late.ask(`ACK {"jid":"${jid}"}`), '+OK');
+      assert.equal(await holder.ask(`FAIL {"jid":"${jid}"}`), `-ERR Job not found ${jid}`);
+      assert.equal(await holder.ask(`ACK {"jid":"${jid}"}`), '+OK');
+      assert.deepEqual(await countsOf(client), none);
     });
 
     it('refuses what it does not know, in the order of its checks', async (t) => {

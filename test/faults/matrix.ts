@@ -30,6 +30,7 @@ const brokerAbuse = 'faults/broker-abuse.test.ts';
 const storeFailure = 'broker/store-failure.test.ts';
 const workers = 'faults/workers.test.ts';
 const handlers = 'faults/handlers.test.ts';
+const lostWorkers = 'faults/lost-workers.test.ts';
 const rolling = 'faults/rolling-restarts.test.ts';
 
 /** By id, in the order of the table. */
@@ -348,6 +349,26 @@ export const matrix = {
     fault: 'SIGTERM of a worker with 50 jobs of 60 s under way',
     promise: 'exit code 0 within SHUTDOWN_TIMEOUT_MS; each job starts elsewhere within 2 s of the exit',
     shownBy: handlers,
+  },
+  'all-in-one-killed': {
+    fault: 'kill -9 of the all-in-one with 50 jobs of 60 s under way, and a start on the same folder',
+    promise: 'all run again within 10 s of the return, an attempt counted',
+    shownBy: lostWorkers,
+  },
+  'worker-lost': {
+    fault: 'kill -9 of a worker of the embedded broker with 50 jobs of 60 s under way, while another one waits',
+    promise: 'all run again there within 20 s',
+    shownBy: lostWorkers,
+  },
+  'worker-cut-off': {
+    fault: 'The connections of such a worker break, and come back after 5 s',
+    promise: 'it keeps its jobs, and none runs twice',
+    shownBy: lostWorkers,
+  },
+  'job-kills': {
+    fault: 'A job kills the all-in-one in each of its runs',
+    promise: 'it is dead after `retry` further attempts, and the jobs behind it run',
+    shownBy: lostWorkers,
   },
   'results-killed': {
     fault: 'The Redis of the results is killed for a while under load, and comes back',

@@ -1,0 +1,25 @@
+// The variables of the embedded broker.
+import { bindAddress, integer, password, type Variable } from './values.ts';
+
+export const brokerVariables = {
+  FAKTORY_BIND: {
+    schema: bindAddress(0),
+    unit: 'host:port',
+    reason:
+      'Where the embedded broker listens. Default: a free port of 127.0.0.1 in the all-in-one, 127.0.0.1:7419 alone. Beyond loopback it needs FAKTORY_PASSWORD.',
+  },
+  FAKTORY_PASSWORD: {
+    schema: password,
+    unit: 'text',
+    secret: true,
+    reason:
+      'The password that the embedded broker asks for. Unset: none; in the all-in-one without FAKTORY_BIND a new secret one at each start.',
+  },
+  BROKER_LOST_WORKER_SECONDS: {
+    schema: integer(0, 3600),
+    default: '15',
+    unit: 's',
+    reason:
+      'How long a worker of the embedded broker may be without a connection before its jobs are queued again, an attempt counted. 0: for ever; they wait for the end of their reservations, as in Faktory.',
+  },
+} as const satisfies Record<string, Variable>;

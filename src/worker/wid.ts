@@ -1,0 +1,8 @@
+// The name of a worker at the broker.
+import { hostname } from 'node:os';
+
+/** Of one worker, and of no later one with the same host and process id. */
+export function createWid(random: () => number): string {
+  const suffix = Math.floor(random() * 2 ** 32);
+  return `${hostname()}-${process.pid}-${suffix.toString(16).padStart(8, '0')}`;
+}
