@@ -106,6 +106,18 @@ describe('the all-in-one that is killed', { timeout: 300_000 }, () => {
     );
   });
 
+  it('leaves them to their reservations where BROKER_LOST_WORKER_SECONDS is 0', async (t) => {
+    const { starts, env: own } = await setUp(t);
+    const env = { ...own, DATA_DIR: brokerFolder(t), FAKTORY_PASSWORD: 'secret', BROKER_LOST_WORKER_SECONDS: '0' };
+    const service = startService(t, env);
+    await push(await connectTo(t, service, 'secret'), 'long');
+    await untilStarted(starts, 1);
+    await service.end('SIGKILL');
+    const client = await connectTo(t, startService(t, env), 'secret');
+    const { faktory } = (await client.askJson('INFO')) as { faktory: { sets: Record<string, number> } };
+    assert.equal(faktory.sets['working'], 1);
+  });
+
   it('buries the job that kills it each time, and goes on with the others', async (t) => {
     const { starts, env: own } = await setUp(t);
     const env = { ...own, DATA_DIR: brokerFolder(t), FAKTORY_PASSWORD: 'secret' };
