@@ -5,7 +5,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import { createKeyMetrics, type KeyMetrics } from './key-metrics.ts';
 
 /** `rejected` is the caller's fault; the others are the fates of jobs that were offered to the broker. */
-export type JobOutcome = 'enqueued' | 'rejected' | 'refused' | 'unknown';
+export type JobOutcome = 'enqueued' | 'duplicate' | 'rejected' | 'refused' | 'unknown';
 /** The name of a type, or `other` for every job of no type of ours. */
 export type OperationLabel = string;
 export type ConnectionRole = 'producer' | 'fetch' | 'ack';

@@ -28,6 +28,8 @@ interface AmendedQueueOptions {
   queue: Queue;
   clock: BrokerClock;
   cancelled: Cancelled;
+  /** Told the JSON of jobs that were given back and then cancelled. */
+  onCancelled: (text: string) => void;
   onChanged: () => void;
   /** The record of a job that was given back is no longer needed. */
   dropReturned: (place: number) => void;
@@ -79,7 +81,10 @@ export function createAmendedQueue(options: AmendedQueueOptions): AmendedQueue {
     cancelReturned(matches) {
       const ended = returned.filter(({ text }) => matches(text));
       returned = returned.filter((one) => !ended.includes(one));
-      for (const { place } of ended) dropReturned(place);
+      for (const { place, text } of ended) {
+        dropReturned(place);
+        options.onCancelled(text);
+      }
       return ended.map(({ jid }) => jid);
     },
     remove() {

@@ -2,6 +2,7 @@
 import { openChunk } from './chunk.ts';
 import type { AmendedQueue } from './amended-queue.ts';
 import type { Engine } from './engine.ts';
+import type { WireJob } from './job.ts';
 import { placeOf } from './records.ts';
 
 interface CancelOptions {
@@ -15,11 +16,13 @@ export async function cancelQueued({ engine, matches, cancelledJobsMax }: Cancel
   const state = engine.state();
   const jids: string[] = [];
 
-  function cancel(queue: AmendedQueue, place: number, jid: string): void {
+  function cancel(queue: AmendedQueue, place: number, job: WireJob): void {
     if (state.cancelled.record().count >= cancelledJobsMax) {
       throw new Error(`not stored: ${cancelledJobsMax} cancelled jobs are in the queues, the limit`);
     }
-    if (queue.cancel(place)) jids.push(jid);
+    if (!queue.cancel(place)) return;
+    jids.push(job.jid as string);
+    if (state.locks.isUsed) state.locks.jobEnded(JSON.stringify(job));
   }
 
   async function cancelIn(queue: AmendedQueue): Promise<void> {
@@ -32,8 +35,8 @@ export async function cancelQueued({ engine, matches, cancelledJobsMax }: Cancel
       if (records.length === 0 || state.queues.get(queue.name) !== queue) return;
       for (const [key, value] of records) {
         const { first, jobs } = openChunk(placeOf(key), key, value);
-        for (const [index, { jid }] of jobs.entries())
-          if (matches(JSON.stringify({ jid }))) cancel(queue, first + index, jid as string);
+        for (const [index, job] of jobs.entries())
+          if (matches(JSON.stringify({ jid: job.jid }))) cancel(queue, first + index, job);
         from = first + jobs.length;
       }
     }

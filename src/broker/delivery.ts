@@ -158,10 +158,11 @@ export function createDelivery({ state, clock, random, limits }: DeliveryOptions
   }
 
   function settle(fate: Fate, text: string): void {
-    const { counters, retries, dead } = state();
+    const { counters, retries, dead, locks } = state();
     counters.processed++;
     counters.failures++;
     if (fate.to === 'retries') retries.add(fate.dueMs, text);
+    else locks.jobEnded(text);
     if (fate.to === 'dead') dead.add(clock.nowMs() + deadForMs, text);
   }
 
@@ -199,7 +200,10 @@ export function createDelivery({ state, clock, random, limits }: DeliveryOptions
     },
     serve,
     ack(jid) {
-      if (state().working.release(jid)) state().counters.processed++;
+      const ended = state().working.release(jid);
+      if (!ended) return;
+      state().counters.processed++;
+      state().locks.jobEnded(ended.text);
     },
     fail(jid, failure) {
       const reservation = state().working.release(jid);

@@ -103,12 +103,14 @@ export function createMutations({ engine, audit, nowMs, cancelledJobsMax }: Muta
   function apply(cmd: string, text: string): void {
     if (cmd === 'kill') engine.state().dead.add(nowMs() + deadForMs, text);
     else if (cmd === 'requeue') delivery.enqueueText(text);
+    if (cmd !== 'requeue') engine.state().locks.jobEnded(text);
   }
 
   async function changeSet(target: SetName, { cmd, matches, jids: given }: Operation): Promise<Changed> {
     const state = engine.state();
     const set = state[target];
-    if (matches === undefined && (cmd === 'clear' || cmd === 'discard')) {
+    // At once, unless the jobs may have locks.
+    if (matches === undefined && (cmd === 'clear' || cmd === 'discard') && !state.locks.isUsed) {
       const { count } = set.record();
       state.clear(target);
       return { affected: count, jids: [] };

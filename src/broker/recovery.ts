@@ -23,6 +23,8 @@ export interface Meta {
   cancelled: TimedSetRecord;
   /** Absent in data of before there were keys. */
   keys?: KeyGeneration[] | undefined;
+  /** The stream of the locks of unique jobs. */
+  locks?: number | undefined;
 }
 
 /** What was found at open. */
@@ -134,9 +136,9 @@ export async function recover(store: Store): Promise<Recovery> {
   const cancelled = await checkSet(store, 'cancelled', meta.cancelled);
   for (const name of ['scheduled', 'retries', 'dead'] as const) await checkSet(store, name, meta[name]);
   const sets = [meta.working, meta.scheduled, meta.retries, meta.dead, meta.cancelled];
-  await sweep(
-    store,
-    [...sets, ...queues.values(), ...(meta.keys ?? [])].map((one) => one.stream),
-  );
+  await sweep(store, [
+    ...[...sets, ...queues.values(), ...(meta.keys ?? [])].map((one) => one.stream),
+    ...[meta.locks ?? []].flat(),
+  ]);
   return { meta, queues, reservations, cancelled };
 }

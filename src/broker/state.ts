@@ -6,6 +6,7 @@ import { createCancelled, type Cancelled } from './cancelled.ts';
 import type { BrokerClock } from './clock.ts';
 import { createKeyRecords, type KeyRecords } from './key-records.ts';
 import type { Ledger } from './ledger.ts';
+import { createLocks, type Locks } from './lock-records.ts';
 import { createQueue, type QueueRecord } from './queue.ts';
 import { metaKey, queueKey, sealJson } from './records.ts';
 import type { Meta, Recovery } from './recovery.ts';
@@ -20,6 +21,7 @@ export interface State {
   dead: TimedSet;
   readonly cancelled: Cancelled;
   readonly keys: KeyRecords;
+  readonly locks: Locks;
   readonly queues: ReadonlyMap<string, AmendedQueue>;
   readonly counters: { processed: number; failures: number };
   /** The queue of this name, made if there is none. */
@@ -63,15 +65,10 @@ export function createState(recovery: Recovery, options: StateOptions): State {
   const window = { bytes: 0, bytesMax: options.windowBytesMax };
   const queues = new Map<string, AmendedQueue>();
   const cancelled = createCancelled({ stream: meta.cancelled.stream, ledger });
-  const keys = createKeyRecords({
-    generations: meta.keys ?? [],
-    store,
-    ledger,
-    clock,
-    keptMs: options.keysKeptMs,
-    nextStream,
-    forget: (stream) => garbage.push(stream),
-  });
+  const forget = (stream: number): void => void garbage.push(stream);
+  const keyRecord = { generations: meta.keys ?? [], keptMs: options.keysKeptMs };
+  const keys = createKeyRecords({ ...keyRecord, store, ledger, clock, nextStream, forget });
+  const locks = createLocks({ stream: meta.locks, store, ledger, clock, nextStream, forget });
   const returned: Reservation[] = [];
   const counters = { processed: meta.processed, failures: meta.failures };
   let changed = new Set<AmendedQueue>();
@@ -98,6 +95,7 @@ export function createState(recovery: Recovery, options: StateOptions): State {
       }),
       clock,
       cancelled,
+      onCancelled: (text) => locks.jobEnded(text),
       onChanged: () => onChanged(0),
       dropReturned: (place) => state.working.dropReturned(place),
     });
@@ -140,6 +138,7 @@ export function createState(recovery: Recovery, options: StateOptions): State {
     dead: timedSet(meta.dead),
     cancelled,
     keys,
+    locks,
     queues,
     counters,
     queue: (name) =>
@@ -150,6 +149,7 @@ export function createState(recovery: Recovery, options: StateOptions): State {
       garbage.push(state.working.stream);
       state.working = reservations(nextStream());
       for (const name of ['scheduled', 'retries', 'dead'] as const) state[name] = emptySet(name);
+      locks.clear();
       counters.processed = counters.failures = 0;
       // With no queue to delete, only the meta record tells of it.
       ledger.touch(0);
@@ -177,6 +177,7 @@ export function createState(recovery: Recovery, options: StateOptions): State {
         retries: state.retries.record(),
         dead: state.dead.record(),
         keys: keys.record(),
+        locks: locks.record(),
       };
       ledger.put(metaKey, sealJson(metaKey, record));
       [written, changed] = [changed, new Set()];

@@ -92,6 +92,7 @@ export function startTasks(options: TasksOptions): Tasks {
 
   async function purge(): Promise<number> {
     engine.state().keys.dropOld();
+    await engine.state().locks.sweep();
     let purged = await takeAllDue(
       () => engine.state().dead,
       clock.nowMs(),

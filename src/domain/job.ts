@@ -18,6 +18,12 @@ export interface JobOptions {
   custom?: Readonly<Record<string, unknown>>;
 }
 
+/** No other job with this id is enqueued for so long, unless this one ends before. */
+export interface Uniqueness {
+  readonly id: Buffer;
+  readonly ms: number;
+}
+
 export interface Job {
   /** UUID v7: the id that the caller is told, that the broker stores and that the worker sees. */
   jid: string;
@@ -33,6 +39,7 @@ export interface Job {
   record: JobRecord | undefined;
   /** Records that a broker in this process stores with the job. Jobs that share one leave in one frame. */
   attachments?: readonly Attachment[];
+  unique?: Uniqueness;
 }
 
 const wireStart = '{"jid":"';

@@ -11,6 +11,9 @@ export interface KeptAnswer {
   readonly body: string;
 }
 
+/** Of a lock: what is kept of the job that has it. */
+export const lockAnswer = (jid: string): KeptAnswer => ({ status: 202, body: JSON.stringify({ job_id: jid }) });
+
 export interface Claim {
   /** SHA-256 of the key and its scope. */
   readonly id: Buffer;
@@ -20,6 +23,25 @@ export interface Claim {
   readonly jids: readonly string[];
   /** What is answered when the broker has stored all of them. */
   readonly answer: KeptAnswer;
+  /** Of the lock of a unique job: it is kept for so long, and is free when the job has ended. */
+  readonly lockMs?: number | undefined;
+}
+
+const noFingerprint = Buffer.alloc(32);
+
+/** The lock of a unique job. */
+export const lockOf = (id: Buffer, jid: string, lockMs: number): Claim => ({
+  id,
+  fingerprint: noFingerprint,
+  jids: [jid],
+  answer: lockAnswer(jid),
+  lockMs,
+});
+
+/** Frees the lock of a job that has ended, by the name that `custom.unique_key` has; a later job's lock stays. */
+export async function unlock(keys: KeyStore, name: string, jid: string): Promise<void> {
+  if (!/^[A-Za-z0-9_-]{43}$/.test(name)) return;
+  await keys.settle([{ claim: lockOf(Buffer.from(name, 'base64url'), jid, 1), outcome: 'refused' }]);
 }
 
 /**

@@ -9,9 +9,16 @@ import type { Job } from './job.ts';
  * - `unknown`: the job was written, and no clear answer came. It is never pushed again by us.
  */
 export type Fate =
-  | { readonly outcome: 'enqueued' }
+  /** `standIn`: a unique job was not pushed, because this other one has not ended. */
+  | { readonly outcome: 'enqueued'; readonly standIn?: string }
   | { readonly outcome: 'refused'; readonly code: RefusalCode; readonly detail: string }
-  | { readonly outcome: 'unknown'; readonly code: 'outcome_unknown'; readonly detail: string };
+  | {
+      readonly outcome: 'unknown';
+      readonly code: 'outcome_unknown' | 'in_progress';
+      readonly detail: string;
+      /** A unique job was not pushed, because this other one is on its way, or may be stored. */
+      readonly standIn?: string;
+    };
 
 /**
  * - `broker_refused`: the broker's own clear refusal of this job.
@@ -21,9 +28,13 @@ export type Fate =
  */
 export type RefusalCode = 'broker_refused' | 'broker_unavailable' | 'overloaded' | 'shutting_down';
 
-export const enqueued: Fate = Object.freeze({ outcome: 'enqueued' });
+export const enqueued: Extract<Fate, { outcome: 'enqueued' }> = Object.freeze({ outcome: 'enqueued' });
 export const refused = (code: RefusalCode, detail: string): Fate => ({ outcome: 'refused', code, detail });
-export const unknown = (detail: string): Fate => ({ outcome: 'unknown', code: 'outcome_unknown', detail });
+export const unknown = (detail: string): Extract<Fate, { outcome: 'unknown' }> => ({
+  outcome: 'unknown',
+  code: 'outcome_unknown',
+  detail,
+});
 
 export interface JobProducer {
   /**

@@ -26,8 +26,9 @@ export function createBatchAnswer(entries: BatchEntries, fates: readonly Fate[])
   if (rejected.length === 0 && found.length === 0 && fates.every(({ outcome }) => outcome === 'enqueued')) {
     const message = `Batch of ${total} jobs enqueued`;
     const body = { job_ids: jobs.map(({ jid }) => jid), message, count: total };
-    if (jobs.every((job) => scheduledAt(job) === undefined)) return { status: 202, body };
-    return { status: 202, body: { ...body, results: jobs.map((job, index) => resultOfEnqueued(index, job)) } };
+    if (jobs.every((job, index) => scheduledAt(job) === undefined && !isDuplicate(fates[index])))
+      return { status: 202, body };
+    return allEnqueued(jobs.map((job, index) => resultOfEnqueued(index, job, fates[index])));
   }
   const tally = tallyUp(entries, fates);
   const { counts } = tally;
@@ -89,17 +90,21 @@ function find({ result, error }: FoundEntry, tally: Tally): BatchResult {
   return result;
 }
 
-function resultOfEnqueued(index: number, job: Job): BatchResult {
+const isDuplicate = (fate: Fate | undefined): boolean => fate?.outcome === 'enqueued' && fate.standIn !== undefined;
+
+function resultOfEnqueued(index: number, job: Job, fate: Fate | undefined): BatchResult {
+  if (fate?.outcome === 'enqueued' && fate.standIn !== undefined)
+    return { index, status: 'enqueued', job_id: fate.standIn, duplicate: true };
   const at = scheduledAt(job);
   return { index, status: 'enqueued', job_id: job.jid, ...(at !== undefined && { at }) };
 }
 
 function resultOf(index: number, job: Job, fate: Fate, tally: Tally): BatchResult {
-  if (fate.outcome === 'enqueued') return resultOfEnqueued(index, job);
+  if (fate.outcome === 'enqueued') return resultOfEnqueued(index, job, fate);
   const detail = cut(fate.detail);
   if (fate.outcome === 'unknown') {
     tally.errors.push(`Outcome unknown: ${detail}`);
-    return { index, status: 'unknown', job_id: job.jid, code: fate.code, detail };
+    return { index, status: 'unknown', job_id: fate.standIn ?? job.jid, code: fate.code, detail };
   }
   tally.errors.push(`Failed to enqueue: ${detail}`);
   tally.refusals.add(fate.code);

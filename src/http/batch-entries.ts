@@ -23,6 +23,7 @@ export interface BatchEntries {
   jobs: Job[];
   rejected: RejectedEntry[];
   keyed: KeyedEntry[];
+  hasUnique: boolean;
   found: FoundEntry[];
 }
 
@@ -53,6 +54,7 @@ export function createBatchReader(options: EntryOptions): BatchReader {
   const maker = createJobMaker(options);
   return (entries, hasKey) => {
     const keyed: KeyedEntry[] = [];
+    let hasUnique = false;
     const jobs: Job[] = [];
     const rejected: RejectedEntry[] = [];
     const nowMs = Date.now();
@@ -63,9 +65,10 @@ export function createBatchReader(options: EntryOptions): BatchReader {
       const job = 'code' in order ? undefined : maker.makeOrdered(order, nowMs);
       if ('code' in order) rejected.push(reject(index, order));
       if (job) jobs.push(job);
+      if (job?.unique !== undefined) hasUnique = true;
       if (key && !hasKey) keyed.push({ ...key, index, job });
     }
-    return { total: entries.length, jobs, rejected, keyed, found: [] };
+    return { total: entries.length, jobs, rejected, keyed, hasUnique, found: [] };
   };
 }
 

@@ -8,7 +8,7 @@ import { createBatchAnswer } from './batch-answer.ts';
 import { createBatchReader, readEnvelope, type BatchEntries } from './batch-entries.ts';
 import { describeEntry } from './entry-document.ts';
 import { claimEntries } from './entry-key.ts';
-import type { JobRoutesOptions } from './jobs.ts';
+import { outcomeOf, type JobRoutesOptions } from './jobs.ts';
 import { sendProblem } from './problem.ts';
 import {
   acceptedBatch,
@@ -51,6 +51,7 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
       });
     }
     if (entries.keyed.length > 0) return answerKeyed(request, reply, entries, deadlineMs);
+    if (entries.hasUnique) return answerBatch(reply, entries, await once.push(request, jobs, deadlineMs));
     const fates = jobs.length === 0 ? [] : await producer.pushBulk(jobs, deadlineMs);
     return answerBatch(reply, entries, fates);
   });
@@ -62,9 +63,8 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
     read: BatchEntries,
     deadlineMs: number,
   ): Promise<FastifyReply | AcceptedBatch | PartialBatch> {
-    const { entries, settlementsOf } = await claimEntries(once, request, read);
-    const { jobs } = entries;
-    const fates = jobs.length === 0 ? [] : await once.push(jobs, deadlineMs, settlementsOf);
+    const { entries, claimed } = await claimEntries(once, request, read);
+    const fates = await once.push(request, entries.jobs, deadlineMs, claimed);
     return answerBatch(reply, entries, fates);
   }
 
@@ -82,6 +82,6 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
 }
 
 function countJobs(metrics: Metrics, { jobs, rejected }: BatchEntries, fates: readonly Fate[]): void {
-  for (const [index, { operation }] of jobs.entries()) metrics.job(operation, (fates[index] as Fate).outcome);
+  for (const [index, { operation }] of jobs.entries()) metrics.job(operation, outcomeOf(fates[index] as Fate));
   for (const { operation } of rejected) metrics.job(operation, 'rejected');
 }

@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyReply, onRequestHookHandler } from 'fastif
 import { z } from 'zod';
 import { RemovalError, type JobRemover } from '../domain/job-remover.ts';
 import type { JobRegistry } from '../domain/job-type.ts';
+import { unlock, type KeyStore } from '../domain/keys.ts';
 import { isEnded, isWaiting, type JobRecord, type ResultStore } from '../domain/results.ts';
 import { AppError } from './errors.ts';
 import { notKept, notKnown, readJobId, storeAway } from './job-state.ts';
@@ -16,6 +17,8 @@ export interface CancelJobOptions {
   /** Undefined when this deployment keeps no results. */
   results: ResultStore | undefined;
   remover: JobRemover;
+  /** Where locks of unique jobs are. */
+  keys: KeyStore | undefined;
   protect: readonly onRequestHookHandler[];
 }
 
@@ -32,7 +35,7 @@ const problems = [
 
 export function registerCancelJob(
   app: FastifyInstance,
-  { registry, results, remover, protect }: CancelJobOptions,
+  { registry, results, remover, keys, protect }: CancelJobOptions,
 ): void {
   const schema = {
     summary: 'Cancel a job that has not started',
@@ -48,7 +51,9 @@ export function registerCancelJob(
     if (results === undefined) throw notKept();
     if (underWay >= cancellationsMax) throw new AppError('overloaded', 'Too many jobs are being cancelled');
     underWay++;
-    await cancelJob(jid, { results, remover, reply }).finally(() => underWay--);
+    const { unique_key: lock } = await cancelJob(jid, { results, remover, reply }).finally(() => underWay--);
+    // A broker in this process has done so.
+    if (keys && typeof lock === 'string') await unlock(keys, lock, jid);
     return { job_id: jid, state: 'cancelled' as const };
   });
 }
@@ -59,7 +64,8 @@ interface Means {
   reply: FastifyReply;
 }
 
-async function cancelJob(jid: string, means: Means): Promise<void> {
+/** Resolves to what was known of it. */
+async function cancelJob(jid: string, means: Means): Promise<JobRecord> {
   const { results, remover, reply } = means;
   const ask = <Answer>(asked: Promise<Answer>): Promise<Answer> =>
     asked.catch((error: unknown) => {
@@ -70,16 +76,20 @@ async function cancelJob(jid: string, means: Means): Promise<void> {
   if (isEnded(known)) throw new AppError('not_cancellable', `The job has ended: ${known.state}`);
   const record = cancelledOf(known);
   const isOurs = known.tracked !== false;
-  if (isOurs && isWaiting(known) && (await ask(results.cancel(record)))) return tidyUp(jid, means);
+  if (isOurs && isWaiting(known) && (await ask(results.cancel(record)))) {
+    await tidyUp(jid, means);
+    return known;
+  }
   if (remover.tells) {
     if (!(await remove(jid, remover))) throw started();
     // It is cancelled, whether the store hears of it or not.
     await results.put([record]).catch((error: unknown) => storeAway(error, reply));
-    return;
+    return known;
   }
   if (isOurs || !isFarAway(known)) throw started();
   await remove(jid, remover);
   if (!isFarAway(known) || !(await ask(results.cancel(record)))) throw started();
+  return known;
 }
 
 const remove = (jid: string, remover: JobRemover): Promise<boolean> =>

@@ -7,7 +7,7 @@ import type { BatchEntries, RejectedEntry } from './batch-entries.ts';
 import { scheduledAt } from './entry.ts';
 import { isExplicit } from './explicit-form.ts';
 import { digestOf, idOf, keyPattern } from './idempotency-key.ts';
-import type { Once } from './once.ts';
+import type { Claimed, Once } from './once.ts';
 import type { BatchResult } from './schemas.ts';
 
 export interface EntryKey {
@@ -40,7 +40,7 @@ export function readEntryKey(entry: unknown): EntryKey | undefined {
 }
 
 /** What a batch says of an entry that was enqueued. */
-type EnqueuedEntry = Pick<BatchResult, 'job_id' | 'at'>;
+type EnqueuedEntry = Pick<BatchResult, 'job_id' | 'at' | 'duplicate'>;
 
 function keptOf(job: Job): KeptAnswer {
   const entry: EnqueuedEntry = { job_id: job.jid, at: scheduledAt(job) };
@@ -56,7 +56,7 @@ function claimOf(request: FastifyRequest, { key, fingerprint, job }: KeyedEntry)
 export interface ClaimedEntries {
   /** Without those that need not be pushed any more. */
   entries: BatchEntries;
-  settlementsOf(fates: readonly Fate[]): readonly Settlement[];
+  claimed: Claimed;
 }
 
 /** Rejects with the failure of the whole request when the store of keys takes nothing. */
@@ -80,23 +80,38 @@ export async function claimEntries(
     else earlier.push({ index, verdict });
   }
   const found = await Promise.all(earlier.map(({ index, verdict }) => answerOf(once, index, verdict)));
-  for (const [job, claim] of claimed)
-    once.store?.attach(claim, [job], ([fate]) => (fate?.outcome === 'enqueued' ? claim.answer : undefined));
   const left = leaveOut(entries, claimed, found, reused);
   return {
     entries: left,
-    settlementsOf: (fates) =>
-      left.jobs.flatMap((job, index) => {
-        const claim = claimed.get(job);
-        return claim ? [{ claim, outcome: outcomes[(fates[index] as Fate).outcome] }] : [];
-      }),
+    claimed: {
+      settlementsOf: (fates) =>
+        left.jobs.flatMap((job, index) => {
+          const claim = claimed.get(job);
+          return claim ? [settlementOf(claim, fates[index] as Fate)] : [];
+        }),
+      onLocked(pushed) {
+        for (const job of pushed) {
+          const claim = claimed.get(job);
+          if (claim)
+            once.store?.attach(claim, [job], ([fate]) => (fate?.outcome === 'enqueued' ? claim.answer : undefined));
+        }
+      },
+    },
   };
 }
 
 const outcomes = { enqueued: 'done', refused: 'refused', unknown: 'unknown' } as const;
 
+/** An entry that another job stands in for has pushed nothing: it is a duplicate, or its key is free. */
+function settlementOf(claim: Claim, fate: Fate): Settlement {
+  if (fate.outcome === 'refused' || fate.standIn === undefined) return { claim, outcome: outcomes[fate.outcome] };
+  if (fate.outcome === 'unknown') return { claim, outcome: 'refused' };
+  const duplicate: EnqueuedEntry = { job_id: fate.standIn, duplicate: true };
+  return { claim, outcome: 'done', answer: { status: 202, body: JSON.stringify(duplicate) } };
+}
+
 function leaveOut(
-  { total, jobs, rejected, keyed }: BatchEntries,
+  { total, jobs, rejected, keyed, hasUnique }: BatchEntries,
   claimed: ReadonlyMap<Job, Claim>,
   found: readonly FoundEntry[],
   reused: readonly RejectedEntry[],
@@ -108,6 +123,7 @@ function leaveOut(
     jobs: jobs.filter((job) => !unclaimed.has(job)),
     rejected: [...rejected.filter(({ index }) => !answered.has(index)), ...reused].sort(byIndex),
     keyed,
+    hasUnique,
     found: [...found],
   };
 }

@@ -14,6 +14,7 @@ import {
   type Order,
   type Refusal,
 } from './explicit-form.ts';
+import { lockName } from './unique.ts';
 import { createFlatReader } from './flat-form.ts';
 
 export interface EntryOptions extends ExplicitFormOptions {
@@ -85,14 +86,16 @@ export function createJobMaker({ payloadCompressBytes }: Pick<EntryOptions, 'pay
         ? { ...options, custom: { ...options?.custom, ...encodedArgsMark } }
         : (options ?? {});
       const fields = type ?? { ...foreign, jobtype };
-      return createJobWith(fields, compressed ?? args, own, recordOf(order, jid), jid);
+      const job = createJobWith(fields, compressed ?? args, own, recordOf(order, jid), jid);
+      if (order.unique !== undefined) job.unique = order.unique;
+      return job;
     },
   };
 }
 
 /** Undefined: the job is pending, and nothing else is known of it. */
 function recordOf(
-  { type, options, requestId }: Pick<Order, 'type'> & Partial<Pick<Order, 'options' | 'requestId'>>,
+  { type, options, requestId, unique }: Pick<Order, 'type'> & Partial<Pick<Order, 'options' | 'requestId' | 'unique'>>,
   jid: string,
 ): JobRecord | undefined {
   const at = options?.at;
@@ -104,6 +107,7 @@ function recordOf(
     ...(type && { operation: type.name }),
     ...(requestId !== undefined && { request_id: requestId }),
     ...(at !== undefined && { at }),
+    ...(unique !== undefined && { unique_key: lockName(unique) }),
     ...(!isTracked && { tracked: false }),
   };
 }

@@ -1,11 +1,12 @@
 // The explicit form of a job: `operation` or `jobtype`, `args`, and options beside them. Nothing is ignored: a misspelt
 // option would be a job that runs otherwise than its caller believes.
-import type { JobOptions } from '../domain/job.ts';
+import type { JobOptions, Uniqueness } from '../domain/job.ts';
 import type { ArgsReading, Issues, JobRegistry, JobType } from '../domain/job-type.ts';
 import { encodeJson } from '../domain/json-structure.ts';
 import { cut } from './caller-text.ts';
 import { checkSize, createArgsCheck } from './flat-form.ts';
 import { optionFields, readOptions } from './job-options.ts';
+import { lockName, uniquenessOf } from './unique.ts';
 
 export interface ExplicitFormOptions {
   registry: JobRegistry;
@@ -27,6 +28,7 @@ export interface Order {
   options: JobOptions | undefined;
   /** For the job's record; a flat job has none before it runs. */
   requestId: string | undefined;
+  unique?: Uniqueness | undefined;
 }
 
 export interface Refusal {
@@ -38,7 +40,6 @@ export interface Refusal {
   detail?: string;
 }
 
-const unsupported: ReadonlySet<string> = new Set(['unique_for', 'unique_key']);
 const known: ReadonlySet<string> = new Set(['operation', 'jobtype', 'args', ...Object.keys(optionFields)]);
 /** A lone surrogate would be another character on the wire. */
 const jobtypePattern = /^[^\p{Cc}\p{Cs}]{1,200}$/u;
@@ -87,8 +88,12 @@ export function createExplicitReader(options: ExplicitFormOptions): ExplicitRead
     ];
     if (issues.length > 0 || !reading.success || 'issues' in read)
       return { code: 'invalid_job', operation: type?.name ?? 'other', issues };
-    const { options: own, requestId } = read;
-    return { type, jobtype, args: reading.args, options: isEmpty(own) ? undefined : own, requestId };
+    const { requestId } = read;
+    const queue = read.options.queue ?? type?.queue ?? '';
+    const unique = read.unique && uniquenessOf(read.unique, { type, jobtype, queue, args: reading.args });
+    const custom = unique && { ...read.options.custom, unique_key: lockName(unique) };
+    const own: JobOptions = custom ? { ...read.options, custom } : read.options;
+    return { type, jobtype, args: reading.args, options: isEmpty(own) ? undefined : own, requestId, unique };
   };
 }
 
@@ -140,7 +145,7 @@ function fieldIssues(entry: object): Issues {
   const issues: { path: string[]; message: string }[] = [];
   for (const name of Object.keys(entry)) {
     if (known.has(name)) continue;
-    issues.push(issue(name, unsupported.has(name) ? 'is not supported yet' : 'is no field of a job'));
+    issues.push(issue(name, 'is no field of a job'));
   }
   return issues;
 }

@@ -7,6 +7,7 @@ import type { Issues } from '../domain/job-type.ts';
 import { queueNameProblem } from '../domain/queue-name.ts';
 import { requestId } from '../domain/request-id.ts';
 import { keyMessage, keyPattern } from './idempotency-key.ts';
+import type { UniqueOptions } from './unique.ts';
 import { parseTime, timeMessage, writeTime } from './time.ts';
 
 const secondsMax = 31_536_000;
@@ -53,6 +54,9 @@ const custom = z
   })
   .meta({ type: 'object', description: 'Handed through to the worker' });
 
+const uniqueKeyBytesMax = 200;
+const uniqueKeyMessage = `must be 1 to ${uniqueKeyBytesMax} bytes of text without control characters`;
+
 export const optionFields = {
   request_id: requestId,
   queue: queue.optional(),
@@ -68,6 +72,14 @@ export const optionFields = {
     .regex(keyPattern, keyMessage)
     .optional()
     .meta({ description: 'An entry that is sent again with it is the same job' }),
+  unique_for: whole(1, secondsMax, 'of seconds from 1 to 31,536,000')
+    .optional()
+    .meta({ description: 'Not enqueued while a job like it, accepted within this time, has not ended' }),
+  unique_key: z
+    .string(uniqueKeyMessage)
+    .refine((text) => /^\P{Cc}+$/u.test(text) && Buffer.byteLength(text) <= uniqueKeyBytesMax, uniqueKeyMessage)
+    .optional()
+    .meta({ description: 'What makes jobs alike, in place of jobtype, queue and args' }),
 };
 
 const optionsSchema = z.object(optionFields);
@@ -76,6 +88,7 @@ type GivenOptions = z.output<typeof optionsSchema>;
 export interface ReadOptions {
   options: JobOptions;
   requestId: string | undefined;
+  unique: UniqueOptions | undefined;
 }
 
 /** Reads the options among the fields of an explicit job; other fields are the caller's to check. */
@@ -94,7 +107,11 @@ export function readOptions(fields: object, nowMs: number): ReadOptions | { issu
   };
   if (data.custom !== undefined || expiresAt !== undefined)
     options.custom = { ...data.custom, ...(expiresAt !== undefined && { expires_at: expiresAt }) };
-  return { options, requestId: data.request_id ?? undefined };
+  const { unique_for: uniqueFor, unique_key: uniqueKey } = data;
+  if (uniqueFor === undefined && uniqueKey !== undefined)
+    return { issues: [{ path: ['unique_key'], message: 'needs unique_for' }] };
+  const unique = uniqueFor === undefined ? undefined : { seconds: uniqueFor, key: uniqueKey };
+  return { options, requestId: data.request_id ?? undefined, unique };
 }
 
 function readTimes(given: GivenOptions, nowMs: number): { at?: string; expiresAt?: string } | { issues: Issues } {

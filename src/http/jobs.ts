@@ -6,7 +6,7 @@ import { AppError, type ErrorCode } from './errors.ts';
 import type { Job } from '../domain/job.ts';
 import type { JobType } from '../domain/job-type.ts';
 import type { Fate, JobProducer, RefusalCode } from '../domain/producer.ts';
-import type { Metrics } from '../metrics.ts';
+import type { JobOutcome, Metrics } from '../metrics.ts';
 import { cut } from './caller-text.ts';
 import {
   createEntryReader,
@@ -21,7 +21,8 @@ import { keyBesideHeader, readEntryKey } from './entry-key.ts';
 import type { Refusal } from './explicit-form.ts';
 import { createFlatReader } from './flat-form.ts';
 import { singleBodyBytesMax } from './limits.ts';
-import type { Attempt, Once } from './once.ts';
+import type { Attempt } from './attempt.ts';
+import type { Once } from './once.ts';
 import { sendProblem, type Problem } from './problem.ts';
 import { acceptedJob, bodyProblems, problemResponses } from './schemas.ts';
 import { invalid, toViolations, violationFields } from './violations.ts';
@@ -118,10 +119,13 @@ function registerEntry(app: FastifyInstance, maker: JobMaker, options: JobRoutes
       const accepted = { job_id: job.jid, message: describeOrder(order), at: scheduledAt(job) };
       return once.answer(request, reply, deadlineMs, attemptOf(job, accepted, metrics), entryKey);
     }
-    const fate = await producer.push(job, deadlineMs);
-    metrics.job(job.operation, fate.outcome);
+    const fate = job.unique
+      ? ((await once.push(request, [job], deadlineMs))[0] as Fate)
+      : await producer.push(job, deadlineMs);
+    metrics.job(job.operation, outcomeOf(fate));
     if (fate.outcome !== 'enqueued') return sendFailure(reply, job, fate);
     reply.code(202);
+    if (fate.standIn !== undefined) return duplicateOf(job, fate.standIn);
     return { job_id: job.jid, message: describeOrder(order), at: scheduledAt(job) };
   });
 }
@@ -132,13 +136,23 @@ function refusedEntry(body: unknown, { code, issues, detail }: Refusal): AppErro
   return new AppError(code === 'unknown_jobtype' ? code : 'validation_failed', detail, violations);
 }
 
+/** A label of metrics. */
+export const outcomeOf = (fate: Fate): JobOutcome =>
+  fate.outcome === 'enqueued' && fate.standIn !== undefined ? 'duplicate' : fate.outcome;
+
+const duplicateOf = ({ operation }: Job, jid: string): object => ({
+  job_id: jid,
+  message: `Already enqueued, and not ended: ${operation}`,
+  duplicate: true,
+});
+
 type Failed = Exclude<Fate, { outcome: 'enqueued' }>;
 
 function problemOf({ jid }: Job, fate: Failed): Problem {
   const detail = cut(fate.detail);
   return fate.outcome === 'refused'
     ? { code: problemCodeOf(fate.code), detail }
-    : { code: fate.code, detail, fields: { job_ids: [jid] } };
+    : { code: fate.code, detail, fields: { job_ids: [fate.standIn ?? jid] } };
 }
 
 const sendFailure = (reply: FastifyReply, job: Job, fate: Failed): FastifyReply =>
@@ -149,9 +163,11 @@ function attemptOf(job: Job, accepted: object, metrics: Metrics): Attempt {
   return {
     jobs: [job],
     answerOf([fate]) {
-      if (fate === undefined || fate.outcome === 'enqueued') return { status: 202, body: accepted };
+      if (fate === undefined) return { status: 202, body: accepted };
+      if (fate.outcome === 'enqueued')
+        return { status: 202, body: fate.standIn === undefined ? accepted : duplicateOf(job, fate.standIn) };
       return { problem: problemOf(job, fate) };
     },
-    onFates: ([fate]) => metrics.job(job.operation, (fate as Fate).outcome),
+    onFates: ([fate]) => metrics.job(job.operation, outcomeOf(fate as Fate)),
   };
 }

@@ -12,14 +12,16 @@ import {
   type Settlement,
   type Verdict,
 } from '../domain/keys.ts';
-import { enqueued, unknown, type Fate, type JobProducer } from '../domain/producer.ts';
+import { refused, unknown, type Fate, type JobProducer } from '../domain/producer.ts';
 import type { JobRecord, ResultStore } from '../domain/results.ts';
 import { isEnded } from '../domain/results.ts';
 import type { Metrics } from '../metrics.ts';
 import { AppError } from './errors.ts';
+import { areEnqueued, claimOf, keep, keptOf, settlementOf, type Answered, type Attempt } from './attempt.ts';
 import type { EntryKey } from './entry-key.ts';
-import { idOf, readKeyHeader, replayedHeader } from './idempotency-key.ts';
-import { sendProblem, type Problem } from './problem.ts';
+import { replayedHeader } from './idempotency-key.ts';
+import { sendProblem } from './problem.ts';
+import { lockJobs, type Locked } from './unique.ts';
 
 export interface OnceOptions {
   /** Undefined when this deployment keeps no keys. */
@@ -31,15 +33,12 @@ export interface OnceOptions {
   enqueueTimeoutMs: number;
 }
 
-export type Answered = { readonly status: number; readonly body: object } | { readonly problem: Problem };
-
-/** What a request asks for, read and checked. */
-export interface Attempt {
-  readonly jobs: readonly Job[];
-  /** @param fates one for each job */
-  answerOf(fates: readonly Fate[]): Answered;
-  /** Called once, with what became of the jobs. */
-  onFates(fates: readonly Fate[]): void;
+/** Claims of keys that jobs are pushed for. */
+export interface Claimed {
+  /** By the fates of all jobs. */
+  settlementsOf(fates: readonly Fate[]): readonly Settlement[];
+  /** Called with those that will be pushed; `complete` makes the fates of all from theirs. */
+  onLocked?(pushed: readonly Job[], complete: (fates: readonly Fate[]) => readonly Fate[]): void;
 }
 
 export interface Once {
@@ -59,23 +58,13 @@ export interface Once {
   claim(request: FastifyRequest, claims: readonly Claim[]): Promise<readonly Verdict[]>;
   /** Whether all jobs of an outcome that was unknown are seen to be stored, because a worker has had them. */
   areStored(jids: readonly string[]): Promise<boolean>;
-  /** Pushes jobs that were claimed, and settles the claims by their fates; answers by the deadline. */
-  push(
-    jobs: readonly Job[],
-    deadlineMs: number,
-    settlementsOf: (fates: readonly Fate[]) => readonly Settlement[],
-  ): Promise<readonly Fate[]>;
+  /** Takes the locks of unique jobs, pushes what is left, and settles all claims by the fates; answers by the deadline. */
+  push(request: FastifyRequest, jobs: readonly Job[], deadlineMs: number, claimed?: Claimed): Promise<readonly Fate[]>;
   readonly store: KeyStore | undefined;
   count(request: FastifyRequest, outcome: KeyOutcome, jids: readonly string[]): void;
 }
 
 const noAnswerInTime = unknown('no answer from the broker in time');
-const areEnqueued = (fates: readonly Fate[]): boolean => fates.every(({ outcome }) => outcome === 'enqueued');
-const keep = ({ status, body }: Extract<Answered, { status: number }>): KeptAnswer => ({
-  status,
-  body: JSON.stringify(body),
-});
-const keptOf = (answered: Answered): KeptAnswer | undefined => ('problem' in answered ? undefined : keep(answered));
 
 /** Of many ids the first that nothing is known of ends the look. */
 const lookAtOnce = 50;
@@ -128,35 +117,54 @@ export function createOnce(options: OnceOptions): Once {
     return true;
   }
 
-  /** Deadlines come in the order of the pushes (group-commit.ts): the caller's own, which is earlier, is kept here. */
-  async function push(
-    jobs: readonly Job[],
-    deadlineMs: number,
-    settlementsOf: (fates: readonly Fate[]) => readonly Settlement[],
-  ): Promise<readonly Fate[]> {
+  /** Deadlines come in the order of the pushes (group-commit.ts): the caller's own, which is earlier, is kept by `inTime`. */
+  async function pushNow(jobs: readonly Job[]): Promise<readonly Fate[]> {
     const lateMs = clock.now() + enqueueTimeoutMs;
-    const [only] = jobs;
-    const pushed: Promise<readonly Fate[]> =
-      jobs.length === 1 ? producer.push(only as Job, lateMs).then((fate) => [fate]) : producer.pushBulk(jobs, lateMs);
-    // Whenever it ends, also after the caller has been told that nothing is known.
-    const settled = pushed.then(async (fates) => {
-      await keys?.settle(settlementsOf(fates));
-      return fates;
-    });
-    settled.catch(() => undefined);
-    const fates = await inTime(pushed, deadlineMs);
-    if (fates === undefined) return jobs.map(() => noAnswerInTime);
-    // So that a repetition is answered alike; a store that hangs holds up nobody for longer than the deadline.
-    await inTime(settled, deadlineMs);
-    return fates;
+    const [first] = jobs;
+    if (first === undefined) return [];
+    return jobs.length === 1 ? [await producer.push(first, lateMs)] : producer.pushBulk(jobs, lateMs);
   }
 
-  async function first(claim: Claim, attempt: Attempt, deadlineMs: number): Promise<Answered> {
+  /** The keys are free again when the locks cannot be had. */
+  async function lock(request: FastifyRequest, jobs: readonly Job[], { settlementsOf }: Claimed): Promise<Locked> {
+    if (jobs.every(({ unique }) => unique === undefined)) return unlocked(jobs);
+    try {
+      return await lockJobs(once, request, jobs);
+    } catch (error) {
+      await keys?.settle(settlementsOf(jobs.map(() => refused('overloaded', ''))));
+      throw error;
+    }
+  }
+
+  async function push(
+    request: FastifyRequest,
+    jobs: readonly Job[],
+    deadlineMs: number,
+    claimed: Claimed = unclaimed,
+  ): Promise<readonly Fate[]> {
+    const locked = await lock(request, jobs, claimed);
+    claimed.onLocked?.(locked.jobs, locked.complete);
+    const pushed = pushNow(locked.jobs);
+    // Whenever it ends, also after the caller has been told that nothing is known.
+    const settled = pushed.then((fates) =>
+      keys?.settle([...claimed.settlementsOf(locked.complete(fates)), ...locked.settlementsOf(fates)]),
+    );
+    settled.catch(() => undefined);
+    const fates = await inTime(pushed, deadlineMs);
+    if (fates === undefined) return locked.complete(locked.jobs.map(() => noAnswerInTime));
+    // So that a repetition is answered alike; a store that hangs holds up nobody for longer than the deadline.
+    await inTime(settled, deadlineMs);
+    return locked.complete(fates);
+  }
+
+  async function first(request: FastifyRequest, claim: Claim, attempt: Attempt, deadlineMs: number): Promise<Answered> {
     const { jobs, answerOf } = attempt;
     const answerKept = (fates: readonly Fate[]): KeptAnswer | undefined =>
       areEnqueued(fates) ? claim.answer : keptOf(answerOf(fates));
-    keys?.attach(claim, jobs, answerKept);
-    const fates = await push(jobs, deadlineMs, (ends) => [settlementOf(claim, jobs, ends, answerKept)]);
+    const fates = await push(request, jobs, deadlineMs, {
+      settlementsOf: (ends) => [settlementOf(claim, jobs, ends, answerKept)],
+      onLocked: (pushed, complete) => keys?.attach(claim, pushed, (ends) => answerKept(complete(ends))),
+    });
     attempt.onFates(fates);
     return answerOf(fates);
   }
@@ -180,7 +188,7 @@ export function createOnce(options: OnceOptions): Once {
     });
   }
 
-  return {
+  const once: Once = {
     store: keys,
     areStored,
     push,
@@ -192,7 +200,7 @@ export function createOnce(options: OnceOptions): Once {
       switch (verdict?.state) {
         case 'claimed': {
           count(request, 'claimed', claim.jids);
-          return send(reply, await first(claim, attempt as Attempt, deadlineMs));
+          return send(reply, await first(request, claim, attempt as Attempt, deadlineMs));
         }
         case 'done':
           count(request, 'replayed', []);
@@ -211,7 +219,11 @@ export function createOnce(options: OnceOptions): Once {
       }
     },
   };
+  return once;
 }
+
+const unclaimed: Claimed = { settlementsOf: () => [] };
+const unlocked = (jobs: readonly Job[]): Locked => ({ jobs, complete: (fates) => fates, settlementsOf: () => [] });
 
 /** In the very bytes that are kept. */
 function send(reply: FastifyReply, answered: Answered): FastifyReply {
@@ -221,29 +233,3 @@ function send(reply: FastifyReply, answered: Answered): FastifyReply {
 }
 
 const notKept = (message: string): AppError => new AppError('keys_not_kept', message);
-
-/** A request that was not accepted claims nothing: what it repeats may have been. */
-function claimOf(request: FastifyRequest, attempt: Attempt | AppError, entryKey: EntryKey | undefined): Claim {
-  const id = entryKey ? idOf(request, 'entry', entryKey.key) : idOf(request, 'header', readKeyHeader(request));
-  const fingerprint = entryKey?.fingerprint ?? (request.fingerprint as Buffer);
-  if (attempt instanceof AppError || attempt.jobs.length === 0)
-    return { id, fingerprint, jids: [], answer: { status: 0, body: '' } };
-  const { jobs, answerOf } = attempt;
-  const answer = keptOf(answerOf(jobs.map(() => enqueued))) as KeptAnswer;
-  return { id, fingerprint, jids: jobs.map(({ jid }) => jid), answer };
-}
-
-function settlementOf(
-  claim: Claim,
-  jobs: readonly Job[],
-  fates: readonly Fate[],
-  answerOf: (fates: readonly Fate[]) => KeptAnswer | undefined,
-): Settlement {
-  if (areEnqueued(fates)) return { claim, outcome: 'done' };
-  const answer = answerOf(fates);
-  if (answer !== undefined) return { claim, outcome: 'done', answer };
-  const jids = jobs.filter((_, index) => fates[index]?.outcome === 'unknown').map(({ jid }) => jid);
-  if (jids.length === 0) return { claim, outcome: 'refused' };
-  const ifStored = answerOf(fates.map((fate) => (fate.outcome === 'unknown' ? enqueued : fate)));
-  return { claim, outcome: 'unknown', jids, answer: ifStored as KeptAnswer };
-}

@@ -13,13 +13,16 @@ export const jobId = z
 
 const time = z.string().meta({ description: 'RFC 3339, UTC' });
 
-export const acceptedJob = z.object({ job_id: jobId, message: z.string(), at: time.optional() });
+const duplicate = z.boolean().optional().meta({ description: 'Another job, like this one, has not ended: its id' });
+
+export const acceptedJob = z.object({ job_id: jobId, message: z.string(), at: time.optional(), duplicate });
 
 const batchResult = z.object({
   index: count,
   status: z.enum(['enqueued', 'rejected', 'failed', 'unknown']),
   job_id: jobId.optional(),
   at: time.optional(),
+  duplicate,
   replayed: z.boolean().optional().meta({ description: 'It was enqueued before, with the same key' }),
   code: z.string().optional(),
   detail: z.string().optional(),
@@ -29,7 +32,10 @@ export const acceptedBatch = z.object({
   job_ids: z.array(jobId),
   message: z.string(),
   count,
-  results: z.array(batchResult).optional().meta({ description: 'When one of them is scheduled or replayed' }),
+  results: z
+    .array(batchResult)
+    .optional()
+    .meta({ description: 'When one of them is scheduled, a duplicate or replayed' }),
 });
 export type AcceptedBatch = z.infer<typeof acceptedBatch>;
 
@@ -52,6 +58,7 @@ export const jobRecord = z.looseObject({
   operation: z.string().optional(),
   request_id: z.string().nullable().optional(),
   at: time.optional(),
+  unique_key: z.string().optional().meta({ description: 'Of a unique job: the name of its lock' }),
   result: z.unknown().optional().meta({ description: 'Any JSON value' }),
   error: z.string().optional(),
   errtype: z.string().optional(),

@@ -38,23 +38,34 @@ type Told = Omit<Settlement, 'outcome'> & { readonly outcome: Settlement['outcom
 
 const states = { open: 'o', done: 'd', unknown: 'u', refused: 'x', withdrawn: 'w' } as const;
 
-/** After the head: the status, the jids, and the body behind a line feed. */
+/** After the head: the status, the jids, the time for which it is kept, and the body behind a line feed. */
 function recordOf(
   state: (typeof states)[keyof typeof states],
   claim: Claim,
+  ttlMs: number,
   { status, body } = claim.answer,
   jids = claim.jids,
-): string {
-  return `${state}${fingerprintOf(claim)}${ownerOf(claim)}${status} ${jids.join(',')}\n${body}`;
+): (string | number)[] {
+  const { lockMs: keptMs = ttlMs } = claim;
+  return [keptMs, `${state}${fingerprintOf(claim)}${ownerOf(claim)}${status} ${jids.join(',')} ${keptMs}\n${body}`];
 }
 
-function readRecord(record: string): { state: string; fingerprint: string; jids: string[]; answer: KeptAnswer } {
+interface Read {
+  state: string;
+  fingerprint: string;
+  jids: string[];
+  keptMs: number;
+  answer: KeptAnswer;
+}
+
+function readRecord(record: string): Read {
   const end = record.indexOf('\n');
-  const [status, jids = ''] = record.slice(headChars, end).split(' ');
+  const [status, jids = '', keptMs] = record.slice(headChars, end).split(' ');
   return {
     state: record.slice(0, 1),
     fingerprint: record.slice(1, 1 + fingerprintChars),
     jids: jids.split(','),
+    keptMs: Number(keptMs),
     answer: { status: Number(status), body: record.slice(end + 1) },
   };
 }
@@ -76,24 +87,26 @@ export function createRedisKeys({ url, ttlSeconds, underWayMsMax, log }: RedisKe
 
   async function sendClaims(claims: readonly Claim[]): Promise<Found[]> {
     // Without an owner nothing is stored: a record that ends with the fingerprint.
-    const values = claims.map((claim) =>
-      claim.jids.length === 0 ? `${states.open}${fingerprintOf(claim)}` : recordOf(states.open, claim),
+    const values = claims.flatMap((claim) =>
+      claim.jids.length === 0 ? [0, `${states.open}${fingerprintOf(claim)}`] : recordOf(states.open, claim, ttlMs),
     );
-    return (await redis.eval(claimScript, claims.length, ...claims.map(keyOf), ttlMs, ...values)) as Found[];
+    return (await redis.eval(claimScript, claims.length, ...claims.map(keyOf), ...values)) as Found[];
   }
 
   async function sendSettlements(told: readonly Told[]): Promise<undefined[]> {
-    const values = told.map(({ claim, outcome, answer, jids }) => recordOf(states[outcome], claim, answer, jids));
-    await redis.eval(settleScript, told.length, ...told.map(({ claim }) => keyOf(claim)), ttlMs, ...values);
+    const values = told.flatMap(({ claim, outcome, answer, jids }) =>
+      recordOf(states[outcome], claim, ttlMs, answer, jids),
+    );
+    await redis.eval(settleScript, told.length, ...told.map(({ claim }) => keyOf(claim)), ...values);
     return told.map(() => undefined);
   }
 
   function verdictOf(claim: Claim, [text, leftMs = 0]: Found): Verdict {
     if (text === 'claimed' || text === 'absent') return { state: text };
-    const { state, fingerprint, jids, answer } = readRecord(text);
+    const { state, fingerprint, jids, keptMs, answer } = readRecord(text);
     if (fingerprint !== fingerprintOf(claim)) return { state: 'reused' };
     if (state === states.done) return { state: 'done', answer };
-    const isUnderWay = state !== states.unknown && ttlMs - leftMs < underWayMsMax;
+    const isUnderWay = state !== states.unknown && keptMs - leftMs < underWayMsMax;
     return isUnderWay ? { state: 'in_progress', jids } : { state: 'unknown', jids, answer };
   }
 

@@ -15,13 +15,13 @@ const withdrawnMs = 60_000;
 const ownerOf = (record: string): string => `string.sub(${record}, ${headChars - ownerChars + 1}, ${headChars})`;
 
 /**
- * ARGV: the time to live, and for each key its record; without an owner it is looked up only. A claim that comes twice, because
+ * ARGV: for each key the time to live and its record; without an owner it is looked up only. A claim that comes twice, because
  * its connection was lost, finds its own record.
  */
 export const claimScript = `
 local answers = {}
 for i, key in ipairs(KEYS) do
-  local record = ARGV[i + 1]
+  local record = ARGV[2 * i]
   local owner = ${ownerOf('record')}
   local found = redis.call('GET', key)
   local isFree = not found or string.sub(found, 1, 1) == 'w'
@@ -32,26 +32,26 @@ for i, key in ipairs(KEYS) do
   elseif owner == '' then
     answers[i] = { 'absent' }
   else
-    redis.call('SET', key, record, 'PX', ARGV[1])
+    redis.call('SET', key, record, 'PX', ARGV[2 * i - 1])
     answers[i] = { 'claimed' }
   end
 end
 return answers`;
 
 /**
- * ARGV: the time to live, and for each key its record. A record of somebody else stays as it is; one that is gone is written
+ * ARGV: for each key the time to live and its record. A record of somebody else stays as it is; one that is gone is written
  * anew, unless its jobs were refused (state \`x\`).
  */
 export const settleScript = `
 for i, key in ipairs(KEYS) do
-  local record = ARGV[i + 1]
+  local record = ARGV[2 * i]
   local state = string.sub(record, 1, 1)
   local found = redis.call('GET', key)
   if not found or ${ownerOf('found')} == ${ownerOf('record')} then
     if state == 'x' then
       redis.call('DEL', key)
     else
-      redis.call('SET', key, record, 'PX', state == 'w' and ${withdrawnMs} or ARGV[1])
+      redis.call('SET', key, record, 'PX', state == 'w' and ${withdrawnMs} or ARGV[2 * i - 1])
     end
   end
 end`;

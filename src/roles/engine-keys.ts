@@ -10,6 +10,7 @@ import {
   type KeptAnswer,
   type KeyStore,
   type Settlement,
+  lockAnswer,
   type Verdict,
 } from '../domain/keys.ts';
 import { enqueued, refused } from '../domain/producer.ts';
@@ -94,15 +95,25 @@ export function createEngineKeys(options: EngineKeysOptions): KeyStore {
     return undefined;
   }
 
-  /** Of those that were entered: what the disk says of them. */
+  /** What the disk says of it. */
+  async function find(claim: Claim): Promise<Verdict | undefined> {
+    if (claim.lockMs === undefined) {
+      const [record] = await lookUp([claim.id]);
+      return record && verdictOf(claim, record);
+    }
+    const jid = await engine.state().locks.find(claim.id);
+    return jid === undefined ? undefined : { state: 'done', answer: lockAnswer(jid) };
+  }
+
+  /** Of those that were entered. */
   async function decide(claims: readonly Claim[]): Promise<Verdict[]> {
     const isFull = engine.state().keys.count() >= keysMax;
-    const records = claims.length === 0 ? [] : await lookUp(claims.map(({ id }) => id));
+    const records = await Promise.all(claims.map(find));
     return claims.map((claim, index) => {
-      const record = records[index];
-      if (record !== undefined) {
+      const verdict = records[index];
+      if (verdict !== undefined) {
         free(claim);
-        return verdictOf(claim, record);
+        return verdict;
       }
       if (claim.jids.length === 0) return { state: 'absent' };
       if (isFull) throw new KeyStoreError('full', `the store holds ${keysMax} keys, its limit`);
@@ -111,7 +122,9 @@ export function createEngineKeys(options: EngineKeysOptions): KeyStore {
   }
 
   function write(claim: Claim, answer: KeptAnswer): void {
-    engine.state().keys.put(claim.id, encode(claim.fingerprint, answer));
+    const { id, fingerprint, jids, lockMs } = claim;
+    if (lockMs === undefined) engine.state().keys.put(id, encode(fingerprint, answer));
+    else engine.state().locks.put(id, jids[0] as string, lockMs);
   }
 
   function end(claim: Claim, outcome: GroupOutcome): void {

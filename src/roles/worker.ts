@@ -4,6 +4,7 @@ import type { Config } from '../config/load.ts';
 import type { FaktoryAddress } from '../config/values.ts';
 import { systemClock } from '../domain/clock.ts';
 import type { JobRegistry } from '../domain/job-type.ts';
+import { unlock, type KeyStore } from '../domain/keys.ts';
 import type { ResultStore } from '../domain/results.ts';
 import { startHandlerProcess } from '../handlers/handler-process.ts';
 import { createHandlers, type Handlers } from '../handlers/handlers.ts';
@@ -12,6 +13,7 @@ import type { Metrics } from '../metrics.ts';
 import { createWorker } from '../worker/worker.ts';
 import { clientOptions } from './client-options.ts';
 import { openJobs } from './jobs.ts';
+import { openRedisKeys } from './keys.ts';
 import { openRedisResults } from './results.ts';
 import { requireFaktory, type RoleContext, type Running } from './role.ts';
 
@@ -19,6 +21,8 @@ export interface WorkerParts {
   jobs: LoadedJobs;
   address: FaktoryAddress;
   results: ResultStore | undefined;
+  /** Where the locks of unique jobs are; undefined: with the broker, which frees them. */
+  keys?: KeyStore | undefined;
   metrics?: Metrics;
   /** Default: a new one. */
   wid?: string;
@@ -34,18 +38,19 @@ export async function startWorker(context: RoleContext): Promise<Running> {
   const results = openRedisResults(context);
   if (!results) context.log.warn('results are not kept: RESULTS_URL is not set');
   const jobs = await openJobs(context);
-  const worker = runWorker(context, { jobs, address, results });
+  const keys = openRedisKeys(context);
+  const worker = runWorker(context, { jobs, address, results, keys });
   return {
     async stop(options) {
       await worker.stop(options);
-      await results?.close();
+      await Promise.all([results?.close(), keys?.close()]);
     },
   };
 }
 
 export function runWorker(
   { config, log, fail }: RoleContext,
-  { jobs, address, results, metrics, wid }: WorkerParts,
+  { jobs, address, results, keys, metrics, wid }: WorkerParts,
 ): RunningWorker {
   const { registry } = jobs;
   const queues = config.WORKER_QUEUES ?? queuesOf(registry);
@@ -64,6 +69,7 @@ export function runWorker(
     results,
     log,
     ...(wid !== undefined && { wid }),
+    onUnlocked: keys && ((lock, jid) => void unlock(keys, lock, jid)),
     ...(metrics && { onJob: metrics.workerJob }),
     onTerminate: () => fail(new Error('the broker told this worker to terminate')),
   });

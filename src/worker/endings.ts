@@ -7,7 +7,7 @@ import { createGiveBack } from './give-back.ts';
 import { queuedAgain, type Failure, type JobEnd } from './job-end.ts';
 import { createJobLog, type WorkerLog } from './job-log.ts';
 import { createRecorder } from './recorder.ts';
-import { createReporter } from './reporter.ts';
+import { createReporter, type Told } from './reporter.ts';
 
 export interface EndingsOptions {
   /** For ACK and FAIL. */
@@ -18,6 +18,8 @@ export interface EndingsOptions {
   takesBack: () => boolean;
   /** A job is over, or the store takes writes. */
   onChange: () => void;
+  /** A unique job is over. */
+  onUnlocked?: ((lock: string, jid: string) => void) | undefined;
   log: WorkerLog;
 }
 
@@ -45,7 +47,12 @@ export interface Endings {
 const notStored: Failure = { errtype: 'ResultNotStored', message: 'the result could not be stored', backtrace: [] };
 const stopped: Failure = { errtype: 'WorkerStopped', message: 'the worker ended before the job did', backtrace: [] };
 
-export function createEndings({ client, results, clock, takesBack, onChange, log }: EndingsOptions): Endings {
+/** The broker has the job no more, or among the dead. */
+const isOver = ({ end: { outcome, fate }, failure, isKnown }: Told): boolean =>
+  failure === undefined || (isKnown && (fate === 'gone' || (fate === 'dead' && outcome !== 'given back')));
+
+export function createEndings(options: EndingsOptions): Endings {
+  const { client, results, clock, takesBack, onChange, log } = options;
   const jobLog = createJobLog(log, clock);
   let isCutShort = false;
   let leavesGivenBack = false;
@@ -57,6 +64,8 @@ export function createEndings({ client, results, clock, takesBack, onChange, log
     onTold(told) {
       if (told.end.outcome === 'given back' && told.isKnown) giveBack.failed(told.end);
       jobLog.write(told);
+      const { lock, jid } = told.end;
+      if (lock !== undefined && isOver(told)) options.onUnlocked?.(lock, jid);
     },
     onOver(end) {
       if (end.outcome === 'given back') giveBack.over();

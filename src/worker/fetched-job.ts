@@ -47,13 +47,22 @@ export function attemptsOf({ failure }: FetchedJob): number {
 }
 
 /** What its record says of any job, as far as it is known. */
-export function aboutOf({ at, enqueued_at, custom }: FetchedJob): Record<string, unknown> {
+export function aboutOf(job: FetchedJob): Record<string, unknown> {
+  const { at, enqueued_at, custom } = job;
   const requestId = custom?.['request_id'];
+  const lock = lockOf(job);
   return {
     ...(typeof requestId === 'string' && { request_id: requestId }),
+    ...(lock !== undefined && { unique_key: lock }),
     ...(typeof at === 'string' && { at }),
     ...(typeof enqueued_at === 'string' && { enqueued_at }),
   };
+}
+
+/** The name of its lock, if it is a unique job. */
+export function lockOf({ custom }: FetchedJob): string | undefined {
+  const lock = custom?.['unique_key'];
+  return typeof lock === 'string' ? lock : undefined;
 }
 
 /** `custom.expires_at`, as Faktory Enterprise has it. */

@@ -2,7 +2,7 @@
 import type { InlineEnd } from '../domain/job-type.ts';
 import type { JobRecord } from '../domain/results.ts';
 import type { OperationLabel, WorkerOutcome } from '../metrics.ts';
-import { attemptsOf, fateOf, type Fate, type FetchedJob } from './fetched-job.ts';
+import { attemptsOf, fateOf, lockOf, type Fate, type FetchedJob } from './fetched-job.ts';
 
 /** What FAIL tells the broker: Faktory keeps 100 bytes of the type, 1,000 of the message, 50 lines of the backtrace. */
 export interface Failure {
@@ -24,6 +24,8 @@ export interface JobEnd {
   record: JobRecord | undefined;
   /** Undefined: the job is done and is acknowledged. */
   failure: Failure | undefined;
+  /** The lock that is free when it is over; undefined: the job is not unique. */
+  lock: string | undefined;
   /** Further fields of its log line. */
   logged: Readonly<Record<string, unknown>>;
 }
@@ -44,7 +46,7 @@ export function createEnd(
   end: Pick<JobRecord, 'result' | 'error' | 'errtype'>,
 ): JobEnd {
   const record = ended(job, outcome, { operation, ...about, ...end });
-  return { jid: job.jid, fate: fateOf(job), operation, outcome, record, failure: undefined, logged };
+  return { jid: job.jid, fate: fateOf(job), operation, outcome, record, failure: undefined, lock: lockOf(job), logged };
 }
 
 /** The broker is told, and retries as the job says. Between retries the job is pending, with its error. */
@@ -56,7 +58,7 @@ export function createFailedEnd({ job, operation, about, logged }: Ran, failure:
   const record: JobRecord = isLast
     ? ended(job, 'failed', told)
     : { job_id: jid, state: 'pending', ...told, attempts: attemptsOf(job) };
-  return { jid, fate, operation, outcome: 'failed', record, failure, logged };
+  return { jid, fate, operation, outcome: 'failed', record, failure, lock: lockOf(job), logged };
 }
 
 /** Faktory is told that it failed, and then to queue it again: it has no other word. Where that is the end of it, it failed. */

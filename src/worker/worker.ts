@@ -32,6 +32,8 @@ export interface WorkerOptions extends Omit<FaktoryClientOptions, 'size'> {
   /** Undefined: results are not kept. */
   results: ResultStore | undefined;
   log: WorkerLog;
+  /** A unique job is over: its lock is free. */
+  onUnlocked?: ((lock: string, jid: string) => void) | undefined;
   onJob?: (operation: OperationLabel, outcome: WorkerOutcome, seconds: number) => void;
   /** The broker's web page asked this worker to end. */
   onTerminate?: () => void;
@@ -84,7 +86,7 @@ const infoWaitMs = 500;
 const noop = (): void => undefined;
 
 export function createWorker(options: WorkerOptions): Worker {
-  const { clock, concurrency, handlers, log, results } = options;
+  const { clock, concurrency, handlers, log } = options;
   const { wid = createWid(options.random) } = options;
   const connections = Math.min(options.connectionsMax, Math.ceil(concurrency / fetchesPerConnectionMax));
   const openClient = (size: number): FaktoryClient =>
@@ -102,7 +104,7 @@ export function createWorker(options: WorkerOptions): Worker {
   let onIdle: (() => void) | undefined;
 
   const takesBack = (): boolean => beatClient.takesBack;
-  const endings = createEndings({ client: reportClient, results, clock, takesBack, onChange: scheduleTurn, log });
+  const endings = createEndings({ ...options, client: reportClient, takesBack, onChange: scheduleTurn });
   const runs = createJobRuns({ ...options, onEnd: finish });
   const isUp = (): boolean => handlers?.isUp ?? true;
   const inlineQueues = inlineQueuesOf(options.queues, options.registry);

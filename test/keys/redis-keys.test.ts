@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { Redis } from 'ioredis';
-import type { Claim, KeyStore, KeyStoreError, Verdict } from '../../src/domain/keys.ts';
+import { createJid } from '../../src/domain/jid.ts';
+import { lockOf, unlock, type Claim, type KeyStore, type KeyStoreError, type Verdict } from '../../src/domain/keys.ts';
 import { createRedisKeys } from '../../src/keys/redis-keys.ts';
 import { keyStoreContract } from '../contract/keys.ts';
 import { claimOf, lookFor } from '../helpers/claims.ts';
@@ -220,5 +221,22 @@ describe('keys in Redis', { skip }, () => {
     assert.equal((await open()).durability, 'fsync');
     await admin.call('ACL', 'SETUSER', 'default', '-config', '-info');
     assert.equal((await open()).durability, 'unknown');
+  });
+
+  it('hold locks of unique jobs for their own time, until they are freed by their own job', async (t) => {
+    const { open, admin } = await setUp(t);
+    const keys = await open();
+    const [id, jid, other] = [Buffer.alloc(32, 7), createJid(), createJid()];
+    const lock = lockOf(id, jid, 5000);
+    assert.deepEqual(await claimOne(keys, lock), { state: 'claimed' });
+    await keys.settle([{ claim: lock, outcome: 'done' }]);
+    assert.deepEqual(await claimOne(keys, lockOf(id, other, 90_000)), { state: 'done', answer: lock.answer });
+    const [name] = (await admin.keys('*')) as [string];
+    assert.ok((await admin.pttl(name)) <= 5000);
+    await unlock(keys, id.toString('base64url'), other);
+    assert.equal((await claimOne(keys, lockOf(id, other, 1))).state, 'done', 'the lock of another job stays');
+    await unlock(keys, id.toString('base64url'), jid);
+    assert.deepEqual(await claimOne(keys, lockOf(id, other, 90_000)), { state: 'claimed' });
+    await unlock(keys, 'no name of a lock', jid);
   });
 });

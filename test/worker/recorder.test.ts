@@ -18,6 +18,7 @@ const end = (jid: string): JobEnd => ({
   outcome: 'succeeded',
   record: { job_id: jid, state: 'succeeded', operation: 'add', a: 1, b: 2, result: 3 },
   failure: undefined,
+  lock: undefined,
   logged: { a: 1, b: 2, result: 3 },
 });
 

@@ -1,0 +1,72 @@
+// Locks of unique jobs: the worker says that one is free when the broker has the job no more, and not before.
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { createRegistry } from '../../src/domain/job-type.ts';
+import { createArithmetic, twoNumbers } from '../../src/jobs/arithmetic.ts';
+import { job, startFetchScript, startWorker } from './worker-harness.ts';
+
+const lock = 'A'.repeat(43);
+
+const failing = createRegistry([
+  createArithmetic({
+    name: 'add',
+    symbol: '+',
+    schema: twoNumbers,
+    compute() {
+      throw new RangeError('the abacus broke');
+    },
+    example: { a: 1, b: 2, result: 3 },
+  }),
+]);
+
+const unique = (fields: object = {}): string => {
+  const made = JSON.parse(job()) as { custom?: object };
+  return JSON.stringify({ ...made, custom: { ...made.custom, unique_key: lock }, ...fields });
+};
+const jidOf = (text: string): string => (JSON.parse(text) as { jid: string }).jid;
+
+it('a lock is free when the broker has answered the ACK', async (t) => {
+  const answers: (() => void)[] = [];
+  const broker = await startFetchScript(t, (line, peer) => {
+    if (!line.startsWith('ACK')) return undefined;
+    answers.push(() => peer.write('+OK\r\n'));
+    return '';
+  });
+  const freed: [string, string][] = [];
+  startWorker(t, broker.port, { onUnlocked: (name, jid) => void freed.push([name, jid]) });
+  const [text, plain] = [unique(), job()];
+  broker.enqueue([plain, text]);
+  await broker.reported('ACK', 2);
+  assert.deepEqual(freed, []);
+  for (const answer of answers) answer();
+  while (freed.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.deepEqual(freed, [[lock, jidOf(text)]]);
+});
+
+for (const [what, fields, isFree] of [
+  ['is retried', { retry: 5 }, false],
+  ['is dead', { retry: -1 }, true],
+  ['is gone, as its retry is 0', { retry: 0 }, true],
+] as const) {
+  it(`a lock is ${isFree ? 'free' : 'held'} when a job has failed and ${what}`, async (t) => {
+    const broker = await startFetchScript(t);
+    const freed: string[] = [];
+    const worker = startWorker(t, broker.port, { registry: failing, onUnlocked: (_name, jid) => void freed.push(jid) });
+    const text = unique(fields);
+    broker.enqueue([text]);
+    await broker.reported('FAIL', 1);
+    while (worker.stats.reporting > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.deepEqual(freed, isFree ? [jidOf(text)] : []);
+  });
+}
+
+it('an expired job frees its lock', async (t) => {
+  const broker = await startFetchScript(t);
+  const freed: string[] = [];
+  const worker = startWorker(t, broker.port, { onUnlocked: (_name, jid) => void freed.push(jid) });
+  const text = unique({ custom: { unique_key: lock, expires_at: '2001-01-01T00:00:00Z' } });
+  broker.enqueue([text]);
+  await broker.reported('ACK', 1);
+  while (worker.stats.reporting > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.deepEqual(freed, [jidOf(text)]);
+});
