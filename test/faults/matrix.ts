@@ -32,6 +32,7 @@ const workers = 'faults/workers.test.ts';
 const handlers = 'faults/handlers.test.ts';
 const lostWorkers = 'faults/lost-workers.test.ts';
 const rolling = 'faults/rolling-restarts.test.ts';
+const client = 'faults/client.test.ts';
 
 /** By id, in the order of the table. */
 export const matrix = {
@@ -392,6 +393,20 @@ export const matrix = {
     fault: 'SIGTERM while enqueues are in flight at a broker that is slow, or hangs',
     promise: 'each is answered, truly; the exit takes no longer than the drain delay, the longest of them, and 2 s',
     shownBy: rolling,
+  },
+
+  // The client of callers.
+  'client-embedded': {
+    fault:
+      'Singles and batches by work-factory/client over a path that cuts and stalls its connections, while the all-in-one is killed and restarted',
+    promise: 'each job is enqueued, and is there once. Without keys jobs are there twice: a control',
+    shownBy: client,
+  },
+  'client-faktory': {
+    fault: 'The same with two API processes behind one port, in front of a real Faktory, killed in turn',
+    promise:
+      'no job is there twice, each that is reported as enqueued is there, and what is missing is reported as unknown',
+    shownBy: client,
   },
 
   // Callers who send anything.

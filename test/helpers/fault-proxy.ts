@@ -64,15 +64,20 @@ export function createRandom(seed: number): () => number {
   };
 }
 
-export async function startFaultProxy(targetPort: number, options: FaultProxyOptions = {}): Promise<FaultProxy> {
+/** @param targetPort where connections go, the same for all or by connection */
+export async function startFaultProxy(
+  targetPort: number | ((connection: number) => number),
+  options: FaultProxyOptions = {},
+): Promise<FaultProxy> {
   let faults = options.faults ?? {};
   let connections = 0;
   const random = createRandom(options.seed ?? 1);
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (near) => {
     const own = typeof faults === 'function' ? faults(connections) : faults;
+    const port = typeof targetPort === 'function' ? targetPort(connections) : targetPort;
     connections++;
-    const far = connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+    const far = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
     relay(near, far, own.toBroker ?? {}, random);
     relay(far, near, own.toClient ?? {}, random);
     for (const socket of [near, far]) {
@@ -109,7 +114,8 @@ export const startDelayProxy = (targetPort: number, roundTripMs: number): Promis
   });
 
 function endBy(by: 'rst' | 'fin', socket: Socket): void {
-  if (by === 'rst') socket.resetAndDestroy();
+  // Node 20 cannot end a process in which a socket was reset while its FIN was under way: uv_tcp_close_reset refuses that.
+  if (by === 'rst') void (socket.writableEnded ? socket.destroy() : socket.resetAndDestroy());
   else socket.end();
 }
 
@@ -189,7 +195,7 @@ function relay(from: Socket, to: Socket, fault: Fault, random: () => number): vo
     if (left === 0 && counted) cut(counted.by);
   });
   from.on('end', () => isCut || inTurn(0, () => to.end()));
-  from.on('error', () => inTurn(0, () => to.resetAndDestroy()));
+  from.on('error', () => inTurn(0, () => endBy('rst', to)));
   from.on('close', () => inTurn(0, () => to.destroySoon()));
 }
 
