@@ -12,10 +12,20 @@ import type { Surroundings } from './surroundings.ts';
  * be stored.
  */
 export type EntryResult = { readonly index: number } & (
-  | { readonly status: 'enqueued'; readonly jobId: string; readonly at?: string; readonly replayed?: true }
+  | Stored
   | { readonly status: 'rejected' | 'failed'; readonly code: string; readonly detail: string }
   | { readonly status: 'unknown'; readonly jobId?: string; readonly code: string; readonly detail: string }
 );
+
+interface Stored {
+  readonly status: 'enqueued';
+  readonly jobId: string;
+  readonly at?: string;
+  /** The job is an earlier one, which is like this one and has not ended. */
+  readonly duplicate?: true;
+  /** It had been enqueued before. */
+  readonly replayed?: true;
+}
 
 export interface BatchResult {
   /** Of the enqueued ones, in the order of the entries. */
@@ -155,6 +165,7 @@ interface Told {
   readonly status: string;
   readonly job_id?: string;
   readonly at?: string;
+  readonly duplicate?: boolean;
   readonly replayed?: boolean;
   readonly code?: string;
   readonly detail?: string;
@@ -183,12 +194,14 @@ function settle(entry: WrittenEntry, result: Result): void {
 
 const toEnqueued = (id: unknown): Told => ({ status: 'enqueued', job_id: String(id) });
 
-function resultOf({ status, job_id: jobId, at, replayed, code = '', detail = '' }: Told, isReplayed: boolean): Result {
+function resultOf(told: Told, isReplayed: boolean): Result {
+  const { status, job_id: jobId, at, duplicate, replayed, code = '', detail = '' } = told;
   if (status === 'enqueued' && jobId !== undefined)
     return {
       status,
       jobId,
       ...(at !== undefined && { at }),
+      ...(duplicate === true && { duplicate }),
       ...((replayed === true || isReplayed) && { replayed: true }),
     };
   if (status === 'rejected' || status === 'failed') return { status, code, detail };

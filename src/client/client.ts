@@ -40,6 +40,8 @@ export interface Enqueued {
   readonly message: string;
   /** When the job will be queued. */
   readonly at?: string;
+  /** The job is an earlier one, which is like this one and has not ended. */
+  readonly duplicate?: true;
   /** The request had been answered before. */
   readonly replayed?: true;
 }
@@ -83,12 +85,13 @@ export function createClient<Map extends Definitions<Map> = AnyDefinitions>(
           : ({ kind: 'own', value: checkKey(own) } as const);
       const deadlineMs = surroundings.now() + timeoutMs;
       const response = await sender.send({ method: 'POST', path: '/jobs', body, key, deadlineMs, signal });
-      const { job_id: jobId, message, at } = response.body;
+      const { job_id: jobId, message, at, duplicate } = response.body;
       if (typeof jobId !== 'string') throw notOurs(response.status);
       return {
         jobId,
         message: String(message),
         ...(typeof at === 'string' && { at }),
+        ...(duplicate === true && { duplicate }),
         ...(response.isReplayed && { replayed: true as const }),
       };
     },

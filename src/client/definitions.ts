@@ -46,6 +46,10 @@ export interface JobOptions {
   readonly expiresInSeconds?: number | undefined;
   /** Handed through to the worker. */
   readonly custom?: Readonly<Record<string, unknown>> | undefined;
+  /** Not enqueued while a job like it, accepted within so many seconds, has not ended: the response has that one's id. */
+  readonly uniqueFor?: number | undefined;
+  /** What makes jobs alike, in place of jobtype, queue and arguments. */
+  readonly uniqueKey?: string | undefined;
   /**
    * An idempotency key of the caller's own, so that a repetition by another process makes no second job: 1 to 255 visible
    * ASCII characters. Where the service keeps no keys the job is not enqueued.

@@ -10,6 +10,7 @@ export interface GivenJob {
 /** Rejects what is no JSON. A key goes beside the entry or into it. */
 export function writeEntry({ operation, args }: GivenJob, options: JobOptions, key?: string): string {
   const { requestId, queue, at, delaySeconds, retry, reserveFor, expiresAt, expiresInSeconds, custom } = options;
+  const { uniqueFor, uniqueKey } = options;
   try {
     return JSON.stringify({
       operation,
@@ -23,6 +24,8 @@ export function writeEntry({ operation, args }: GivenJob, options: JobOptions, k
       expires_at: expiresAt,
       expires_in_seconds: expiresInSeconds,
       custom,
+      unique_for: uniqueFor,
+      unique_key: uniqueKey,
       key,
     });
   } catch (cause) {

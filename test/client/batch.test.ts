@@ -91,17 +91,18 @@ describe('a batch', () => {
     assert.match((results[3] as { detail: string }).detail, /cannot be written as JSON/);
   });
 
-  it('tells what was scheduled or replayed', async () => {
+  it('tells what was scheduled, replayed, or an earlier job', async () => {
     const at = '2126-12-01T08:00:00.000Z';
     const tell = (entry: SentEntry): Told => ({
       ...enqueued(entry),
-      ...(entry.args.a === 0 ? { at } : { replayed: true }),
+      ...[{ at }, { replayed: true }, { duplicate: true }][entry.args.a],
     });
     const { client, settled } = startScripted(tellEach(202, tell));
-    const { results } = await settled(client.enqueueBatch(entriesOf(2)));
+    const { results } = await settled(client.enqueueBatch(entriesOf(3)));
     assert.deepEqual(results, [
       { index: 0, status: 'enqueued', jobId: 'job-0', at },
       { index: 1, status: 'enqueued', jobId: 'job-1', replayed: true },
+      { index: 2, status: 'enqueued', jobId: 'job-2', duplicate: true },
     ]);
   });
 });

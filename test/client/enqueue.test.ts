@@ -35,8 +35,9 @@ describe('a job', () => {
     const { client, sent, settled } = startScripted(() => accepted(), { apiKey: 'secret' });
     const at = new Date('2126-12-01T08:00:00Z');
     const options = { requestId: 'r', queue: 'q', at, retry: 3, reserveFor: 90, custom: { tenant: 1 } };
+    const unique = { uniqueFor: 60, uniqueKey: 'u' };
     const answer = await settled(
-      client.enqueue('add', { a: 1, b: 2 }, { ...options, expiresAt: '2127-01-01T00:00:00Z' }),
+      client.enqueue('add', { a: 1, b: 2 }, { ...options, expiresAt: '2127-01-01T00:00:00Z', ...unique }),
     );
     assert.deepEqual(answer, { jobId: 'job-00000001', message: 'Job enqueued' });
     const [{ method, path, headers, body } = assert.fail('nothing was sent')] = sent;
@@ -44,18 +45,20 @@ describe('a job', () => {
     assert.deepEqual(JSON.parse(body ?? ''), {
       ...{ operation: 'add', args: { a: 1, b: 2 }, request_id: 'r', queue: 'q', at: '2126-12-01T08:00:00.000Z' },
       ...{ retry: 3, reserve_for: 90, expires_at: '2127-01-01T00:00:00Z', custom: { tenant: 1 } },
+      ...{ unique_for: 60, unique_key: 'u' },
+      ...{ unique_for: 60, unique_key: 'u' },
     });
     assert.equal(headers['authorization'], 'Bearer secret');
     assert.equal(headers['content-type'], 'application/json');
     assert.match(headers['idempotency-key'] ?? '', /^[0-9a-f-]{36}$/);
   });
 
-  it('tells its time, and that it was answered before', async () => {
+  it('tells its time, that it is an earlier one, and that it was answered before', async () => {
     const answer = { ...accepted(), headers: { 'idempotency-replayed': 'true' } };
-    Object.assign(answer.body as object, { at: '2126-12-01T08:00:00.000Z' });
+    Object.assign(answer.body as object, { at: '2126-12-01T08:00:00.000Z', duplicate: true });
     const { client, settled } = startScripted(() => answer);
-    const { at, replayed } = await settled(client.enqueue('add', { a: 1, b: 2 }));
-    assert.deepEqual([at, replayed], ['2126-12-01T08:00:00.000Z', true]);
+    const { at, duplicate, replayed } = await settled(client.enqueue('add', { a: 1, b: 2 }));
+    assert.deepEqual([at, duplicate, replayed], ['2126-12-01T08:00:00.000Z', true, true]);
   });
 });
 
@@ -222,6 +225,17 @@ describe('a caller who gives up', () => {
     const again = settled(client.enqueue('add', { a: 1, b: 2 }, { signal: controller.signal }));
     await assert.rejects(again, { code: 'aborted', outcome: 'not_enqueued' });
     assert.equal(sent.length, 1);
+  });
+
+  it('does not reach requests that have ended', async () => {
+    const controller = new AbortController();
+    const { client, sent, settled } = startScripted(() => accepted(), { signal: controller.signal });
+    await settled(client.enqueue('add', { a: 1, b: 2 }));
+    controller.abort();
+    assert.deepEqual(
+      sent.map(({ signal }) => signal.aborted),
+      [false],
+    );
   });
 
   it('does not wait for the end of a pause; the signal of the client ends all', async () => {
