@@ -1,0 +1,113 @@
+// A store of keys as API processes share it, in memory and with faults that a seed draws: claims and settlements that are lost
+// on their way, or whose answer is. Bugs can be planted into it, for the checker of once-model.test.ts.
+import {
+  KeyStoreError,
+  type Claim,
+  type KeptAnswer,
+  type KeyStore,
+  type Settlement,
+  type Verdict,
+} from '../../src/domain/keys.ts';
+import type { Random } from '../simulation/random.ts';
+
+export const plantedBugs = [
+  'gives a key that is under way to a second one',
+  'answers what is under way as if it were done',
+  'takes what is unknown for done',
+  'frees a key whose outcome is unknown',
+  'frees a key that is done',
+  'does not look at the body',
+] as const;
+export type PlantedBug = (typeof plantedBugs)[number];
+
+interface Kept {
+  owner: string;
+  fingerprint: Buffer;
+  state: 'open' | 'done' | 'unknown';
+  jids: readonly string[];
+  answer: KeptAnswer;
+  sinceStep: number;
+}
+
+/** Requests after which a claim that nobody has settled is unknown. */
+const underWaySteps = 6;
+const ownerOf = ({ jids: [first = ''] }: Claim): string => first;
+
+export interface ModelKeys {
+  store: KeyStore;
+  /** One request more has come. */
+  step(): void;
+  /** Settlements that were lost on their way arrive; those of a process that was killed do not. */
+  tellLost(): void;
+  forgetLost(): void;
+}
+
+export function createModelKeys(random: Random, faultRate: number, bug?: PlantedBug): ModelKeys {
+  const records = new Map<string, Kept>();
+  let lost: Settlement[] = [];
+  let steps = 0;
+  const nameOf = ({ id }: Claim): string => id.toString('hex');
+
+  function claimOne(claim: Claim): Verdict {
+    const found = records.get(nameOf(claim));
+    if (found === undefined) {
+      if (claim.jids.length === 0) return { state: 'absent' };
+      const { fingerprint, jids, answer } = claim;
+      records.set(nameOf(claim), { owner: ownerOf(claim), fingerprint, state: 'open', jids, answer, sinceStep: steps });
+      return { state: 'claimed' };
+    }
+    const { state, jids, answer, fingerprint, sinceStep } = found;
+    if (!fingerprint.equals(claim.fingerprint) && bug !== 'does not look at the body') return { state: 'reused' };
+    if (state === 'done') return { state: 'done', answer };
+    if (state === 'unknown' || steps - sinceStep > underWaySteps)
+      return bug === 'takes what is unknown for done' ? { state: 'done', answer } : { state: 'unknown', jids, answer };
+    if (bug === 'gives a key that is under way to a second one' && claim.jids.length > 0) return { state: 'claimed' };
+    if (bug === 'answers what is under way as if it were done') return { state: 'done', answer };
+    return { state: 'in_progress', jids };
+  }
+
+  function settleOne({ claim, outcome, answer = claim.answer, jids = claim.jids }: Settlement): void {
+    const found = records.get(nameOf(claim));
+    if (found && found.owner !== ownerOf(claim)) return;
+    const isFreed =
+      outcome === 'refused' ||
+      (outcome === 'unknown' && bug === 'frees a key whose outcome is unknown') ||
+      (outcome === 'done' && bug === 'frees a key that is done');
+    if (isFreed) return void records.delete(nameOf(claim));
+    const { fingerprint } = claim;
+    const state = outcome;
+    records.set(nameOf(claim), { owner: ownerOf(claim), fingerprint, state, jids, answer, sinceStep: steps });
+  }
+
+  return {
+    step: () => void steps++,
+    tellLost() {
+      lost.splice(0).forEach(settleOne);
+    },
+    forgetLost() {
+      lost = [];
+    },
+    store: {
+      durability: 'fsync',
+      async claim(claims) {
+        if (random.chance(faultRate)) {
+          // Its answer is lost: the claim is withdrawn at once, or later.
+          if (random.chance(0.5)) {
+            const taken = claims.filter((claim) => claimOne(claim).state === 'claimed');
+            const withdrawals = taken.map((claim): Settlement => ({ claim, outcome: 'refused' }));
+            if (random.chance(0.5)) withdrawals.forEach(settleOne);
+            else lost.push(...withdrawals);
+          }
+          throw new KeyStoreError('away', 'a fault');
+        }
+        return claims.map(claimOne);
+      },
+      attach: () => undefined,
+      async settle(settlements) {
+        if (random.chance(faultRate)) lost.push(...settlements);
+        else settlements.forEach(settleOne);
+      },
+      close: () => Promise.resolve(),
+    },
+  };
+}
