@@ -99,4 +99,4 @@ export function accountFor({ enqueued, refused }: Traffic, stored: readonly Seen
 }
 
 export const describeTraffic = ({ enqueued, refused, unknown }: Traffic, { stored, doubled }: Account): string =>
-  `${enqueued.size} enqueued, ${refused.size} refused, ${unknown.size} unknown; ${stored} stored, ${doubled} of them twice`;
+  `${enqueued.size} enqueued, ${refused.size} refused, ${unknown.size} unknown; ${stored} stored, ${doubled} of them more than once`;

@@ -1,6 +1,6 @@
 // The client of callers over a bad path, while the API is killed and restarted: no job is made twice, and none that is
-// reported is missing. The same with the keys taken out on the way shows what they are for. FAULTS=1: 100,000 jobs, and
-// two API processes behind one port in front of a real Faktory.
+// reported is missing. The same with the keys taken out on the way shows what they are for. FAULTS=1: 100,000 jobs (10,000
+// without keys), and two API processes behind one port in front of a real Faktory.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -17,6 +17,8 @@ import { fetchedFrom, storedIn } from './seen.ts';
 
 const isFull = process.env['FAULTS'] === '1';
 const jobs = isFull ? 100_000 : 2000;
+/** Without keys; enough to see what they are for. */
+const controlJobs = isFull ? 10_000 : jobs;
 const callers = isFull ? 32 : 8;
 const jobsPerBatch = isFull ? 250 : 50;
 /** By the share of jobs that are reported. */
@@ -62,21 +64,22 @@ async function startApi(t: TestContext, more: Record<string, string>, role?: str
 
 /** Posts all jobs over a bad path, while one API after the other is killed. */
 async function postUnderFaults(t: TestContext, apis: readonly Api[], hasKeys: boolean): Promise<Traffic> {
+  const count = hasKeys ? jobs : controlJobs;
   const proxy = await startFaultProxy((connection) => (apis[connection % apis.length] as Api).port, {
     faults: badPath(hasKeys ? 1 : 2),
   });
   t.after(() => proxy.close());
-  const marks = killsAt.map((share) => Math.round(share * jobs));
+  const marks = killsAt.map((share) => Math.round(share * count));
   let killing: Promise<void> = Promise.resolve();
-  const onReported = (count: number): void => {
-    if (count < (marks[0] ?? Infinity)) return;
+  const onReported = (reported: number): void => {
+    if (reported < (marks[0] ?? Infinity)) return;
     marks.shift();
     const api = apis[marks.length % apis.length] as Api;
     killing = killing.then(() => api.killAndRestart());
   };
   const traffic = await postJobs({
     url: `http://127.0.0.1:${proxy.port}`,
-    jobs,
+    jobs: count,
     callers,
     jobsPerBatch,
     hasKeys,
@@ -91,7 +94,11 @@ async function onEmbedded(t: TestContext, hasKeys: boolean) {
   const api = await startApi(t, { WORKER_QUEUES: 'nothing' });
   const traffic = await postUnderFaults(t, [api], hasKeys);
   assert.equal(await api.end(), 0);
-  const { port } = await startBroker(t, { dataDir: join(api.dataDir, 'broker') });
+  // The reader holds all jobs at once, those that are there twice too.
+  const { port } = await startBroker(t, {
+    dataDir: join(api.dataDir, 'broker'),
+    limits: { reservedJobsMax: 2 * jobs },
+  });
   return { traffic, account: accountFor(traffic, await fetchedFrom(await connectFwp(t, { port, wid: 'reader' }))) };
 }
 
