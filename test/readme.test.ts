@@ -73,7 +73,9 @@ describe('docs/jobs.md', () => {
     const [, definition] = /```js\n([\s\S]*?)```/.exec(text) ?? [];
     const { definitions } = await loadJobs(createJobsFolder(t, { 'resize.mjs': definition ?? assert.fail('no code') }));
     const fields = Object.keys(definitions.get('resize') ?? {});
-    const listed = [...text.matchAll(/^\| `(\w+)` \|/gm)].map(([, field]) => field as string);
+    const listed = [...(text.split('\n## ')[0] as string).matchAll(/^\| `(\w+)` \|/gm)].map(
+      ([, field]) => field as string,
+    );
     assert.deepEqual(listed.sort(), fields.sort());
   });
 });
