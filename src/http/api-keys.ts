@@ -3,6 +3,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { onRequestHookHandler } from 'fastify';
 import { AppError } from './errors.ts';
+import { setCaller } from './idempotency-key.ts';
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 /** `web:KEY`: several keys of one name are one caller. Without a name the whole text is the key. */
@@ -23,7 +24,7 @@ export function createApiKeyHook(keys: readonly string[]): onRequestHookHandler 
     const [match] = accepted.filter((candidate) => timingSafeEqual(candidate.digest, presented));
     if (key === undefined || match === undefined)
       return done(new AppError('unauthorized', 'Send Authorization: Bearer KEY'));
-    request.caller = match.name;
+    if (match.name !== '') setCaller(request, match.name);
     done();
   };
 }

@@ -25,7 +25,6 @@ import { handleError } from './error-handler.ts';
 import { createEventLoopLag, type EventLoopLag } from './event-loop-lag.ts';
 import { answerExpectations } from './expectations.ts';
 import { createHostCheck } from './hosts.ts';
-import { decorateRequests } from './idempotency-key.ts';
 import { registerJobState, type JobStateOptions } from './job-state.ts';
 import { registerJobRoutes } from './jobs.ts';
 import { useJsonOnly } from './json-parser.ts';
@@ -82,7 +81,6 @@ export function createApp(options: AppOptions): FastifyInstance {
   // `other` and `none` stand for whatever the caller made up.
   const observeUnrouted = metrics.httpRequests('other', 'none');
   const countUnrouted = (status: number): void => observeUnrouted(status, 0);
-  decorateRequests(app);
   useJsonOnly(app);
   // Handlers check what they read: the schemas of routes are for the document and the serializers.
   app.setValidatorCompiler(() => () => true);

@@ -5,7 +5,7 @@ import type { Claim, KeptAnswer, Settlement } from '../domain/keys.ts';
 import { enqueued, type Fate } from '../domain/producer.ts';
 import type { EntryKey } from './entry-key.ts';
 import { AppError } from './errors.ts';
-import { idOf, readKeyHeader } from './idempotency-key.ts';
+import { fingerprintOf, idOf, readKeyHeader } from './idempotency-key.ts';
 import type { Problem } from './problem.ts';
 
 export type Answered = { readonly status: number; readonly body: object } | { readonly problem: Problem };
@@ -34,7 +34,7 @@ export const keptOf = (answered: Answered): KeptAnswer | undefined =>
 /** A request that was not accepted claims nothing: what it repeats may have been. */
 export function claimOf(request: FastifyRequest, attempt: Attempt | AppError, entryKey: EntryKey | undefined): Claim {
   const id = entryKey ? idOf(request, 'entry', entryKey.key) : idOf(request, 'header', readKeyHeader(request));
-  const fingerprint = entryKey?.fingerprint ?? (request.fingerprint as Buffer);
+  const fingerprint = entryKey ? entryKey.fingerprint : (fingerprintOf(request) as Buffer);
   if (attempt instanceof AppError || attempt.jobs.length === 0)
     return { id, fingerprint, jids: [], answer: { status: 0, body: '' } };
   const { jobs, answerOf } = attempt;

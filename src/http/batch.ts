@@ -18,6 +18,7 @@ import {
   type AcceptedBatch,
   type PartialBatch,
 } from './schemas.ts';
+import { fingerprintOf } from './idempotency-key.ts';
 
 export interface BatchRouteOptions extends JobRoutesOptions {
   /** Entries of one request. */
@@ -38,12 +39,13 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
   const readEntries = createBatchReader(options);
   const route = { schema, bodyLimit: batchBodyBytesMax, onRequest: [...protect] };
   app.post('/jobs/batch', route, async (request, reply) => {
-    const { body, fingerprint } = request;
+    const { body } = request;
+    const hasKey = fingerprintOf(request) !== undefined;
     // The handler runs in the turn in which the last byte of the body arrived.
     const deadlineMs = clock.now() + enqueueTimeoutMs;
-    const entries = readEntries(readEnvelope(body, batchMaxJobs), fingerprint !== null);
+    const entries = readEntries(readEnvelope(body, batchMaxJobs), hasKey);
     const { jobs } = entries;
-    if (fingerprint !== null) {
+    if (hasKey) {
       return once.answer(request, reply, deadlineMs, {
         jobs,
         answerOf: (fates) => createBatchAnswer(entries, fates),

@@ -1,24 +1,22 @@
 // `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07) and `key` of an entry: what they may be, and under which
 // id they are kept: a caller's name and a path have keys of their own.
 import { createHash } from 'node:crypto';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { AppError } from './errors.ts';
 import { violationFields } from './violations.ts';
 
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** SHA-256 of the body of a request with an Idempotency-Key; null without one. */
-    fingerprint: Buffer | null;
-    /** The name of its API key; empty where keys have none. */
-    caller: string;
-  }
-}
+// Maps instead of fields of the request: a field that every request has costs those that need no key.
+const fingerprints = new WeakMap<FastifyRequest, Buffer>();
+const callers = new WeakMap<FastifyRequest, string>();
 
-/** Nothing else is in a request that needs no key. */
-export function decorateRequests(app: FastifyInstance): void {
-  app.decorateRequest('fingerprint', null);
-  app.decorateRequest('caller', '');
-}
+/** SHA-256 of the body of a request with an Idempotency-Key; undefined without one. */
+export const fingerprintOf = (request: FastifyRequest): Buffer | undefined => fingerprints.get(request);
+export const setFingerprint = (request: FastifyRequest, body: string): void =>
+  void fingerprints.set(request, digestOf(body));
+
+/** The name of its API key; empty where keys have none. */
+export const callerOf = (request: FastifyRequest): string => callers.get(request) ?? '';
+export const setCaller = (request: FastifyRequest, name: string): void => void callers.set(request, name);
 
 export const keyHeader = 'idempotency-key';
 export const replayedHeader = 'idempotency-replayed';
@@ -38,6 +36,6 @@ export function readKeyHeader(request: FastifyRequest): string {
 }
 
 /** Keys of the header and of entries never meet. */
-export function idOf({ caller, routeOptions }: FastifyRequest, kind: 'header' | 'entry', key: string): Buffer {
-  return digestOf(`${caller}\n${routeOptions.url ?? ''}\n${kind}\n${key}`);
+export function idOf(request: FastifyRequest, kind: 'header' | 'entry', key: string): Buffer {
+  return digestOf(`${callerOf(request)}\n${request.routeOptions.url ?? ''}\n${kind}\n${key}`);
 }

@@ -26,6 +26,7 @@ import type { Once } from './once.ts';
 import { sendProblem, type Problem } from './problem.ts';
 import { acceptedJob, bodyProblems, problemResponses } from './schemas.ts';
 import { invalid, toViolations, violationFields } from './violations.ts';
+import { fingerprintOf } from './idempotency-key.ts';
 
 export interface JobRoutesOptions extends EntryOptions {
   producer: JobProducer;
@@ -68,18 +69,19 @@ function registerType(app: FastifyInstance, type: JobType, maker: JobMaker, opti
   };
   const route = { schema, bodyLimit: bodyLimitOf(type, jobBodyBytesMax), onRequest: [...protect] };
   app.post(`/jobs/${name}`, route, async (request, reply) => {
-    const { body, fingerprint } = request;
+    const { body } = request;
+    const hasKey = fingerprintOf(request) !== undefined;
     // The handler runs in the turn in which the last byte of the body arrived.
     const deadlineMs = clock.now() + enqueueTimeoutMs;
     const reading = readFlat(body);
     if (!reading.success) {
       metrics.job(name, 'rejected');
       const failure = invalidBody(body, reading.issues);
-      if (fingerprint !== null) return once.answer(request, reply, deadlineMs, failure);
+      if (hasKey) return once.answer(request, reply, deadlineMs, failure);
       throw failure;
     }
     const job = maker.make(type, reading.args);
-    if (fingerprint !== null) {
+    if (hasKey) {
       const accepted = { job_id: job.jid, message: type.describe(reading.args.value) };
       return once.answer(request, reply, deadlineMs, attemptOf(job, accepted, metrics));
     }
@@ -101,13 +103,14 @@ function registerEntry(app: FastifyInstance, maker: JobMaker, options: JobRoutes
   };
   const route = { schema, bodyLimit: jobBodyBytesMax, onRequest: [...protect] };
   app.post('/jobs', route, async (request, reply) => {
-    const { body, fingerprint } = request;
+    const { body } = request;
+    const hasKey = fingerprintOf(request) !== undefined;
     const deadlineMs = clock.now() + enqueueTimeoutMs;
     const nowMs = Date.now();
     const order = readEntry(body, nowMs);
     const entryKey = readEntryKey(body);
-    const isOnce = fingerprint !== null || entryKey !== undefined;
-    if (fingerprint !== null && entryKey !== undefined) throw invalid([keyBesideHeader]);
+    const isOnce = hasKey || entryKey !== undefined;
+    if (hasKey && entryKey !== undefined) throw invalid([keyBesideHeader]);
     if ('code' in order) {
       metrics.job(order.operation, 'rejected');
       const failure = refusedEntry(body, order);

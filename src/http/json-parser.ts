@@ -3,7 +3,7 @@
 import type { FastifyInstance } from 'fastify';
 import { isOverbuilt } from '../domain/json-structure.ts';
 import { AppError } from './errors.ts';
-import { digestOf, keyHeader } from './idempotency-key.ts';
+import { keyHeader, setFingerprint } from './idempotency-key.ts';
 import { structureCheckedFromBytes, structureLimits } from './limits.ts';
 
 const charset = /;\s*charset\s*=\s*"?([^";,\s]*)/gi;
@@ -76,7 +76,7 @@ export function useJsonOnly(app: FastifyInstance): void {
     } catch (error) {
       return done(error as AppError);
     }
-    if (request.headers[keyHeader] !== undefined) request.fingerprint = digestOf(body);
+    if (request.headers[keyHeader] !== undefined) setFingerprint(request, body);
     done(null, parsed);
   });
 }

@@ -19,7 +19,7 @@ import type { Metrics } from '../metrics.ts';
 import { AppError } from './errors.ts';
 import { areEnqueued, claimOf, keep, keptOf, settlementOf, type Answered, type Attempt } from './attempt.ts';
 import type { EntryKey } from './entry-key.ts';
-import { replayedHeader } from './idempotency-key.ts';
+import { callerOf, replayedHeader } from './idempotency-key.ts';
 import { sendProblem } from './problem.ts';
 import { lockJobs, type Locked } from './unique.ts';
 
@@ -102,7 +102,7 @@ export function createOnce(options: OnceOptions): Once {
   function count(request: FastifyRequest, outcome: KeyOutcome, jids: readonly string[]): void {
     metrics.key(outcome);
     if (outcome === 'claimed') return;
-    const fields = { request_id: request.id, caller: request.caller, job_id: jids[0] };
+    const fields = { request_id: request.id, caller: callerOf(request), job_id: jids[0] };
     if (outcome === 'reused') request.log.warn(fields, 'a key was sent again with another body');
     else request.log.info(fields, `a key was sent again: ${outcome.replace('_', ' ')}`);
   }
