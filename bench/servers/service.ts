@@ -58,7 +58,7 @@ export interface AllInOneOptions extends ApiOptions {
   queues?: string;
 }
 
-/** API, worker and broker in one process. */
+/** Starts the all-in-one role, and resolves when /ready says 200. */
 export async function startAllInOne(
   scope: Scope,
   { queues = 'default', env: given = {}, nodeArgs = [] }: AllInOneOptions = {},

@@ -1,6 +1,6 @@
 // The durable store: a log in front of LevelDB. A group is stored when it is in the log; LevelDB gets it later, in larger
 // batches, and is what is read. Every open begins an epoch: what the log holds is brought to LevelDB's disk first, so that
-// nothing of it is needed any more, whatever state a failed write or sync has left it in (docs/decisions/0015-log-before-leveldb.md).
+// a log damaged by a failed write or sync is never read again (docs/decisions/0015-log-before-leveldb.md).
 import { resolve } from 'node:path';
 import { openLevelStore, syncFolder, type LevelStore, type OpenLevelStore } from './level-store.ts';
 import { hasLog, makeLogFiles, readLog, startLog, type LogState } from './log.ts';

@@ -26,7 +26,7 @@ const hostnameMax = 100;
 
 /** Hex of sha256. */
 const hashLength = 64;
-/** As Faktory (server/server.go): many slow down whoever tries passwords. */
+/** Faktory hashes as often (server/server.go): many rounds make guessing a password slow. */
 const createRounds = (): number => randomInt(4000, 8192);
 /** The rounds take some 8 ms in all: other connections are served in between. */
 const roundsPerSlice = 500;

@@ -1,5 +1,5 @@
-// What callers have asked to be done once: records by an id, which whoever keeps them writes and reads; here they are bytes.
-// They are on disk only. A generation begins after half of the time that they are kept, in a stream of its own, and is
+// The records of idempotency keys, by id. The key store writes and reads their content; here a record is bytes.
+// Records are on disk only. A generation begins after half of the time that they are kept, in a stream of its own, and is
 // forgotten as a whole: nothing ever looks for the oldest record.
 import type { BrokerClock } from './clock.ts';
 import type { Ledger } from './ledger.ts';
@@ -13,7 +13,7 @@ export interface KeyGeneration {
 }
 
 export interface KeyRecords {
-  /** Kept records, those whose time is over for a while too. */
+  /** Records in the store. An expired record counts until its generation is dropped. */
   count(): number;
   put(id: Buffer, body: Buffer): void;
   /** By id, in their order; undefined where there is none, or its time is over. */
@@ -90,7 +90,7 @@ export function createKeyRecords(options: KeyRecordsOptions): KeyRecords {
       return ids.map((_, index) => {
         for (let place = index * streams.length; place < (index + 1) * streams.length; place++) {
           const value = values[place];
-          // The newest counts: an older one of the same id was over when it was written.
+          // The newest record of an id is valid: an older record had expired when the newest was written.
           if (value !== undefined) return read(keys[place] as Buffer, value);
         }
         return undefined;

@@ -1,4 +1,4 @@
-// Locks of unique jobs: which job has one, and until when. They are on disk only. A lock's key holds the id of the lock and its
+// Locks of unique jobs: each names the job that holds it and the time at which it expires. Locks are on disk only. A lock's key holds the id of the lock and its
 // job's jid, so that the end of a job deletes its own lock without a look, in the group of that end.
 import type { BrokerClock } from './clock.ts';
 import type { Ledger } from './ledger.ts';
@@ -9,9 +9,9 @@ export interface Locks {
   put(id: Buffer, jid: string, keptMs: number): void;
   /** The job that has the lock now; what was put is found once it is stored. */
   find(id: Buffer): Promise<string | undefined>;
-  /** A job with this JSON has ended: its lock is free, if it has one. */
+  /** Frees the lock of the job with this JSON, which has ended. A job without a lock changes nothing. */
   jobEnded(text: string): void;
-  /** Deletes some of those whose time is over: of jobs that were removed with their queue. */
+  /** Deletes some expired locks: jobs that were removed with their queue left their locks behind. */
   sweep(): Promise<void>;
   /** All of them. */
   clear(): void;
@@ -33,7 +33,7 @@ interface LocksOptions {
 /** As the API writes it into `custom.unique_key`: base64url. */
 const mark = '"unique_key":"';
 const idPattern = /^[A-Za-z0-9_-]{43}$/;
-/** Locks of one id whose time is not over, and those that were not swept yet. */
+/** Bounds how many locks of an id are read: the valid lock, and expired locks that were not swept yet. */
 const foundMax = 1000;
 const sweepMax = 1000;
 

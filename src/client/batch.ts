@@ -186,7 +186,7 @@ const notTold: Result = {
   detail: 'The response has not one result for each entry',
 };
 
-/** What may be stored stays so, whatever a later request says that did not store it. */
+/** An unknown outcome stays unknown when a later attempt is refused: the first attempt may have stored the job. */
 function settle(entry: WrittenEntry, result: Result): void {
   if (entry.result?.status === 'unknown' && result.status !== 'enqueued') return;
   entry.result = result;

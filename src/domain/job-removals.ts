@@ -10,7 +10,7 @@ interface Removal {
 /** In one command. */
 const jidsMax = 100;
 
-/** @param removeAll resolves to those that were there */
+/** @param removeAll resolves to the jids of the jobs that it found and removed */
 export function createRemovals(
   removeAll: (jids: readonly string[]) => Promise<ReadonlySet<string>>,
 ): (jid: string) => Promise<boolean> {

@@ -59,7 +59,7 @@ function isFlat(json: string): boolean {
   return true;
 }
 
-/** The value's JSON, or what is wrong with it. Never throws, whatever was parsed from a caller's JSON. */
+/** The value's JSON, or a sentence about the problem. Never throws for a value that was parsed from JSON. */
 export function encodeJson(value: unknown): { json: string } | { problem: string } {
   try {
     const json = JSON.stringify(value);

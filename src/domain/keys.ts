@@ -45,7 +45,7 @@ export async function unlock(keys: KeyStore, name: string, jid: string): Promise
 }
 
 /**
- * - `claimed`: whoever asked goes on, and settles the claim.
+ * - `claimed`: the caller pushes its jobs, and settles the claim.
  * - `absent`: there is nothing, of a key that was looked up only.
  * - `done`: it was answered before.
  * - `in_progress`: another request with the key is under way.

@@ -17,7 +17,7 @@ export interface RejectedEntry {
   violations: Violation[];
 }
 
-/** A batch as it was read: its jobs, the entries that are none, those with a key, and those that were answered before; in input order. */
+/** A batch as it was read, each list in input order: jobs, rejected entries, entries with a key, and replayed entries. */
 export interface BatchEntries {
   total: number;
   jobs: Job[];

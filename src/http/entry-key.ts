@@ -1,4 +1,4 @@
-// `key` of an explicit entry: claims for the keyed entries of a batch, and what those that were sent before are answered.
+// `key` of an explicit entry: claims for the keyed entries of a batch, and the kept answers of repeated entries.
 import type { FastifyRequest } from 'fastify';
 import type { Job } from '../domain/job.ts';
 import type { Claim, KeptAnswer, Settlement, Verdict } from '../domain/keys.ts';
@@ -54,7 +54,7 @@ function claimOf(request: FastifyRequest, { key, fingerprint, job }: KeyedEntry)
 }
 
 export interface ClaimedEntries {
-  /** Without those that need not be pushed any more. */
+  /** Without the entries whose answer was kept. */
   entries: BatchEntries;
   claimed: Claimed;
 }

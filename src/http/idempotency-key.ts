@@ -5,7 +5,7 @@ import type { FastifyRequest } from 'fastify';
 import { AppError } from './errors.ts';
 import { violationFields } from './violations.ts';
 
-// Maps instead of fields of the request: a field that every request has costs those that need no key.
+// Maps instead of fields of the request: a decorated field would cost requests without a key, too.
 const fingerprints = new WeakMap<FastifyRequest, Buffer>();
 const callers = new WeakMap<FastifyRequest, string>();
 

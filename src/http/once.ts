@@ -37,7 +37,7 @@ export interface OnceOptions {
 export interface Claimed {
   /** By the fates of all jobs. */
   settlementsOf(fates: readonly Fate[]): readonly Settlement[];
-  /** Called with those that will be pushed; `complete` makes the fates of all from theirs. */
+  /** Called with the jobs that will be pushed; `complete` turns their fates into the fates of all jobs. */
   onLocked?(pushed: readonly Job[], complete: (fates: readonly Fate[]) => readonly Fate[]): void;
 }
 

@@ -42,9 +42,9 @@ export function uniquenessOf(
 export const lockName = ({ id }: Uniqueness): string => id.toString('base64url');
 
 export interface Locked {
-  /** Those that have their locks, and those that need none. */
+  /** Jobs to push: jobs that got their lock, and jobs that are not unique. */
   readonly jobs: readonly Job[];
-  /** From the fates of these to those of all. */
+  /** Turns the fates of these jobs into the fates of all jobs. */
   complete(fates: readonly Fate[]): readonly Fate[];
   settlementsOf(fates: readonly Fate[]): readonly Settlement[];
 }

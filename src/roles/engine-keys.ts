@@ -105,7 +105,7 @@ export function createEngineKeys(options: EngineKeysOptions): KeyStore {
     return jid === undefined ? undefined : { state: 'done', answer: lockAnswer(jid) };
   }
 
-  /** Of those that were entered. */
+  /** The verdicts on claims that this process has entered as under way. */
   async function decide(claims: readonly Claim[]): Promise<Verdict[]> {
     const isFull = engine.state().keys.count() >= keysMax;
     const records = await Promise.all(claims.map(find));

@@ -1,23 +1,9 @@
 // Locks of unique jobs: the worker says that one is free when the broker has the job no more, and not before.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { createRegistry } from '../../src/domain/job-type.ts';
-import { createArithmetic, twoNumbers } from '../../src/jobs/arithmetic.ts';
-import { job, startFetchScript, startWorker } from './worker-harness.ts';
+import { job, startFetchScript, startWorker, throwingRegistry } from './worker-harness.ts';
 
 const lock = 'A'.repeat(43);
-
-const failing = createRegistry([
-  createArithmetic({
-    name: 'add',
-    symbol: '+',
-    schema: twoNumbers,
-    compute() {
-      throw new RangeError('the abacus broke');
-    },
-    example: { a: 1, b: 2, result: 3 },
-  }),
-]);
 
 const unique = (fields: object = {}): string => {
   const made = JSON.parse(job()) as { custom?: object };
@@ -51,7 +37,10 @@ for (const [what, fields, isFree] of [
   it(`a lock is ${isFree ? 'free' : 'held'} when a job has failed and ${what}`, async (t) => {
     const broker = await startFetchScript(t);
     const freed: string[] = [];
-    const worker = startWorker(t, broker.port, { registry: failing, onUnlocked: (_name, jid) => void freed.push(jid) });
+    const worker = startWorker(t, broker.port, {
+      registry: throwingRegistry,
+      onUnlocked: (_name, jid) => void freed.push(jid),
+    });
     const text = unique(fields);
     broker.enqueue([text]);
     await broker.reported('FAIL', 1);

@@ -2,7 +2,9 @@
 import type { TestContext } from 'node:test';
 import { systemClock } from '../../src/domain/clock.ts';
 import { createJid } from '../../src/domain/jid.ts';
+import { createRegistry } from '../../src/domain/job-type.ts';
 import type { JobRecord, ResultStore } from '../../src/domain/results.ts';
+import { createArithmetic, twoNumbers } from '../../src/jobs/arithmetic.ts';
 import { createWorker, type Worker, type WorkerOptions } from '../../src/worker/worker.ts';
 import { registry } from '../helpers/jobs.ts';
 import {
@@ -15,6 +17,19 @@ import {
 } from '../helpers/scripted-broker.ts';
 
 export const nil = '$-1\r\n';
+
+/** Its `add` throws. */
+export const throwingRegistry = createRegistry([
+  createArithmetic({
+    name: 'add',
+    symbol: '+',
+    schema: twoNumbers,
+    compute() {
+      throw new RangeError('the abacus broke');
+    },
+    example: { a: 1, b: 2, result: 3 },
+  }),
+]);
 
 export interface LogLine {
   level: string;

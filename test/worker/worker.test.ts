@@ -1,8 +1,6 @@
 // The worker's loop against a broker that a test plays: what it asks for, what it says of jobs, and how it ends.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createRegistry } from '../../src/domain/job-type.ts';
-import { createArithmetic, twoNumbers } from '../../src/jobs/arithmetic.ts';
 import { bulk } from '../helpers/scripted-broker.ts';
 import {
   createHeldResults,
@@ -10,6 +8,7 @@ import {
   nil,
   startFetchScript,
   startWorker,
+  throwingRegistry,
   type LogLine,
   type StartedWorker,
 } from './worker-harness.ts';
@@ -20,18 +19,6 @@ const never = new Promise<void>(() => undefined);
 /** A broker that answers FETCHes when the worker stops: there are ten on a connection, however near it is. */
 const asEmbedded = (line: string): string | undefined =>
   line === 'INFO' ? bulk('{"server":{"description":"Work Factory"}}') : undefined;
-/** Its `add` throws. */
-const throwing = createRegistry([
-  createArithmetic({
-    name: 'add',
-    symbol: '+',
-    schema: twoNumbers,
-    compute() {
-      throw new RangeError('the abacus broke');
-    },
-    example: { a: 1, b: 2, result: 3 },
-  }),
-]);
 
 describe('the fetch loop', () => {
   it('fills its slots with at most 10 FETCHes on a connection while there are jobs', async (t) => {
@@ -195,7 +182,7 @@ describe('ACK and FAIL', () => {
       job({ retry: null, failure: { retry_count: 500 } }),
     ];
     broker.enqueue(texts);
-    const { lines } = startWorker(t, broker.port, { results, registry: throwing });
+    const { lines } = startWorker(t, broker.port, { results, registry: throwingRegistry });
     await broker.reported('FAIL', 5);
     const line = broker.lines.find((one) => one.startsWith('FAIL')) as string;
     const failure = JSON.parse(line.slice(5)) as { errtype: string; message: string; backtrace: string[] };
@@ -204,7 +191,7 @@ describe('ACK and FAIL', () => {
     assert.ok(failure.backtrace.length > 0 && failure.backtrace.length <= 50);
     await broker.until(() => lines.some(({ fields }) => fields['stack'] !== undefined));
     const stack = lines.find(({ fields }) => fields['stack'] !== undefined)?.fields['stack'] as string[];
-    assert.ok(stack.length <= 5 && stack[0]?.includes('worker.test.ts'), String(stack[0]));
+    assert.ok(stack.length <= 5 && stack[0]?.includes('worker-harness.ts'), String(stack[0]));
     const recordOf = (text: string) => results.told.find(({ job_id }) => job_id === jidOf(text));
     const states = texts.map(recordOf).map((record) => [record?.state, record?.attempts, record?.error]);
     assert.deepEqual(states, [
@@ -297,7 +284,7 @@ describe('the line of a job', () => {
       job({ retry: 0 }),
       job({ retry: undefined }),
     ]);
-    const worker = startWorker(t, broker.port, { registry: throwing });
+    const worker = startWorker(t, broker.port, { registry: throwingRegistry });
     await broker.reported('FAIL', 5);
     while (worker.stats.reporting > 0) await new Promise((resolve) => setTimeout(resolve, 5));
     assert.deepEqual(linesOf(worker).sort(), [
@@ -314,7 +301,7 @@ describe('the line of a job', () => {
       line.startsWith('FAIL') ? '-ERR Job not found x\r\n' : undefined,
     );
     broker.enqueue([job()]);
-    const worker = startWorker(t, broker.port, { registry: throwing });
+    const worker = startWorker(t, broker.port, { registry: throwingRegistry });
     await broker.reported('FAIL', 1);
     while (worker.stats.reporting > 0) await new Promise((resolve) => setTimeout(resolve, 5));
     assert.deepEqual(linesOf(worker), ['job failed: the broker did not know it any more']);
