@@ -28,7 +28,7 @@ const importsOf = ({ path, tree }: Source): string[] =>
     .filter((specifier) => specifier !== undefined && ts.isStringLiteral(specifier))
     .map(({ text }) => (text.startsWith('.') ? join(path, '..', text) : text));
 
-/** `src/http/jobs.ts` is of the room `http`; `src/metrics.ts` is its own. */
+/** `src/http/routes/jobs.ts` is of the room `http`; `src/metrics.ts` is its own. */
 const roomOf = (path: string): string => /^src\/([^/]+)\//.exec(path)?.[1] ?? path.replace(/^src\//, '');
 
 // Which rooms and packages each room may import, besides its own files.

@@ -1,23 +1,23 @@
 // The embedded broker: a server that speaks Faktory's protocol (FWP) and keeps jobs in a folder of its own.
 // It shares no code with the client in this program, so that each checks the other's reading of the protocol.
 import { resolve } from 'node:path';
-import { createAudit, type AuditEntry } from './audit.ts';
+import { createAudit, type AuditEntry } from './protocol/audit.ts';
 import { systemClock, type BrokerClock } from './clock.ts';
-import { runCommand, type CommandContext } from './commands.ts';
+import { runCommand, type CommandContext } from './protocol/commands.ts';
 import { createEngine, type Engine } from './engine.ts';
-import { formatInfo, type BrokerDurability } from './info.ts';
-import { openDurableStore } from './durable-store.ts';
+import { formatInfo, type BrokerDurability } from './protocol/info.ts';
+import { openDurableStore } from './storage/durable-store.ts';
 import { defaultLimits, type BrokerLimits } from './limits.ts';
-import { createMemoryStore } from './memory-store.ts';
-import { createMutations, type Mutations } from './mutate.ts';
-import { createPush, type Push } from './push.ts';
-import type { Recovered } from './recovery.ts';
-import { createServer } from './server.ts';
-import { createLostWorkers } from './lost-workers.ts';
-import { StoreError, type Store } from './store.ts';
-import { startTasks } from './tasks.ts';
-import { error } from './wire.ts';
-import { createWorkers } from './workers.ts';
+import { createMemoryStore } from './storage/memory-store.ts';
+import { createMutations, type Mutations } from './protocol/mutate.ts';
+import { createPush, type Push } from './protocol/push.ts';
+import type { Recovered } from './storage/recovery.ts';
+import { createServer } from './protocol/server.ts';
+import { createLostWorkers } from './queues/lost-workers.ts';
+import { StoreError, type Store } from './storage/store.ts';
+import { startTasks } from './queues/tasks.ts';
+import { error } from './protocol/wire.ts';
+import { createWorkers } from './queues/workers.ts';
 
 export interface BrokerOptions {
   /** The folder of the store, made if it is missing; undefined keeps jobs in memory only. */

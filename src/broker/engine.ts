@@ -1,12 +1,12 @@
 // The broker without its sockets: state, ledger and delivery, put together again after every failure of the store.
 import type { BrokerClock } from './clock.ts';
-import { createDelivery, type Delivery } from './delivery.ts';
-import { createLedger, messageOf, type Ledger } from './ledger.ts';
+import { createDelivery, type Delivery } from './queues/delivery.ts';
+import { createLedger, messageOf, type Ledger } from './storage/ledger.ts';
 import type { BrokerLimits } from './limits.ts';
-import { streamStart } from './records.ts';
-import { recover, type Recovered } from './recovery.ts';
+import { streamStart } from './storage/records.ts';
+import { recover, type Recovered } from './storage/recovery.ts';
 import { createState, type State } from './state.ts';
-import type { Store } from './store.ts';
+import type { Store } from './storage/store.ts';
 
 export interface Engine {
   readonly ledger: Ledger;

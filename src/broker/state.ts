@@ -1,24 +1,24 @@
 // All that the broker holds, made from what recovery found. It is thrown away as a whole when a write fails, and made
 // again from what is really on disk.
-import { queueNameOf } from './job.ts';
-import { createAmendedQueue, type AmendedQueue } from './amended-queue.ts';
-import { createCancelled, type Cancelled } from './cancelled.ts';
+import { queueNameOf } from './queues/job.ts';
+import { createAmendedQueue, type AmendedQueue } from './queues/amended-queue.ts';
+import { createCancelled, type Cancelled } from './queues/cancelled.ts';
 import type { BrokerClock } from './clock.ts';
-import { createKeyRecords, type KeyRecords } from './key-records.ts';
-import type { Ledger } from './ledger.ts';
-import { createLocks, type Locks } from './lock-records.ts';
-import { createQueue, type QueueRecord } from './queue.ts';
-import { metaKey, queueKey, sealJson } from './records.ts';
-import type { Meta, Recovery } from './recovery.ts';
-import { createReservations, type Reservation, type Reservations } from './reservations.ts';
-import type { Store } from './store.ts';
-import { createTimedSet, type TimedSet } from './timed-set.ts';
+import { createKeyRecords, type KeyRecords } from './storage/key-records.ts';
+import type { Ledger } from './storage/ledger.ts';
+import { createLocks, type Locks } from './storage/lock-records.ts';
+import { createQueue, type QueueRecord } from './queues/queue.ts';
+import { metaKey, queueKey, sealJson } from './storage/records.ts';
+import type { Meta, Recovery } from './storage/recovery.ts';
+import { createReservations, type Reservation, type Reservations } from './queues/reservations.ts';
+import type { Store } from './storage/store.ts';
+import { createSortedSet, type SortedSet } from './queues/sorted-set.ts';
 
 export interface State {
   working: Reservations;
-  scheduled: TimedSet;
-  retries: TimedSet;
-  dead: TimedSet;
+  scheduled: SortedSet;
+  retries: SortedSet;
+  dead: SortedSet;
   readonly cancelled: Cancelled;
   readonly keys: KeyRecords;
   readonly locks: Locks;
@@ -113,8 +113,8 @@ export function createState(recovery: Recovery, options: StateOptions): State {
     garbage.push(queue.stream);
   }
 
-  const timedSet = (record: { stream: number; count: number }): TimedSet =>
-    createTimedSet({ record, store, ledger, nextSequence });
+  const sortedSet = (record: { stream: number; count: number }): SortedSet =>
+    createSortedSet({ record, store, ledger, nextSequence });
 
   const reservations = (stream: number): Reservations =>
     createReservations({
@@ -125,17 +125,17 @@ export function createState(recovery: Recovery, options: StateOptions): State {
       onReturned: (one) => returned.push(one),
     });
 
-  function emptySet(name: SetName): TimedSet {
+  function emptySet(name: SetName): SortedSet {
     garbage.push(state[name].record().stream);
     state[name].dispose();
-    return timedSet({ stream: nextStream(), count: 0 });
+    return sortedSet({ stream: nextStream(), count: 0 });
   }
 
   const state: State = {
     working: reservations(meta.working.stream),
-    scheduled: timedSet(meta.scheduled),
-    retries: timedSet(meta.retries),
-    dead: timedSet(meta.dead),
+    scheduled: sortedSet(meta.scheduled),
+    retries: sortedSet(meta.retries),
+    dead: sortedSet(meta.dead),
     cancelled,
     keys,
     locks,

@@ -41,7 +41,7 @@ export function isOverbuilt(text: string, { depthMax, countMax }: StructureLimit
 }
 
 /**
- * Of what a caller puts into a job. The embedded broker reads 500 in a whole line (src/broker/go-json.ts), and V8's own
+ * Of what a caller puts into a job. The embedded broker reads 500 in a whole line (src/broker/protocol/go-json.ts), and V8's own
  * JSON.stringify ends at some thousands.
  */
 const depthMax = 400;

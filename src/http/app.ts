@@ -8,35 +8,35 @@ import {
   type FastifyInstance,
   type onRequestHookHandler,
 } from 'fastify';
-import { AppError } from './errors.ts';
+import { AppError } from './problems/errors.ts';
 import { jidPattern } from '../domain/jid.ts';
-import { createAddressRange, isLoopback } from './addresses.ts';
-import { createAllowedMethods } from './allowed-methods.ts';
-import { createAnswerHook, setAnswerHeaders } from './answer-headers.ts';
-import { registerApiDocument, registerDocumentRoutes } from './api-document.ts';
-import { createApiKeyHook } from './api-keys.ts';
-import { registerBatchRoute, type BatchRouteOptions } from './batch.ts';
-import { registerCancelJob, type CancelJobOptions } from './cancel-job.ts';
-import { createBodyBudget, type BodyBudget } from './body-budget.ts';
-import { createClientErrorHandler, refuseTunnels } from './client-errors.ts';
-import { createConnections, type Connections } from './connections.ts';
-import { closeIdleConnections } from './drain.ts';
-import { handleError } from './error-handler.ts';
-import { createEventLoopLag, type EventLoopLag } from './event-loop-lag.ts';
-import { answerExpectations } from './expectations.ts';
-import { createHostCheck } from './hosts.ts';
-import { registerJobState, type JobStateOptions } from './job-state.ts';
-import { registerJobRoutes } from './jobs.ts';
-import { useJsonOnly } from './json-parser.ts';
+import { createAddressRange, isLoopback } from './plugins/addresses.ts';
+import { createAllowedMethods } from './plugins/allowed-methods.ts';
+import { createAnswerHook, setResponseHeaders } from './plugins/response-headers.ts';
+import { registerApiDocument, registerDocumentRoutes } from './routes/api-document.ts';
+import { createApiKeyHook } from './plugins/api-keys.ts';
+import { registerBatchRoute, type BatchRouteOptions } from './routes/batch.ts';
+import { registerCancelJob, type CancelJobOptions } from './routes/cancel-job.ts';
+import { createBodyBudget, type BodyBudget } from './plugins/body-budget.ts';
+import { createClientErrorHandler, refuseTunnels } from './server/client-errors.ts';
+import { createConnections, type Connections } from './server/connections.ts';
+import { closeIdleConnections } from './server/drain.ts';
+import { handleError } from './problems/error-handler.ts';
+import { createEventLoopLag, type EventLoopLag } from './plugins/event-loop-lag.ts';
+import { answerExpectations } from './server/expectations.ts';
+import { createHostCheck } from './plugins/hosts.ts';
+import { registerJobState, type JobStateOptions } from './routes/job-state.ts';
+import { registerJobRoutes } from './routes/jobs.ts';
+import { useJsonOnly } from './plugins/json-parser.ts';
 import * as limits from './limits.ts';
-import { createOnce, type OnceOptions } from './once.ts';
-import { listOperations } from './operation-list.ts';
-import { createPlaces, type Places } from './places.ts';
-import { registerProbes, type ProbesOptions } from './probes.ts';
-import { createRequestGuard } from './request-guards.ts';
-import { createRequestIds } from './request-id.ts';
-import { observeRequests } from './request-metrics.ts';
-import { createSerializerCompiler } from './serializer.ts';
+import { createOnce, type OnceOptions } from './once/once.ts';
+import { listOperations } from './routes/operation-list.ts';
+import { createPlaces, type Places } from './server/places.ts';
+import { registerProbes, type ProbesOptions } from './routes/probes.ts';
+import { createRequestGuard } from './plugins/request-guards.ts';
+import { createRequestIds } from './plugins/request-id.ts';
+import { observeRequests } from './plugins/request-metrics.ts';
+import { createSerializerCompiler } from './plugins/serializer.ts';
 
 export interface AppOptions
   extends
@@ -121,7 +121,7 @@ function createServer(options: AppOptions, connections: Connections, places: Pla
     genReqId: createRequestId,
     clientErrorHandler: createClientErrorHandler(connections, () => createRequestId({ headers: {} })),
     frameworkErrors: (error, request, reply) => {
-      setAnswerHeaders(request, reply, { draining, connections });
+      setResponseHeaders(request, reply, { draining, connections });
       handleError(error, request, reply);
     },
     // Requests on open connections are answered by the producer's own word while the port is closing.

@@ -3,8 +3,8 @@ import { lookup } from 'node:dns/promises';
 import { BlockList, isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
 import { createBroker, type Broker, type BrokerOptions } from '../broker/broker.ts';
-import { messageOf } from '../broker/ledger.ts';
-import { StoreError } from '../broker/store.ts';
+import { messageOf } from '../broker/storage/ledger.ts';
+import { StoreError } from '../broker/storage/store.ts';
 import { dataMountWarning } from './data-mount.ts';
 import { RoleError, type RoleContext, type Running } from './role.ts';
 

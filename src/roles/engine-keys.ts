@@ -1,7 +1,7 @@
 // What is to be done once, where the broker is in this process: the record of a key and the jobs that it stands for are one
 // group of the broker's log, so there are both or neither, whenever the process is killed (docs/decisions/0022-idempotency-keys.md).
 import type { Engine } from '../broker/engine.ts';
-import type { GroupOutcome } from '../broker/ledger.ts';
+import type { GroupOutcome } from '../broker/storage/ledger.ts';
 import type { Clock } from '../domain/clock.ts';
 import { createGather } from '../domain/gather.ts';
 import {

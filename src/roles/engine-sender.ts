@@ -5,8 +5,8 @@ import type { Job } from '../domain/job.ts';
 import type { Attachment } from '../domain/keys.ts';
 import { enqueued, refused, unknown, type Fate, type FrameSender } from '../domain/producer.ts';
 import type { Engine } from '../broker/engine.ts';
-import { messageOf, type GroupOutcome } from '../broker/ledger.ts';
-import type { Push } from '../broker/push.ts';
+import { messageOf, type GroupOutcome } from '../broker/storage/ledger.ts';
+import type { Push } from '../broker/protocol/push.ts';
 
 export interface EngineSenderOptions {
   engine: Engine;

@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { it } from 'node:test';
 import fc from 'fast-check';
-import { createLineReader } from '../../src/broker/line-reader.ts';
-import { bulk, error } from '../../src/broker/wire.ts';
+import { createLineReader } from '../../src/broker/protocol/line-reader.ts';
+import { bulk, error } from '../../src/broker/protocol/wire.ts';
 import { startBroker } from '../helpers/broker.ts';
 import { createFakeClock } from './fake-clock.ts';
 

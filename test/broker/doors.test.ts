@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { brokerFolder, startBroker } from '../helpers/broker.ts';
 import { post, startService, type Service } from '../helpers/service.ts';
-import type { AuditEntry } from '../../src/broker/audit.ts';
+import type { AuditEntry } from '../../src/broker/protocol/audit.ts';
 import { connectFwp, makeJob } from './fwp-client.ts';
 
 async function portOf(service: Service): Promise<number> {

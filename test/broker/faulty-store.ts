@@ -1,8 +1,8 @@
 // Stores that fail, for tests: each stands between the broker and a real one.
-import type { DurableStoreOptions } from '../../src/broker/durable-store.ts';
-import { openLevelStore } from '../../src/broker/level-store.ts';
-import { openSegment } from '../../src/broker/segment.ts';
-import type { Store, StoreOperation } from '../../src/broker/store.ts';
+import type { DurableStoreOptions } from '../../src/broker/storage/durable-store.ts';
+import { openLevelStore } from '../../src/broker/storage/level-store.ts';
+import { openSegment } from '../../src/broker/storage/segment.ts';
+import type { Store, StoreOperation } from '../../src/broker/storage/store.ts';
 
 export interface FaultyStore {
   wrap: (store: Store) => Store;

@@ -1,7 +1,7 @@
 // A broker on a disk that loses what was not synced, in a process that the kill test can end at any moment.
 // Arguments: the data folder, and whether the disk is told to sync.
 import { createBroker } from '../../src/broker/broker.ts';
-import { openDurableStore } from '../../src/broker/durable-store.ts';
+import { openDurableStore } from '../../src/broker/storage/durable-store.ts';
 import { losingUnsynced } from './faulty-store.ts';
 
 const [dataDir, honest] = process.argv.slice(2);

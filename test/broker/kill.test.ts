@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createBroker } from '../../src/broker/broker.ts';
-import type { StoreError } from '../../src/broker/store.ts';
+import type { StoreError } from '../../src/broker/storage/store.ts';
 import { showed } from '../faults/matrix.ts';
 import { brokerFolder } from '../helpers/broker.ts';
 import { connectFwp, makeJob, type FwpClient } from './fwp-client.ts';

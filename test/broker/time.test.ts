@@ -1,7 +1,7 @@
 // What happens by time alone, on a clock that the test moves.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { judge, retryDelayMs } from '../../src/broker/failure.ts';
+import { judge, retryDelayMs } from '../../src/broker/queues/failure.ts';
 import { brokerFolder, startBroker } from '../helpers/broker.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { connectFwp, makeJob, type FwpClient } from './fwp-client.ts';

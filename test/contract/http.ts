@@ -3,7 +3,7 @@
 // see when the broker misbehaves is tested in test/http/.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { errorTable } from '../../src/http/errors.ts';
+import { errorTable } from '../../src/http/problems/errors.ts';
 import { exampleOf, operationNames, typeNamed } from '../helpers/jobs.ts';
 
 export interface HttpTarget {

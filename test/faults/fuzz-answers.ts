@@ -1,6 +1,6 @@
 // Reads HTTP answers as strictly as they are meant to be written, and says what is wrong with one.
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
-import { errorTable } from '../../src/http/errors.ts';
+import { errorTable } from '../../src/http/problems/errors.ts';
 
 export interface Answer {
   status: number;

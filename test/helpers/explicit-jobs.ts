@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { createJid } from '../../src/domain/jid.ts';
 import { createJobWith, type Job } from '../../src/domain/job.ts';
 import { compressArgs, encodedArgsMark } from '../../src/domain/large-args.ts';
-import { createEntryReader } from '../../src/http/entry.ts';
+import { createEntryReader } from '../../src/http/entries/entry.ts';
 import { entryOptions } from './jobs.ts';
 
 export interface ExplicitJobOptions {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createJob, type Job } from '../../src/domain/job.ts';
 import { createRegistry, type JobType } from '../../src/domain/job-type.ts';
-import type { EntryOptions } from '../../src/http/entry.ts';
+import type { EntryOptions } from '../../src/http/entries/entry.ts';
 import { builtInTypes } from '../../src/jobs/built-in.ts';
 
 export const registry = createRegistry(builtInTypes);

@@ -2,7 +2,7 @@
 // keys are, and when it is to end.
 import type { TestContext } from 'node:test';
 import { createBroker } from '../../src/broker/broker.ts';
-import type { Store } from '../../src/broker/store.ts';
+import type { Store } from '../../src/broker/storage/store.ts';
 import { systemClock } from '../../src/domain/clock.ts';
 import type { KeyStore } from '../../src/domain/keys.ts';
 import type { JobProducer } from '../../src/domain/producer.ts';

@@ -5,7 +5,7 @@ import { createEngineSender } from '../../src/roles/engine-sender.ts';
 import { systemClock } from '../../src/domain/clock.ts';
 import type { Job } from '../../src/domain/job.ts';
 import { enqueued, type Fate, type FrameSender } from '../../src/domain/producer.ts';
-import type { Store } from '../../src/broker/store.ts';
+import type { Store } from '../../src/broker/storage/store.ts';
 import { brokerFolder, startBroker } from '../helpers/broker.ts';
 import { createFakeClock } from '../broker/fake-clock.ts';
 import { createFaultyStore } from '../broker/faulty-store.ts';

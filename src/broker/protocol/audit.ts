@@ -1,0 +1,31 @@
+// Commands that stop or destroy the work of others are told to the operator, with the client that sent them, once their
+// outcome is known.
+import type { GroupOutcome, Ledger } from '../storage/ledger.ts';
+import type { ClientName, Session } from './session.ts';
+
+export interface AuditEntry {
+  /** The verb with what it does, for example `QUEUE PAUSE`. */
+  command: string;
+  /** What the command was about; the names of queues are cut to the first few. */
+  details: Record<string, unknown>;
+  outcome: GroupOutcome;
+  client: ClientName;
+}
+
+export type Audit = (session: Session, command: string, details?: Record<string, unknown>) => void;
+
+/** A client may name a thousand queues. */
+const namesMax = 20;
+
+export const namesForAudit = (names: readonly string[]): Record<string, unknown> => ({
+  queues: names.slice(0, namesMax),
+  ...(names.length > namesMax && { and_more: names.length - namesMax }),
+});
+
+export function createAudit(ledger: Ledger, tell: (entry: AuditEntry) => void): Audit {
+  return ({ client }, command, details = {}) => {
+    const settle = (outcome: GroupOutcome): void => tell({ command, details, outcome, client });
+    // A command that found nothing to change is told, too.
+    if (ledger.join({ settle: (_group, outcome) => settle(outcome) }) === 0) settle('stored');
+  };
+}

@@ -1,0 +1,28 @@
+// What a command sees of the connection that sent it.
+import type { Reservation } from '../queues/reservations.ts';
+
+/** Who a connection is, for the operator: what its HELLO says cannot be proved. */
+export interface ClientName {
+  address: string;
+  wid?: string | undefined;
+  hostname?: string | undefined;
+  pid?: number | undefined;
+}
+
+export interface Session {
+  readonly client: ClientName;
+  /** The worker's id from HELLO; undefined for a producer. */
+  readonly wid: string | undefined;
+  /** Answers in order, after the replies that still wait for the disk. */
+  reply(text: string): void;
+  /** Answers when all that this command changed is stored, or with an error when that fails. */
+  replyStored(text: string, taken?: Reservation): void;
+  /** No further command of this connection is read until `release`. `onGone` is called if the client leaves first. */
+  hold(onGone: () => void): void;
+  release(): void;
+  /** The client has closed its side: nobody would run a job that is sent now. */
+  isGone(): boolean;
+  /** Ends the connection after the replies that are still due. */
+  end(): void;
+  destroy(): void;
+}

@@ -1,0 +1,96 @@
+// A queue with what was changed after its jobs had come: those that were given back go out first, and those that were
+// cancelled do not go out. The queue below only appends at its tail and moves its head.
+import type { Cancelled } from './cancelled.ts';
+import type { BrokerClock } from '../clock.ts';
+import { parseLine, type WireJob } from './job.ts';
+import type { Queue } from './queue.ts';
+import type { Reservation } from './reservations.ts';
+
+export interface TakenJob {
+  job: WireJob;
+  enqueuedMs: number;
+}
+
+export interface AmendedQueue extends Omit<Queue, 'take'> {
+  /** Undefined: there is none, or it must be read first and `onReady` will follow. */
+  take(): TakenJob | undefined;
+  /** To the head: jobs go out again in the order in which they were handed out at first. */
+  putBack(reservations: readonly Reservation[]): void;
+  /** The job at this place is not handed out; false when it has been already, or was cancelled. */
+  cancel(place: number): boolean;
+  /** The same of jobs that were given back; returns their jids. */
+  cancelReturned(matches: (text: string) => boolean): string[];
+  /** The queue is removed with all that was noted about it. */
+  remove(): void;
+}
+
+interface AmendedQueueOptions {
+  queue: Queue;
+  clock: BrokerClock;
+  cancelled: Cancelled;
+  /** Told the JSON of jobs that were given back and then cancelled. */
+  onCancelled: (text: string) => void;
+  onChanged: () => void;
+  /** The record of a job that was given back is no longer needed. */
+  dropReturned: (place: number) => void;
+}
+
+export function createAmendedQueue(options: AmendedQueueOptions): AmendedQueue {
+  const { queue, clock, cancelled, onChanged, dropReturned } = options;
+  /** By their places, the next to go out at the end. */
+  let returned: Reservation[] = [];
+
+  const enqueuedMsOf = ({ text }: Reservation): number => {
+    const { enqueued_at } = JSON.parse(text) as { enqueued_at?: string };
+    return Date.parse(enqueued_at ?? '') || clock.nowMs();
+  };
+
+  function takeReturned(): TakenJob | undefined {
+    const reservation = returned.pop();
+    if (!reservation) return undefined;
+    dropReturned(reservation.place);
+    return { job: parseLine(reservation.text)[0] as WireJob, enqueuedMs: enqueuedMsOf(reservation) };
+  }
+
+  function takeUncancelled(): TakenJob | undefined {
+    for (;;) {
+      const taken = queue.take();
+      if (!taken || !cancelled.take(queue.stream, taken.place)) return taken;
+    }
+  }
+
+  const size = (): number => returned.length + queue.size() - cancelled.countOf(queue.stream);
+
+  return {
+    ...queue,
+    take: () => takeReturned() ?? takeUncancelled(),
+    size,
+    latencyMs() {
+      const next = returned.at(-1);
+      if (next) return Math.max(0, clock.nowMs() - enqueuedMsOf(next));
+      return size() === 0 ? 0 : queue.latencyMs();
+    },
+    putBack(reservations) {
+      returned = [...returned, ...reservations].sort((one, other) => other.place - one.place);
+      onChanged();
+    },
+    cancel(place) {
+      const { head, tail } = queue.record();
+      return place >= head && place < tail && cancelled.add(queue.stream, place);
+    },
+    cancelReturned(matches) {
+      const ended = returned.filter(({ text }) => matches(text));
+      returned = returned.filter((one) => !ended.includes(one));
+      for (const { place, text } of ended) {
+        dropReturned(place);
+        options.onCancelled(text);
+      }
+      return ended.map(({ jid }) => jid);
+    },
+    remove() {
+      for (const { place } of returned) dropReturned(place);
+      cancelled.forget(queue.stream);
+      queue.dispose();
+    },
+  };
+}

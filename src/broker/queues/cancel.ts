@@ -1,0 +1,47 @@
+// Cancels jobs that wait in queues: their places are looked up on disk, page by page, and noted.
+import { openChunk } from './chunk.ts';
+import type { AmendedQueue } from './amended-queue.ts';
+import type { Engine } from '../engine.ts';
+import type { WireJob } from './job.ts';
+import { placeOf } from '../storage/records.ts';
+
+interface CancelOptions {
+  engine: Engine;
+  matches: (text: string) => boolean;
+  cancelledJobsMax: number;
+}
+
+/** All that was stored before must be on disk. Resolves to their jids. */
+export async function cancelQueued({ engine, matches, cancelledJobsMax }: CancelOptions): Promise<string[]> {
+  const state = engine.state();
+  const jids: string[] = [];
+
+  function cancel(queue: AmendedQueue, place: number, job: WireJob): void {
+    if (state.cancelled.record().count >= cancelledJobsMax) {
+      throw new Error(`not stored: ${cancelledJobsMax} cancelled jobs are in the queues, the limit`);
+    }
+    if (!queue.cancel(place)) return;
+    jids.push(job.jid as string);
+    if (state.locks.isUsed) state.locks.jobEnded(JSON.stringify(job));
+  }
+
+  async function cancelIn(queue: AmendedQueue): Promise<void> {
+    jids.push(...queue.cancelReturned(matches));
+    let { chunk: from } = queue.record();
+    const { tail } = queue.record();
+    while (from < tail) {
+      const records = await queue.page(from, tail);
+      if (engine.state() !== state) throw new Error('the store of the broker failed, the outcome is unknown');
+      if (records.length === 0 || state.queues.get(queue.name) !== queue) return;
+      for (const [key, value] of records) {
+        const { first, jobs } = openChunk(placeOf(key), key, value);
+        for (const [index, job] of jobs.entries())
+          if (matches(JSON.stringify({ jid: job.jid }))) cancel(queue, first + index, job);
+        from = first + jobs.length;
+      }
+    }
+  }
+
+  for (const queue of [...state.queues.values()]) await cancelIn(queue);
+  return jids;
+}

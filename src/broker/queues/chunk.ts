@@ -1,0 +1,41 @@
+// A chunk: jobs of one queue that were stored together, as one record. Its text is the lines that clients sent, each
+// one job or an array of jobs, with \n between them: JSON on one line holds no \n. Stored as received, a job costs its
+// own bytes and no work; one record for a hundred jobs is three times as fast as a hundred records.
+import { parseLine, type WireJob } from './job.ts';
+import { seal, unseal } from '../storage/records.ts';
+import { StoreError } from '../storage/store.ts';
+
+export interface Chunk {
+  /** Place of the first job in its queue; also the record's key. */
+  readonly first: number;
+  readonly enqueuedMs: number;
+  /** A text is a job that has not been parsed yet. */
+  readonly jobs: (WireJob | string)[];
+  bytes: number;
+}
+
+const headerBytes = 12;
+const newline = Buffer.from('\n');
+
+export function sealChunk(key: Buffer, count: number, enqueuedMs: number, lines: readonly Buffer[]): Buffer {
+  const header = Buffer.allocUnsafe(headerBytes);
+  header.writeUInt32BE(count);
+  header.writeDoubleBE(enqueuedMs, 4);
+  return seal(key, header, ...lines.flatMap((line, index) => (index === 0 ? [line] : [newline, line])));
+}
+
+/** How many jobs a chunk holds, by its checked header. */
+export const countChunk = (key: Buffer, value: Buffer): number => unseal(key, value).readUInt32BE();
+
+/** When it was enqueued, by its checked header: its jobs stay unparsed. */
+export const enqueuedMsOf = (key: Buffer, value: Buffer): number => unseal(key, value).readDoubleBE(headerBytes - 8);
+
+export function openChunk(first: number, key: Buffer, value: Buffer): Omit<Chunk, 'jobs'> & { jobs: WireJob[] } {
+  const body = unseal(key, value);
+  const text = body.toString('utf8', headerBytes);
+  const jobs = text.split('\n').flatMap(parseLine);
+  if (jobs.length !== body.readUInt32BE()) {
+    throw new StoreError('damaged', `the chunk ${key.toString('hex')} holds ${jobs.length} jobs`);
+  }
+  return { first, enqueuedMs: body.readDoubleBE(4), jobs, bytes: body.length - headerBytes };
+}

@@ -1,0 +1,61 @@
+// Workers that have jobs and no connection. After a while their jobs are taken back; Faktory waits for the end of each
+// reservation (docs/broker.md). A worker that comes back in time keeps them.
+import type { Delivery } from './delivery.ts';
+import type { State } from '../state.ts';
+import type { Workers } from './workers.ts';
+
+export interface LostWorkers {
+  /** Takes back what workers in earlier processes of this broker had: they ended with these. To be called before any worker comes. */
+  begin(): void;
+  /** To be called every `lookEveryMs`. Returns how many jobs were taken back. */
+  look(): number;
+  /** A connection has said HELLO with this wid. */
+  seen(wid: string | undefined): void;
+}
+
+interface LostWorkersOptions {
+  state: () => State;
+  workers: Workers;
+  delivery: Delivery;
+  /** 0: never. */
+  lostAfterMs: number;
+  onLost: (wids: string[], jobs: number) => void;
+}
+
+export const lookEveryMs = 1000;
+
+export function createLostWorkers(options: LostWorkersOptions): LostWorkers {
+  const { state, workers, delivery, lostAfterMs, onLost } = options;
+  /** How often each was looked for in vain. Not a time: clocks jump, and a process may stand still. */
+  let missing = new Map<string, number>();
+
+  function takeBack(lost: ReadonlySet<string>): number {
+    if (lost.size === 0) return 0;
+    const jobs = delivery.takeBackOf(lost);
+    onLost([...lost], jobs);
+    return jobs;
+  }
+
+  return {
+    begin() {
+      if (lostAfterMs > 0) takeBack(state().working.ownWids);
+    },
+    look() {
+      if (lostAfterMs === 0) return 0;
+      const before = missing;
+      missing = new Map();
+      const lost = new Set<string>();
+      for (const wid of state().working.workers()) {
+        if (workers.has(wid)) continue;
+        const looks = (before.get(wid) ?? 0) + 1;
+        // The first one comes up to `lookEveryMs` after the loss.
+        if ((looks - 1) * lookEveryMs < lostAfterMs) missing.set(wid, looks);
+        else lost.add(wid);
+      }
+      return takeBack(lost);
+    },
+    seen(wid) {
+      if (wid !== undefined) missing.delete(wid);
+    },
+  };
+}

@@ -1,0 +1,128 @@
+// Jobs that wait for a moment: scheduled, to be retried, or dead until they are purged. They are on disk only, sorted
+// by their moment; in memory there is a count, and the key from which the next look starts (see queue.ts for why).
+import type { GroupOutcome, Ledger } from '../storage/ledger.ts';
+import { bytesOfPlace, placeOf, seal, streamStart, timedKey, unseal } from '../storage/records.ts';
+import type { Store } from '../storage/store.ts';
+
+export interface SortedSetRecord {
+  stream: number;
+  count: number;
+}
+
+export interface SortedSet {
+  /** @param text the job's JSON */
+  add(dueMs: number, text: string): void;
+  /** Takes out at most `jobsMax` jobs that are due, and gives each to `take`; resolves to how many. */
+  takeDue(nowMs: number, jobsMax: number, take: (text: string) => void): Promise<number>;
+  /**
+   * Gives the next jobs, due or not, from the key `from` (the first, if undefined) to `take`, which says whether one is taken out.
+   * @returns how many were, and from where to go on; `next` is undefined at the end
+   */
+  takeWhere(
+    from: Buffer | undefined,
+    jobsMax: number,
+    take: Take,
+  ): Promise<{ taken: number; next: Buffer | undefined }>;
+  record(): SortedSetRecord;
+  /** Nothing may be touched any more; a look under way finds nothing. */
+  dispose(): void;
+}
+
+type Take = (text: string, sequence: number) => boolean;
+
+interface SortedSetOptions {
+  record: SortedSetRecord;
+  store: Store;
+  ledger: Ledger;
+  nextSequence: () => number;
+}
+
+/** A look is read into memory as a whole. */
+const lookBytesMax = 4 * 1024 * 1024;
+
+export function createSortedSet(options: SortedSetOptions): SortedSet {
+  const { store, ledger } = options;
+  const { stream } = options.record;
+  let { count } = options.record;
+  let from = streamStart(stream);
+  /** The lowest key of each group that is not on disk yet: a look does not see it, and must not move `from` past it. */
+  let unstored: { readonly group: number; lowest: Buffer }[] = [];
+  /** The lowest key that the look under way may not see. */
+  let unseen: Buffer | undefined;
+  /** What the last look took out is gone from disk: before that a look from an earlier key would see it again. */
+  let removed: Promise<GroupOutcome> = Promise.resolve('stored');
+  let looking = false;
+  let disposed = false;
+  /** Looks come one after another: none sees what another takes out. */
+  let turn: Promise<unknown> = Promise.resolve();
+
+  const lower = (one: Buffer | undefined, other: Buffer): Buffer => (one && one.compare(other) < 0 ? one : other);
+
+  const settler = {
+    settle(ended: number) {
+      unstored = unstored.filter(({ group }) => group > ended);
+    },
+  };
+
+  function trackUnstored(key: Buffer): void {
+    const group = ledger.join(settler);
+    const last = unstored.at(-1);
+    if (last?.group === group) last.lowest = lower(last.lowest, key);
+    else unstored.push({ group, lowest: key });
+    if (looking) unseen = lower(unseen, key);
+  }
+
+  async function look(start: Buffer | undefined, to: Buffer, jobsMax: number, take: Take) {
+    const none = { taken: 0, next: undefined };
+    if (count === 0 || (await removed) !== 'stored' || disposed) return none;
+    looking = true;
+    unseen = unstored.reduce<Buffer | undefined>((lowest, group) => lower(lowest, group.lowest), undefined);
+    // What lies before the first job that stays need not be looked at again.
+    let isHead = start === undefined || start.equals(from);
+    const records = await store.page(start ?? from, to, jobsMax, lookBytesMax).finally(() => (looking = false));
+    if (disposed) return none;
+    let taken = 0;
+    let next: Buffer | undefined;
+    for (const [key, value] of records) {
+      const sequence = placeOf(key.subarray(bytesOfPlace));
+      next = timedKey(stream, placeOf(key), sequence + 1);
+      if (!take(unseal(key, value).toString(), sequence)) isHead = false;
+      else {
+        ledger.del(key);
+        count--;
+        taken++;
+        if (isHead) from = next;
+      }
+    }
+    if (taken > 0) removed = new Promise((resolve) => ledger.join({ settle: (_, end) => resolve(end) }));
+    if (unseen) from = lower(unseen, from);
+    return { taken, next };
+  }
+
+  function inTurn(run: () => ReturnType<typeof look>): ReturnType<typeof look> {
+    const result = turn.then(run);
+    turn = result.catch(() => undefined);
+    return result;
+  }
+
+  return {
+    add(dueMs, text) {
+      const key = timedKey(stream, dueMs, options.nextSequence());
+      ledger.put(key, seal(key, Buffer.from(text)));
+      count++;
+      trackUnstored(key);
+      // The clock was set back: the new job would be behind the place where the last look ended.
+      if (key.compare(from) < 0) from = key;
+    },
+    async takeDue(nowMs, jobsMax, take) {
+      const to = timedKey(stream, nowMs + 1, 0);
+      const { taken } = await inTurn(() => look(undefined, to, jobsMax, (text) => (take(text), true)));
+      return taken;
+    },
+    takeWhere: (start, jobsMax, take) => inTurn(() => look(start, streamStart(stream + 1), jobsMax, take)),
+    record: () => ({ stream, count }),
+    dispose() {
+      disposed = true;
+    },
+  };
+}

@@ -1,0 +1,100 @@
+// Locks of unique jobs: each names the job that holds it and the time at which it expires. Locks are on disk only. A lock's key holds the id of the lock and its
+// job's jid, so that the end of a job deletes its own lock without a look, in the group of that end.
+import type { BrokerClock } from '../clock.ts';
+import type { Ledger } from './ledger.ts';
+import { bytesOfPlace, seal, streamStart, unseal } from './records.ts';
+import type { Store } from './store.ts';
+
+export interface Locks {
+  put(id: Buffer, jid: string, keptMs: number): void;
+  /** The job that has the lock now; what was put is found once it is stored. */
+  find(id: Buffer): Promise<string | undefined>;
+  /** Frees the lock of the job with this JSON, which has ended. A job without a lock changes nothing. */
+  jobEnded(text: string): void;
+  /** Deletes some expired locks: jobs that were removed with their queue left their locks behind. */
+  sweep(): Promise<void>;
+  /** All of them. */
+  clear(): void;
+  /** False while nothing was put, so that nobody need look. */
+  readonly isUsed: boolean;
+  /** Undefined while there is none. */
+  record(): number | undefined;
+}
+
+interface LocksOptions {
+  stream: number | undefined;
+  store: Store;
+  ledger: Ledger;
+  clock: BrokerClock;
+  nextStream: () => number;
+  forget: (stream: number) => void;
+}
+
+/** As the API writes it into `custom.unique_key`: base64url. */
+const mark = '"unique_key":"';
+const idPattern = /^[A-Za-z0-9_-]{43}$/;
+/** Bounds how many locks of an id are read: the valid lock, and expired locks that were not swept yet. */
+const foundMax = 1000;
+const sweepMax = 1000;
+
+/** The lock that the job may have. */
+function lockOf(text: string): { id: Buffer; jid: string } | undefined {
+  if (!text.includes(mark)) return undefined;
+  const { jid, custom } = JSON.parse(text) as { jid?: unknown; custom?: { unique_key?: unknown } | null };
+  const key = custom?.unique_key;
+  if (typeof jid !== 'string' || typeof key !== 'string' || !idPattern.test(key)) return undefined;
+  return { id: Buffer.from(key, 'base64url'), jid };
+}
+
+const keyOf = (stream: number, id: Buffer, jid: string): Buffer =>
+  Buffer.concat([streamStart(stream), id, Buffer.from(jid)]);
+
+const behind = (key: Buffer): Buffer => Buffer.concat([key, Buffer.alloc(1)]);
+
+export function createLocks({ store, ledger, clock, ...options }: LocksOptions): Locks {
+  let { stream } = options;
+  /** Where the next sweep begins. */
+  let from: Buffer | undefined;
+
+  const untilOf = (key: Buffer, value: Buffer): number => unseal(key, value).readUIntBE(2, 6);
+
+  return {
+    get isUsed() {
+      return stream !== undefined;
+    },
+    put(id, jid, keptMs) {
+      stream ??= options.nextStream();
+      const key = keyOf(stream, id, jid);
+      const until = Buffer.alloc(bytesOfPlace);
+      until.writeUIntBE(clock.nowMs() + keptMs, 2, 6);
+      ledger.put(key, seal(key, until));
+    },
+    async find(id) {
+      if (stream === undefined) return undefined;
+      const start = keyOf(stream, id, '');
+      const end = Buffer.concat([start, Buffer.from([0xff])]);
+      const records = await store.page(start, end, foundMax, Infinity);
+      const valid = records.find(([key, value]) => untilOf(key, value) > clock.nowMs());
+      return valid?.[0].toString('utf8', start.length);
+    },
+    jobEnded(text) {
+      const lock = stream === undefined ? undefined : lockOf(text);
+      if (stream !== undefined && lock !== undefined) ledger.del(keyOf(stream, lock.id, lock.jid));
+    },
+    async sweep() {
+      const swept = stream;
+      if (swept === undefined) return;
+      const records = await store.page(from ?? streamStart(swept), streamStart(swept + 1), sweepMax, Infinity);
+      if (stream !== swept) return;
+      for (const [key, value] of records) if (untilOf(key, value) <= clock.nowMs()) ledger.del(key);
+      const last = records.at(-1);
+      from = last && records.length === sweepMax ? behind(last[0]) : undefined;
+    },
+    clear() {
+      if (stream !== undefined) options.forget(stream);
+      stream = undefined;
+      from = undefined;
+    },
+    record: () => stream,
+  };
+}

@@ -1,0 +1,49 @@
+// One job as the API document shows it, flat or explicit, made from the types. Requests are read by entry.ts.
+import { z } from 'zod';
+import type { JobRegistry, JobType } from '../../domain/job-type.ts';
+import { optionFields } from './job-options.ts';
+
+export interface EntryDocumentOptions {
+  registry: JobRegistry;
+  passthroughJobtypes: readonly string[];
+}
+
+const flatOf = ({ name, body }: JobType): z.ZodType => z.intersection(z.object({ operation: z.literal(name) }), body);
+
+const explicitOf = ({ name, args }: JobType): z.ZodType =>
+  z.strictObject({ operation: z.literal(name), args, ...optionFields });
+
+/** Types whose arguments are a tuple are explicit in either form. */
+const isFlatToo = ({ body }: JobType): boolean => !('shape' in body && Object.hasOwn(body.shape as object, 'args'));
+
+const foreign = z.strictObject({
+  jobtype: z.string().meta({ description: 'One of PASSTHROUGH_JOBTYPES' }),
+  args: z.array(z.unknown()),
+  ...optionFields,
+  queue: optionFields.queue.unwrap(),
+});
+
+const later = '2030-12-01T08:00:00Z';
+
+/** Examples that are accepted as they stand. */
+function examplesOf({ types }: JobRegistry): unknown[] {
+  return types.flatMap(({ name, examples: [example], bodyExamples: [body] }) =>
+    example === undefined
+      ? []
+      : [
+          { operation: name, ...(body as object) },
+          { operation: name, args: example.args, at: later, retry: 3 },
+        ],
+  );
+}
+
+export function describeEntry({ registry, passthroughJobtypes }: EntryDocumentOptions): z.ZodType {
+  const { types } = registry;
+  return z
+    .union([
+      ...types.filter(isFlatToo).map(flatOf),
+      ...types.map(explicitOf),
+      ...(passthroughJobtypes.length > 0 ? [foreign] : []),
+    ])
+    .meta({ examples: examplesOf(registry) });
+}

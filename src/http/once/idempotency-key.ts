@@ -1,0 +1,41 @@
+// `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07) and `key` of an entry: what they may be, and under which
+// id they are kept: a caller's name and a path have keys of their own.
+import { createHash } from 'node:crypto';
+import type { FastifyRequest } from 'fastify';
+import { AppError } from '../problems/errors.ts';
+import { violationFields } from '../problems/violations.ts';
+
+// Maps instead of fields of the request: a decorated field would cost requests without a key, too.
+const fingerprints = new WeakMap<FastifyRequest, Buffer>();
+const callers = new WeakMap<FastifyRequest, string>();
+
+/** SHA-256 of the body of a request with an Idempotency-Key; undefined without one. */
+export const fingerprintOf = (request: FastifyRequest): Buffer | undefined => fingerprints.get(request);
+export const setFingerprint = (request: FastifyRequest, body: string): void =>
+  void fingerprints.set(request, digestOf(body));
+
+/** The name of its API key; empty where keys have none. */
+export const callerOf = (request: FastifyRequest): string => callers.get(request) ?? '';
+export const setCaller = (request: FastifyRequest, name: string): void => void callers.set(request, name);
+
+export const keyHeader = 'idempotency-key';
+export const replayedHeader = 'idempotency-replayed';
+export const keyCharsMax = 255;
+export const keyPattern = /^[\x21-\x7e]{1,255}$/;
+export const keyMessage = `must be 1 to ${keyCharsMax} visible ASCII characters`;
+
+export const digestOf = (text: string): Buffer => createHash('sha256').update(text).digest();
+
+/** The key of the header. */
+export function readKeyHeader(request: FastifyRequest): string {
+  const key = request.headers[keyHeader];
+  // Of a header that came twice Node makes one with a space in it.
+  if (typeof key === 'string' && keyPattern.test(key)) return key;
+  const violations = [{ pointer: '', message: `the header Idempotency-Key ${keyMessage}` }];
+  throw new AppError('validation_failed', `Idempotency-Key ${keyMessage}`, violationFields(violations, 1));
+}
+
+/** Keys of the header and of entries never meet. */
+export function idOf(request: FastifyRequest, kind: 'header' | 'entry', key: string): Buffer {
+  return digestOf(`${callerOf(request)}\n${request.routeOptions.url ?? ''}\n${kind}\n${key}`);
+}

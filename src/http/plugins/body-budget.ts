@@ -1,0 +1,90 @@
+// The bodies that are being read: until one is whole it holds memory that no bound on jobs counts. What has come is counted,
+// decoded, not what was announced. When the bytes run out, the bodies that were sent slowest go, so that others are read.
+import type { FastifyInstance, FastifyRequest, onRequestHookHandler, preParsingHookHandler } from 'fastify';
+import { AppError } from '../problems/errors.ts';
+import type { Clock } from '../../domain/clock.ts';
+import type { Connections } from '../server/connections.ts';
+import { singleBodyBytesMax } from '../limits.ts';
+import { rateOf, type Places } from '../server/places.ts';
+
+/** What a decoder holds before it has written a byte: its window, its buffers. */
+const decoderBytes = 65_536;
+
+export interface BodyBudget {
+  /** For the routes with a body that are registered on it from now on. The plugin that decodes comes before. */
+  watch(app: FastifyInstance): void;
+}
+
+export interface BodyBudgetOptions {
+  clock: Clock;
+  connections: Connections;
+  places: Pick<Places, 'evict'>;
+  /** Of all bodies together. */
+  budgetBytes: number;
+}
+
+export function createBodyBudget({ clock, connections, places, budgetBytes }: BodyBudgetOptions): BodyBudget {
+  const held = new Map<FastifyRequest, number>();
+  let heldBytes = 0;
+
+  function release(request: FastifyRequest): void {
+    heldBytes -= held.get(request) ?? 0;
+    held.delete(request);
+  }
+
+  function add(request: FastifyRequest, bytes: number): void {
+    const before = held.get(request);
+    if (before === undefined) return;
+    held.set(request, before + bytes);
+    heldBytes += bytes;
+    if (heldBytes > budgetBytes) makeRoom();
+  }
+
+  /** An eighth at once: each chunk would look through all of them otherwise. */
+  function makeRoom(): void {
+    const nowMs = clock.now();
+    const slowest = [...held.keys()]
+      .map((request) => {
+        const { socket } = request.raw;
+        const connection = connections.get(socket);
+        return { request, socket, rate: connection ? rateOf(socket, connection, nowMs) : 0 };
+      })
+      .sort((one, other) => one.rate - other.rate);
+    for (const { request, socket } of slowest) {
+      if (heldBytes <= (budgetBytes * 7) / 8) return;
+      if (places.evict(socket)) release(request);
+    }
+  }
+
+  /** Refuses with `overloaded` when nothing is left and no body can be given up. */
+  const enter: onRequestHookHandler = (request, reply, done) => {
+    const { 'content-encoding': coding, 'content-length': length } = request.headers;
+    // As most are: the number of places bounds them.
+    if (coding === undefined && Number(length) <= singleBodyBytesMax) return done();
+    const bytes = coding === undefined ? 0 : decoderBytes;
+    if (heldBytes + bytes > budgetBytes) makeRoom();
+    if (heldBytes + bytes > budgetBytes) return done(new AppError('overloaded', 'Too many bodies are being read'));
+    held.set(request, 0);
+    add(request, bytes);
+    reply.raw.once('close', () => release(request));
+    done();
+  };
+
+  /** Counts what comes, after decoding. A whole body becomes jobs in the same turn, and they have bounds of their own. */
+  const count: preParsingHookHandler = (request, _reply, payload, done) => {
+    if (held.has(request)) {
+      payload.on('data', (chunk: Buffer) => add(request, chunk.length));
+      payload.once('end', () => release(request));
+    }
+    done(null, payload);
+  };
+
+  return {
+    watch: (app) =>
+      void app.addHook('onRoute', (route) => {
+        if (route.method !== 'POST') return;
+        route.onRequest = [...[route.onRequest ?? []].flat(), enter];
+        route.preParsing = [...[route.preParsing ?? []].flat(), count];
+      }),
+  };
+}

@@ -1,0 +1,34 @@
+// Says whether the event loop is so far behind that work should be refused: a sampled timer, no cost per request.
+// A refusal costs as much as an acceptance, so this is the last resort, not admission.
+import type { Clock, Timer } from '../../domain/clock.ts';
+
+const sampleEveryMs = 250;
+// Far above any healthy pause; callers wait seconds already when it is reached.
+const lagMaxMs = 1000;
+
+export interface EventLoopLag {
+  isHigh(): boolean;
+  stop(): void;
+}
+
+/** One long pause is not overload: the lag is high when two samples in a row were late. */
+export function createEventLoopLag(clock: Clock): EventLoopLag {
+  let dueMs = 0;
+  let latestMs = 0;
+  let previousMs = 0;
+  let timer: Timer;
+  const arm = (): void => {
+    dueMs = clock.now() + sampleEveryMs;
+    timer = clock.after(sampleEveryMs, sample);
+  };
+  const sample = (): void => {
+    previousMs = latestMs;
+    latestMs = clock.now() - dueMs;
+    arm();
+  };
+  arm();
+  return {
+    isHigh: () => latestMs > lagMaxMs && previousMs > lagMaxMs,
+    stop: () => timer.cancel(),
+  };
+}

@@ -1,0 +1,78 @@
+// What every request passes before its route: one synchronous hook, no promise, no timer. Node and llhttp already
+// refuse the smuggling set; what they let pass is refused here.
+import type { IncomingMessage } from 'node:http';
+import type { onRequestHookHandler } from 'fastify';
+import { AppError, errorTable } from '../problems/errors.ts';
+import type { Connections } from '../server/connections.ts';
+import { normalizeContentEncoding } from './content-encoding.ts';
+import { isExpectationMet } from '../server/expectations.ts';
+import type { Places } from '../server/places.ts';
+
+const headersMax = 64;
+const probes: ReadonlySet<string> = new Set(['/health', '/ready']);
+const notOurs = 'Use localhost or 127.0.0.1; ALLOWED_HOSTS, or API_KEYS, opens other names';
+
+/** Exactly one Host (RFC 9112 section 3.2; HTTP/1.0 may have none) and a sane number of header fields. */
+function checkHeaders(rawHeaders: readonly string[], httpVersion: string): AppError | undefined {
+  // Names and values alternate.
+  if (rawHeaders.length > 2 * headersMax) {
+    return new AppError('headers_too_large', `At most ${headersMax} header fields are accepted`);
+  }
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] as string;
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+  }
+  if (hosts === 1 || (hosts === 0 && httpVersion === '1.0')) return undefined;
+  return new AppError('bad_request', 'A request needs exactly one Host header');
+}
+
+interface RequestGuardOptions {
+  /** Methods of a path that exists, in the form of the Allow header; undefined for any other path. */
+  allowedMethods: (path: string) => string | undefined;
+  /** For whoever asked for another one. */
+  operations: string;
+  /** Counts a request that met no route. */
+  countUnrouted: (status: number) => void;
+  connections: Connections;
+  places: Pick<Places, 'isSpare'>;
+  /** Whether a request names this service; undefined: whatever the name. */
+  isForUs: ((request: IncomingMessage) => boolean) | undefined;
+}
+
+export function createRequestGuard(options: RequestGuardOptions): onRequestHookHandler {
+  const { allowedMethods, operations, countUnrouted, connections, places, isForUs } = options;
+  return (request, reply, done) => {
+    // The last answer of the connection is on its way.
+    if (connections.isEnding(request.raw.socket)) {
+      request.raw.resume();
+      return void reply.hijack();
+    }
+    const failure = checkHeaders(request.raw.rawHeaders, request.raw.httpVersion);
+    if (failure !== undefined) {
+      reply.header('connection', 'close');
+      return done(failure);
+    }
+    if (isForUs?.(request.raw) === false) return done(new AppError('misdirected_request', notOurs));
+    if (!isExpectationMet(request.raw)) {
+      // Its caller may wait for another answer before it sends the body.
+      reply.header('connection', 'close');
+      return done(new AppError('expectation_failed', 'Only 100-continue can be expected'));
+    }
+    if (places.isSpare(request.raw.socket)) {
+      reply.header('connection', 'close');
+      if (!probes.has(request.routeOptions.url ?? '')) return done(new AppError('overloaded', 'Every place is taken'));
+    }
+    normalizeContentEncoding(request.raw.headers);
+    if (!request.is404) return done();
+    // Before the body is read: a wrong path is 404 whatever its content type.
+    const path = request.url.split('?', 1)[0] as string;
+    const allow = allowedMethods(path);
+    const code = allow === undefined ? 'not_found' : 'method_not_allowed';
+    countUnrouted(errorTable[code].status);
+    const hint = request.method === 'POST' && /^\/jobs\/[^/]+$/.test(path) ? `; operations are ${operations}` : '';
+    if (allow === undefined) return done(new AppError(code, `There is nothing at this path${hint}`));
+    reply.header('allow', allow);
+    done(new AppError(code, `This path accepts ${allow}${hint}`));
+  };
+}

@@ -1,0 +1,42 @@
+// One observation per request, by route pattern: the label sets are prepared when a route is registered, so a request
+// pays for one lookup by status. It is made as the answer is handed over: a slow reader does not count as a slow service,
+// and a hook on the answer's last byte would cost every request two listeners.
+import type { FastifyBaseLogger, FastifyInstance, onSendHookHandler } from 'fastify';
+import type { Clock } from '../../domain/clock.ts';
+import type { Metrics } from '../../metrics.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    startedMs: number;
+  }
+}
+
+interface RequestMetricsOptions {
+  metrics: Metrics;
+  clock: Clock;
+  logger: FastifyBaseLogger;
+}
+
+/** To be called before any route is registered. */
+export function observeRequests(app: FastifyInstance, { metrics, clock, logger }: RequestMetricsOptions): void {
+  const isLogged = ['debug', 'trace'].includes(logger.level);
+  app.decorateRequest('startedMs', 0);
+  app.addHook('onRequest', (request, _reply, done) => {
+    request.startedMs = clock.now();
+    done();
+  });
+  app.addHook('onRoute', (route) => {
+    const method = [route.method].flat().join(',');
+    const observe = metrics.httpRequests(method, route.url);
+    const hook: onSendHookHandler = (request, reply, _payload, done) => {
+      const ms = clock.now() - request.startedMs;
+      observe(reply.statusCode, ms / 1000);
+      if (isLogged) {
+        const { statusCode: status } = reply;
+        logger.debug({ method, route: route.url, status, ms, request_id: request.id }, 'request answered');
+      }
+      done();
+    };
+    route.onSend = [...[route.onSend ?? []].flat(), hook];
+  });
+}

@@ -1,0 +1,55 @@
+// Headers of every answer, and the bound on callers that ask and do not read.
+import { Socket } from 'node:net';
+import type { FastifyReply, FastifyRequest, onSendHookHandler } from 'fastify';
+import type { Clock } from '../../domain/clock.ts';
+import type { Connections } from '../server/connections.ts';
+import { readingTimeoutMs, slowReaderTimeoutMs, smallAnswerBytesMax } from '../limits.ts';
+
+interface AnswerHeadersOptions {
+  draining: AbortSignal;
+  connections: Connections;
+}
+
+export function setResponseHeaders(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { draining, connections }: AnswerHeadersOptions,
+): void {
+  reply.header('x-request-id', request.id);
+  reply.header('x-content-type-options', 'nosniff');
+  if (draining.aborted) reply.header('connection', 'close');
+  // Requests that were read behind this one have their answers to come; the framework asks for the end after a bad body.
+  if (reply.getHeader('connection') === 'close' && !connections.endWith(reply.raw)) {
+    reply.removeHeader('connection');
+    reply.raw.removeHeader('connection');
+  }
+}
+
+const isSmall = (payload: unknown): boolean =>
+  payload == null ||
+  ((typeof payload === 'string' || Buffer.isBuffer(payload)) && payload.length <= smallAnswerBytesMax);
+
+/**
+ * One bound from the last byte taken (for an answer that waits behind this one Node leaves the socket's limit as it is), and one in
+ * all: a byte now and then would keep a place for ever.
+ */
+function boundReading({ raw: { socket }, server }: FastifyRequest, { raw }: FastifyReply, clock: Clock): void {
+  const cutOff = (): void => void socket.destroy();
+  raw.setTimeout(slowReaderTimeoutMs, cutOff);
+  // Before Node's own listener, which hands the socket on.
+  raw.prependOnceListener('finish', () => socket.setTimeout(server.server.timeout));
+  const timer = clock.after(readingTimeoutMs, cutOff);
+  raw.once('close', () => timer.cancel());
+}
+
+/** The only hook that every answer passes. */
+export function createAnswerHook(options: AnswerHeadersOptions & { clock: Clock }): onSendHookHandler {
+  return (request, reply, payload, done) => {
+    setResponseHeaders(request, reply, options);
+    const { socket } = request.raw;
+    // An injected request has no socket. Answers before a small one may wait to be read.
+    if (socket instanceof Socket && (!isSmall(payload) || socket.writableNeedDrain))
+      boundReading(request, reply, options.clock);
+    done();
+  };
+}

@@ -1,0 +1,116 @@
+// GET /openapi.json and GET /docs: the OpenAPI 3.1 document, made from the same zod schemas that check and write, and a
+// page that shows it from files of this process only. Relies on @fastify/swagger and @fastify/swagger-ui.
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import type { FastifyInstance, FastifySchema, onRequestHookHandler, RouteOptions } from 'fastify';
+import { jsonSchemaTransform } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { errorTable, type ErrorCode } from '../problems/errors.ts';
+import { errorsPage, errorsPagePolicy, errorsPath } from './errors-page.ts';
+import { keyHeader, keyMessage } from '../once/idempotency-key.ts';
+import { problemBody, problemResponses } from './schemas.ts';
+
+const description = [
+  'Post a job or a batch of jobs, get a true answer, read the result.',
+  'Every error is `application/problem+json`. Its `code` is one of:',
+  ['| code | status | meaning |', '| --- | --- | --- |']
+    .concat(Object.entries(errorTable).map(([code, row]) => `| \`${code}\` | ${row.status} | ${row.title} |`))
+    .join('\n'),
+].join('\n\n');
+
+// The page's own code needs inline styles; the plugin adds the hashes of its inline scripts.
+const contentSecurityPolicy = {
+  'default-src': ["'self'"],
+  'img-src': ["'self'", 'data:'],
+  'style-src': ["'self'", "'unsafe-inline'"],
+  'object-src': ["'none'"],
+  'base-uri': ["'none'"],
+  'form-action': ["'none'"],
+  'frame-ancestors': ["'none'"],
+};
+
+/** Described here and not in the routes, where each request would be held against it. */
+const keyHeaders = z.object({
+  [keyHeader]: z
+    .string()
+    .optional()
+    .meta({ description: `Sent again with the same body, the job is made once; ${keyMessage}` }),
+});
+
+interface ApiDocumentOptions {
+  version: string;
+  /** The hook that asks for a key, where keys are set: the routes that have it are described so. */
+  authenticate: onRequestHookHandler | undefined;
+  /** Whether a request for another name is refused. */
+  checksHosts: boolean;
+}
+
+/** The document itself. It knows the routes that are registered after it. */
+export function registerApiDocument(
+  app: FastifyInstance,
+  { version, authenticate, checksHosts }: ApiDocumentOptions,
+): void {
+  /** What hooks add to the answers of a route, which its own schema does not know. */
+  function describeHooks(schema: FastifySchema, { onRequest, method, url }: RouteOptions): FastifySchema {
+    if (schema.hide === true) return schema;
+    const takesKey = method === 'POST' && url.startsWith('/jobs');
+    const needsKey = authenticate !== undefined && [onRequest].flat().includes(authenticate);
+    const codes: ErrorCode[] = [];
+    if (needsKey) codes.push('unauthorized');
+    if (checksHosts) codes.push('misdirected_request');
+    const response = { ...(schema.response as object), ...problemResponses(codes) };
+    return {
+      ...schema,
+      response,
+      ...(needsKey && { security: [{ key: [] }] }),
+      ...(takesKey && { headers: keyHeaders }),
+    };
+  }
+
+  app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Work Factory', description, version },
+      components: {
+        schemas: { Problem: z.toJSONSchema(problemBody) as object },
+        ...(authenticate && { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } }),
+      },
+    },
+    transform: (route) => jsonSchemaTransform({ ...route, schema: describeHooks(route.schema, route.route) }),
+  });
+}
+
+/**
+ * The page's links are relative: a proxy may serve all this below a path that it strips, which nothing here can know. Asked for
+ * by a URL from which they would lead elsewhere, the page is elsewhere. The plugin itself goes by the end of the URL, query included.
+ */
+function locationOfPage(url: string): string | undefined {
+  const path = url.split('?', 1)[0] as string;
+  if (path.endsWith('/docs')) return 'docs/';
+  if (path.endsWith('/static/index.html')) return '../';
+  return path.endsWith('/') && path !== url ? './' : undefined;
+}
+
+const leadToPage: onRequestHookHandler = (request, reply, done) => {
+  const location = locationOfPage(request.url);
+  if (location === undefined) return done();
+  reply.redirect(location);
+};
+
+/** The routes that show it. */
+export function registerDocumentRoutes(app: FastifyInstance): void {
+  const hidden = { schema: { hide: true } };
+  app.get('/', hidden, (_request, reply) => reply.redirect('docs/'));
+  app.get('/openapi.json', hidden, () => app.swagger());
+  app.get(errorsPath, hidden, (_request, reply) =>
+    reply.header('content-security-policy', errorsPagePolicy).type('text/html; charset=utf-8').send(errorsPage),
+  );
+  app.register(swaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: contentSecurityPolicy,
+    uiHooks: { onRequest: leadToPage },
+    // What is tried out on the page goes to where the page came from; it reads its document from below /docs.
+    transformSpecification: (document) => ({ ...document, servers: [{ url: '../' }] }),
+    transformSpecificationClone: false,
+  });
+}

@@ -1,0 +1,129 @@
+// From the entries of a batch and the fates of its jobs to the answer: one pure function. Some stored is 206, none
+// stored is never a 2xx.
+import type { ErrorCode } from '../problems/errors.ts';
+import type { Job } from '../../domain/job.ts';
+import type { Fate, RefusalCode } from '../../domain/producer.ts';
+import { collectViolations, type BatchEntries, type RejectedEntry } from './batch-entries.ts';
+import { cut } from '../problems/caller-text.ts';
+import type { FoundEntry } from '../once/entry-key.ts';
+import { scheduledAt } from '../entries/entry.ts';
+import { problemCodeOf } from './jobs.ts';
+import type { Problem } from '../problems/problem.ts';
+import type { AcceptedBatch, BatchResult, PartialBatch } from './schemas.ts';
+
+type BatchAnswer = { status: 202; body: AcceptedBatch } | { status: 206; body: PartialBatch } | { problem: Problem };
+
+interface Tally {
+  results: BatchResult[];
+  errors: string[];
+  counts: PartialBatch['counts'];
+  refusals: Set<RefusalCode>;
+}
+
+/** @param fates one for each job, in their order */
+export function createBatchAnswer(entries: BatchEntries, fates: readonly Fate[]): BatchAnswer {
+  const { total, jobs, rejected, found } = entries;
+  if (rejected.length === 0 && found.length === 0 && fates.every(({ outcome }) => outcome === 'enqueued')) {
+    const message = `Batch of ${total} jobs enqueued`;
+    const body = { job_ids: jobs.map(({ jid }) => jid), message, count: total };
+    if (jobs.every((job, index) => scheduledAt(job) === undefined && !isDuplicate(fates[index])))
+      return { status: 202, body };
+    return allEnqueued(jobs.map((job, index) => resultOfEnqueued(index, job, fates[index])));
+  }
+  const tally = tallyUp(entries, fates);
+  const { counts } = tally;
+  if (counts.enqueued === total) return allEnqueued(tally.results);
+  const idsOf = (status: BatchResult['status']): string[] =>
+    tally.results.flatMap((result) => (result.status === status ? [result.job_id as string] : []));
+  const body: PartialBatch = {
+    job_ids: idsOf('enqueued'),
+    count: counts.enqueued,
+    total_requested: total,
+    message: `Enqueued ${counts.enqueued}/${total} jobs`,
+    errors: tally.errors,
+    outcome: 'partial',
+    counts,
+    results: tally.results,
+  };
+  if (counts.enqueued > 0) return { status: 206, body };
+  const code = codeOfNoneStored(tally);
+  // The ids that a caller may have to look for.
+  if (code === 'outcome_unknown') body.job_ids = idsOf('unknown');
+  return { problem: toProblem(code, rejected, body) };
+}
+
+/** Some of them before. */
+function allEnqueued(results: BatchResult[]): BatchAnswer {
+  const { length } = results;
+  const job_ids = results.map(({ job_id }) => job_id as string);
+  return { status: 202, body: { job_ids, message: `Batch of ${length} jobs enqueued`, count: length, results } };
+}
+
+function tallyUp({ total, jobs, rejected, found }: BatchEntries, fates: readonly Fate[]): Tally {
+  const tally: Tally = {
+    results: [],
+    errors: [],
+    counts: { enqueued: 0, rejected: 0, failed: 0, unknown: 0 },
+    refusals: new Set(),
+  };
+  let nextJob = 0;
+  let nextRejected = 0;
+  let nextFound = 0;
+  for (let index = 0; index < total; index++) {
+    let result: BatchResult;
+    if (rejected[nextRejected]?.index === index) result = reject(rejected[nextRejected++] as RejectedEntry, tally);
+    else if (found[nextFound]?.result.index === index) result = find(found[nextFound++] as FoundEntry, tally);
+    else result = resultOf(index, jobs[nextJob] as Job, fates[nextJob++] as Fate, tally);
+    tally.counts[result.status] += 1;
+    tally.results.push(result);
+  }
+  return tally;
+}
+
+function reject({ index, code, detail, error }: RejectedEntry, tally: Tally): BatchResult {
+  tally.errors.push(error);
+  return { index, status: 'rejected', code, detail };
+}
+
+function find({ result, error }: FoundEntry, tally: Tally): BatchResult {
+  if (error !== undefined) tally.errors.push(error);
+  return result;
+}
+
+const isDuplicate = (fate: Fate | undefined): boolean => fate?.outcome === 'enqueued' && fate.standIn !== undefined;
+
+function resultOfEnqueued(index: number, job: Job, fate: Fate | undefined): BatchResult {
+  if (fate?.outcome === 'enqueued' && fate.standIn !== undefined)
+    return { index, status: 'enqueued', job_id: fate.standIn, duplicate: true };
+  const at = scheduledAt(job);
+  return { index, status: 'enqueued', job_id: job.jid, ...(at !== undefined && { at }) };
+}
+
+function resultOf(index: number, job: Job, fate: Fate, tally: Tally): BatchResult {
+  if (fate.outcome === 'enqueued') return resultOfEnqueued(index, job, fate);
+  const detail = cut(fate.detail);
+  if (fate.outcome === 'unknown') {
+    tally.errors.push(`Outcome unknown: ${detail}`);
+    return { index, status: 'unknown', job_id: fate.standIn ?? job.jid, code: fate.code, detail };
+  }
+  tally.errors.push(`Failed to enqueue: ${detail}`);
+  tally.refusals.add(fate.code);
+  return { index, status: 'failed', code: fate.code, detail };
+}
+
+function codeOfNoneStored({ counts, refusals }: Tally): ErrorCode {
+  if (counts.unknown > 0) return 'outcome_unknown';
+  if (counts.failed === 0) return 'validation_failed';
+  // Of several reasons, the one that says most: a broker that is away stays away for whoever retries elsewhere.
+  const order: readonly RefusalCode[] = ['broker_unavailable', 'broker_refused', 'overloaded', 'shutting_down'];
+  return problemCodeOf(order.find((code) => refusals.has(code)) as RefusalCode);
+}
+
+function toProblem(code: ErrorCode, rejected: readonly RejectedEntry[], body: PartialBatch): Problem {
+  const fields = {
+    ...body,
+    outcome: code === 'outcome_unknown' ? 'unknown' : 'not_enqueued',
+    ...(code === 'validation_failed' && collectViolations(rejected)),
+  };
+  return { code, detail: body.message, fields };
+}

@@ -1,0 +1,89 @@
+// POST /jobs/batch: entries are checked one by one, the good ones go to the producer in one call, and the answer says
+// what became of each.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { Fate } from '../../domain/producer.ts';
+import type { Metrics } from '../../metrics.ts';
+import { createBatchAnswer } from './batch-answer.ts';
+import { createBatchReader, readEnvelope, type BatchEntries } from './batch-entries.ts';
+import { describeEntry } from '../entries/entry-document.ts';
+import { claimEntries } from '../once/entry-key.ts';
+import { outcomeOf, type JobRoutesOptions } from './jobs.ts';
+import { sendProblem } from '../problems/problem.ts';
+import {
+  acceptedBatch,
+  bodyProblems,
+  partialBatch,
+  problemResponses,
+  type AcceptedBatch,
+  type PartialBatch,
+} from './schemas.ts';
+import { fingerprintOf } from '../once/idempotency-key.ts';
+
+export interface BatchRouteOptions extends JobRoutesOptions {
+  /** Entries of one request. */
+  batchMaxJobs: number;
+  /** Decoded bytes of its body. */
+  batchBodyBytesMax: number;
+}
+
+export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOptions): void {
+  const { producer, metrics, clock, enqueueTimeoutMs, once, batchMaxJobs, batchBodyBytesMax, protect } = options;
+  const schema = {
+    summary: `Enqueue 1 to ${batchMaxJobs} jobs; bad entries never stop good ones`,
+    body: z.object({
+      jobs: z.array(describeEntry(options)).min(1).max(batchMaxJobs),
+    }),
+    response: { 202: acceptedBatch, 206: partialBatch, ...problemResponses([...bodyProblems, 'too_many_jobs']) },
+  };
+  const readEntries = createBatchReader(options);
+  const route = { schema, bodyLimit: batchBodyBytesMax, onRequest: [...protect] };
+  app.post('/jobs/batch', route, async (request, reply) => {
+    const { body } = request;
+    const hasKey = fingerprintOf(request) !== undefined;
+    // The handler runs in the turn in which the last byte of the body arrived.
+    const deadlineMs = clock.now() + enqueueTimeoutMs;
+    const entries = readEntries(readEnvelope(body, batchMaxJobs), hasKey);
+    const { jobs } = entries;
+    if (hasKey) {
+      return once.answer(request, reply, deadlineMs, {
+        jobs,
+        answerOf: (fates) => createBatchAnswer(entries, fates),
+        onFates: (fates) => countJobs(metrics, entries, fates),
+      });
+    }
+    if (entries.keyed.length > 0) return answerKeyed(request, reply, entries, deadlineMs);
+    if (entries.hasUnique) return answerBatch(reply, entries, await once.push(request, jobs, deadlineMs));
+    const fates = jobs.length === 0 ? [] : await producer.pushBulk(jobs, deadlineMs);
+    return answerBatch(reply, entries, fates);
+  });
+
+  /** Entries with keys of their own. */
+  async function answerKeyed(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    read: BatchEntries,
+    deadlineMs: number,
+  ): Promise<FastifyReply | AcceptedBatch | PartialBatch> {
+    const { entries, claimed } = await claimEntries(once, request, read);
+    const fates = await once.push(request, entries.jobs, deadlineMs, claimed);
+    return answerBatch(reply, entries, fates);
+  }
+
+  function answerBatch(
+    reply: FastifyReply,
+    entries: BatchEntries,
+    fates: readonly Fate[],
+  ): FastifyReply | AcceptedBatch | PartialBatch {
+    countJobs(metrics, entries, fates);
+    const answer = createBatchAnswer(entries, fates);
+    if ('problem' in answer) return sendProblem(reply, answer.problem);
+    reply.code(answer.status);
+    return answer.body;
+  }
+}
+
+function countJobs(metrics: Metrics, { jobs, rejected }: BatchEntries, fates: readonly Fate[]): void {
+  for (const [index, { operation }] of jobs.entries()) metrics.job(operation, outcomeOf(fates[index] as Fate));
+  for (const { operation } of rejected) metrics.job(operation, 'rejected');
+}

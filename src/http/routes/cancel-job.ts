@@ -1,0 +1,125 @@
+// DELETE /jobs/{job_id}: cancels what has not started. `cancelled` is said only of a job that no worker will run
+// (docs/decisions/0019-cancelling.md): the broker has told that it took the job out, or the record keeps our workers from it, or the
+// job is due much later.
+import type { FastifyInstance, FastifyReply, onRequestHookHandler } from 'fastify';
+import { z } from 'zod';
+import { RemovalError, type JobRemover } from '../../domain/job-remover.ts';
+import type { JobRegistry } from '../../domain/job-type.ts';
+import { unlock, type KeyStore } from '../../domain/keys.ts';
+import { isEnded, isWaiting, type JobRecord, type ResultStore } from '../../domain/results.ts';
+import { AppError } from '../problems/errors.ts';
+import { notKept, notKnown, readJobId, storeAway } from './job-state.ts';
+import { cancellationsMax, cancelMarginMs } from '../limits.ts';
+import { commonProblems, jobId, problemResponses } from './schemas.ts';
+
+export interface CancelJobOptions {
+  registry: JobRegistry;
+  /** Undefined when this deployment keeps no results. */
+  results: ResultStore | undefined;
+  remover: JobRemover;
+  /** Where locks of unique jobs are. */
+  keys: KeyStore | undefined;
+  protect: readonly onRequestHookHandler[];
+}
+
+const problems = [
+  'not_found',
+  'validation_failed',
+  'not_cancellable',
+  'results_not_kept',
+  'results_unavailable',
+  'broker_unavailable',
+  'overloaded',
+  'outcome_unknown',
+] as const;
+
+export function registerCancelJob(
+  app: FastifyInstance,
+  { registry, results, remover, keys, protect }: CancelJobOptions,
+): void {
+  const schema = {
+    summary: 'Cancel a job that has not started',
+    params: z.object({ job_id: jobId }),
+    response: {
+      200: z.object({ job_id: jobId, state: z.literal('cancelled') }),
+      ...problemResponses([...commonProblems, ...problems]),
+    },
+  };
+  let underWay = 0;
+  app.delete('/jobs/:job_id', { schema, onRequest: [...protect] }, async (request, reply) => {
+    const jid = readJobId(request.params, registry, reply);
+    if (results === undefined) throw notKept();
+    if (underWay >= cancellationsMax) throw new AppError('overloaded', 'Too many jobs are being cancelled');
+    underWay++;
+    const { unique_key: lock } = await cancelJob(jid, { results, remover, reply }).finally(() => underWay--);
+    // A broker in this process has done so.
+    if (keys && typeof lock === 'string') await unlock(keys, lock, jid);
+    return { job_id: jid, state: 'cancelled' as const };
+  });
+}
+
+interface Means {
+  results: ResultStore;
+  remover: JobRemover;
+  reply: FastifyReply;
+}
+
+/** Resolves to what was known of it. */
+async function cancelJob(jid: string, means: Means): Promise<JobRecord> {
+  const { results, remover, reply } = means;
+  const ask = <Answer>(asked: Promise<Answer>): Promise<Answer> =>
+    asked.catch((error: unknown) => {
+      throw storeAway(error, reply);
+    });
+  const known = await ask(results.get(jid));
+  if (known === undefined) throw notKnown();
+  if (isEnded(known)) throw new AppError('not_cancellable', `The job has ended: ${known.state}`);
+  const record = cancelledOf(known);
+  const isOurs = known.tracked !== false;
+  if (isOurs && isWaiting(known) && (await ask(results.cancel(record)))) {
+    await tidyUp(jid, means);
+    return known;
+  }
+  if (remover.tells) {
+    if (!(await remove(jid, remover))) throw started();
+    // It is cancelled, whether the store hears of it or not.
+    await results.put([record]).catch((error: unknown) => storeAway(error, reply));
+    return known;
+  }
+  if (isOurs || !isFarAway(known)) throw started();
+  await remove(jid, remover);
+  if (!isFarAway(known) || !(await ask(results.cancel(record)))) throw started();
+  return known;
+}
+
+const remove = (jid: string, remover: JobRemover): Promise<boolean> =>
+  remover.remove(jid).catch((error: unknown) => {
+    if (!(error instanceof RemovalError)) throw error;
+    const isAway = error.outcome === 'away';
+    const fields = isAway ? {} : { job_ids: [jid] };
+    throw new AppError(isAway ? 'broker_unavailable' : 'outcome_unknown', error.message, fields, error.cause);
+  });
+
+/** The record keeps workers from the job; without this it would lie in the broker until its time. */
+const tidyUp = (jid: string, { remover, reply }: Means): Promise<void> =>
+  remover.remove(jid).then(
+    () => undefined,
+    (error: unknown) =>
+      reply.log.warn(
+        { err: error, job_id: jid, request_id: reply.request.id },
+        'a cancelled job is still in the broker',
+      ),
+  );
+
+const started = (): AppError =>
+  new AppError('not_cancellable', 'The job has started, or nobody can tell that it has not');
+
+/** Only the broker's schedule holds it, and will do so for a while. */
+const isFarAway = ({ state, at }: JobRecord): boolean =>
+  state === 'scheduled' && Date.parse(at ?? '') >= Date.now() + cancelMarginMs;
+
+const cancelledOf = (known: JobRecord): JobRecord => ({
+  ...known,
+  state: 'cancelled',
+  finished_at: new Date().toISOString(),
+});

@@ -1,0 +1,137 @@
+// GET /jobs/{job_id}: what is known of a job, at once or when it ends (`?wait=`). Held answers are woken by the store,
+// by the caller going away, and by the beginning of the drain; never polled.
+import type { Socket } from 'node:net';
+import type { FastifyInstance, FastifyReply, onRequestHookHandler } from 'fastify';
+import { z } from 'zod';
+import { AppError } from '../problems/errors.ts';
+import { jidPattern } from '../../domain/jid.ts';
+import type { JobRegistry } from '../../domain/job-type.ts';
+import type { JobRecord, ResultStore } from '../../domain/results.ts';
+import { waitSecondsMax } from '../limits.ts';
+import { listOperations } from './operation-list.ts';
+import { commonProblems, jobRecord, problemResponses } from './schemas.ts';
+import { violationFields } from '../problems/violations.ts';
+
+export interface JobStateOptions {
+  registry: JobRegistry;
+  /** Undefined when this deployment keeps no results. */
+  results: ResultStore | undefined;
+  /** Fires when the drain begins. */
+  draining: AbortSignal;
+  /** Answers that are held at once. */
+  waitersMax: number;
+  protect: readonly onRequestHookHandler[];
+}
+
+const unavailable = ['results_unavailable', 'overloaded'] as const;
+const waitPattern = /^\d{1,2}(\.\d{1,3})?$/;
+
+export function registerJobState(app: FastifyInstance, options: JobStateOptions): void {
+  const { registry, results, draining, waitersMax, protect } = options;
+  const schema = {
+    summary: "A job's state and result",
+    params: z.object({ job_id: z.string().regex(jidPattern) }),
+    querystring: z.object({
+      wait: z.number().min(0).max(waitSecondsMax).optional().meta({ description: 'Seconds to wait for its end' }),
+    }),
+    response: {
+      200: jobRecord,
+      ...problemResponses([...commonProblems, 'not_found', 'validation_failed', 'results_not_kept', ...unavailable]),
+    },
+  };
+  const waiters = createWaiters(draining, waitersMax);
+  app.get('/jobs/:job_id', { schema, onRequest: [...protect] }, async (request, reply) => {
+    const jobId = readJobId(request.params, registry, reply);
+    const waitMs = readWaitMs(request.query as { wait?: unknown });
+    if (results === undefined) throw notKept();
+    const record = await lookUp(results, jobId, waitMs, waiters, reply);
+    if (record === undefined) throw notKnown();
+    reply.header('cache-control', 'no-store');
+    return record;
+  });
+}
+
+/** Names of operations have routes of their own. */
+export function readJobId(params: unknown, registry: JobRegistry, reply: FastifyReply): string {
+  const { job_id: jobId } = params as { job_id: string };
+  if (jobId === 'batch' || registry.byName(jobId) !== undefined) {
+    reply.header('allow', 'POST');
+    throw new AppError('method_not_allowed', 'This path accepts POST');
+  }
+  if (!jidPattern.test(jobId)) {
+    const operations = `operations, which take POST, are ${listOperations(registry)}`;
+    throw invalidPart('/job_id', `must match [A-Za-z0-9._-]{8,64}; ${operations}`);
+  }
+  return jobId;
+}
+
+export const notKept = (): AppError =>
+  new AppError('results_not_kept', 'This deployment keeps no results: RESULTS_URL is not set');
+export const notKnown = (): AppError => new AppError('not_found', 'This job is not known here; it may still exist');
+
+/** A store that does not answer has said nothing of the job: not that it is unknown, either. */
+export function storeAway(error: unknown, reply: FastifyReply): AppError {
+  reply.log.warn({ err: error, request_id: reply.request.id }, 'result store did not answer');
+  return new AppError('results_unavailable', 'The result store does not answer; the job may still exist');
+}
+
+const invalidPart = (pointer: string, message: string): AppError =>
+  new AppError('validation_failed', `${pointer.slice(1)} ${message}`, violationFields([{ pointer, message }], 1));
+
+function readWaitMs({ wait }: { wait?: unknown }): number {
+  if (wait === undefined) return 0;
+  const seconds = typeof wait === 'string' && waitPattern.test(wait) ? Number(wait) : Number.NaN;
+  if (seconds <= waitSecondsMax) return seconds * 1000;
+  throw invalidPart('/wait', `must be a number of seconds from 0 to ${waitSecondsMax}`);
+}
+
+async function lookUp(
+  results: ResultStore,
+  jobId: string,
+  waitMs: number,
+  waiters: Waiters,
+  reply: FastifyReply,
+): Promise<JobRecord | undefined> {
+  try {
+    const signal = waitMs > 0 ? waiters.enter(reply.request.raw.socket, reply) : undefined;
+    if (signal === undefined) return await results.get(jobId);
+    return await results.wait(jobId, waitMs, signal);
+  } catch (error) {
+    throw storeAway(error, reply);
+  }
+}
+
+interface Waiters {
+  /** A signal for one held answer; undefined when none may be held: draining, too many, or one on this connection. */
+  enter(socket: Socket, reply: FastifyReply): AbortSignal | undefined;
+}
+
+/** One listener on the drain for all of them: signals warn from the eleventh on. */
+function createWaiters(draining: AbortSignal, waitersMax: number): Waiters {
+  const held = new Set<AbortController>();
+  // Pipelined requests would otherwise let one caller hold all that may be held.
+  const holding = new WeakSet<Socket>();
+  draining.addEventListener('abort', () => held.forEach((controller) => controller.abort()), { once: true });
+  return {
+    enter(socket, reply) {
+      if (draining.aborted || held.size >= waitersMax || holding.has(socket)) return undefined;
+      holding.add(socket);
+      const controller = new AbortController();
+      held.add(controller);
+      // A caller that sends no more may still read, but one that has gone away looks the same.
+      const leave = (): void => controller.abort();
+      socket.once('end', leave);
+      // After the answer, and when the caller goes away before it: Node 20 does not tell an answer that waits behind another.
+      const release = (): void => {
+        held.delete(controller);
+        holding.delete(socket);
+        socket.off('end', leave).off('close', release);
+        reply.raw.off('close', release);
+        leave();
+      };
+      socket.once('close', release);
+      reply.raw.once('close', release);
+      return controller.signal;
+    },
+  };
+}

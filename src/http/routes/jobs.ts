@@ -1,0 +1,176 @@
+// POST /jobs/{operation} and POST /jobs: one job, answered after its own reply from the broker. The hot routes: one type of
+// job is one route, and nothing here makes a timer, a signal or a hook per request.
+import type { FastifyInstance, FastifyReply, onRequestHookHandler } from 'fastify';
+import type { Clock } from '../../domain/clock.ts';
+import { AppError, type ErrorCode } from '../problems/errors.ts';
+import type { Job } from '../../domain/job.ts';
+import type { JobType } from '../../domain/job-type.ts';
+import type { Fate, JobProducer, RefusalCode } from '../../domain/producer.ts';
+import type { JobOutcome, Metrics } from '../../metrics.ts';
+import { cut } from '../problems/caller-text.ts';
+import {
+  createEntryReader,
+  createJobMaker,
+  describeOrder,
+  scheduledAt,
+  type EntryOptions,
+  type JobMaker,
+} from '../entries/entry.ts';
+import { describeEntry } from '../entries/entry-document.ts';
+import { keyBesideHeader, readEntryKey } from '../once/entry-key.ts';
+import type { Refusal } from '../entries/explicit-form.ts';
+import { createFlatReader } from '../entries/flat-form.ts';
+import { singleBodyBytesMax } from '../limits.ts';
+import type { Attempt } from '../once/attempt.ts';
+import type { Once } from '../once/once.ts';
+import { sendProblem, type Problem } from '../problems/problem.ts';
+import { acceptedJob, bodyProblems, problemResponses } from './schemas.ts';
+import { invalid, toViolations, violationFields } from '../problems/violations.ts';
+import { fingerprintOf } from '../once/idempotency-key.ts';
+
+export interface JobRoutesOptions extends EntryOptions {
+  producer: JobProducer;
+  metrics: Metrics;
+  clock: Clock;
+  /** From the last byte of the body to the answer. */
+  enqueueTimeoutMs: number;
+  /** For requests with a key. */
+  once: Once;
+  /** Hooks before the body is read: keys, overload. */
+  protect: readonly onRequestHookHandler[];
+}
+
+/** A refusal by the broker itself is, to the caller, a broker that is not available. */
+export const problemCodeOf = (code: RefusalCode): ErrorCode =>
+  code === 'broker_refused' ? 'broker_unavailable' : code;
+
+/** The failure for a body that its schema did not accept. An empty body without a type was never parsed. */
+const invalidBody = (body: unknown, error: Parameters<typeof invalid>[0]): AppError =>
+  body === undefined ? new AppError('malformed_json', 'The body is empty') : invalid(error);
+
+export function registerJobRoutes(app: FastifyInstance, options: JobRoutesOptions): void {
+  const maker = createJobMaker(options);
+  for (const type of options.registry.types) registerType(app, type, maker, options);
+  registerEntry(app, maker, options);
+}
+
+/** The arithmetic, which runs in the worker's own process, keeps a smaller limit. */
+const bodyLimitOf = ({ runs }: JobType, jobBodyBytesMax: number): number =>
+  runs === 'inline' ? singleBodyBytesMax : jobBodyBytesMax;
+
+function registerType(app: FastifyInstance, type: JobType, maker: JobMaker, options: JobRoutesOptions): void {
+  const { producer, metrics, clock, enqueueTimeoutMs, once, protect, jobBodyBytesMax } = options;
+  const { name } = type;
+  const readFlat = createFlatReader(type, jobBodyBytesMax);
+  const schema = {
+    summary: `Enqueue one job: ${name}`,
+    body: type.body.meta({ examples: type.bodyExamples }),
+    response: { 202: acceptedJob, ...problemResponses(bodyProblems) },
+  };
+  const route = { schema, bodyLimit: bodyLimitOf(type, jobBodyBytesMax), onRequest: [...protect] };
+  app.post(`/jobs/${name}`, route, async (request, reply) => {
+    const { body } = request;
+    const hasKey = fingerprintOf(request) !== undefined;
+    // The handler runs in the turn in which the last byte of the body arrived.
+    const deadlineMs = clock.now() + enqueueTimeoutMs;
+    const reading = readFlat(body);
+    if (!reading.success) {
+      metrics.job(name, 'rejected');
+      const failure = invalidBody(body, reading.issues);
+      if (hasKey) return once.answer(request, reply, deadlineMs, failure);
+      throw failure;
+    }
+    const job = maker.make(type, reading.args);
+    if (hasKey) {
+      const accepted = { job_id: job.jid, message: type.describe(reading.args.value) };
+      return once.answer(request, reply, deadlineMs, attemptOf(job, accepted, metrics));
+    }
+    const fate = await producer.push(job, deadlineMs);
+    metrics.job(name, fate.outcome);
+    if (fate.outcome !== 'enqueued') return sendFailure(reply, job, fate);
+    reply.code(202);
+    return { job_id: job.jid, message: type.describe(reading.args.value) };
+  });
+}
+
+function registerEntry(app: FastifyInstance, maker: JobMaker, options: JobRoutesOptions): void {
+  const { producer, metrics, clock, enqueueTimeoutMs, once, protect, jobBodyBytesMax } = options;
+  const readEntry = createEntryReader(options);
+  const schema = {
+    summary: 'Enqueue one job, with options: a time, a queue, retries',
+    body: describeEntry(options),
+    response: { 202: acceptedJob, ...problemResponses([...bodyProblems, 'unknown_jobtype']) },
+  };
+  const route = { schema, bodyLimit: jobBodyBytesMax, onRequest: [...protect] };
+  app.post('/jobs', route, async (request, reply) => {
+    const { body } = request;
+    const hasKey = fingerprintOf(request) !== undefined;
+    const deadlineMs = clock.now() + enqueueTimeoutMs;
+    const nowMs = Date.now();
+    const order = readEntry(body, nowMs);
+    const entryKey = readEntryKey(body);
+    const isOnce = hasKey || entryKey !== undefined;
+    if (hasKey && entryKey !== undefined) throw invalid([keyBesideHeader]);
+    if ('code' in order) {
+      metrics.job(order.operation, 'rejected');
+      const failure = refusedEntry(body, order);
+      if (isOnce) return once.answer(request, reply, deadlineMs, failure, entryKey);
+      throw failure;
+    }
+    const job = maker.makeOrdered(order, nowMs);
+    if (isOnce) {
+      const accepted = { job_id: job.jid, message: describeOrder(order), at: scheduledAt(job) };
+      return once.answer(request, reply, deadlineMs, attemptOf(job, accepted, metrics), entryKey);
+    }
+    const fate = job.unique
+      ? ((await once.push(request, [job], deadlineMs))[0] as Fate)
+      : await producer.push(job, deadlineMs);
+    metrics.job(job.operation, outcomeOf(fate));
+    if (fate.outcome !== 'enqueued') return sendFailure(reply, job, fate);
+    reply.code(202);
+    if (fate.standIn !== undefined) return duplicateOf(job, fate.standIn);
+    return { job_id: job.jid, message: describeOrder(order), at: scheduledAt(job) };
+  });
+}
+
+function refusedEntry(body: unknown, { code, issues, detail }: Refusal): AppError {
+  if (detail === undefined) return invalidBody(body, issues);
+  const violations = violationFields(toViolations(issues), issues.length);
+  return new AppError(code === 'unknown_jobtype' ? code : 'validation_failed', detail, violations);
+}
+
+/** A label of metrics. */
+export const outcomeOf = (fate: Fate): JobOutcome =>
+  fate.outcome === 'enqueued' && fate.standIn !== undefined ? 'duplicate' : fate.outcome;
+
+const duplicateOf = ({ operation }: Job, jid: string): object => ({
+  job_id: jid,
+  message: `Already enqueued, and not ended: ${operation}`,
+  duplicate: true,
+});
+
+type Failed = Exclude<Fate, { outcome: 'enqueued' }>;
+
+function problemOf({ jid }: Job, fate: Failed): Problem {
+  const detail = cut(fate.detail);
+  return fate.outcome === 'refused'
+    ? { code: problemCodeOf(fate.code), detail }
+    : { code: fate.code, detail, fields: { job_ids: [fate.standIn ?? jid] } };
+}
+
+const sendFailure = (reply: FastifyReply, job: Job, fate: Failed): FastifyReply =>
+  sendProblem(reply, problemOf(job, fate));
+
+/** One job of a request with a key. */
+function attemptOf(job: Job, accepted: object, metrics: Metrics): Attempt {
+  return {
+    jobs: [job],
+    answerOf([fate]) {
+      if (fate === undefined) return { status: 202, body: accepted };
+      if (fate.outcome === 'enqueued')
+        return { status: 202, body: fate.standIn === undefined ? accepted : duplicateOf(job, fate.standIn) };
+      return { problem: problemOf(job, fate) };
+    },
+    onFates: ([fate]) => metrics.job(job.operation, outcomeOf(fate as Fate)),
+  };
+}

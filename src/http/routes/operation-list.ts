@@ -1,0 +1,11 @@
+// The operations in the text of an error, for callers who asked for another one.
+import type { JobRegistry } from '../../domain/job-type.ts';
+
+const namesMax = 10;
+
+/** For example `add, divide`; of many the first ones. */
+export function listOperations({ types }: JobRegistry): string {
+  const names = types.slice(0, namesMax).map(({ name }) => name);
+  const more = types.length > namesMax ? ` and ${types.length - namesMax} more, which /openapi.json has` : '';
+  return names.join(', ') + more;
+}

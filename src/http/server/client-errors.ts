@@ -1,0 +1,105 @@
+// Requests that never became one for Fastify: bytes that are no HTTP, headers over the limit, requests sent too slowly.
+// The answer is a problem like any other, written to the socket by hand. Node's own default writes at once, even when an
+// earlier pipelined request still waits for its answer: its caller would read "not enqueued" for a job that may run.
+import type { Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { errorTable, type ErrorCode } from '../problems/errors.ts';
+import type { Connections, HttpSocket } from './connections.ts';
+import { headerBytesMax, headersTimeoutMs, requestTimeoutMs } from '../limits.ts';
+import { evictedCode } from './places.ts';
+import { problemContentType, renderProblem, retryAfterSeconds, type Problem } from '../problems/problem.ts';
+
+/** Told to a caller whose rest could still arrive: nothing more may be read. */
+const timeoutCode = 'ERR_HTTP_REQUEST_TIMEOUT';
+const codes: Readonly<Record<string, ErrorCode>> = {
+  [timeoutCode]: 'request_timeout',
+  [evictedCode]: 'overloaded',
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 'body_too_large',
+};
+const details: Partial<Record<ErrorCode, string>> = {
+  request_timeout: `Headers are due within ${headersTimeoutMs} ms and the whole request within ${requestTimeoutMs} ms`,
+  overloaded: 'Room was needed, and this request had sent least for longest',
+  headers_too_large: `The headers are larger than ${headerBytesMax} bytes`,
+  body_too_large: 'The extensions of a chunk are too large',
+};
+
+const problemOf = (error: NodeJS.ErrnoException): Problem => {
+  const code = codes[error.code ?? ''] ?? 'bad_request';
+  return { code, detail: details[code] ?? 'The bytes received are not a valid HTTP/1.1 request' };
+};
+
+function renderAnswer(problem: Problem, instance: string): string {
+  const { status, title } = errorTable[problem.code];
+  // Nothing of such a request ever reached the code that enqueues.
+  const body = renderProblem(problem, instance, true);
+  const retryAfter = retryAfterSeconds(problem.code);
+  const headers = {
+    'Content-Type': problemContentType,
+    'Content-Length': Buffer.byteLength(body),
+    'X-Content-Type-Options': 'nosniff',
+    'X-Request-Id': instance,
+    ...(retryAfter !== undefined && { 'Retry-After': retryAfter }),
+    Date: new Date().toUTCString(),
+    Connection: 'close',
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  return [`HTTP/1.1 ${status} ${title}`, ...lines, '', body].join('\r\n');
+}
+
+/** Fastify's `clientErrorHandler`. */
+export function createClientErrorHandler(
+  connections: Connections,
+  createRequestId: () => string,
+): (error: NodeJS.ErrnoException, socket: Socket) => void {
+  // Node reports again for every packet that follows.
+  const handled = new WeakSet<Socket>();
+
+  return (error, socket) => {
+    if (handled.has(socket)) return;
+    handled.add(socket);
+    if (error.code === 'ECONNRESET') return void socket.destroy();
+    if (!socket.writable) return connections.leave(socket);
+    const refuse = (): void => void socket.write(renderAnswer(problemOf(error), createRequestId()));
+    const answer = connections.latestAnswer(socket);
+    if (answer === undefined || answer.writableFinished) {
+      if (answer === undefined || isOpenAfter(answer, socket)) refuse();
+      return connections.leave(socket);
+    }
+    // Requests that were read whole get their answers first, and then nothing more is said.
+    const endAfterIt = (): void => {
+      connections.takeNoMore(socket);
+      answer.once('close', () => connections.leave(socket));
+    };
+    if (answer.req.complete) return endAfterIt();
+    const refuseItsBody = (): void => {
+      // After a timeout the rest may have come while it waited for its turn.
+      if (answer.headersSent || answer.req.complete) return endAfterIt();
+      refuse();
+      // Too late is not too broken: its rest could still arrive and be enqueued after this "not enqueued".
+      if (error.code === timeoutCode || error.code === evictedCode) socket.destroy();
+      else connections.leave(socket);
+    };
+    // It has no socket before those ahead of it are answered.
+    if (answer.socket === null) answer.once('socket', refuseItsBody);
+    else refuseItsBody();
+  };
+
+  /** False when the caller has been told that this was the last answer, or is still sending what was answered. */
+  function isOpenAfter(answer: ServerResponse, socket: Socket): boolean {
+    return answer.req.complete && answer.shouldKeepAlive && !connections.isEnding(socket);
+  }
+}
+
+/** CONNECT gets the answer of any request that is none: by default Node ends the connection under the answers before it. */
+export function refuseTunnels(server: Server): void {
+  server.on('connect', (request) => {
+    const socket: HttpSocket = request.socket;
+    // Node has taken its own listeners away; the answers before this request still need them.
+    socket.on('error', () => socket.destroy());
+    socket.on('timeout', () => socket.destroy());
+    socket.on('drain', () => socket._httpMessage?.emit('drain'));
+    socket.resume();
+    server.emit('clientError', new Error('CONNECT'), socket);
+  });
+}

@@ -1,0 +1,101 @@
+// What was read on each open connection, and whether its last answer has been given. Callers may pipeline: what was read
+// before an end is answered, and what is read after it is not taken, as nobody could be told what became of it.
+import type { Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Clock } from '../../domain/clock.ts';
+import { lingerMs } from '../limits.ts';
+
+// Node's own field (lib/_http_server.js), not typed: the answer under way.
+export interface HttpSocket extends Socket {
+  _httpMessage?: ServerResponse | null;
+}
+
+export interface Connection {
+  /** To the latest request that was read. */
+  answer: ServerResponse | undefined;
+  /** When the head of that request had been read; before the first one, when the connection came. */
+  sinceMs: number;
+}
+
+/** `receiving`: a first head, or a body. `answering`: a whole request was read, and its caller is owed an answer. */
+export type HttpConnectionState = 'idle' | 'receiving' | 'answering';
+
+export interface Connections {
+  /** From the server's first connection on. */
+  watch(server: Server): void;
+  /** The open ones. */
+  entries(): Iterable<readonly [HttpSocket, Connection]>;
+  get(socket: Socket): Connection | undefined;
+  counts(): Record<HttpConnectionState, number>;
+  latestAnswer(socket: Socket): ServerResponse | undefined;
+  /** Makes this answer the last of its connection; false when more requests have been read, and it cannot be. */
+  endWith(answer: ServerResponse): boolean;
+  /** What is read on it from now on is not taken: its caller has been, or will be, told something else. */
+  takeNoMore(socket: Socket): void;
+  isEnding(socket: Socket): boolean;
+  /** Says that nothing more comes, and gives the caller time to read: the kernel takes back what was sent before a reset. */
+  leave(socket: Socket): void;
+}
+
+/** A stream pipeline that fails takes `socket` away from a request; Node's own `client` stays (lib/_http_incoming.js). */
+const socketOf = ({ req }: ServerResponse): Socket | undefined => (req as typeof req & { client?: Socket }).client;
+
+export function stateOf(socket: HttpSocket, { answer }: Connection): HttpConnectionState {
+  if (answer === undefined) return 'receiving';
+  if (answer.writableFinished) return 'idle';
+  // Another one under way: requests before it have been read whole.
+  const isBehind = (socket._httpMessage ?? answer) !== answer;
+  return answer.req.complete || isBehind ? 'answering' : 'receiving';
+}
+
+export function createConnections(clock: Clock): Connections {
+  const open = new Map<Socket, Connection>();
+  const ending = new WeakSet<Socket>();
+
+  const takeNoMore = (socket: Socket): void => void ending.add(socket);
+
+  function leave(socket: Socket): void {
+    takeNoMore(socket);
+    socket.end();
+    const timer = clock.after(lingerMs, () => socket.destroy());
+    socket.once('close', () => timer.cancel());
+  }
+
+  return {
+    watch(server) {
+      server.on('connection', (socket) => {
+        open.set(socket, { answer: undefined, sinceMs: clock.now() });
+        socket.once('close', () => open.delete(socket));
+        // What Node calls after the last answer.
+        socket.destroySoon = () => leave(socket);
+      });
+      // Before the framework sees it: it may answer at once.
+      server.prependListener('request', ({ socket }, answer) => {
+        const connection = open.get(socket);
+        if (connection === undefined) return;
+        connection.answer = answer;
+        connection.sinceMs = clock.now();
+      });
+    },
+    entries: () => open,
+    get: (socket) => open.get(socket),
+    counts() {
+      const counts = { idle: 0, receiving: 0, answering: 0 };
+      for (const [socket, connection] of open) counts[stateOf(socket, connection)] += 1;
+      return counts;
+    },
+    latestAnswer: (socket) => open.get(socket)?.answer,
+    endWith(answer) {
+      const socket = socketOf(answer);
+      const connection = socket && open.get(socket);
+      // One of another server: `localhost` may be two addresses, and the framework then makes a second server.
+      if (connection === undefined) return true;
+      if (connection.answer !== answer) return false;
+      ending.add(socket as Socket);
+      return true;
+    },
+    takeNoMore,
+    isEnding: (socket) => ending.has(socket),
+    leave,
+  };
+}

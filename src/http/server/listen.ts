@@ -1,0 +1,18 @@
+// Where callers come in: on one address. For a name that has several, `localhost` for one, the framework makes more
+// servers, and those have none of our guards.
+import { lookup } from 'node:dns/promises';
+import type { AddressInfo } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import { bracketed } from '../plugins/hosts.ts';
+import { listenBacklog } from '../limits.ts';
+
+/** The one address of a name that is listened on. */
+export const resolveHost = async (host: string): Promise<string> =>
+  (await lookup(host, { order: 'ipv4first' })).address;
+
+/** Resolves with the URL of what is bound. */
+export async function listen(app: FastifyInstance, { host, port }: { host: string; port: number }): Promise<string> {
+  await app.listen({ host, port, backlog: listenBacklog });
+  const bound = app.server.address() as AddressInfo;
+  return `http://${bracketed(bound.address)}:${bound.port}`;
+}

@@ -1,0 +1,119 @@
+// The windows of many queues share one bound in bytes, whoever asks for jobs and in whatever order.
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { createFakeClock } from '../fake-clock.ts';
+import { createLedger } from '../../../src/broker/storage/ledger.ts';
+import { createMemoryStore } from '../../../src/broker/storage/memory-store.ts';
+import { createQueue, type Queue, type QueueRecord } from '../../../src/broker/queues/queue.ts';
+import type { Window } from '../../../src/broker/queues/window.ts';
+
+const queueCount = 20;
+const jobsPerQueue = 6;
+const jobBytes = 1000;
+/** Room for two jobs; a read may pass it by what is left of one page, here the jobs of one queue. */
+const bytesMax = 2 * jobBytes;
+const boundBytes = bytesMax + jobsPerQueue * jobBytes;
+
+/** Queues filled by one broker, and opened again by another. */
+async function open() {
+  const clock = createFakeClock();
+  const store = createMemoryStore();
+  let queues: Queue[] = [];
+  let onReady: (queue: Queue) => void = () => {};
+  let peakBytes = 0;
+  const ledger = createLedger({
+    store,
+    groupBytesMax: 1e9,
+    finish: () => queues.forEach((queue) => queue.finish()),
+    onCommitted: () => queues.forEach((queue) => queue.committed()),
+    onFailed: (error) => assert.fail(String(error)),
+  });
+
+  function load(records: readonly QueueRecord[]): Window {
+    let bytes = 0;
+    const window: Window = {
+      bytesMax,
+      get bytes() {
+        return bytes;
+      },
+      set bytes(value) {
+        bytes = value;
+        peakBytes = Math.max(peakBytes, value);
+      },
+    };
+    queues = records.map((record) => {
+      const queue: Queue = createQueue({
+        name: `queue-${record.stream}`,
+        record,
+        store,
+        ledger,
+        clock,
+        window,
+        onChanged: (size) => ledger.touch(size),
+        onReady: () => onReady(queue),
+        onProblem: (error) => assert.fail(String(error)),
+      });
+      return queue;
+    });
+    return window;
+  }
+
+  const streams = Array.from({ length: queueCount }, (_, index) => 16 + index);
+  load(streams.map((stream) => ({ stream, head: 0, chunk: 0, tail: 0, paused: false })));
+  for (let index = 0; index < jobsPerQueue; index++) {
+    for (const queue of queues) {
+      const line = JSON.stringify({ jid: `${queue.name} ${index}`, jobtype: 'x', args: [] }).padEnd(jobBytes);
+      queue.append(Buffer.from(line), [JSON.parse(line)]);
+    }
+    await ledger.drain();
+  }
+  clock.advance(5000);
+  peakBytes = 0;
+  const window = load(streams.map((stream) => ({ stream, head: 0, chunk: 0, tail: jobsPerQueue, paused: false })));
+  for (const queue of queues) queue.committed();
+  return {
+    queues,
+    window,
+    ledger,
+    peakBytes: () => peakBytes,
+    setOnReady: (run: typeof onReady) => void (onReady = run),
+  };
+}
+
+/** Until no read is under way. */
+async function settled(window: Window): Promise<void> {
+  for (let last; last !== window.turn;) await (last = window.turn);
+}
+
+it('an open reads no more than the windows may hold, and the age of every head is known', async () => {
+  const { queues, window, peakBytes } = await open();
+  await settled(window);
+  assert.ok(peakBytes() <= boundBytes, `${peakBytes()} bytes`);
+  assert.deepEqual(new Set(queues.map((queue) => queue.latencyMs())), new Set([5000]));
+});
+
+it('a full window keeps no job from those who want it: all come once and in order from queues that push each other out of the window', async () => {
+  const { queues, window, ledger, peakBytes, setOnReady } = await open();
+  const taken = new Map(queues.map((queue) => [queue.name, [] as unknown[]]));
+  const waiting = new Set<Queue>();
+  const take = (queue: Queue): void => {
+    const got = queue.take();
+    if (got) taken.get(queue.name)?.push(got.job['jid']);
+    else waiting.add(queue);
+  };
+  setOnReady((queue) => {
+    if (waiting.delete(queue)) take(queue);
+  });
+  for (let round = 0; round < jobsPerQueue; round++) {
+    for (const queue of queues) take(queue);
+    await settled(window);
+    await ledger.drain();
+    assert.equal(waiting.size, 0);
+  }
+  for (const [name, jids] of taken)
+    assert.deepEqual(
+      jids,
+      Array.from({ length: jobsPerQueue }, (_, index) => `${name} ${index}`),
+    );
+  assert.ok(peakBytes() <= boundBytes, `${peakBytes()} bytes`);
+});

@@ -1,0 +1,196 @@
+// The log in front of LevelDB, file by file: what is cut off at its end was never acknowledged, anything else that is missing
+// is damage.
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, readlinkSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { encodeGroup } from '../../../src/broker/storage/group-record.ts';
+import { makeLogFiles, readLog, startLog, type LogState } from '../../../src/broker/storage/log.ts';
+import { openSegment } from '../../../src/broker/storage/segment.ts';
+import { streamKey } from '../../../src/broker/storage/records.ts';
+import type { StoreError, StoreOperation } from '../../../src/broker/storage/store.ts';
+import { brokerFolder } from '../../helpers/broker.ts';
+
+const epoch = 7;
+const segmentBytes = 4096;
+/** `Work Factory log` */
+const headerBytes = 16;
+const fresh: LogState = { epoch, synced: 0, applied: 0 };
+
+const group = (place: number, bytes = 100): StoreOperation[] => [
+  { type: 'put', key: streamKey(16, place), value: Buffer.alloc(bytes, place) },
+  { type: 'del', key: streamKey(17, place) },
+];
+
+async function open(t: TestContext, checkpoint: (sequence: number) => Promise<void> = async () => {}) {
+  const folder = brokerFolder(t);
+  await makeLogFiles(folder);
+  const log = await startLog({ folder, epoch, segmentBytes, openSegment, checkpoint });
+  t.after(() => log.close());
+  return { folder, log, file: join(folder, 'groups.0'), otherFile: join(folder, 'groups.1') };
+}
+
+const sequences = async (folder: string, state = fresh): Promise<number[]> =>
+  (await readLog(folder, state)).map(({ sequence }) => sequence);
+
+const isDamage = (error: StoreError): boolean => error.code === 'damaged';
+
+describe('the log', () => {
+  it('gives back what was written, in order', async (t) => {
+    const { folder, log } = await open(t);
+    for (let place = 1; place <= 3; place++) await log.append(group(place));
+    const groups = await readLog(folder, fresh);
+    assert.deepEqual(
+      groups.map(({ operations }) => operations),
+      [group(1), group(2), group(3)],
+    );
+    assert.deepEqual(await sequences(folder, { ...fresh, synced: 2 }), [3]);
+  });
+
+  it('cut off at any byte of its last group, lacks that group and no other', async (t) => {
+    const { folder, log, file } = await open(t);
+    for (let place = 1; place <= 3; place++) await log.append(group(place));
+    const whole = readFileSync(file);
+    const bytes = encodeGroup({ epoch, sequence: 1 }, group(1)).length;
+    const start = headerBytes + 2 * bytes;
+    const end = start + bytes;
+    // What the file held before: zeros, or groups of its last use.
+    const stale = Buffer.alloc(segmentBytes);
+    for (let at = headerBytes; at + bytes < segmentBytes; at += bytes) {
+      encodeGroup({ epoch: epoch - 1, sequence: 4 }, group(9)).copy(stale, at);
+    }
+    for (let cut = start; cut <= end; cut++) {
+      for (const rest of [Buffer.alloc(0), Buffer.alloc(segmentBytes - cut), stale.subarray(cut)]) {
+        writeFileSync(file, Buffer.concat([whole.subarray(0, cut), rest]));
+        assert.deepEqual(await sequences(folder), cut === end ? [1, 2, 3] : [1, 2], `cut at ${cut}`);
+      }
+    }
+  });
+
+  it('is damaged, whichever byte before the last group was changed', async (t) => {
+    const { folder, log, file } = await open(t);
+    for (let place = 1; place <= 3; place++) await log.append(group(place));
+    const whole = readFileSync(file);
+    const end = headerBytes + 2 * encodeGroup({ epoch, sequence: 1 }, group(1)).length;
+    for (let at = 0; at < end; at++) {
+      const changed = Buffer.from(whole);
+      changed.writeUInt8(changed.readUInt8(at) ^ 1, at);
+      writeFileSync(file, changed);
+      await assert.rejects(readLog(folder, fresh), isDamage, `byte ${at}`);
+    }
+  });
+
+  it('is damaged, or cut off, when any range of it is zeros', async (t) => {
+    const { folder, log, file } = await open(t);
+    for (let place = 1; place <= 3; place++) await log.append(group(place));
+    const whole = readFileSync(file);
+    const bytes = encodeGroup({ epoch, sequence: 1 }, group(1)).length;
+    const ends = [1, 2, 3].map((count) => headerBytes + count * bytes) as [number, number, number];
+    const edges = [0, headerBytes, ...ends, segmentBytes].flatMap((at) => [at - 1, at, at + 1]);
+    for (const from of edges.filter((at) => at >= 0)) {
+      for (const to of edges.filter((at) => at > from && at <= segmentBytes)) {
+        writeFileSync(file, Buffer.from(whole).fill(0, from, to));
+        const kept = ends.filter((end) => end <= from).length;
+        // No whole group is behind those that are not: a crash leaves it so.
+        const isCut = from >= headerBytes && (kept === 3 || to > ends[1]);
+        const what = `zeros from ${from} to ${to}`;
+        if (isCut) assert.deepEqual(await sequences(folder), [1, 2, 3].slice(0, kept), what);
+        else await assert.rejects(readLog(folder, fresh), isDamage, what);
+      }
+    }
+  });
+
+  for (const name of ['groups.0', 'groups.1']) {
+    it(`is damaged when all of ${name} is zeros, or it is empty, although none of its groups is known`, async (t) => {
+      const { folder, log } = await open(t);
+      await log.append(group(1));
+      for (const bytes of [segmentBytes, 0]) {
+        writeFileSync(join(folder, name), Buffer.alloc(bytes));
+        const isNamed = (error: StoreError): boolean => isDamage(error) && error.message.includes(join(folder, name));
+        await assert.rejects(readLog(folder, fresh), isNamed);
+      }
+    });
+  }
+
+  it('is damaged when it ends before what LevelDB has seen of it', async (t) => {
+    const { folder, log, file } = await open(t);
+    for (let place = 1; place <= 3; place++) await log.append(group(place));
+    assert.deepEqual(await sequences(folder, { ...fresh, applied: 3 }), [1, 2, 3]);
+    truncateSync(file, 10);
+    await assert.rejects(readLog(folder, { ...fresh, applied: 1 }), isDamage);
+  });
+
+  for (const name of ['groups.0', 'groups.1']) {
+    it(`is damaged when ${name} is missing`, async (t) => {
+      const { folder, log } = await open(t);
+      await log.append(group(1));
+      rmSync(join(folder, name));
+      await assert.rejects(readLog(folder, fresh), isDamage);
+    });
+  }
+
+  it('has no groups of an earlier epoch', async (t) => {
+    const { folder, log } = await open(t);
+    await log.append(group(1));
+    assert.deepEqual(await sequences(folder, { ...fresh, epoch: epoch + 1 }), []);
+  });
+
+  it('takes its files in turn, each again when all that it holds was brought to LevelDB', async (t) => {
+    const ended: (() => void)[] = [];
+    const asked: number[] = [];
+    const { folder, log, file, otherFile } = await open(t, (sequence) => {
+      asked.push(sequence);
+      return new Promise((resolve) => ended.push(resolve));
+    });
+    // Three groups fill a file.
+    for (let place = 1; place <= 4; place++) await log.append(group(place, 1000));
+    assert.deepEqual(asked, [3]);
+    for (let place = 5; place <= 6; place++) await log.append(group(place, 1000));
+    assert.deepEqual(await sequences(folder), [1, 2, 3, 4, 5, 6]);
+    const before = readFileSync(file);
+    const waiting = log.append(group(7, 1000));
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(before.equals(readFileSync(file)), 'written although LevelDB does not have its groups');
+    ended[0]?.();
+    await waiting;
+    assert.deepEqual(asked, [3, 6]);
+    assert.deepEqual(await sequences(folder, { ...fresh, synced: 3 }), [4, 5, 6, 7]);
+    await assert.rejects(readLog(folder, fresh), isDamage, 'the first three are needed and gone');
+    assert.equal(readFileSync(otherFile).length, segmentBytes);
+    ended[1]?.();
+  });
+
+  it('takes nothing more when a full file cannot be brought to LevelDB', async (t) => {
+    const { folder, log } = await open(t, () => Promise.reject(new Error('ENOSPC')));
+    for (let place = 1; place <= 6; place++) await log.append(group(place, 1000));
+    await assert.rejects(log.append(group(7, 1000)), /ENOSPC/);
+    assert.deepEqual(await sequences(folder), [1, 2, 3, 4, 5, 6]);
+  });
+
+  it('takes a group that is larger than a file, and goes on in the other', async (t) => {
+    const { folder, log } = await open(t);
+    for (const bytes of [1000, 3 * segmentBytes, 1000, 1000]) await log.append(group(log.sequence + 1, bytes));
+    assert.deepEqual(await sequences(folder, { ...fresh, synced: 1 }), [2, 3, 4]);
+  });
+
+  it('is written beforehand', async (t) => {
+    const { log, file, otherFile } = await open(t);
+    // The fourth is in the other file, which is made meanwhile.
+    for (let place = 1; place <= 4; place++) await log.append(group(place, 1000));
+    assert.deepEqual([readFileSync(file).length, readFileSync(otherFile).length], [segmentBytes, segmentBytes]);
+  });
+
+  it('is opened so that a write is a sync', { skip: process.platform !== 'linux' && 'Linux only' }, async (t) => {
+    const { file } = await open(t);
+    const fds = readdirSync('/proc/self/fd').filter((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`) === file;
+      } catch {
+        return false;
+      }
+    });
+    assert.equal(fds.length, 1);
+    const flags = /^flags:\s+(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fds[0]}`, 'utf8'))?.[1];
+    assert.notEqual(Number.parseInt(String(flags), 8) & 0o10000, 0, `flags ${flags}`);
+  });
+});

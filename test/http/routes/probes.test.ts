@@ -1,0 +1,118 @@
+// /health, /ready and /metrics when things are not well.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createBrokerCheck } from '../../../src/http/routes/broker-check.ts';
+import { createEventLoopLag } from '../../../src/http/plugins/event-loop-lag.ts';
+import { build } from '../../helpers/app.ts';
+import { createManualClock } from '../manual-clock.ts';
+
+describe('/ready', () => {
+  it('names the broker when it does not answer, without repeating what it said', async (t) => {
+    const { get, producer } = build(t);
+    producer.answerPing(() => Promise.reject(new Error('tcp://:secret@broker:7419')));
+    const answer = await get('/ready');
+    assert.equal(answer.statusCode, 503);
+    assert.deepEqual(answer.json(), {
+      status: 'unavailable',
+      durability: 'memory',
+      keys: 'none',
+      checks: {
+        broker: { ok: false, reason: 'the broker did not answer a command that reaches its store' },
+        accepting: { ok: true },
+        draining: { ok: true },
+      },
+    });
+  });
+
+  it('says 503 while draining, and closes connections, while /health stays 200', async (t) => {
+    const { get, drain } = build(t);
+    drain();
+    const ready = await get('/ready');
+    assert.deepEqual(
+      [ready.statusCode, ready.json().checks.draining.ok, ready.headers.connection],
+      [503, false, 'close'],
+    );
+    const health = await get('/health');
+    assert.deepEqual([health.statusCode, health.headers.connection], [200, 'close']);
+  });
+
+  it('never touches the broker for /health', async (t) => {
+    const { get, producer } = build(t);
+    await get('/health');
+    assert.equal(producer.pings, 0);
+  });
+});
+
+describe('the broker check', () => {
+  it('asks once for all who ask at the same time, and not again within a second', async () => {
+    const clock = createManualClock();
+    let pings = 0;
+    const check = createBrokerCheck(clock, async () => void (pings += 1));
+    assert.deepEqual(await Promise.all([check(), check(), check()]), [undefined, undefined, undefined]);
+    clock.advance(999);
+    await check();
+    assert.equal(pings, 1);
+    clock.advance(1);
+    await check();
+    assert.equal(pings, 2);
+  });
+
+  it('gives up on a silent broker after 2 s', async () => {
+    const clock = createManualClock();
+    const check = createBrokerCheck(clock, () => new Promise(() => undefined));
+    const answer = check();
+    clock.advance(2000);
+    assert.equal(await answer, 'the broker did not answer within 2000 ms');
+  });
+});
+
+describe('the event loop guard', () => {
+  it('refuses jobs, and nothing else, while the loop lags twice in a row', async (t) => {
+    const clock = createManualClock();
+    const { post, get } = build(t, { clock });
+    const status = async (): Promise<number> => (await post('/jobs/add', { a: 1, b: 2 })).statusCode;
+    clock.advance(250 + 1001);
+    assert.equal(await status(), 202);
+    clock.advance(250 + 1001);
+    const answer = await post('/jobs/add', { a: 1, b: 2 });
+    assert.deepEqual([answer.statusCode, answer.json().code], [503, 'overloaded']);
+    assert.equal((await get('/ready')).json().checks.accepting.ok, false);
+    assert.equal((await get('/health')).statusCode, 200);
+    assert.equal((await get('/metrics')).statusCode, 200);
+    clock.advance(250);
+    assert.equal(await status(), 202);
+  });
+
+  it('stops its timer', () => {
+    const clock = createManualClock();
+    const lag = createEventLoopLag(clock);
+    lag.stop();
+    assert.equal(clock.timers(), 0);
+  });
+});
+
+describe('/metrics', () => {
+  it('counts requests by route pattern, and those without a route under one name', async (t) => {
+    const { get, post } = build(t);
+    await post('/jobs/add', { a: 1, b: 2 });
+    await get('/jobs/01990000-0000-7000-8000-000000000001');
+    await get('/some/path');
+    const { payload } = await get('/metrics');
+    const counts = payload.split('\n').filter((line) => line.startsWith('http_server_request_duration_seconds_count'));
+    const labels = (method: string, route: string, status: number): string =>
+      `http_server_request_duration_seconds_count{http_request_method="${method}",http_route="${route}",` +
+      `http_response_status_code="${status}"} 1`;
+    assert.deepEqual(counts.sort(), [
+      labels('GET', '/jobs/:job_id', 501),
+      labels('POST', '/jobs/add', 202),
+      labels('other', 'none', 404),
+    ]);
+  });
+
+  it('says when it drains', async (t) => {
+    const { get, drain } = build(t);
+    assert.match((await get('/metrics')).payload, /^work_factory_draining 0$/m);
+    drain();
+    assert.match((await get('/metrics')).payload, /^work_factory_draining 1$/m);
+  });
+});
