@@ -1,6 +1,7 @@
 // Compiles all, then runs the test files, each in a process of its own, and says at the end which real parts were missing.
 // Usage: node --import tsx test/run.ts [part of a path ...]
-// REQUIRE_REAL=1 makes a missing real part (Faktory, Redis, browser) a failure instead of a skip.
+// Without a part it leaves the slow files to CI: those below test/faults/, and those named *.slow.test.ts.
+// REQUIRE_REAL=1 runs them too, and makes a missing real part (Faktory, Redis, browser) a failure instead of a skip.
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { once } from 'node:events';
@@ -9,15 +10,19 @@ import { compile, compiledName } from './compile.ts';
 import { pathOf } from './helpers/paths.ts';
 import { realParts } from './helpers/real-parts.ts';
 
+const isEverythingRequired = process.env['REQUIRE_REAL'] === '1';
+const isSlow = (file: string): boolean => file.startsWith('faults/') || file.endsWith('.slow.test.ts');
 const wanted = process.argv.slice(2);
-const files = readdirSync(pathOf('test'), { recursive: true, encoding: 'utf8' })
+const matching = readdirSync(pathOf('test'), { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.test.ts'))
   .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
   .sort();
-if (files.length === 0) throw new Error(`no test file matches ${wanted.join(' ')}`);
+if (matching.length === 0) throw new Error(`no test file matches ${wanted.join(' ')}`);
+const files = wanted.length === 0 && !isEverythingRequired ? matching.filter((file) => !isSlow(file)) : matching;
+const notRun = matching.length - files.length;
 
 const missing = realParts().filter((part) => !part.available);
-if (missing.length > 0 && process.env['REQUIRE_REAL'] === '1') {
+if (missing.length > 0 && isEverythingRequired) {
   for (const { name, reason } of missing) console.error(`required and missing: ${name} (${reason})`);
   process.exit(1);
 }
@@ -33,4 +38,5 @@ const child = spawn(process.execPath, [...options, ...files.map((file) => join(c
 });
 const [code] = (await once(child, 'exit')) as [number | null];
 for (const { name, reason } of missing) console.log(`SKIPPED, NOT TESTED: everything on ${name} (${reason})`);
+if (notRun > 0) console.log(`NOT RUN: ${notRun} slow files, which CI runs; here: npm test -- faults/ .slow`);
 process.exitCode = code ?? 1;
