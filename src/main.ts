@@ -1,8 +1,9 @@
 #!/usr/bin/env node
-// The entry: `work-factory [api|worker|broker]`. It listens for signals before it loads the rest, which takes a while.
+// The entry: `work-factory [api|worker|broker]` starts, anything else is a command of the command line. It listens for signals
+// before it loads the rest, which takes a while.
 import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
-import { helpText, readCommandLine } from './process/command-line.ts';
+import { readCommandLine } from './process/command-line.ts';
 import { closeGoneTerminals } from './process/descriptors.ts';
 import { isUnderNohup } from './process/nohup.ts';
 import { listenForStop } from './process/stop.ts';
@@ -15,38 +16,41 @@ setFlagsFromString('--no-allocation-site-pretenuring');
 // The files of the data folder are for the user that runs the program; LevelDB makes them as the umask says.
 process.umask(0o077);
 
+/** Fires at the first signal; the second one ends the program at once, with the code that shells have for it. */
+function interruptSignal(ignored: readonly NodeJS.Signals[]): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, (_name: NodeJS.Signals, number: number) => {
+      if (ignored.includes(name)) return;
+      if (controller.signal.aborted) process.exit(128 + number);
+      controller.abort(name);
+    });
+  }
+  return controller.signal;
+}
+
 /** Resolves with the exit code. */
 async function main(): Promise<number> {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
     version: string;
   };
-  const command = readCommandLine(process.argv.slice(2));
-  switch (command.kind) {
-    case 'help':
-      console.log(helpText(version).trimEnd());
-      return 0;
-    case 'version':
-      console.log(version);
-      return 0;
-    case 'wrong':
-      console.error(command.message);
-      return 2;
+  const args = process.argv.slice(2);
+  const call = readCommandLine(args);
+  const ignored: NodeJS.Signals[] = isUnderNohup(process.env) ? ['SIGHUP'] : [];
+  switch (call.kind) {
+    case 'command': {
+      const { runCli } = await import('./cli/run.ts');
+      const { env, stdin, stdout, stderr } = process;
+      return runCli({ args, env, stdin, stdout, stderr, version, signal: interruptSignal(ignored) });
+    }
     case 'health-check': {
       const { isHealthy } = await import('./process/health-check.ts');
       return (await isHealthy(process.env)) ? 0 : 1;
     }
-    case 'check jobs': {
-      const { checkJobs } = await import('./process/check-jobs.ts');
-      return checkJobs({ env: process.env, print: console.log, printError: console.error });
-    }
     case 'start': {
-      const stop = listenForStop({
-        events: process,
-        now: () => performance.now(),
-        ignored: isUnderNohup(process.env) ? ['SIGHUP'] : [],
-      });
+      const stop = listenForStop({ events: process, now: () => performance.now(), ignored });
       const { runProgram } = await import('./process/program.ts');
-      return runProgram({ role: command.role, env: process.env, version, stop, printError: console.error });
+      return runProgram({ role: call.role, env: process.env, version, stop, printError: console.error });
     }
   }
 }

@@ -76,9 +76,11 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'pino',
     'node:',
   ],
+  // Of process only the names of the roles, and how the environment is read.
+  cli: ['client', 'config', 'domain', 'jobs', 'process', 'roles', 'node:'],
   process: ['roles', 'config', 'domain', 'jobs', 'dotenv', 'pino', 'node:'],
   'index.ts': ['jobs', 'zod'],
-  'main.ts': ['process', 'node:'],
+  'main.ts': ['cli', 'process', 'node:'],
 };
 
 const matches = (target: string, allowed: string): boolean =>

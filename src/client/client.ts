@@ -22,6 +22,8 @@ export interface ClientOptions {
   readonly batchJobsMax?: number;
   /** Bytes of one request of a batch, where the service's BATCH_BODY_BYTES_MAX is not 524,288. */
   readonly batchBytesMax?: number;
+  /** False: a service that has never answered is not asked again when it cannot be reached. Default: true. */
+  readonly waitsForService?: boolean;
   /** In place of the global one. */
   readonly fetch?: Fetch;
 }
@@ -69,9 +71,12 @@ export function createClient<Map extends Definitions<Map> = AnyDefinitions>(
   surroundings: Surroundings = systemSurroundings,
 ): Client<Map> {
   const { url, apiKey, signal: endSignal, timeoutMs = 60_000, attemptTimeoutMs = 30_000 } = options;
-  const { batchJobsMax = 1000, batchBytesMax = 524_288, fetch = globalThis.fetch } = options;
+  const { batchJobsMax = 1000, batchBytesMax = 524_288, fetch = globalThis.fetch, waitsForService = true } = options;
   const createKey = (): string => crypto.randomUUID();
-  const sender = createSender({ url, apiKey, fetch, surroundings, attemptTimeoutMs, signal: endSignal });
+  const sender = createSender({
+    ...{ url, apiKey, fetch, surroundings, attemptTimeoutMs, waitsForService },
+    signal: endSignal,
+  });
   const jobs = createJobQueries(sender, surroundings, timeoutMs);
   const limits = { jobs: batchJobsMax, bytes: batchBytesMax };
   const batchOptions = { sender, surroundings, limits, timeoutMs, createKey };

@@ -13,6 +13,8 @@ export interface SenderOptions {
   readonly attemptTimeoutMs: number;
   /** Ends everything. */
   readonly signal: AbortSignal | undefined;
+  /** Whether a service that has never answered is asked again when it cannot be reached. */
+  readonly waitsForService: boolean;
 }
 
 export interface Request {
@@ -42,10 +44,11 @@ const pauseMsMin = 100;
 const pauseMsMax = 5000;
 
 export function createSender(options: SenderOptions): Sender {
-  const { url, apiKey, fetch, surroundings, attemptTimeoutMs } = options;
+  const { url, apiKey, fetch, surroundings, attemptTimeoutMs, waitsForService } = options;
   const { now, after, random } = surroundings;
   const base = new URL(url).href.replace(/\/+$/, '');
   let keepsKeys = true;
+  let hasAnswered = false;
 
   const pauseMs = (attempts: number): number => random() * Math.min(pauseMsMax, pauseMsMin * 2 ** attempts);
   const signalsOf = (signal: AbortSignal | undefined): AbortSignal[] =>
@@ -83,8 +86,11 @@ export function createSender(options: SenderOptions): Sender {
       const timeoutMs = Math.max(1, Math.min(attemptTimeoutMs + holdMs, Math.ceil(deadlineMs - now())));
       const headers = headersOf(request, isKeyed);
       const end = await attempt(fetch, surroundings, { method, url: base + path, headers, body, timeoutMs, signals });
+      hasAnswered ||= 'response' in end || end.failure.status !== undefined;
       if ('response' in end) return end.response;
-      const { failure, mayPass } = end;
+      const { failure } = end;
+      const isThere = hasAnswered || waitsForService || failure.code !== 'not_connected';
+      const mayPass = end.mayPass && isThere;
       if (failure.code === 'keys_not_kept' && key?.kind === 'made' && isKeyed && !history.mayBeStored) {
         keepsKeys = false;
         isKeyed = false;

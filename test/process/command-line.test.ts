@@ -1,8 +1,15 @@
-// The command line: roles, --help, --version, and what is refused.
+// What the program does at once, and what it leaves to src/cli; and that a start loads none of that.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { helpText, readCommandLine, roleNames } from '../../src/process/command-line.ts';
+import ts from 'typescript';
+import { programHelp } from '../../src/cli/help.ts';
 import { variables } from '../../src/config/variables.ts';
+import { readCommandLine, roleNames } from '../../src/process/command-line.ts';
+import { nodeArgs, pathOf, programOf } from '../helpers/paths.ts';
 import { startService } from '../helpers/service.ts';
 
 describe('the command line', () => {
@@ -11,35 +18,64 @@ describe('the command line', () => {
     for (const role of roleNames) assert.deepEqual(readCommandLine([role]), { kind: 'start', role });
   });
 
-  it('shows the help and the version, next to a role too', () => {
-    for (const args of [['--help'], ['-h'], ['worker', '--help']])
-      assert.deepEqual(readCommandLine(args), { kind: 'help' });
-    assert.deepEqual(readCommandLine(['--version']), { kind: 'version' });
+  it('leaves everything else to the commands, mistakes too', () => {
+    for (const args of [
+      ['--help'],
+      ['worker', '--help'],
+      ['api', 'worker'],
+      ['apis'],
+      ['toString'],
+      ['jobs', 'check'],
+      [''],
+    ])
+      assert.deepEqual(readCommandLine(args), { kind: 'command' });
+    assert.deepEqual(readCommandLine(['health-check']), { kind: 'health-check' });
+  });
+});
+
+describe('a start', () => {
+  /** The files that a file loads before it runs. */
+  function loadedWith(file: string, seen = new Set<string>()): Set<string> {
+    if (seen.has(file)) return seen;
+    seen.add(file);
+    const tree = ts.createSourceFile(file, readFileSync(pathOf(file), 'utf8'), ts.ScriptTarget.ES2022, true);
+    for (const statement of tree.statements) {
+      if (ts.isImportDeclaration(statement) && statement.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword)
+        continue;
+      if (!ts.isImportDeclaration(statement) && !ts.isExportDeclaration(statement)) continue;
+      const from = statement.moduleSpecifier;
+      if (from && ts.isStringLiteral(from) && from.text.startsWith('.')) loadedWith(join(file, '..', from.text), seen);
+    }
+    return seen;
+  }
+
+  it('loads nothing of the commands, nor of the client', () => {
+    const files = [...loadedWith('src/main.ts'), ...loadedWith('src/process/program.ts')];
+    assert.ok(files.length > 100, 'no files found');
+    assert.deepEqual(
+      files.filter((file) => /^src\/(cli|client)\//.test(file)),
+      [],
+    );
   });
 
-  for (const [args, expected] of [
-    [['apis'], /^there is no role "apis"; roles: api, worker, broker;/],
-    [['toString'], /^there is no role "toString"/],
-    [['api', 'worker'], /^one role at a time, not also "worker"/],
-    [['--port', '80'], /^Unknown option '--port'; roles/],
-    [['-x'], /^Unknown option '-x'; roles/],
-    [['--help=yes'], /--help.* does not take an argument/],
-  ] as const) {
-    it(`refuses ${args.join(' ')} and says what there is`, () => {
-      const command = readCommandLine(args);
-      assert.equal(command.kind, 'wrong');
-      assert.match(command.message, expected);
-    });
-  }
+  it('of a command loads none of the service', () => {
+    const commands = ['enqueue', 'status', 'jobs'].map((name) => `src/cli/commands/${name}.ts`);
+    const files = ['src/main.ts', 'src/cli/run.ts', ...commands].flatMap((file) => [...loadedWith(file)]);
+    assert.deepEqual(
+      files.filter((file) => /^src\/(http|roles|jobs|config|broker|faktory|enqueue)\//.test(file)),
+      [],
+    );
+  });
 });
 
 describe('the help', () => {
   it('names every role and only variables that exist', () => {
-    const text = helpText('1.2.3');
+    const text = programHelp('1.2.3');
     assert.match(text, /^Work Factory 1\.2\.3: /);
     for (const role of roleNames) assert.match(text, new RegExp(`^ {2}${role} `, 'm'));
-    for (const [, name] of text.matchAll(/^ {2}([A-Z_]{4,}) /gm)) assert.ok((name as string) in variables, name);
-    assert.ok(text.split('\n').every((line) => line.length <= 120));
+    const ofCommands = ['WORK_FACTORY_URL', 'WORK_FACTORY_API_KEY'];
+    for (const [name] of text.matchAll(/\b[A-Z]{3,}_[A-Z_]+\b/g))
+      assert.ok(name in variables || ofCommands.includes(name), name);
   });
 });
 
@@ -47,7 +83,7 @@ describe('the program', () => {
   const runs: [string, number, RegExp][] = [
     ['--help', 0, /^Usage: work-factory/m],
     ['--version', 0, /^\d+\.\d+\.\d+$/],
-    ['apis', 2, /there is no role "apis"/],
+    ['apis', 2, /there is no command "apis"/],
   ];
   for (const [argument, code, printed] of runs) {
     it(`ends with code ${code} at ${argument}, and starts nothing`, async (t) => {
@@ -56,4 +92,34 @@ describe('the program', () => {
       assert.match(service.lines.map(({ msg }) => msg).join('\n'), printed);
     });
   }
+
+  const main = programOf('src/main.ts');
+
+  it('ends in silence when the reader of its output has gone, as head does', async (t) => {
+    const ids = Array.from({ length: 20 }, (_, index) => `job-0000000${index}`);
+    const url = await startService(t).readyUrl();
+    const args = ['status', ...ids, '--url', url];
+    const child = spawn(process.execPath, [...nodeArgs, main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    t.after(() => void child.kill('SIGKILL'));
+    child.stdout.destroy();
+    let printed = '';
+    child.stderr.setEncoding('utf8').on('data', (chunk: string) => void (printed += chunk));
+    const [code] = (await once(child, 'close')) as [number];
+    assert.deepEqual([code, printed], [0, '']);
+  });
+
+  it('at an interrupt says what is known, and ends with 3', async (t) => {
+    const url = await startService(t).readyUrl();
+    const args = ['enqueue', 'add', '{"a": 1, "b": 2}', '--delay', '1h', '--wait', '--url', url];
+    const child = spawn(process.execPath, [...nodeArgs, main, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+    t.after(() => void child.kill('SIGKILL'));
+    let printed = '';
+    child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+      printed += chunk;
+      if (/Job enqueued/.test(chunk)) child.kill('SIGINT');
+    });
+    const [code] = (await once(child, 'close')) as [number];
+    assert.equal(code, 3);
+    assert.match(printed, /^(\S+) Job enqueued to add 1 \+ 2, for .*\nthe job is enqueued, and its end is not known: /);
+  });
 });

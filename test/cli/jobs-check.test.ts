@@ -1,7 +1,7 @@
 // `work-factory jobs check`, in this process: what it lists, what it runs, and what it says is wrong.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { checkJobs } from '../../src/process/check-jobs.ts';
+import { checkJobs } from '../../src/cli/commands/jobs-check.ts';
 import { createJobsFolder } from '../helpers/jobs-folder.ts';
 import { pathOf } from '../helpers/paths.ts';
 

@@ -1,11 +1,25 @@
 // `work-factory jobs check`: what JOBS_DIR declares, and whether each example gives the result that it names.
 import { isDeepStrictEqual } from 'node:util';
-import type { JobType } from '../domain/job-type.ts';
-import { ConfigError } from '../config/load.ts';
-import type { JobContext, JobLogger } from '../jobs/define-job.ts';
-import { JobsError, loadJobs } from '../jobs/load-jobs.ts';
-import { RoleError } from '../roles/role.ts';
-import { readEnvironment } from './environment.ts';
+import type { JobType } from '../../domain/job-type.ts';
+import { ConfigError } from '../../config/load.ts';
+import type { JobContext, JobLogger } from '../../jobs/define-job.ts';
+import { JobsError, loadJobs } from '../../jobs/load-jobs.ts';
+import { RoleError } from '../../roles/role.ts';
+import { readEnvironment } from '../../process/environment.ts';
+import { defineCommand, type ExitCode } from '../command.ts';
+
+export const jobsCheck = defineCommand({
+  operands: '',
+  operandCount: { min: 0, max: 0 },
+  options: {},
+  about: `Reads the definitions of the folder JOBS_DIR (./jobs) as the service does at its start, says what is wrong with
+them, lists the job types, and runs every example that names its result. No service is asked, and
+nothing is enqueued. Settings are read from the environment, then from .env in this folder.`,
+  exits: { done: 'every file is right, and every example gives its result', failed: 'otherwise' },
+  examples: ['work-factory jobs check', 'JOBS_DIR=examples/jobs work-factory jobs check'],
+  run: ({ env, output }) =>
+    checkJobs({ env, print: (text) => void output.print(text), printError: (text) => output.note(text) }),
+});
 
 export interface CheckJobsOptions {
   env: NodeJS.ProcessEnv;
@@ -18,7 +32,7 @@ export interface CheckJobsOptions {
 type Run = (args: unknown, context: JobContext) => unknown;
 
 /** Resolves with the exit code: 0 when every file is right and every example gives its result. */
-export async function checkJobs({ env, print, printError }: CheckJobsOptions): Promise<number> {
+export async function checkJobs({ env, print, printError }: CheckJobsOptions): Promise<ExitCode> {
   try {
     const { JOBS_DIR } = readEnvironment(env);
     const { registry, definitions, ignored } = await loadJobs(JOBS_DIR);

@@ -1,0 +1,57 @@
+// What a command is: its options, the text of its help, and what runs it.
+import type { Readable } from 'node:stream';
+import type { Output } from './output.ts';
+
+/** As scripts see how a command ended (docs/cli.md). */
+export const exitCodes = { done: 0, failed: 1, usage: 2, unknown: 3, unreachable: 4 } as const;
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+/** Wrong arguments: nothing was done. */
+export class UsageError extends Error {}
+
+interface OptionSpec {
+  /** What its value is called in the help: `SECONDS`. Without: the option takes none. */
+  readonly value?: string;
+  readonly about: string;
+}
+
+export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
+
+export type Options<Specs extends OptionSpecs> = {
+  readonly [Name in keyof Specs]?: Specs[Name] extends { readonly value: string } ? string : true;
+};
+
+/** What a command works with beside its arguments. */
+export interface Surroundings {
+  /** An empty variable counts as unset. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly stdin: Readable;
+  readonly output: Output;
+  /** Fires at an interrupt, and when nobody reads the output any more: what is known is reported then. */
+  readonly signal: AbortSignal;
+  readonly version: string;
+}
+
+export interface Invocation<Specs extends OptionSpecs = OptionSpecs> extends Surroundings {
+  readonly operands: readonly string[];
+  readonly options: Options<Specs>;
+}
+
+export interface CommandSpec<Specs extends OptionSpecs> {
+  /** What follows its name: `OPERATION [ARGS]`. */
+  readonly operands: string;
+  /** How many there may be. */
+  readonly operandCount: { readonly min: number; readonly max: number };
+  readonly options: Specs;
+  /** Of the help, between usage and options. Lines of at most 100 characters. */
+  readonly about: string;
+  /** Of the help: what each exit code means here. */
+  readonly exits: Readonly<Partial<Record<keyof typeof exitCodes, string>>>;
+  readonly examples: readonly string[];
+  run(invocation: Invocation<Specs>): Promise<ExitCode>;
+}
+
+export type Command = CommandSpec<OptionSpecs>;
+
+/** Ties the options that `run` gets to those that are declared. */
+export const defineCommand = <const Specs extends OptionSpecs>(spec: CommandSpec<Specs>): Command => spec;

@@ -1,0 +1,39 @@
+// Every command of the command line: one row here, one file in commands/. A file is loaded when its command is called.
+import type { Command } from './command.ts';
+
+export interface CommandRow {
+  /** As it is typed. */
+  readonly name: string;
+  /** One line of `work-factory --help`. */
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+export const commands: readonly CommandRow[] = [
+  {
+    name: 'enqueue',
+    summary: 'posts one job; --wait waits for its result',
+    load: async () => (await import('./commands/enqueue.ts')).enqueue,
+  },
+  {
+    name: 'status',
+    summary: 'says how jobs stand, by their ids',
+    load: async () => (await import('./commands/status.ts')).status,
+  },
+  {
+    name: 'jobs',
+    summary: 'lists the job types that the service takes',
+    load: async () => (await import('./commands/jobs.ts')).jobs,
+  },
+  {
+    name: 'jobs check',
+    summary: 'checks the files of JOBS_DIR on this machine, and runs their examples',
+    load: async () => (await import('./commands/jobs-check.ts')).jobsCheck,
+  },
+];
+
+/** The row whose name the arguments begin with, the longest first; undefined when there is none. */
+export const findCommand = (args: readonly string[]): CommandRow | undefined =>
+  [...commands]
+    .sort((a, b) => b.name.length - a.name.length)
+    .find(({ name }) => name.split(' ').every((word, index) => args[index] === word));

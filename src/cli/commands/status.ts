@@ -1,0 +1,106 @@
+// `work-factory status`: how jobs stand, by their ids, in the order in which they are given.
+import type { Job } from '../../client/job.ts';
+import { jidPattern } from '../../domain/jid.ts';
+import { defineCommand, exitCodes, UsageError, type ExitCode, type Invocation } from '../command.ts';
+import { describeJob, exitCodeOfJob } from '../job-text.ts';
+import { readLines } from '../lines.ts';
+import { toSnakeCase } from '../output.ts';
+import { openService, serviceOptions } from '../service.ts';
+import { readSeconds } from '../values.ts';
+
+const options = {
+  wait: { about: 'waits for the end of each job, 60 seconds for all of them at most' },
+  'wait-timeout': { value: 'SECONDS', about: 'waits so long instead' },
+  ...serviceOptions,
+} as const;
+
+export const status = defineCommand({
+  operands: 'JOB_ID...|-',
+  operandCount: { min: 1, max: Infinity },
+  options,
+  about: `  JOB_ID  the id that work-factory enqueue printed
+  -       reads ids from standard input, one a line, any number
+
+Prints a line for each job, in their order: id, state, then the result as JSON, the error, the time for
+which it is scheduled, or how far it is. The states are scheduled, pending, succeeded, failed, expired
+and cancelled. "not known here" does not say that a job is not stored: ids are kept for a day
+(RESULT_TTL_SECONDS), and only where results are kept.`,
+  exits: {
+    done: 'every job is known, and none has ended without success; with --wait: all succeeded',
+    failed: 'a job failed, expired or was cancelled; or the service refuses to answer',
+    usage: 'wrong usage, or something that cannot be an id',
+    unknown: 'a job is not known here; with --wait also: one has not ended. This counts before 1',
+    unreachable: 'the service cannot be reached',
+  },
+  examples: [
+    'work-factory status 019caf3e-5c00-7d3a-9c11-5b0f2a6e4d10',
+    'work-factory status 019caf3e-5c00-7d3a-9c11-5b0f2a6e4d10 --wait --json',
+    'work-factory status - < ids.txt',
+  ],
+  run: showStatus,
+});
+
+/** Requests under way at once. */
+const requestsMax = 16;
+/** An id has at most 64 characters. */
+const lineBytesMax = 1024;
+
+async function showStatus(given: Invocation<typeof options>): Promise<ExitCode> {
+  const { output, options: chosen, signal } = given;
+  const { client } = openService(given);
+  const waitSeconds = readSeconds('wait-timeout', chosen['wait-timeout']) ?? (chosen.wait ? 60 : undefined);
+  const untilMs = performance.now() + (waitSeconds ?? 0) * 1000;
+  const ended = new AbortController();
+  const call = { signal: ended.signal };
+  const ask = (id: string): Promise<Job | undefined> =>
+    waitSeconds === undefined
+      ? client.get(id, call)
+      : client.wait(id, { ...call, timeoutMs: Math.max(0, untilMs - performance.now()) });
+
+  const asked: { id: string; answer: Promise<Job | undefined> }[] = [];
+  let code: ExitCode = exitCodes.done;
+  async function printFirst(): Promise<void> {
+    const { id, answer } = asked.shift() as (typeof asked)[number];
+    const job = await answer;
+    code = worse(code, exitCodeOfJob(job, { isAwaited: waitSeconds !== undefined }));
+    if (chosen.json) await output.printJson(job ? toSnakeCase(job) : { job_id: id, state: null });
+    else await output.print(`${id} ${describeJob(job)}`);
+  }
+  try {
+    for await (const id of readIds(given)) {
+      if (signal.aborted) break;
+      const answer = ask(id);
+      // Its failure is met when its turn comes.
+      answer.catch(() => undefined);
+      asked.push({ id, answer });
+      if (asked.length >= requestsMax) await printFirst();
+    }
+    while (asked.length > 0) await printFirst();
+  } finally {
+    ended.abort();
+  }
+  return code;
+}
+
+/** Not known counts more than failed: who sees a 1 knows that the others are known. */
+const worse = (a: ExitCode, b: ExitCode): ExitCode => (a > b ? a : b);
+
+/** Ids of the command line are all checked before the first one is asked for. */
+async function* readIds({ operands, stdin }: Pick<Invocation, 'operands' | 'stdin'>): AsyncGenerator<string> {
+  const [first = ''] = operands;
+  if (first !== '-') {
+    operands.forEach(checkId);
+    yield* operands;
+    return;
+  }
+  if (operands.length > 1) throw new UsageError('ids come from standard input or from the command line, not both');
+  for await (const line of readLines(stdin, lineBytesMax)) {
+    const id = line.toString('utf8').trim();
+    if (id !== '') yield checkId(id);
+  }
+}
+
+function checkId(id: string): string {
+  if (!jidPattern.test(id)) throw new UsageError(`${JSON.stringify(id.slice(0, 80))} is not the id of a job`);
+  return id;
+}

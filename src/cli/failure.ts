@@ -1,0 +1,56 @@
+// What a failure of the client means to a person and to a script.
+import type { WorkFactoryError } from '../client/error.ts';
+import { exitCodes, type ExitCode } from './command.ts';
+import { printable, type Output } from './output.ts';
+
+const unreachable: ReadonlySet<string> = new Set(['not_connected', 'connection_lost', 'no_response']);
+
+export function exitCodeOf({ outcome, code }: WorkFactoryError): ExitCode {
+  if (outcome === 'unknown') return exitCodes.unknown;
+  if (unreachable.has(code)) return exitCodes.unreachable;
+  // Nothing was to be enqueued, and the question is still open.
+  if (code === 'aborted' && outcome === undefined) return exitCodes.unknown;
+  return exitCodes.failed;
+}
+
+/** One object for scripts. */
+export const failureJson = ({ outcome, code, detail, status, jobIds, problem }: WorkFactoryError): object => ({
+  ...(outcome !== undefined && { outcome }),
+  code,
+  detail,
+  ...(status !== undefined && { status }),
+  ...(jobIds.length > 0 && { job_ids: jobIds }),
+  ...(Array.isArray(problem?.['violations']) && { violations: problem['violations'] }),
+});
+
+export function noteFailure({ note }: Pick<Output, 'note'>, error: WorkFactoryError): void {
+  const { outcome, code, detail, jobIds, problem } = error;
+  const head = outcome === undefined ? '' : { not_enqueued: 'not enqueued: ', unknown: 'may be enqueued: ' }[outcome];
+  note(`${head}${printable(detail)} (${code})`);
+  const violations = violationsOf(problem);
+  // The detail says it when there is one only.
+  if (violations.length > 1) for (const { pointer, message } of violations) note(printable(`  ${pointer} ${message}`));
+  if (jobIds.length > 0) note(`  ids to ask for: work-factory status ${jobIds.map(printable).join(' ')}`);
+  for (const hint of hintsOf(error)) note(`  ${hint}`);
+}
+
+function violationsOf(problem: WorkFactoryError['problem']): { pointer: string; message: string }[] {
+  const violations = problem?.['violations'];
+  if (!Array.isArray(violations)) return [];
+  return violations.map((violation) => {
+    const { pointer, message } = Object(violation) as { pointer?: unknown; message?: unknown };
+    return { pointer: String(pointer), message: String(message) };
+  });
+}
+
+function hintsOf({ outcome, code, problem }: WorkFactoryError): string[] {
+  if (code === 'not_connected')
+    return ['No service answers there. Start one (npm start), or say where it is: --url or WORK_FACTORY_URL'];
+  if (code === 'unauthorized') return ['This service wants an API key: set WORK_FACTORY_API_KEY'];
+  if (code === 'keys_not_kept')
+    return ['This service keeps no keys. Without --idempotency-key the job is enqueued, and at most sent once'];
+  if (code === 'unknown_jobtype' || violationsOf(problem).some(({ pointer }) => pointer === '/operation'))
+    return ['work-factory jobs lists the job types'];
+  if (outcome === 'unknown') return ['Posted again it could run twice, unless both have the same --idempotency-key'];
+  return [];
+}

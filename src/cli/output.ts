@@ -1,0 +1,66 @@
+// Where a command writes: results to standard output, what a person wants to know to standard error. No colours, so that
+// NO_COLOR has nothing to turn off.
+import type { Writable } from 'node:stream';
+
+/** A stream of the process, or one of a test. */
+export type Terminal = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+
+export interface Output {
+  /** A line of standard output. Resolves when there is room for the next. */
+  print(line: string): Promise<void>;
+  /** The same, as one line of JSON. */
+  printJson(value: unknown): Promise<void>;
+  /** A line of standard error. */
+  note(line: string): void;
+  /** Standard error, when it is a terminal that can write over its last line. */
+  readonly terminal: Terminal | undefined;
+  /** Fires when the reader of standard output has gone, as `head` does. */
+  readonly closed: AbortSignal;
+  /** Resolves when everything is written, or nobody reads it. */
+  flush(): Promise<void>;
+}
+
+export function createOutput(stdout: Terminal, stderr: Terminal, env: NodeJS.ProcessEnv): Output {
+  const closing = new AbortController();
+  const closed = closing.signal;
+  stdout.on('error', () => closing.abort());
+  // There is nowhere left to say it.
+  stderr.on('error', () => undefined);
+
+  const write = (stream: Terminal, text: string): Promise<void> =>
+    new Promise((resolve) => void stream.write(text, () => resolve()));
+
+  async function print(line: string): Promise<void> {
+    if (!closed.aborted) await write(stdout, `${line}\n`);
+  }
+
+  return {
+    print,
+    printJson: (value) => print(JSON.stringify(value)),
+    note: (line) => void stderr.write(`${line}\n`),
+    terminal: stderr.isTTY === true && env['TERM'] !== 'dumb' ? stderr : undefined,
+    closed,
+    async flush() {
+      await Promise.all([closed.aborted ? undefined : write(stdout, ''), write(stderr, '')]);
+    },
+  };
+}
+
+/** Text of somebody else's, on one line: what could steer a terminal is written as JSON has it. */
+export const printable = (text: string): string =>
+  text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {
+    const known = { '\n': ' ', '\t': ' ', '\r': ' ' }[character];
+    return known ?? `\\u${character.codePointAt(0)?.toString(16).padStart(4, '0') ?? ''}`;
+  });
+
+/** A JSON value on one line. */
+export const printableJson = (value: unknown): string => printable(JSON.stringify(value) ?? 'null');
+
+/** Field names as the service has them, which the client writes in the manner of its language. */
+export const toSnakeCase = (object: object): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(object).map(([name, value]) => [
+      name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+      value,
+    ]),
+  );

@@ -1,0 +1,74 @@
+// The service that a command talks to: where it is, the key for it, and how long to try.
+import type { ApiResponse } from '../client/attempt.ts';
+import { createClient, type Client } from '../client/client.ts';
+import type { AnyDefinitions } from '../client/definitions.ts';
+import { createSender } from '../client/sender.ts';
+import { systemSurroundings } from '../client/surroundings.ts';
+import { UsageError, type OptionSpecs, type Options, type Surroundings } from './command.ts';
+import { readSeconds } from './values.ts';
+
+/** Of every command that talks to a service. */
+export const serviceOptions = {
+  url: { value: 'URL', about: 'where the service is; default: WORK_FACTORY_URL, or http://127.0.0.1:3000' },
+  'api-key': {
+    value: 'KEY',
+    about: 'where API_KEYS is set. Other users of this machine can read it: rather set WORK_FACTORY_API_KEY',
+  },
+  timeout: {
+    value: 'SECONDS',
+    about:
+      'how long to try, 60 by default. A busy service is asked again; one that cannot be reached only with this option',
+  },
+  json: { about: 'prints JSON, one object a line, in the names of the HTTP API' },
+} as const satisfies OptionSpecs;
+
+export interface Service {
+  readonly url: string;
+  readonly client: Client<AnyDefinitions>;
+  /** Of paths that the client has no call for. Rejects with a WorkFactoryError. */
+  send(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<ApiResponse>;
+}
+
+interface Given extends Pick<Surroundings, 'env' | 'signal'> {
+  readonly options: Options<typeof serviceOptions>;
+}
+
+export function openService({ env, signal, options }: Given): Service {
+  const url = readUrl(options.url ?? (env['WORK_FACTORY_URL'] || 'http://127.0.0.1:3000'));
+  const apiKey = readKey(options['api-key'] ?? (env['WORK_FACTORY_API_KEY'] || undefined));
+  const seconds = readSeconds('timeout', options.timeout);
+  const timeoutMs = (seconds ?? 60) * 1000;
+  const waitsForService = seconds !== undefined;
+  const client = createClient({ url, apiKey, signal, timeoutMs, waitsForService });
+  const sender = createSender({
+    ...{ url, apiKey, signal, waitsForService, fetch: globalThis.fetch },
+    surroundings: systemSurroundings,
+    attemptTimeoutMs: 30_000,
+  });
+  return {
+    url,
+    client,
+    send: (method, path, body) =>
+      sender.send({
+        ...{ method, path, deadlineMs: systemSurroundings.now() + timeoutMs },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      }),
+  };
+}
+
+/** The errors never show it: it may hold a password. */
+export function readUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol))
+    throw new UsageError('the URL of the service must be like http://127.0.0.1:3000');
+  if (url.username !== '' || url.password !== '')
+    throw new UsageError('the URL of the service takes no user and password; set WORK_FACTORY_API_KEY');
+  return url.origin + url.pathname.replace(/\/+$/, '');
+}
+
+/** What is no header would end in `fetch`, whose error shows it. */
+function readKey(text: string | undefined): string | undefined {
+  if (text !== undefined && !/^[\x21-\x7e]+$/.test(text))
+    throw new UsageError('the API key must be visible ASCII characters');
+  return text;
+}

@@ -1,0 +1,220 @@
+// What scripts build upon: the exit code of each way in which a command ends, against a server that answers as it is told.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type RequestListener, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, it, type TestContext } from 'node:test';
+import { cli, createSink } from './cli.ts';
+
+/** Goes away with the test; resolves with its URL. */
+async function startServer(t: TestContext, listener: RequestListener): Promise<string> {
+  const server = createServer((request, response) => {
+    request.resume();
+    request.once('end', () => listener(request, response));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const respond = (response: ServerResponse, status: number, body: object): void =>
+  void response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+
+const problem = (status: number, code: string, fields: object = {}): RequestListener => {
+  return (_request, response) =>
+    respond(response, status, { status, code, detail: `It is ${code}`, outcome: 'not_enqueued', ...fields });
+};
+const unclear = { outcome: 'unknown', job_ids: ['job-00000001'] };
+const accepted = { job_id: 'job-00000001', message: 'Job enqueued to add 1 + 2' };
+
+/** Answers the post, and then the question for the job. */
+const posted =
+  (status: number, body: object): RequestListener =>
+  (request, response) => {
+    if (request.method === 'POST') respond(response, 202, accepted);
+    else respond(response, status, body);
+  };
+
+const enqueue = ['enqueue', 'add', '{"a": 1, "b": 2}', '--timeout', '0.1'];
+const status = ['status', 'job-00000001', '--timeout', '0.1'];
+const awaited = [...enqueue, '--wait-timeout', '0.01'];
+const job = (state: string): object => ({ job_id: 'job-00000001', state });
+
+const endings: readonly [string, readonly string[], RequestListener, number, RegExp][] = [
+  ['enqueued', enqueue, posted(500, {}), 0, /^Job enqueued to add/],
+  ['refused', enqueue, problem(422, 'validation_failed'), 1, /^not enqueued: It is validation_failed/],
+  ['refused for now', enqueue, problem(503, 'overloaded'), 1, /^not enqueued: It is overloaded/],
+  [
+    'without an outcome',
+    enqueue,
+    problem(504, 'outcome_unknown', unclear),
+    3,
+    /^may be enqueued: .*\n.*status job-00000001\n.*same --idempotency-key/,
+  ],
+  ['cut off', enqueue, (request) => request.socket.destroy(), 3, /^may be enqueued: The connection was lost/],
+  ['never answered', enqueue, () => undefined, 3, /^may be enqueued: No response within/],
+  ['answered by something else', enqueue, (_, response) => void response.end('<html>'), 3, /^may be enqueued/],
+  ['awaited, and succeeded', awaited, posted(200, { ...job('succeeded'), result: 3 }), 0, /succeeded 3/],
+  ['awaited, and failed', awaited, posted(200, { ...job('failed'), error: 'no' }), 1, /failed no/],
+  ['awaited, and cancelled', awaited, posted(200, job('cancelled')), 1, /cancelled/],
+  ['awaited, and not ended in time', awaited, posted(200, job('pending')), 3, /job-00000001 pending/],
+  [
+    'awaited where no results are kept',
+    awaited,
+    posted(501, { code: 'results_not_kept', detail: 'None' }),
+    3,
+    /is enqueued, and its end is not known: None/,
+  ],
+  ['awaited, and not known', awaited, posted(404, { code: 'not_found', detail: 'None' }), 3, /not known here/],
+  ['status of a pending job', status, posted(200, job('pending')), 0, /^$/],
+  ['status of a failed job', status, posted(200, job('failed')), 1, /^$/],
+  ['status of an expired job', status, posted(200, job('expired')), 1, /^$/],
+  ['status of a job that is not known', status, problem(404, 'not_found'), 3, /^$/],
+  ['status without a right', status, problem(401, 'unauthorized'), 1, /WORK_FACTORY_API_KEY/],
+  ['status without results', status, problem(501, 'results_not_kept'), 1, /results_not_kept/],
+  ['status without an answer', status, (request) => request.socket.destroy(), 4, /connection_lost/],
+  ['a list without an answer', ['jobs', '--timeout', '0.1'], () => undefined, 4, /no_response/],
+];
+
+describe('exit codes of a service that answers', () => {
+  for (const [what, args, listener, code, err] of endings) {
+    it(`${code}: ${what}`, async (t) => {
+      const ran = await cli([...args, '--url', await startServer(t, listener)]);
+      assert.match(ran.err, err);
+      assert.equal(ran.code, code);
+    });
+  }
+
+  it('with --json the same, as one object', async (t) => {
+    const url = await startServer(t, problem(504, 'outcome_unknown', unclear));
+    const { code, out, err } = await cli([...enqueue, '--json', '--url', url]);
+    assert.deepEqual([code, err], [3, '']);
+    assert.deepEqual(JSON.parse(out), {
+      ...{ outcome: 'unknown', code: 'outcome_unknown', detail: 'It is outcome_unknown', status: 504 },
+      job_ids: ['job-00000001'],
+    });
+  });
+});
+
+describe('exit code 4', () => {
+  it('at once, where nothing listens', async (t) => {
+    const url = await startServer(t, () => undefined);
+    const free = url.replace(/\d+$/, '1');
+    for (const args of [['enqueue', 'add', '{}'], ['status', 'job-00000001'], ['jobs']]) {
+      const { code, out, err } = await cli([...args, '--url', free]);
+      assert.deepEqual([code, out], [4, '']);
+      assert.match(err, /connect ECONNREFUSED .*\n {2}No service answers there/);
+    }
+  });
+
+  it('with --timeout after that time', async () => {
+    const { code } = await cli(['status', 'job-00000001', '--url', 'http://127.0.0.1:1', '--timeout', '0.2']);
+    assert.equal(code, 4);
+  });
+});
+
+describe('an interrupt', () => {
+  it('after the post: the job is enqueued, and its end is not known', async (t) => {
+    const controller = new AbortController();
+    const url = await startServer(t, (request, response) => {
+      if (request.method === 'POST') respond(response, 202, accepted);
+      else controller.abort();
+    });
+    const { code, out, err } = await cli([...enqueue, '--wait', '--url', url], { signal: controller.signal });
+    assert.deepEqual([code, out], [3, '']);
+    assert.match(
+      err,
+      /^job-00000001 Job enqueued .*\nthe job is enqueued, and its end is not known: .* \(aborted\)\n$/,
+    );
+  });
+
+  it('during the post: it may be enqueued', async (t) => {
+    const controller = new AbortController();
+    const url = await startServer(t, () => controller.abort());
+    const { code, err } = await cli([...enqueue, '--url', url], { signal: controller.signal });
+    assert.equal(code, 3);
+    assert.match(err, /^may be enqueued: The caller gave up/);
+  });
+
+  it('before the post: it is not enqueued', async (t) => {
+    const url = await startServer(t, () => assert.fail('nothing should come'));
+    const { code } = await cli([...enqueue, '--url', url], { signal: AbortSignal.abort() });
+    assert.equal(code, 1);
+  });
+
+  it('of status: what was answered is printed', async (t) => {
+    const controller = new AbortController();
+    const url = await startServer(t, (request, response) => {
+      if (request.url === '/jobs/job-00000001') respond(response, 200, job('pending'));
+    });
+    const { stream, text } = createSink();
+    stream.on('data', () => controller.abort());
+    const args = ['status', 'job-00000001', 'job-00000002', '--url', url];
+    const { code } = await cli(args, { signal: controller.signal, stdout: stream });
+    assert.deepEqual([code, text()], [3, 'job-00000001 pending\n']);
+  });
+});
+
+describe('exit code 2', () => {
+  const secret = 'secret-of-the-operator';
+  for (const [args, message] of [
+    [['enqueue'], /^work-factory: enqueue: something is missing; work-factory enqueue --help says more\n$/],
+    [['enqueue', 'add', '{}', 'x'], /"x" is too much/],
+    [['enqueue', 'add', '{a: 1}'], /ARGS must be JSON, in single quotes for the shell/],
+    [['enqueue', 'add', '7'], /ARGS must be a JSON object or a list/],
+    [['enqueue', 'add', '{}', '--delay', 'soon'], /--delay takes a time such as 90/],
+    [['enqueue', 'add', '{}', '--retry', '1.5'], /--retry takes a whole number/],
+    [['enqueue', 'add', '{}', '--retry', '-1'], /ambiguous\. .*use '--retry=-/],
+    [['enqueue', 'add', '{}', '--que', 'x'], /^work-factory: enqueue: Unknown option '--que'; work-factory enqueue/],
+    [['enqueue', 'add', '{}', '--custom', '[1'], /--custom must be JSON/],
+    [['enqueue', 'add', '{}', '--url', 'localhost:3000'], /must be like http:/],
+    [['enqueue', 'add', '{}', '--url', `http://user:${secret}@127.0.0.1:1`], /takes no user and password/],
+    [['enqueue', 'add', '{}', '--api-key', `${secret}\n`], /must be visible ASCII/],
+    [['status'], /something is missing/],
+    [['status', 'x'], /"x" is not the id of a job/],
+    [['status', 'job-00000001', '../../health'], /is not the id of a job/],
+    [['status', '-', 'job-00000001'], /not both/],
+    [['jobs', 'chekc'], /"chekc" is too much/],
+    [['apis'], /there is no command "apis"; there are api, worker, broker, enqueue, /],
+    [['toString'], /there is no command "toString"/],
+    [['api', 'worker'], /api takes nothing, not "worker"/],
+    [['--url', 'http://127.0.0.1:1', 'jobs'], /options come after the command/],
+  ] as const) {
+    it(args.join(' ').replace(secret, '...').trim(), async () => {
+      const { code, out, err } = await cli(args);
+      assert.deepEqual([code, out], [2, '']);
+      assert.match(err, message);
+      assert.ok(!err.includes(secret));
+    });
+  }
+
+  it('a line of standard input that is too long for an id', async () => {
+    const { code, err } = await cli(['status', '-'], { stdin: 'x'.repeat(100_000) });
+    assert.equal(code, 2);
+    assert.match(err, /line 1 is longer than 1024 bytes/);
+  });
+});
+
+describe('the help', () => {
+  for (const args of [
+    ['--help'],
+    ['-h'],
+    ['worker', '--help'],
+    ['enqueue', '--help'],
+    ['status', '-h', 'x'],
+    ['jobs', 'check', '--help'],
+  ])
+    it(`${args.join(' ')} is 0`, async () => {
+      const { code, out, err } = await cli(args);
+      assert.deepEqual([code, err], [0, '']);
+      assert.ok(out.split('\n').every((line) => line.length <= 110));
+    });
+
+  it('--version prints the version', async () => {
+    assert.deepEqual(await cli(['--version']), { code: 0, out: '1.2.3\n', err: '' });
+  });
+});
