@@ -237,7 +237,14 @@ suite('refusals', () => {
 
   test('every variable that can carry a password or a key is marked secret', () => {
     const marked = variableNames.filter((name) => 'secret' in variables[name]);
-    assert.deepEqual(marked.sort(), ['API_KEYS', 'FAKTORY_PASSWORD', 'FAKTORY_URL', 'KEYS_URL', 'RESULTS_URL']);
+    assert.deepEqual(marked.sort(), [
+      'ADMIN_KEYS',
+      'API_KEYS',
+      'FAKTORY_PASSWORD',
+      'FAKTORY_URL',
+      'KEYS_URL',
+      'RESULTS_URL',
+    ]);
   });
 });
 

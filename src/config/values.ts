@@ -128,3 +128,9 @@ export const commaList = (pattern: RegExp, accepts: string) =>
     .string()
     .transform((text) => text.split(',').map((item) => item.trim()))
     .refine((items) => items.every((item) => pattern.test(item)) && new Set(items).size === items.length, accepts);
+
+/** Keys that callers present, each with a name or without. */
+export const keyList = commaList(
+  /^(?:[A-Za-z0-9_-]{1,64}:|(?![A-Za-z0-9_-]{1,64}:))[\x21-\x2b\x2d-\x7e]{16,200}$/,
+  'keys of 16 to 200 visible ASCII characters, separated by commas, each with a name if you like: NAME:KEY',
+);

@@ -4,7 +4,8 @@ import { z } from 'zod';
 import { brokerVariables } from './broker-variables.ts';
 import { jobVariables } from './job-variables.ts';
 import { keyVariables } from './key-variables.ts';
-import { bindAddress, commaList, faktoryUrl, integer, networks, path, redisUrl, seconds } from './values.ts';
+import { operatorVariables } from './operator-variables.ts';
+import { bindAddress, commaList, faktoryUrl, integer, keyList, networks, path, redisUrl, seconds } from './values.ts';
 import type { Variable } from './values.ts';
 
 export const durabilityClasses = ['fsync', 'second', 'snapshot', 'memory', 'unknown'] as const;
@@ -188,15 +189,13 @@ export const variables = {
     reason: 'Where the API listens. Images set 0.0.0.0:3000.',
   },
   API_KEYS: {
-    schema: commaList(
-      /^(?:[A-Za-z0-9_-]{1,64}:|(?![A-Za-z0-9_-]{1,64}:))[\x21-\x2b\x2d-\x7e]{16,200}$/,
-      'keys of 16 to 200 visible ASCII characters, separated by commas, each with a name if you like: NAME:KEY',
-    ),
+    schema: keyList,
     unit: 'keys',
     secret: true,
     reason:
       'When set, /jobs and /metrics want `Authorization: Bearer KEY`. Several, so that they can be rotated. `NAME:KEY` gives callers idempotency keys of their own; two keys may have one name.',
   },
+  ...operatorVariables,
   ALLOWED_HOSTS: {
     schema: commaList(
       /^([A-Za-z0-9][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])$/,

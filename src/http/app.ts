@@ -31,8 +31,11 @@ import { useJsonOnly } from './plugins/json-parser.ts';
 import * as limits from './limits.ts';
 import { createOnce, type OnceOptions } from './once/once.ts';
 import { listOperations } from './routes/operation-list.ts';
+import type { Operator } from '../domain/operator.ts';
 import { createPlaces, type Places } from './server/places.ts';
 import { registerProbes, type ProbesOptions } from './routes/probes.ts';
+import { registerQueues } from './routes/queues.ts';
+import { registerSets } from './routes/sets.ts';
 import { createRequestGuard } from './plugins/request-guards.ts';
 import { createRequestIds } from './plugins/request-id.ts';
 import { observeRequests } from './plugins/request-metrics.ts';
@@ -48,6 +51,10 @@ export interface AppOptions
   logger: FastifyBaseLogger;
   /** When there are any, /jobs* and /metrics want one of them. */
   apiKeys?: readonly string[];
+  /** Undefined where nobody operates the broker over HTTP: its routes are not there. */
+  operator?: Operator | undefined;
+  /** When there are any, the routes of operators want one of them, else what /jobs wants. */
+  adminKeys?: readonly string[] | undefined;
   /** Connections of all callers. */
   connectionsMax?: number;
   /** Of 10,000 connections those of one address, and as many of fewer in proportion; this machine and trusted proxies excepted. */
@@ -77,7 +84,7 @@ export function createApp(options: AppOptions): FastifyInstance {
   });
   const app = createServer(options, connections, places);
   const lag = createEventLoopLag(clock);
-  const allowedMethods = createAllowedMethods(jidPattern);
+  const allowedMethods = createAllowedMethods({ job_id: jidPattern });
   // `other` and `none` stand for whatever the caller made up.
   const observeUnrouted = metrics.httpRequests('other', 'none');
   const countUnrouted = (status: number): void => observeUnrouted(status, 0);
@@ -157,12 +164,14 @@ function createServer(options: AppOptions, connections: Connections, places: Pla
 }
 
 function registerRoutes(app: FastifyInstance, options: AppOptions, lag: EventLoopLag, budget: BodyBudget): void {
-  const { apiKeys = [], version, hosts, connectionsMax = limits.connectionsMax } = options;
+  const { apiKeys = [], adminKeys = [], operator, version, hosts, connectionsMax = limits.connectionsMax } = options;
   const keyHook = apiKeys.length > 0 ? createApiKeyHook(apiKeys) : undefined;
+  const adminKeyHook = adminKeys.length > 0 ? createApiKeyHook(adminKeys) : keyHook;
   const authenticate = keyHook ? [keyHook] : [];
   const protect = [...authenticate, createLagHook(lag)];
   const once = createOnce(options);
-  registerApiDocument(app, { version, authenticate: keyHook, checksHosts: hosts !== undefined });
+  const keyHooks = [keyHook, adminKeyHook].filter((hook) => hook !== undefined);
+  registerApiDocument(app, { version, keyHooks, checksHosts: hosts !== undefined });
   // The answers of the hot routes are far too small to be worth compressing.
   app.register(async (singles) => {
     await singles.register(compress, { globalCompression: false, requestEncodings: encodings });
@@ -175,6 +184,11 @@ function registerRoutes(app: FastifyInstance, options: AppOptions, lag: EventLoo
     registerBatchRoute(others, { ...options, once, protect });
     registerJobState(others, { ...options, protect, waitersMax: connectionsMax * limits.waitersShare });
     registerCancelJob(others, { ...options, protect });
+    if (operator) {
+      const operating = { operator, protect: adminKeyHook ? [adminKeyHook] : [] };
+      registerQueues(others, operating);
+      registerSets(others, operating);
+    }
     registerProbes(others, { ...options, authenticate, lag });
     registerDocumentRoutes(others);
   });

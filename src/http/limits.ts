@@ -46,3 +46,9 @@ export const waitersShare = 0.5;
 export const cancellationsMax = 500;
 /** A scheduled job that is due so soon may be queued meanwhile; Faktory's scheduler looks every 5 s, and clocks differ. */
 export const cancelMarginMs = 10_000;
+/** Jobs of a page of `GET /sets/{set}`: the largest is about 2 MB. */
+export const setPageJobs = { default: 100, max: 1000 };
+/** Of a job in such a page: characters of its arguments' JSON, of its error, and of each name. Any client may have pushed it. */
+export const setArgsCharsMax = 1000;
+export const setErrorCharsMax = 500;
+export const setNameCharsMax = 200;

@@ -1,5 +1,6 @@
 // The API process: HTTP in, jobs out to a broker. Builds the way of a job from the broker up, closes it from HTTP down.
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Config } from '../config/load.ts';
 import type { Durability } from '../config/variables.ts';
 import { systemClock } from '../domain/clock.ts';
 import type { JobRegistry } from '../domain/job-type.ts';
@@ -102,11 +103,14 @@ export async function runApi({ config, log, version, lostLogLines }: RoleContext
     log.warn(
       `${bindTo} is open to the network and API_KEYS is not set: whoever reaches it posts jobs and reads results`,
     );
+  const adminKeys = config.ADMIN_KEYS ?? [];
   const connectionsMax = connectionsWithin(openFilesMax(), log);
   const app = createApp({
     registry: parts.registry,
     producer,
     remover: parts.link.remover,
+    operator: isOperable(config, host) ? parts.link.operator : undefined,
+    adminKeys,
     results,
     keys: parts.keys,
     metrics,
@@ -143,4 +147,10 @@ export async function runApi({ config, log, version, lostLogLines }: RoleContext
       await Promise.all([producer.close(), parts.link.remover.close()]);
     },
   };
+}
+
+/** Without keys of its own the API is operated from this machine only; behind a proxy nobody can tell where a request is from. */
+function isOperable({ ADMIN_KEYS, ALLOWED_HOSTS, TRUSTED_PROXIES }: Config, address: string): boolean {
+  if (ADMIN_KEYS !== undefined) return true;
+  return isLoopback(address) && ALLOWED_HOSTS === undefined && TRUSTED_PROXIES === undefined;
 }

@@ -1,5 +1,6 @@
 // The API's way into a broker in its own process.
 import type { Broker } from '../broker/broker.ts';
+import { createEngineOperator } from './engine-operator.ts';
 import { createEngineRemover } from './engine-remover.ts';
 import { createEngineSender } from './engine-sender.ts';
 import { systemClock } from '../domain/clock.ts';
@@ -12,6 +13,7 @@ export function createEngineLink({ engine, push, mutations }: InnerBroker, metri
   return {
     sender: createEngineSender({ engine, push, clock: systemClock, onFrame: metrics.faktoryFrame }),
     remover: createEngineRemover(mutations),
+    operator: createEngineOperator(engine),
     async brokerJobs() {
       const { queued, scheduled, retries, dead } = engine.state();
       return {

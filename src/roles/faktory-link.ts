@@ -4,6 +4,7 @@ import { systemClock } from '../domain/clock.ts';
 import { FaktoryClient } from '../faktory/client.ts';
 import { createJobRemover } from '../faktory/job-remover.ts';
 import { createFrameSender } from '../faktory/frame-sender.ts';
+import { createFaktoryOperator } from '../faktory/operator.ts';
 import type { BrokerJobs, Metrics } from '../metrics.ts';
 import { clientOptions } from './client-options.ts';
 import type { BrokerLink } from './link.ts';
@@ -53,6 +54,7 @@ export function createFaktoryLink(
   return {
     sender,
     remover,
+    operator: createFaktoryOperator({ client, address }),
     brokerJobs: async () => brokerJobsOf(await client.info().finally(() => sender.onChange())),
   };
 }

@@ -9,6 +9,17 @@ export interface SortedSetRecord {
   count: number;
 }
 
+/** Where a job stands in its set. */
+export interface TimedPlace {
+  readonly dueMs: number;
+  readonly sequence: number;
+}
+
+export interface TimedJob extends TimedPlace {
+  /** The job's JSON. */
+  readonly text: string;
+}
+
 export interface SortedSet {
   /** @param text the job's JSON */
   add(dueMs: number, text: string): void;
@@ -23,6 +34,8 @@ export interface SortedSet {
     jobsMax: number,
     take: Take,
   ): Promise<{ taken: number; next: Buffer | undefined }>;
+  /** Some jobs from this place on (the first, if undefined), as they are on disk; at least one if there is one. */
+  read(from: TimedPlace | undefined, jobsMax: number, bytesMax: number): Promise<TimedJob[]>;
   record(): SortedSetRecord;
   /** Nothing may be touched any more; a look under way finds nothing. */
   dispose(): void;
@@ -120,6 +133,15 @@ export function createSortedSet(options: SortedSetOptions): SortedSet {
       return taken;
     },
     takeWhere: (start, jobsMax, take) => inTurn(() => look(start, streamStart(stream + 1), jobsMax, take)),
+    async read(start, jobsMax, bytesMax) {
+      const first = start ? timedKey(stream, start.dueMs, start.sequence) : from;
+      const records = await store.page(first, streamStart(stream + 1), jobsMax, bytesMax);
+      return records.map(([key, value]) => ({
+        dueMs: placeOf(key),
+        sequence: placeOf(key.subarray(bytesOfPlace)),
+        text: unseal(key, value).toString(),
+      }));
+    },
     record: () => ({ stream, count }),
     dispose() {
       disposed = true;

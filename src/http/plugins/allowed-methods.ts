@@ -8,26 +8,42 @@ interface AllowedMethods {
   of(path: string): string | undefined;
 }
 
+interface Pattern {
+  readonly regexp: RegExp;
+  readonly methods: Set<string>;
+}
+
 /**
- * Knows static paths and paths whose last segment is a parameter.
+ * Knows static paths, and paths with parameters as whole segments.
  *
- * @param parameter what such a segment looks like; with anything else there is nothing at the path
+ * @param parameters what they look like, by name; with anything else there is nothing at the path. Without an entry every segment is one
  */
-export function createAllowedMethods(parameter: RegExp): AllowedMethods {
+export function createAllowedMethods(parameters: Readonly<Record<string, RegExp>>): AllowedMethods {
   const methodsOf = new Map<string, Set<string>>();
-  const parentsOfParameters = new Map<string, string>();
+  const patterns = new Map<string, Pattern>();
+
+  const partOf = (segment: string): string =>
+    segment.startsWith(':')
+      ? (parameters[segment.slice(1)]?.source.replace(/^\^|\$$/g, '') ?? '[^/]+')
+      : segment.replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
+
+  function patternOf(url: string): Pattern {
+    let pattern = patterns.get(url);
+    if (!pattern) {
+      const regexp = new RegExp(`^${url.split('/').map(partOf).join('/')}$`);
+      patterns.set(url, (pattern = { regexp, methods: new Set() }));
+    }
+    return pattern;
+  }
+
   return {
     learn({ method, url }) {
-      const methods = methodsOf.get(url) ?? new Set();
-      methodsOf.set(url, methods);
+      let methods = url.includes('/:') ? patternOf(url).methods : methodsOf.get(url);
+      if (!methods) methodsOf.set(url, (methods = new Set()));
       for (const name of [method].flat()) methods.add(name);
-      const parent = /^(.*\/):[^/]+$/.exec(url)?.[1];
-      if (parent !== undefined) parentsOfParameters.set(parent, url);
     },
     of(path) {
-      const at = path.lastIndexOf('/') + 1;
-      const pattern = parameter.test(path.slice(at)) ? parentsOfParameters.get(path.slice(0, at)) : undefined;
-      const methods = methodsOf.get(path) ?? methodsOf.get(pattern ?? '');
+      const methods = methodsOf.get(path) ?? [...patterns.values()].find(({ regexp }) => regexp.test(path))?.methods;
       return methods && [...methods].sort().join(', ');
     },
   };

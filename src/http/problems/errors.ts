@@ -26,6 +26,7 @@ export const errorTable = {
   unsupported_media_type: { status: 415, title: 'Unsupported media type or encoding' },
   headers_too_large: { status: 431, title: 'The headers are too large' },
   keys_not_kept: { status: 501, title: 'No store of keys is configured' },
+  not_supported: { status: 501, title: 'The broker cannot do this' },
   results_not_kept: { status: 501, title: 'No result store is configured' },
   broker_unavailable: { status: 503, title: 'The broker is not available', retryAfterSeconds: 1 },
   keys_unavailable: { status: 503, title: 'The store of keys is not available', retryAfterSeconds: 1 },

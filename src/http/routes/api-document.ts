@@ -39,8 +39,8 @@ const keyHeaders = z.object({
 
 interface ApiDocumentOptions {
   version: string;
-  /** The hook that asks for a key, where keys are set: the routes that have it are described so. */
-  authenticate: onRequestHookHandler | undefined;
+  /** The hooks that ask for a key, where keys are set: the routes that have one are described so. */
+  keyHooks: readonly onRequestHookHandler[];
   /** Whether a request for another name is refused. */
   checksHosts: boolean;
 }
@@ -48,13 +48,13 @@ interface ApiDocumentOptions {
 /** The document itself. It knows the routes that are registered after it. */
 export function registerApiDocument(
   app: FastifyInstance,
-  { version, authenticate, checksHosts }: ApiDocumentOptions,
+  { version, keyHooks, checksHosts }: ApiDocumentOptions,
 ): void {
   /** What hooks add to the answers of a route, which its own schema does not know. */
   function describeHooks(schema: FastifySchema, { onRequest, method, url }: RouteOptions): FastifySchema {
     if (schema.hide === true) return schema;
     const takesKey = method === 'POST' && url.startsWith('/jobs');
-    const needsKey = authenticate !== undefined && [onRequest].flat().includes(authenticate);
+    const needsKey = [onRequest].flat().some((hook) => keyHooks.includes(hook as onRequestHookHandler));
     const codes: ErrorCode[] = [];
     if (needsKey) codes.push('unauthorized');
     if (checksHosts) codes.push('misdirected_request');
@@ -73,7 +73,7 @@ export function registerApiDocument(
       info: { title: 'Work Factory', description, version },
       components: {
         schemas: { Problem: z.toJSONSchema(problemBody) as object },
-        ...(authenticate && { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } }),
+        ...(keyHooks.length > 0 && { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } }),
       },
     },
     transform: (route) => jsonSchemaTransform({ ...route, schema: describeHooks(route.schema, route.route) }),

@@ -1,0 +1,50 @@
+// Jobs of a set, a page at a time, for somebody who looks. Nothing is changed, and nobody waits for it: what a page reads is
+// bounded in records and bytes, so a filter that few jobs pass gives pages with few jobs.
+import type { SortedSet, TimedJob, TimedPlace } from './sorted-set.ts';
+
+export interface ListQuery {
+  limit: number;
+  from: TimedPlace | undefined;
+  jobtype: string | undefined;
+}
+
+export interface ListedPage {
+  jobs: TimedJob[];
+  /** Undefined at the end. */
+  next: TimedPlace | undefined;
+}
+
+/** Of one page. */
+const lookedMax = 10_000;
+const bytesMax = 4 * 1024 * 1024;
+/** Of one read: what is parsed in one turn of the event loop. */
+const readJobsMax = 500;
+const readBytesMax = 512 * 1024;
+
+/** Exactly this jobtype; the text is looked at first, because parsing costs more. */
+export function isOfJobtype(jobtype: string): (text: string) => boolean {
+  const part = `"jobtype":${JSON.stringify(jobtype)}`;
+  return (text) => text.includes(part) && (JSON.parse(text) as { jobtype?: unknown }).jobtype === jobtype;
+}
+
+export async function listJobs(set: SortedSet, { limit, from: start, jobtype }: ListQuery): Promise<ListedPage> {
+  const matches = jobtype === undefined ? undefined : isOfJobtype(jobtype);
+  const jobs: TimedJob[] = [];
+  let from = start;
+  let bytes = 0;
+  for (let looked = 0; looked < lookedMax && bytes < bytesMax;) {
+    // One more than is missing, so that the end is known without another read.
+    const wanted = matches ? readJobsMax : Math.min(readJobsMax, limit - jobs.length + 1);
+    const read = await set.read(from, wanted, readBytesMax);
+    for (const job of read) {
+      if (jobs.length === limit) return { jobs, next: job };
+      bytes += job.text.length;
+      if (!matches || matches(job.text)) jobs.push(job);
+    }
+    const last = read.at(-1);
+    if (!last) return { jobs, next: undefined };
+    looked += read.length;
+    from = { dueMs: last.dueMs, sequence: last.sequence + 1 };
+  }
+  return { jobs, next: from };
+}

@@ -1,0 +1,73 @@
+// What an operator sees of a broker's queues and sets, and does to them. Implementations: the broker in this process
+// (src/roles) and one behind FWP (src/faktory).
+
+export const setNames = ['scheduled', 'retries', 'dead'] as const;
+export type SetName = (typeof setNames)[number];
+
+export interface QueueStatus {
+  readonly name: string;
+  /** Jobs that wait in it. */
+  readonly depth: number;
+  /** Age of the job at its head; 0 when it is empty. */
+  readonly latencySeconds: number;
+  /** Null: the broker does not tell. */
+  readonly isPaused: boolean | null;
+}
+
+/** A job of a set, as it is on the wire. */
+export interface SetJob {
+  readonly jid: string;
+  readonly jobtype: string;
+  readonly queue: string;
+  readonly args: unknown;
+  /** When the broker queues it. RFC 3339, UTC, as the other times. Absent of the dead. */
+  readonly at?: string | undefined;
+  readonly failedAt?: string | undefined;
+  readonly retryCount?: number | undefined;
+  readonly errtype?: string | undefined;
+  readonly error?: string | undefined;
+}
+
+export interface SetQuery {
+  readonly set: SetName;
+  /** The most jobs; there may be fewer although more follow. */
+  readonly limit: number;
+  /** Of the page before; undefined: from the first. */
+  readonly cursor: string | undefined;
+  /** Only jobs of this jobtype. */
+  readonly jobtype: string | undefined;
+}
+
+export interface SetPage {
+  /** Jobs in the whole set, of any jobtype. */
+  readonly total: number;
+  /** By their times. */
+  readonly jobs: readonly SetJob[];
+  /** Where the next page begins; undefined at the end. */
+  readonly cursor: string | undefined;
+}
+
+export interface Operator {
+  queues(): Promise<readonly QueueStatus[]>;
+  page(query: SetQuery): Promise<SetPage>;
+}
+
+/**
+ * - `not_supported`: this broker cannot do it, or not from here; the message is a sentence for the operator.
+ * - `away`: the broker was not asked, or has certainly done nothing.
+ * - `unknown`: it was asked, and gave no clear reply.
+ * - `bad_cursor`: no page gave this cursor.
+ */
+export type OperatorErrorReason = 'not_supported' | 'away' | 'unknown' | 'bad_cursor';
+
+export class OperatorError extends Error {
+  readonly reason: OperatorErrorReason;
+  /** Of `not_supported`: a page of the broker's own that can. */
+  readonly page: string | undefined;
+
+  constructor(reason: OperatorErrorReason, message: string, { page, cause }: { page?: string; cause?: unknown } = {}) {
+    super(message, { cause });
+    this.reason = reason;
+    this.page = page;
+  }
+}

@@ -1,0 +1,63 @@
+// The operator's way into a broker in this process.
+import type { Engine } from '../broker/engine.ts';
+import type { JobFailure, WireJob } from '../broker/queues/job.ts';
+import { listJobs } from '../broker/queues/listing.ts';
+import type { TimedJob, TimedPlace } from '../broker/queues/sorted-set.ts';
+import { OperatorError, type Operator, type SetJob, type SetName } from '../domain/operator.ts';
+
+export function createEngineOperator(engine: Engine): Operator {
+  function refuseBroken(): void {
+    const refusal = engine.refusal();
+    if (refusal !== undefined) throw new OperatorError('away', refusal);
+  }
+
+  return {
+    async queues() {
+      refuseBroken();
+      return [...engine.state().queues.values()].map((queue) => ({
+        name: queue.name,
+        depth: queue.size(),
+        latencySeconds: queue.latencyMs() / 1000,
+        isPaused: queue.isPaused(),
+      }));
+    },
+    async page({ set: name, limit, cursor, jobtype }) {
+      refuseBroken();
+      const set = engine.state()[name];
+      const from = cursor === undefined ? undefined : placeIn(cursor);
+      const { jobs, next } = await listJobs(set, { limit, from, jobtype }).catch((cause: unknown) => {
+        throw new OperatorError('away', 'The store of the broker did not answer', { cause });
+      });
+      return {
+        total: set.record().count,
+        jobs: jobs.map((job) => jobOf(name, job)),
+        cursor: next && `${next.dueMs}-${next.sequence}`,
+      };
+    },
+  };
+}
+
+function placeIn(cursor: string): TimedPlace {
+  const [, dueMs, sequence] = /^(\d{1,16})-(\d{1,16})$/.exec(cursor) ?? [];
+  const place = { dueMs: Number(dueMs), sequence: Number(sequence) };
+  if (!Number.isSafeInteger(place.dueMs) || !Number.isSafeInteger(place.sequence))
+    throw new OperatorError('bad_cursor', 'must be the cursor of another page');
+  return place;
+}
+
+function jobOf(set: SetName, { dueMs, text }: TimedJob): SetJob {
+  const job = JSON.parse(text) as WireJob;
+  const failure: Partial<JobFailure> = job.failure ?? {};
+  return {
+    jid: job.jid ?? '',
+    jobtype: job.jobtype ?? '',
+    queue: job.queue ?? '',
+    args: job.args,
+    // The time of the dead is when they are forgotten.
+    at: set === 'dead' ? undefined : new Date(dueMs).toISOString(),
+    failedAt: failure.failed_at,
+    retryCount: failure.retry_count,
+    errtype: failure.errtype,
+    error: failure.message,
+  };
+}

@@ -1,0 +1,188 @@
+// What operators can rely on over HTTP, on every broker; where brokers differ the target says what this one can.
+import assert from 'node:assert/strict';
+import { after, before, describe, it, type TestContext } from 'node:test';
+import type { OperatorTarget } from '../helpers/operator-targets.ts';
+import { connectFwp, makeJob, type FwpClient } from '../broker/fwp-client.ts';
+
+export interface OperatorSuite {
+  name: string;
+  open: (t: Pick<TestContext, 'after'>) => Promise<OperatorTarget>;
+  /** It lists its sets, tells what is paused and how many jobs it changed. */
+  isEmbedded: boolean;
+  skip?: string | false;
+}
+
+interface SetAnswer {
+  set: string;
+  total: number;
+  jobs: Record<string, unknown>[];
+  cursor: string | null;
+}
+
+const later = (fields: Record<string, unknown> = {}) => makeJob({ at: '2100-01-01T00:00:00Z', ...fields });
+
+export function operatorContract({ name, open, isEmbedded, skip = false }: OperatorSuite): void {
+  describe(`operating ${name}`, { skip, concurrency: false }, () => {
+    let target: OperatorTarget;
+    let client: FwpClient;
+    const closers: (() => unknown)[] = [];
+    const scope = { after: (fn: () => unknown) => void closers.push(fn) } as TestContext;
+
+    before(async () => {
+      target = await open(scope);
+      client = await connectFwp(scope, { port: target.port });
+    });
+    after(async () => {
+      for (const close of closers.reverse()) await close();
+    });
+
+    async function fill(...jobs: object[]): Promise<void> {
+      await client.ask('FLUSH');
+      assert.equal(await client.ask(`PUSHB ${JSON.stringify(jobs)}`), '{}');
+    }
+
+    it('lists queues by name, with what waits in them', async () => {
+      await fill(makeJob({ queue: 'b' }), makeJob({ queue: 'a' }), makeJob({ queue: 'b' }), later({ queue: 'c' }));
+      const answer = await target.get('/queues');
+      assert.equal(answer.statusCode, 200);
+      assert.equal(answer.headers['cache-control'], 'no-store');
+      const { queues } = answer.json<{ queues: { name: string; depth: number; latency_seconds: number }[] }>();
+      const paused = isEmbedded ? false : null;
+      assert.ok(queues.every(({ latency_seconds: seconds }) => seconds >= 0 && seconds < 3600));
+      assert.deepEqual(
+        queues.map(({ latency_seconds: _, ...queue }) => queue),
+        [
+          { name: 'a', depth: 1, paused },
+          { name: 'b', depth: 2, paused },
+        ],
+      );
+    });
+
+    it('has three sets and no other', async () => {
+      for (const path of ['/sets/working', '/sets/default', '/sets/Dead', '/sets'])
+        assert.equal((await target.get(path)).statusCode, 404, path);
+    });
+
+    if (isEmbedded) listing();
+    else
+      it('says that it cannot list a set, and where that can be seen', async () => {
+        for (const [set, page] of Object.entries({ scheduled: 'scheduled', retries: 'retries', dead: 'morgue' })) {
+          const answer = await target.get(`/sets/${set}`);
+          assert.equal(answer.statusCode, 501);
+          const problem = answer.json<Record<string, unknown>>();
+          assert.deepEqual([problem['code'], problem['page']], ['not_supported', `http://127.0.0.1:7420/${page}`]);
+          assert.match(String(problem['detail']), /^Faktory does not list .* http:\/\/127\.0\.0\.1:7420\//);
+        }
+      });
+
+    function listing(): void {
+      const list = async (query = '', set = 'scheduled'): Promise<SetAnswer> => {
+        const answer = await target.get(`/sets/${set}${query}`);
+        assert.equal(answer.statusCode, 200, answer.payload);
+        return answer.json<SetAnswer>();
+      };
+
+      it('lists a set by time, page by page, until the cursor is null', async () => {
+        const jobs = [3, 1, 2, 5, 4].map((day) => later({ at: `2100-01-0${day}T00:00:00Z` }));
+        await fill(...jobs);
+        const seen: unknown[] = [];
+        const sizes: number[] = [];
+        for (let cursor: string | null = ''; cursor !== null;) {
+          const page: SetAnswer = await list(`?limit=2&cursor=${cursor}`);
+          assert.deepEqual([page.set, page.total], ['scheduled', 5]);
+          seen.push(...page.jobs.map(({ job_id }) => job_id));
+          sizes.push(page.jobs.length);
+          cursor = page.cursor;
+        }
+        const byTime = [...jobs].sort((one, other) => (String(one['at']) < String(other['at']) ? -1 : 1));
+        assert.deepEqual(
+          seen,
+          byTime.map(({ jid }) => jid),
+        );
+        assert.deepEqual(sizes, [2, 2, 1]);
+        assert.equal((await list('?limit=5')).cursor, null);
+        assert.deepEqual((await list('', 'dead')).jobs, []);
+      });
+
+      it('has what is on the wire of a job, and why it failed', async () => {
+        const scheduled = later({ jobtype: 'resize', queue: 'images', args: [{ url: 'u' }, 7] });
+        await fill(scheduled, makeJob({ jid: 'failing-1', retry: 3 }), makeJob({ jid: 'failing-2', retry: -1 }));
+        assert.deepEqual((await list()).jobs, [
+          {
+            ...{ job_id: scheduled.jid, jobtype: 'resize', queue: 'images', args: [{ url: 'u' }, 7] },
+            at: '2100-01-01T00:00:00.000Z',
+          },
+        ]);
+        for (const jid of ['failing-1', 'failing-2']) {
+          await client.ask('FETCH default');
+          await client.ask(`FAIL {"jid":"${jid}","message":"no such file","errtype":"ENOENT"}`);
+        }
+        const told = { jobtype: 'test', queue: 'default', args: [], errtype: 'ENOENT', error: 'no such file' };
+        const [retried] = (await list('', 'retries')).jobs;
+        const { at, failed_at: failedAt, ...rest } = retried ?? {};
+        assert.deepEqual(rest, { job_id: 'failing-1', ...told, retry_count: 0 });
+        assert.ok(Date.parse(String(at)) > Date.parse(String(failedAt)));
+        const [dead] = (await list('', 'dead')).jobs;
+        const { failed_at: deadAt, ...deadRest } = dead ?? {};
+        assert.deepEqual(deadRest, { job_id: 'failing-2', ...told, retry_count: 0 });
+        assert.ok(Date.parse(String(deadAt)) > 0);
+      });
+
+      it('lists jobs of one jobtype, exactly', async () => {
+        const jobs = [
+          later({ jobtype: 'a' }),
+          later({ jobtype: 'ab' }),
+          later({ jobtype: 'b', args: [{ jobtype: 'a' }] }),
+          later({ jobtype: 'a' }),
+          later({ jobtype: 'a*' }),
+        ];
+        await fill(...jobs);
+        const page = await list('?jobtype=a');
+        assert.deepEqual(
+          page.jobs.map(({ job_id }) => job_id),
+          [jobs[0]?.jid, jobs[3]?.jid],
+        );
+        assert.deepEqual([page.total, page.cursor], [5, null]);
+        assert.equal((await list('?jobtype=a*')).jobs.length, 1);
+      });
+
+      it('cuts what a client may have written without end', async () => {
+        const args = ['x'.repeat(5000)];
+        await fill(later({ jobtype: 'j'.repeat(5000), args }), makeJob({ jid: 'long-error', retry: -1 }));
+        const [job] = (await list()).jobs;
+        assert.equal(String(job?.['jobtype']).length, 200);
+        assert.equal(job?.['args'], `${JSON.stringify(args).slice(0, 999)}…`);
+        await client.ask('FETCH default');
+        await client.ask(`FAIL ${JSON.stringify({ jid: 'long-error', message: 'm'.repeat(900), errtype: 'E' })}`);
+        assert.equal(String((await list('', 'dead')).jobs[0]?.['error']).length, 500);
+      });
+
+      it('refuses cursors that no page gave, wrong limits and unknown parameters', async () => {
+        await fill(later());
+        for (const [query, pointer] of [
+          ['cursor=x', '/cursor'],
+          ['cursor=1', '/cursor'],
+          ['cursor=1-', '/cursor'],
+          ['cursor=9999999999999999-1', '/cursor'],
+          ['cursor=-1-1', '/cursor'],
+          [`cursor=${'1'.repeat(100)}-1`, '/cursor'],
+          ['cursor=1-1&cursor=1-1', '/cursor'],
+          ['limit=0', '/limit'],
+          ['limit=1001', '/limit'],
+          ['limit=1.5', '/limit'],
+          ['limit=many', '/limit'],
+          ['jobtype=', '/jobtype'],
+          ['jobtpye=a', ''],
+        ]) {
+          const answer = await target.get(`/sets/scheduled?${query}`);
+          assert.equal(answer.statusCode, 422, query);
+          const { violations } = answer.json<{ violations: { pointer: string }[] }>();
+          assert.equal(violations[0]?.pointer, pointer, query);
+        }
+        // A place that no job has any more is where the next one is.
+        assert.equal((await list('?cursor=0-0')).jobs.length, 1);
+        assert.equal((await list('?cursor=9007199254740991-9007199254740991')).jobs.length, 0);
+      });
+    }
+  });
+}
