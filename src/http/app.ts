@@ -40,6 +40,7 @@ import { createRequestGuard } from './plugins/request-guards.ts';
 import { createRequestIds } from './plugins/request-id.ts';
 import { observeRequests } from './plugins/request-metrics.ts';
 import { createSerializerCompiler } from './plugins/serializer.ts';
+import { registerStreamRoute, type StreamRouteOptions } from './routes/stream.ts';
 
 export interface AppOptions
   extends
@@ -47,6 +48,7 @@ export interface AppOptions
     Pick<OnceOptions, 'keys'>,
     Omit<JobStateOptions, 'protect' | 'waitersMax'>,
     Omit<CancelJobOptions, 'protect'>,
+    Omit<StreamRouteOptions, 'protect' | 'connections' | 'budget'>,
     Omit<ProbesOptions, 'authenticate' | 'lag'> {
   logger: FastifyBaseLogger;
   /** When there are any, /jobs* and /metrics want one of them. */
@@ -115,7 +117,7 @@ export function createApp(options: AppOptions): FastifyInstance {
   metrics.readDraining(() => draining.aborted);
   metrics.readHttpConnections(() => connections.counts());
   const budget = createBodyBudget({ clock, connections, places, budgetBytes: limits.bodiesBytesMax });
-  registerRoutes(app, options, lag, budget);
+  registerRoutes(app, options, { lag, budget, connections });
   return app;
 }
 
@@ -163,7 +165,13 @@ function createServer(options: AppOptions, connections: Connections, places: Pla
   return app;
 }
 
-function registerRoutes(app: FastifyInstance, options: AppOptions, lag: EventLoopLag, budget: BodyBudget): void {
+interface Shared {
+  lag: EventLoopLag;
+  budget: BodyBudget;
+  connections: Connections;
+}
+
+function registerRoutes(app: FastifyInstance, options: AppOptions, { lag, budget, connections }: Shared): void {
   const { apiKeys = [], adminKeys = [], operator, version, hosts, connectionsMax = limits.connectionsMax } = options;
   const keyHook = apiKeys.length > 0 ? createApiKeyHook(apiKeys) : undefined;
   const adminKeyHook = adminKeys.length > 0 ? createApiKeyHook(adminKeys) : keyHook;
@@ -178,6 +186,8 @@ function registerRoutes(app: FastifyInstance, options: AppOptions, lag: EventLoo
     budget.watch(singles);
     registerJobRoutes(singles, { ...options, once, protect });
   });
+  // Its answer is written while lines are read: compressed it would be held back.
+  app.register(async (streams) => registerStreamRoute(streams, { ...options, protect, budget, connections }));
   app.register(async (others) => {
     await others.register(compress, { encodings, requestEncodings: encodings, threshold: limits.compressFromBytes });
     budget.watch(others);

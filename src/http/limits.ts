@@ -52,3 +52,21 @@ export const setPageJobs = { default: 100, max: 1000 };
 export const setArgsCharsMax = 1000;
 export const setErrorCharsMax = 500;
 export const setNameCharsMax = 200;
+/** A line of a stream, without its newline: the arguments of a job may have as much. */
+export const streamLineBytesMax = 65_536;
+/** Lines of a stream that are read and pushed in one turn of the event loop: a full frame by default, and about a millisecond of work. */
+export const streamSliceLinesMax = 100;
+/** The same where lines are long: parsing 64 KiB takes as long as the largest body of a single job. */
+export const streamSliceCharsMax = 65_536;
+/** Lines of all streams on their way to the broker, and of one stream that are not reported: ten full frames, as ten connections take them. */
+export const streamLinesMax = 1000;
+/** The same in bytes of their jobs. */
+export const streamBytesMax = 1_048_576;
+/** Of the room for waiting jobs: the rest is for single jobs and batches. */
+export const streamPendingShare = 0.5;
+/** What one stream holds at most: its lines above, a chunk and the rest of a line, as bytes and as text. Taken from the memory for bodies. */
+export const streamHeldBytes = 2_097_152;
+/** Streams at once: half of the memory for bodies. */
+export const streamsMax = 32;
+/** No byte came, and none was taken. Longer than a broker that hangs is waited for by default, the time that common proxies have. */
+export const streamIdleMs = 60_000;

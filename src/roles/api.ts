@@ -119,6 +119,8 @@ export async function runApi({ config, log, version, lostLogLines }: RoleContext
     version,
     durability: parts.durability,
     enqueueTimeoutMs: config.ENQUEUE_TIMEOUT_MS,
+    pendingJobsMax: config.ENQUEUE_MAX_PENDING_JOBS,
+    pendingBytesMax: config.ENQUEUE_MAX_PENDING_BYTES,
     batchMaxJobs: config.BATCH_MAX_JOBS,
     batchBodyBytesMax: config.BATCH_BODY_BYTES_MAX,
     jobBodyBytesMax: config.JOB_BODY_BYTES_MAX,

@@ -1,6 +1,12 @@
 // The bodies that are being read: until one is whole it holds memory that no bound on jobs counts. What has come is counted,
 // decoded, not what was announced. When the bytes run out, the bodies that were sent slowest go, so that others are read.
-import type { FastifyInstance, FastifyRequest, onRequestHookHandler, preParsingHookHandler } from 'fastify';
+import type {
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  onRequestHookHandler,
+  preParsingHookHandler,
+} from 'fastify';
 import { AppError } from '../problems/errors.ts';
 import type { Clock } from '../../domain/clock.ts';
 import type { Connections } from '../server/connections.ts';
@@ -13,6 +19,8 @@ const decoderBytes = 65_536;
 export interface BodyBudget {
   /** For the routes with a body that are registered on it from now on. The plugin that decodes comes before. */
   watch(app: FastifyInstance): void;
+  /** For a route whose bodies are never whole: so many bytes from its head to the end of its response. */
+  reserve(bytes: number): onRequestHookHandler;
 }
 
 export interface BodyBudgetOptions {
@@ -61,14 +69,17 @@ export function createBodyBudget({ clock, connections, places, budgetBytes }: Bo
     const { 'content-encoding': coding, 'content-length': length } = request.headers;
     // As most are: the number of places bounds them.
     if (coding === undefined && Number(length) <= singleBodyBytesMax) return done();
-    const bytes = coding === undefined ? 0 : decoderBytes;
+    hold(request, reply, coding === undefined ? 0 : decoderBytes, done);
+  };
+
+  function hold(request: FastifyRequest, { raw }: FastifyReply, bytes: number, done: (error?: Error) => void): void {
     if (heldBytes + bytes > budgetBytes) makeRoom();
     if (heldBytes + bytes > budgetBytes) return done(new AppError('overloaded', 'Too many bodies are being read'));
     held.set(request, 0);
     add(request, bytes);
-    reply.raw.once('close', () => release(request));
+    raw.once('close', () => release(request));
     done();
-  };
+  }
 
   /** Counts what comes, after decoding. A whole body becomes jobs in the same turn, and they have bounds of their own. */
   const count: preParsingHookHandler = (request, _reply, payload, done) => {
@@ -80,6 +91,7 @@ export function createBodyBudget({ clock, connections, places, budgetBytes }: Bo
   };
 
   return {
+    reserve: (bytes) => (request, reply, done) => hold(request, reply, bytes, done),
     watch: (app) =>
       void app.addHook('onRoute', (route) => {
         if (route.method !== 'POST') return;

@@ -9,7 +9,7 @@ import { structureCheckedFromBytes, structureLimits } from '../limits.ts';
 const charset = /;\s*charset\s*=\s*"?([^";,\s]*)/gi;
 
 /** JSON is UTF-8 (RFC 8259 section 8.1); another charset would be read wrongly, not refused, by the parser. */
-function isUtf8(contentType: string): boolean {
+export function isUtf8(contentType: string): boolean {
   for (const [, name] of contentType.matchAll(charset)) if (!/^utf-?8$/i.test(name ?? '')) return false;
   return true;
 }
@@ -38,25 +38,32 @@ const mayBePoisoned = (text: string): boolean =>
 const isPoisoned = (text: string): boolean =>
   mayBePoisoned(text) && (proto.test(text) || (constructor.test(text) && prototype.test(text)));
 
+/** The value of a JSON text; undefined when it is none, or holds a key like __proto__. */
+export function readJson(text: string): { readonly value: unknown } | undefined {
+  // Where the text is broken is not told; finding out takes as long as parsing.
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    // A byte order mark may be ignored (RFC 8259 section 8.1).
+    const value: unknown = JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text);
+    return isPoisoned(text) ? undefined : { value };
+  } catch {
+    return undefined;
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
 function parse(text: string): unknown {
   if (text === '') throw new AppError('malformed_json', 'The body is empty');
   if (text.length > structureCheckedFromBytes && isOverbuilt(text, structureLimits)) {
     const { countMax, depthMax } = structureLimits;
     throw new AppError('malformed_json', `A large body holds at most ${countMax} arrays and objects, ${depthMax} deep`);
   }
-  // Where the text is broken is not told; finding out takes as long as parsing.
-  const { stackTraceLimit } = Error;
-  Error.stackTraceLimit = 0;
-  try {
-    // A byte order mark may be ignored (RFC 8259 section 8.1).
-    const parsed: unknown = JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text);
-    if (!isPoisoned(text)) return parsed;
-  } catch {
-    // The same answer.
-  } finally {
-    Error.stackTraceLimit = stackTraceLimit;
-  }
-  throw new AppError('malformed_json', 'The body is not JSON, or it holds a key like __proto__');
+  const read = readJson(text);
+  if (read === undefined)
+    throw new AppError('malformed_json', 'The body is not JSON, or it holds a key like __proto__');
+  return read.value;
 }
 
 export function useJsonOnly(app: FastifyInstance): void {

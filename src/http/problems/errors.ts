@@ -21,6 +21,7 @@ export const errorTable = {
   request_timeout: { status: 408, title: 'The request was sent too slowly' },
   body_too_large: { status: 413, title: 'The body is too large' },
   too_many_jobs: { status: 413, title: 'The batch has too many jobs' },
+  line_too_long: { status: 413, title: 'A line of the stream is too long' },
   misdirected_request: { status: 421, title: 'The Host is not one of this service' },
   expectation_failed: { status: 417, title: 'The expectation cannot be met' },
   unsupported_media_type: { status: 415, title: 'Unsupported media type or encoding' },

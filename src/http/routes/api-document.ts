@@ -9,6 +9,7 @@ import { errorTable, type ErrorCode } from '../problems/errors.ts';
 import { errorsPage, errorsPagePolicy, errorsPath } from './errors-page.ts';
 import { keyHeader, keyMessage } from '../once/idempotency-key.ts';
 import { problemBody, problemResponses } from './schemas.ts';
+import { streamPath } from './stream.ts';
 
 const description = [
   'Post a job or a batch of jobs, get a true answer, read the result.',
@@ -53,7 +54,7 @@ export function registerApiDocument(
   /** What hooks add to the answers of a route, which its own schema does not know. */
   function describeHooks(schema: FastifySchema, { onRequest, method, url }: RouteOptions): FastifySchema {
     if (schema.hide === true) return schema;
-    const takesKey = method === 'POST' && url.startsWith('/jobs');
+    const takesKey = method === 'POST' && url.startsWith('/jobs') && url !== streamPath;
     const needsKey = [onRequest].flat().some((hook) => keyHooks.includes(hook as onRequestHookHandler));
     const codes: ErrorCode[] = [];
     if (needsKey) codes.push('unauthorized');

@@ -59,6 +59,10 @@ function allEnqueued(results: BatchResult[]): BatchAnswer {
   return { status: 202, body: { job_ids, message: `Batch of ${length} jobs enqueued`, count: length, results } };
 }
 
+/** What became of each entry, in input order. */
+export const resultsOf = (entries: BatchEntries, fates: readonly Fate[]): readonly BatchResult[] =>
+  tallyUp(entries, fates).results;
+
 function tallyUp({ total, jobs, rejected, found }: BatchEntries, fates: readonly Fate[]): Tally {
   const tally: Tally = {
     results: [],

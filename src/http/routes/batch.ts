@@ -83,7 +83,12 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
   }
 }
 
-function countJobs(metrics: Metrics, { jobs, rejected }: BatchEntries, fates: readonly Fate[]): void {
+/** For metrics. */
+export function countJobs(
+  metrics: Pick<Metrics, 'job'>,
+  { jobs, rejected }: BatchEntries,
+  fates: readonly Fate[],
+): void {
   for (const [index, { operation }] of jobs.entries()) metrics.job(operation, outcomeOf(fates[index] as Fate));
   for (const { operation } of rejected) metrics.job(operation, 'rejected');
 }

@@ -52,6 +52,26 @@ export const partialBatch = z.object({
 export type BatchResult = z.infer<typeof batchResult>;
 export type PartialBatch = z.infer<typeof partialBatch>;
 
+const lineResult = batchResult.omit({ index: true }).extend({ line: count.meta({ description: 'From 1' }) });
+const streamSummary = z.object({
+  summary: z.object({
+    lines: count,
+    enqueued: count,
+    rejected: count,
+    failed: count,
+    unknown: count,
+    completed: z.boolean().meta({ description: 'False: not all lines were read' }),
+    code: z.string().optional(),
+    detail: z.string().optional(),
+    next_line: count.optional().meta({ description: 'The first line that was not read' }),
+  }),
+});
+/** A line of a stream's answer. */
+export const streamLine = {
+  description: 'NDJSON: a line for each line in their order, and a summary; without a summary the stream broke',
+  content: { 'application/x-ndjson': { schema: z.union([lineResult, streamSummary]) } },
+};
+
 export const jobRecord = z.looseObject({
   job_id: jobId,
   state: z.enum(jobStates),

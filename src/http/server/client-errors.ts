@@ -10,7 +10,7 @@ import { evictedCode } from './places.ts';
 import { problemContentType, renderProblem, retryAfterSeconds, type Problem } from '../problems/problem.ts';
 
 /** Told to a caller whose rest could still arrive: nothing more may be read. */
-const timeoutCode = 'ERR_HTTP_REQUEST_TIMEOUT';
+export const timeoutCode = 'ERR_HTTP_REQUEST_TIMEOUT';
 const codes: Readonly<Record<string, ErrorCode>> = {
   [timeoutCode]: 'request_timeout',
   [evictedCode]: 'overloaded',
@@ -57,6 +57,8 @@ export function createClientErrorHandler(
 
   return (error, socket) => {
     if (handled.has(socket)) return;
+    const stream = connections.get(socket)?.stream;
+    if (stream) return stream.fail(error);
     handled.add(socket);
     if (error.code === 'ECONNRESET') return void socket.destroy();
     if (!socket.writable) return connections.leave(socket);

@@ -10,9 +10,19 @@ export interface HttpSocket extends Socket {
   _httpMessage?: ServerResponse | null;
 }
 
+/** A response that is written while its request is read. */
+export interface StreamUnderWay {
+  /** Something was read whose outcome has not been written yet. */
+  readonly isOwed: boolean;
+  /** What Node says of the connection (`clientError`): this response is not one to be put in front of. */
+  fail(error: NodeJS.ErrnoException): void;
+}
+
 export interface Connection {
   /** To the latest request that was read. */
   answer: ServerResponse | undefined;
+  /** When that answer is a stream, until its end. */
+  stream?: StreamUnderWay | undefined;
   /** When the head of that request had been read; before the first one, when the connection came. */
   sinceMs: number;
 }
@@ -40,12 +50,12 @@ export interface Connections {
 /** A stream pipeline that fails takes `socket` away from a request; Node's own `client` stays (lib/_http_incoming.js). */
 const socketOf = ({ req }: ServerResponse): Socket | undefined => (req as typeof req & { client?: Socket }).client;
 
-export function stateOf(socket: HttpSocket, { answer }: Connection): HttpConnectionState {
+export function stateOf(socket: HttpSocket, { answer, stream }: Connection): HttpConnectionState {
   if (answer === undefined) return 'receiving';
   if (answer.writableFinished) return 'idle';
   // Another one under way: requests before it have been read whole.
   const isBehind = (socket._httpMessage ?? answer) !== answer;
-  return answer.req.complete || isBehind ? 'answering' : 'receiving';
+  return answer.req.complete || isBehind || stream?.isOwed === true ? 'answering' : 'receiving';
 }
 
 export function createConnections(clock: Clock): Connections {
@@ -74,6 +84,7 @@ export function createConnections(clock: Clock): Connections {
         const connection = open.get(socket);
         if (connection === undefined) return;
         connection.answer = answer;
+        connection.stream = undefined;
         connection.sinceMs = clock.now();
       });
     },

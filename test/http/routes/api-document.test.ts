@@ -49,6 +49,7 @@ describe('/openapi.json', () => {
       ...operationNames.map((name) => `POST /jobs/${name}`),
       'POST /jobs',
       'POST /jobs/batch',
+      'POST /jobs/stream',
       'DELETE /jobs/{job_id}',
       'GET /jobs/{job_id}',
       'GET /health',

@@ -1,0 +1,43 @@
+// The bytes of a request, a chunk whenever it is wanted: what is not wanted stays with the kernel, and so with the caller.
+import type { Readable } from 'node:stream';
+
+export interface BodyChunks {
+  /** Resolves with undefined when there is nothing more: the body has ended, is broken, or is not wanted any more. */
+  next(): Promise<Buffer | undefined>;
+  /** Nothing more is wanted. */
+  stop(): void;
+  /** The last byte has come, and was taken. */
+  readonly hasEnded: boolean;
+}
+
+export function createBodyChunks(body: Readable): BodyChunks {
+  let isOver = false;
+  let wake: () => void = () => undefined;
+  const onReadable = (): void => wake();
+  const stop = (): void => {
+    isOver = true;
+    // Otherwise the body could not flow into nothing.
+    body.off('readable', onReadable);
+    wake();
+  };
+  body.on('readable', onReadable);
+  body.on('end', stop);
+  body.on('close', stop);
+  // `close` follows.
+  body.on('error', () => undefined);
+  return {
+    async next() {
+      for (;;) {
+        if (isOver) return undefined;
+        const chunk = body.read() as Buffer | null;
+        if (chunk !== null) return chunk;
+        if (isOver) return undefined;
+        await new Promise<void>((resolve) => (wake = resolve));
+      }
+    },
+    stop,
+    get hasEnded() {
+      return body.readableEnded;
+    },
+  };
+}

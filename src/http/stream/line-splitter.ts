@@ -1,0 +1,89 @@
+// From chunks of bytes to lines. Lines end with a newline (0x0A); a carriage return before it is white space of JSON.
+// A chunk is decoded at once: 1.7 times as fast as line by line.
+
+const newline = 0x0a;
+/** So many small chunks of a line are put together: each costs more than its bytes. */
+const restChunksMax = 64;
+
+/** Whole lines, one after another. */
+export interface Lines {
+  /** Number of the first; 1 is that of a body's first line. */
+  readonly first: number;
+  readonly texts: readonly string[];
+  /** Behind them comes a line that is too long; nothing is read after it. */
+  readonly isNextTooLong: boolean;
+}
+
+export interface LineSplitter {
+  /** The lines that end in this chunk. */
+  take(chunk: Buffer): Lines;
+  /** What stands behind the last newline, once the body has ended. */
+  end(): Lines;
+}
+
+/**
+ * @param from lines before this one are left out, however long they are
+ * @param bytesMax of one line, without its newline
+ */
+export function createLineSplitter({ from, bytesMax }: { from: number; bytesMax: number }): LineSplitter {
+  let rest: Buffer[] = [];
+  let restBytes = 0;
+  /** The number of the line that the next byte belongs to. */
+  let current = 1;
+
+  const isTooLong = (text: string): boolean =>
+    // A character has at most three bytes (a pair of two has four).
+    text.length * 3 > bytesMax && Buffer.byteLength(text) > bytesMax;
+
+  function keep(chunk: Buffer): void {
+    if (chunk.length === 0) return;
+    // A copy: a view would hold the memory of its whole chunk.
+    rest.push(Buffer.from(chunk));
+    restBytes += chunk.length;
+    if (rest.length > restChunksMax) rest = [Buffer.concat(rest)];
+  }
+
+  function takeText(end: Buffer): string {
+    const text = (restBytes === 0 ? end : Buffer.concat([...rest, end])).toString();
+    rest = [];
+    restBytes = 0;
+    return text;
+  }
+
+  function cut(text: string): Lines {
+    const first = current;
+    const texts = text.split('\n');
+    const long = texts.findIndex(isTooLong);
+    if (long !== -1) texts.length = long;
+    current += texts.length;
+    return { first, texts, isNextTooLong: long !== -1 };
+  }
+
+  /** Where line `from` begins, or where the chunk ends. */
+  function skip(chunk: Buffer): number {
+    let start = 0;
+    while (current < from) {
+      const end = chunk.indexOf(newline, start);
+      if (end === -1) return chunk.length;
+      current += 1;
+      start = end + 1;
+    }
+    return start;
+  }
+
+  return {
+    take(chunk) {
+      const start = skip(chunk);
+      const last = chunk.lastIndexOf(newline);
+      let lines: Lines = { first: current, texts: [], isNextTooLong: false };
+      if (last >= start) lines = cut(takeText(chunk.subarray(start, last)));
+      if (lines.isNextTooLong) return lines;
+      keep(chunk.subarray(Math.max(start, last + 1)));
+      return { ...lines, isNextTooLong: restBytes > bytesMax };
+    },
+    end() {
+      if (restBytes === 0) return { first: current, texts: [], isNextTooLong: false };
+      return cut(takeText(Buffer.alloc(0)));
+    },
+  };
+}

@@ -1,0 +1,42 @@
+// A producer that waits for room. A single job or a batch is refused at once when too much work waits (admission.ts);
+// a stream has another way to say so: it reads no further. Only that refusal is waited out, because it is certain that
+// nothing was sent; a broker that is away is told at once.
+import type { Clock } from '../../domain/clock.ts';
+import type { Fate, JobProducer } from '../../domain/producer.ts';
+
+const pauseMs = 100;
+/** Of the time to the deadline: what is admitted late needs the rest. */
+const patienceShare = 0.5;
+
+const isOverloaded = (fate: Fate | undefined): boolean => fate?.outcome === 'refused' && fate.code === 'overloaded';
+
+export interface PatientProducerOptions {
+  next: JobProducer;
+  clock: Clock;
+  /** Nobody waits any longer. */
+  draining: AbortSignal;
+}
+
+export function createPatientProducer({ next, clock, draining }: PatientProducerOptions): JobProducer {
+  const pause = (): Promise<void> => new Promise((resolve) => void clock.after(pauseMs, resolve));
+
+  async function untilAdmitted(push: () => Promise<Fate[]>, deadlineMs: number): Promise<Fate[]> {
+    const nowMs = clock.now();
+    const patientUntilMs = nowMs + (deadlineMs - nowMs) * patienceShare;
+    for (;;) {
+      const fates = await push();
+      // Jobs that were pushed together are admitted or refused together.
+      const isFinal = !isOverloaded(fates[0]) || draining.aborted || clock.now() + pauseMs > patientUntilMs;
+      if (isFinal) return fates;
+      await pause();
+    }
+  }
+
+  return {
+    push: async (job, deadlineMs) =>
+      (await untilAdmitted(async () => [await next.push(job, deadlineMs)], deadlineMs))[0] as Fate,
+    pushBulk: (jobs, deadlineMs) => untilAdmitted(() => next.pushBulk(jobs, deadlineMs), deadlineMs),
+    ping: () => next.ping(),
+    close: () => next.close(),
+  };
+}

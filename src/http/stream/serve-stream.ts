@@ -1,0 +1,92 @@
+// A stream on its connection: head, timers, drain, and the half-closed end of a request that was not read to its end.
+// Node's own timers are those of the server: they do not know that a body may take hours (docs/streams.md).
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Readable } from 'node:stream';
+import { streamIdleMs } from '../limits.ts';
+import { setResponseHeaders } from '../plugins/response-headers.ts';
+import { timeoutCode } from '../server/client-errors.ts';
+import type { Connections } from '../server/connections.ts';
+import { evictedCode } from '../server/places.ts';
+import type { ReportMode } from './reports.ts';
+import { createStream, type Stream, type StreamEnd, type StreamOptions } from './stream.ts';
+
+export const ndjson = 'application/x-ndjson';
+
+export interface ServeStreamOptions extends StreamOptions {
+  readonly connections: Connections;
+  readonly draining: AbortSignal;
+  readonly idleMs?: number | undefined;
+}
+
+export interface StreamAsked {
+  readonly body: Readable;
+  readonly report: ReportMode;
+  readonly from: number;
+}
+
+const idle: StreamEnd = { code: 'request_timeout', detail: 'No byte came for too long' };
+const notHttp: StreamEnd = { code: 'bad_request', detail: 'The bytes received are not a valid HTTP/1.1 request' };
+
+/** The response is out of the framework's hands: it would pipe, and time it as a large one. */
+function writeHead(request: FastifyRequest, reply: FastifyReply, options: ServeStreamOptions): void {
+  setResponseHeaders(request, reply, options);
+  const headers = {
+    ...(reply.getHeaders() as Record<string, string>),
+    'content-type': ndjson,
+    'cache-control': 'no-store',
+    // nginx would collect it otherwise.
+    'x-accel-buffering': 'no',
+  };
+  reply.hijack();
+  reply.raw.writeHead(200, headers);
+  // A caller may wait for it before it sends more.
+  reply.raw.flushHeaders();
+}
+
+export function serveStream(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { body, report, from }: StreamAsked,
+  options: ServeStreamOptions,
+): Stream {
+  const { connections, draining, idleMs = streamIdleMs } = options;
+  const response = reply.raw;
+  const { socket } = request.raw;
+  writeHead(request, reply, options);
+  const stream = createStream(options, { request, response, body, report, from });
+
+  const connection = connections.get(socket);
+  const underWay = {
+    get isOwed() {
+      return stream.isOwed;
+    },
+    fail({ code }: NodeJS.ErrnoException) {
+      if (code === timeoutCode) {
+        // Node's limit for a whole request is not one of a stream; after the port has closed it is the drain's.
+        if (draining.aborted) socket.destroy();
+      } else if (code === 'ECONNRESET' || code === evictedCode || !socket.writable) socket.destroy();
+      else stream.end(notHttp);
+    },
+  };
+  if (connection) connection.stream = underWay;
+  response.once('close', () => {
+    if (connection?.stream === underWay) connection.stream = undefined;
+  });
+
+  // Node counts bytes that the kernel has taken from a buffer as a sign of life, too.
+  response.setTimeout(idleMs, () => {
+    if (response.writableNeedDrain) return connections.leave(socket);
+    // It waits for the broker, not for its caller.
+    if (stream.isOwed) return void socket.setTimeout(idleMs);
+    stream.end(idle);
+  });
+  // Before Node's own listener, which hands the socket on.
+  response.prependOnceListener('finish', () => {
+    socket.setTimeout(request.server.server.timeout);
+    if (request.raw.complete) return;
+    // Whoever writes all before it reads must get to its reading; then nothing more is taken.
+    body.resume();
+    connections.leave(socket);
+  });
+  return stream;
+}

@@ -1,0 +1,149 @@
+// Some lines at once: read as entries of a batch are, pushed together, and what became of each. A line that is no JSON is
+// rejected like any other bad entry.
+import type { FastifyRequest } from 'fastify';
+import type { Clock } from '../../domain/clock.ts';
+import type { Fate, JobProducer } from '../../domain/producer.ts';
+import type { Metrics } from '../../metrics.ts';
+import type { EntryOptions } from '../entries/entry.ts';
+import { claimEntries } from '../once/entry-key.ts';
+import type { Once } from '../once/once.ts';
+import { readJson } from '../plugins/json-parser.ts';
+import { AppError } from '../problems/errors.ts';
+import { resultsOf } from '../routes/batch-answer.ts';
+import { createBatchReader, type BatchEntries } from '../routes/batch-entries.ts';
+import { countJobs } from '../routes/batch.ts';
+import type { BatchResult } from '../routes/schemas.ts';
+
+export interface SliceOptions extends EntryOptions {
+  producer: JobProducer;
+  /** On the same producer. */
+  once: Once;
+  metrics: Pick<Metrics, 'job'>;
+  clock: Clock;
+  enqueueTimeoutMs: number;
+}
+
+/** What became of one line. */
+export interface LineResult extends Omit<BatchResult, 'index'> {
+  line: number;
+}
+
+export interface PushedSlice {
+  /** Lines that hold an entry: empty ones do not. */
+  readonly lines: number;
+  /** Of their jobs. */
+  readonly bytes: number;
+  /** One for each entry, in the order of the lines. Never rejects. */
+  readonly results: Promise<readonly LineResult[]>;
+}
+
+/** @param first number of the first of these lines */
+export type SlicePusher = (request: FastifyRequest, first: number, texts: readonly string[]) => PushedSlice;
+
+/** Entries of one way to the broker, and the places of their results. */
+interface Part {
+  values: unknown[];
+  places: number[];
+}
+
+/** White space as JSON has it. */
+const empty = /^[ \t\r]*$/;
+
+const notJson = {
+  status: 'rejected',
+  code: 'malformed_json',
+  detail: 'The line is not JSON, or it holds a key like __proto__',
+} as const;
+
+/** The store of keys is asked for these; an entry that only looks so loses nothing by it. */
+const isForOnce = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && ('key' in value || 'unique_for' in value);
+
+export function createSlicePusher(options: SliceOptions): SlicePusher {
+  const { producer, once, metrics, clock, enqueueTimeoutMs } = options;
+  const readEntries = createBatchReader(options);
+
+  async function fatesOf(
+    request: FastifyRequest,
+    read: BatchEntries,
+    deadlineMs: number,
+  ): Promise<{ entries: BatchEntries; fates: readonly Fate[] }> {
+    if (read.keyed.length > 0) {
+      const { entries, claimed } = await claimEntries(once, request, read);
+      return { entries, fates: await once.push(request, entries.jobs, deadlineMs, claimed) };
+    }
+    if (read.hasUnique) return { entries: read, fates: await once.push(request, read.jobs, deadlineMs) };
+    return { entries: read, fates: read.jobs.length === 0 ? [] : await producer.pushBulk(read.jobs, deadlineMs) };
+  }
+
+  async function push(request: FastifyRequest, read: BatchEntries): Promise<readonly BatchResult[]> {
+    try {
+      const { entries, fates } = await fatesOf(request, read, clock.now() + enqueueTimeoutMs);
+      countJobs(metrics, entries, fates);
+      return resultsOf(entries, fates);
+    } catch (error) {
+      return failAll(request, read, error);
+    }
+  }
+
+  /** The store of keys takes nothing; or a bug, of which nothing can be said. */
+  function failAll(request: FastifyRequest, read: BatchEntries, error: unknown): readonly BatchResult[] {
+    if (!(error instanceof AppError)) {
+      request.log.error({ err: error, request_id: request.id }, 'lines of a stream failed by a bug');
+      const fate: Fate = { outcome: 'unknown', code: 'outcome_unknown', detail: 'An error on our side' };
+      const fates = read.jobs.map(() => fate);
+      countJobs(metrics, read, fates);
+      return resultsOf(read, fates);
+    }
+    const { code, message: detail } = error;
+    const status = code === 'keys_not_kept' ? 'rejected' : 'failed';
+    for (const { operation } of read.jobs) metrics.job(operation, status === 'failed' ? 'refused' : 'rejected');
+    for (const { operation } of read.rejected) metrics.job(operation, 'rejected');
+    const results = resultsOf(
+      { ...read, keyed: [] },
+      read.jobs.map(() => noFate),
+    );
+    return results.map((result) =>
+      result.status === 'rejected' ? result : { index: result.index, status, code, detail },
+    );
+  }
+
+  return (request, first, texts) => {
+    const results: LineResult[] = [];
+    const plain: Part = { values: [], places: [] };
+    const keyed: Part = { values: [], places: [] };
+    for (const [offset, text] of texts.entries()) {
+      if (empty.test(text)) continue;
+      const line = first + offset;
+      const read = readJson(text);
+      if (read === undefined) {
+        metrics.job('other', 'rejected');
+        results.push({ line, ...notJson });
+        continue;
+      }
+      const part = isForOnce(read.value) ? keyed : plain;
+      part.values.push(read.value);
+      part.places.push(results.length);
+      // Its status comes with its outcome.
+      results.push({ line, status: 'unknown' });
+    }
+    // Read before any of them is pushed: what throws here has enqueued nothing.
+    const parts = [plain, keyed]
+      .filter(({ values }) => values.length > 0)
+      .map(({ values, places }) => ({ read: readEntries(values, false), places }));
+    const settled = parts.map(async ({ read, places }) => {
+      for (const { index, ...result } of await push(request, read)) {
+        const place = places[index] as number;
+        results[place] = { line: (results[place] as LineResult).line, ...result };
+      }
+    });
+    const jobs = parts.flatMap(({ read }) => read.jobs);
+    return {
+      lines: results.length,
+      bytes: jobs.reduce((sum, { wireBytes }) => sum + wireBytes, 0),
+      results: Promise.all(settled).then(() => results),
+    };
+  };
+}
+
+const noFate: Fate = { outcome: 'refused', code: 'overloaded', detail: '' };

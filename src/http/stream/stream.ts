@@ -1,0 +1,180 @@
+// One stream: lines are read, pushed and reported side by side, each as far as the others allow. It ends with the body, or
+// before it for a reason that its summary tells.
+import type { ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
+import type { FastifyRequest } from 'fastify';
+import type { Clock } from '../../domain/clock.ts';
+import type { ErrorCode } from '../problems/errors.ts';
+import {
+  streamLineBytesMax,
+  streamLinesMax,
+  streamBytesMax,
+  streamSliceCharsMax,
+  streamSliceLinesMax,
+} from '../limits.ts';
+import { createBodyChunks } from './body-chunks.ts';
+import { createLineSplitter, type Lines } from './line-splitter.ts';
+import { createReports, writeLine, type ReportMode } from './reports.ts';
+import type { PushedSlice, SlicePusher } from './slice.ts';
+import type { Room, StreamWindow } from './window.ts';
+
+/** Why a stream ends before its body. */
+export interface StreamEnd {
+  readonly code: ErrorCode;
+  /** One sentence. */
+  readonly detail: string;
+}
+
+export interface StreamRequest {
+  readonly request: FastifyRequest;
+  /** Its head has been written. */
+  readonly response: ServerResponse;
+  readonly body: Readable;
+  readonly report: ReportMode;
+  /** Lines before this one are left out. */
+  readonly from: number;
+}
+
+export interface StreamOptions {
+  readonly clock: Clock;
+  readonly window: StreamWindow;
+  readonly pushSlice: SlicePusher;
+}
+
+export interface Stream {
+  /** Some lines were pushed, and their caller has not been told what became of them. */
+  readonly isOwed: boolean;
+  /** Reads no further: what was pushed is reported, then the summary follows. The first reason counts. */
+  end(why: StreamEnd): void;
+  /** Resolves when the response has been written, or its reader has gone. Never rejects. */
+  readonly ended: Promise<void>;
+}
+
+const lineTooLong = (line: number): StreamEnd => ({
+  code: 'line_too_long',
+  detail: `Line ${line} is longer than ${streamLineBytesMax} bytes`,
+});
+const failed: StreamEnd = { code: 'internal', detail: 'An error on our side; the log has it' };
+const brokenBody: StreamEnd = { code: 'bad_request', detail: 'The request ended before its body' };
+
+export function createStream(
+  { clock, window, pushSlice }: StreamOptions,
+  { request, response, body, report, from }: StreamRequest,
+): Stream {
+  const chunks = createBodyChunks(body);
+  const splitter = createLineSplitter({ from, bytesMax: streamLineBytesMax });
+  const reports = createReports(response, report, { linesMax: streamLinesMax, bytesMax: streamBytesMax });
+  let why: StreamEnd | undefined;
+  let isOver = false;
+  /** The first line that was not read. */
+  let nextLine = from;
+
+  function stop(): void {
+    isOver = true;
+    chunks.stop();
+    reports.wake();
+  }
+
+  function end(reason: StreamEnd): void {
+    why ??= reason;
+    stop();
+  }
+
+  const nextTurn = (): Promise<void> => new Promise((resolve) => clock.soon(resolve));
+
+  function push(first: number, texts: readonly string[], room: Room): void {
+    const startedMs = clock.now();
+    let pushed: PushedSlice;
+    try {
+      pushed = pushSlice(request, first, texts);
+    } catch (error) {
+      room.release(undefined);
+      throw error;
+    }
+    const { lines, bytes, results } = pushed;
+    room.use(lines, bytes);
+    const settle = reports.add(lines, bytes);
+    void results.then((settled) => {
+      room.release(lines === 0 ? undefined : clock.now() - startedMs);
+      settle(settled);
+    });
+  }
+
+  /** False when the stream is over before all of them. */
+  async function pushAll({ first, texts }: Lines): Promise<boolean> {
+    for (let start = 0; start < texts.length;) {
+      const stopAt = endOfSlice(texts, start);
+      while (!reports.hasRoom && !isOver) await reports.changed();
+      const room = isOver ? undefined : await window.enter();
+      if (isOver || room === undefined) {
+        room?.release(undefined);
+        return false;
+      }
+      push(first + start, texts.slice(start, stopAt), room);
+      nextLine = first + stopAt;
+      start = stopAt;
+      // Others have their turn: a slice takes about a millisecond.
+      await nextTurn();
+    }
+    return true;
+  }
+
+  /** Whatever stands behind a line that is too long may be a part of it. */
+  function rejectTooLong(): void {
+    const line = nextLine;
+    const tooLong = lineTooLong(line);
+    nextLine += 1;
+    reports.add(1, 0)([{ line, status: 'rejected', ...tooLong }]);
+    end(tooLong);
+  }
+
+  /** True when all of it was read. */
+  async function readBody(): Promise<boolean> {
+    for (let chunk; (chunk = await chunks.next()) !== undefined;) {
+      const lines = splitter.take(chunk);
+      if (!(await pushAll(lines))) return false;
+      if (lines.isNextTooLong) rejectTooLong();
+    }
+    if (!chunks.hasEnded || isOver) return false;
+    const last = splitter.end();
+    if (!(await pushAll(last))) return false;
+    if (last.isNextTooLong) rejectTooLong();
+    return why === undefined;
+  }
+
+  function summarize(isComplete: boolean): string {
+    const summary = { ...reports.counts, completed: isComplete };
+    return writeLine({ summary: isComplete ? summary : { ...summary, ...why, next_line: nextLine } });
+  }
+
+  async function run(): Promise<void> {
+    const isComplete = await readBody().catch((error: unknown) => {
+      request.log.error({ err: error, request_id: request.id }, 'a stream failed by a bug');
+      end(failed);
+      return false;
+    });
+    if (!isComplete) end(brokenBody);
+    while (reports.isOwed) await reports.changed();
+    if (!response.destroyed) response.end(summarize(isComplete));
+  }
+
+  response.once('close', stop);
+  return {
+    get isOwed() {
+      return reports.isOwed;
+    },
+    end,
+    ended: run(),
+  };
+}
+
+/** At least one line. */
+function endOfSlice(texts: readonly string[], start: number): number {
+  let chars = 0;
+  let at = start;
+  while (at < texts.length && at - start < streamSliceLinesMax && chars < streamSliceCharsMax) {
+    chars += (texts[at] as string).length;
+    at += 1;
+  }
+  return at;
+}

@@ -1,0 +1,76 @@
+// How much of all streams may be on its way to the broker at once. Streams take turns, a slice each. The window follows
+// the broker: it shrinks while slices take long, so that single jobs find short queues and no line waits in vain for a
+// connection with room; it grows while they are quick (docs/decisions/0027-streams.md).
+import { createFifo, type Fifo } from '../../domain/fifo.ts';
+
+/** A slice that took less makes the window larger: it would hold the round trip of any path. */
+const quickMs = 250;
+/** A slice that took longer halves it: what comes behind waits as long. */
+const slowMs = 1000;
+
+export interface WindowLimits {
+  /** Of one slice. */
+  sliceLinesMax: number;
+  linesMax: number;
+  bytesMax: number;
+}
+
+/** Room for one slice. */
+export interface Room {
+  /** What the slice really holds. */
+  use(lines: number, bytes: number): void;
+  /** @param tookMs from the push to the outcome; undefined: nothing was pushed */
+  release(tookMs: number | undefined): void;
+}
+
+export interface StreamWindow {
+  /** Resolves when there is room for a slice, in the order of the calls. */
+  enter(): Promise<Room>;
+  readonly lines: number;
+  readonly limit: number;
+}
+
+export function createStreamWindow({ sliceLinesMax, linesMax, bytesMax }: WindowLimits): StreamWindow {
+  const waiting: Fifo<(room: Room) => void> = createFifo();
+  let limit = Math.min(2 * sliceLinesMax, linesMax);
+  let lines = 0;
+  let bytes = 0;
+
+  const hasRoom = (): boolean => lines === 0 || (lines + sliceLinesMax <= limit && bytes < bytesMax);
+
+  function adapt(tookMs: number, usedLines: number): void {
+    if (tookMs < quickMs) limit = Math.min(linesMax, limit + usedLines);
+    else if (tookMs > slowMs) limit = Math.max(sliceLinesMax, Math.floor(limit / 2));
+  }
+
+  function grant(): Room {
+    let ownLines = sliceLinesMax;
+    let ownBytes = 0;
+    lines += ownLines;
+    return {
+      use(usedLines, usedBytes) {
+        lines += usedLines - ownLines;
+        bytes += usedBytes - ownBytes;
+        ownLines = usedLines;
+        ownBytes = usedBytes;
+      },
+      release(tookMs) {
+        lines -= ownLines;
+        bytes -= ownBytes;
+        if (tookMs !== undefined) adapt(tookMs, ownLines);
+        while (waiting.size > 0 && hasRoom()) waiting.shift()?.(grant());
+      },
+    };
+  }
+
+  return {
+    enter: () =>
+      waiting.size === 0 && hasRoom() ? Promise.resolve(grant()) : new Promise((resolve) => void waiting.push(resolve)),
+    get lines() {
+      return lines;
+    },
+    get limit() {
+      return limit;
+    },
+  };
+}
