@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The entry: `work-factory [api|worker|broker]` starts, anything else is a command of the command line. It listens for signals
 // before it loads the rest, which takes a while.
+import cluster from 'node:cluster';
 import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { readCommandLine } from './process/command-line.ts';
@@ -36,7 +37,8 @@ async function main(): Promise<number> {
   };
   const args = process.argv.slice(2);
   const call = readCommandLine(args);
-  const ignored: NodeJS.Signals[] = isUnderNohup(process.env) ? ['SIGHUP'] : [];
+  // An API process with a supervisor is stopped and restarted by it.
+  const ignored: NodeJS.Signals[] = cluster.isWorker || isUnderNohup(process.env) ? ['SIGHUP'] : [];
   switch (call.kind) {
     case 'command': {
       const { runCli } = await import('./cli/run.ts');

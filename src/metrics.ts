@@ -32,6 +32,7 @@ export interface Metrics extends KeyMetrics {
   contentType: string;
   /** The page, in Prometheus' text format. */
   render(): Promise<string>;
+  snapshot(): Promise<{ type: unknown }[]>;
   /** Prepared once per route, so that a request costs one observation. `route` is a pattern, never a path. */
   httpRequests(method: string, route: string): (status: number, seconds: number) => void;
   /** One job that was offered over HTTP, and what became of it. */
@@ -57,21 +58,19 @@ const frameJobsBuckets = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 const runSecondsBuckets = [0.00001, 0.0001, 0.001, 0.01, 0.1, 1, 10];
 
 // They list every open socket by kind: with 3,000 callers a scrape would stand still for some milliseconds more.
-const costlyMetrics = ['handles', 'requests', 'resources'].flatMap((kind) => [
-  `nodejs_active_${kind}`,
-  `nodejs_active_${kind}_total`,
-]);
+const costly = ['handles', 'requests', 'resources'].map((kind) => `nodejs_active_${kind}`);
 
 /** @param version of this program, for `work_factory_build_info` */
 export function createMetrics(version: string): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  for (const name of costlyMetrics) registry.removeSingleMetric(name);
+  for (const name of costly) for (const end of ['', '_total']) registry.removeSingleMetric(name + end);
   addBuildInfo(registers, version);
   return {
     contentType: registry.contentType,
     render: () => registry.metrics(),
+    snapshot: () => registry.getMetricsAsJSON(),
     ...createHttpMetrics(registers),
     ...createKeyMetrics(registers),
     ...createFaktoryMetrics(registers),
@@ -83,9 +82,8 @@ export function createMetrics(version: string): Metrics {
 }
 
 function addBuildInfo(registers: Registry[], version: string): void {
-  const help = 'Always 1; the labels say what runs.';
-  const labelNames = ['version', 'node_version'] as const;
-  const info = new Gauge({ name: 'work_factory_build_info', help, labelNames, registers });
+  const of = { name: 'work_factory_build_info', help: 'Always 1; the labels say what runs.', registers };
+  const info = new Gauge({ ...of, labelNames: ['version', 'node_version'], aggregator: 'first' });
   info.set({ version, node_version: process.versions.node }, 1);
 }
 
@@ -205,6 +203,7 @@ function createProcessMetrics(registers: Registry[]): Pick<Metrics, 'readDrainin
   new Gauge({
     name: 'work_factory_draining',
     help: '1 from the signal to stop until the exit.',
+    aggregator: 'max',
     registers,
     collect() {
       this.set(draining() ? 1 : 0);
@@ -238,6 +237,7 @@ function createBrokerMetrics(registers: Registry[]): Pick<Metrics, 'readBrokerJo
   new Gauge({
     name: 'work_factory_broker_jobs',
     help: 'Jobs in the broker, all queues, as it said at the reading of this page before; absent when it did not answer.',
+    aggregator: 'max',
     labelNames: ['state'],
     registers,
     collect() {

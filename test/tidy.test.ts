@@ -60,8 +60,10 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   'metrics.ts': ['prom-client', 'domain', 'key-metrics.ts'],
   'key-metrics.ts': ['prom-client', 'domain'],
   'private-folder.ts': ['node:'],
+  supervisor: ['domain', 'pino', 'prom-client', 'node:cluster'],
   roles: [
     'domain',
+    'supervisor',
     'http',
     'enqueue',
     'faktory',
@@ -78,7 +80,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   ],
   // Of process only the names of the roles, and how the environment is read.
   cli: ['client', 'config', 'domain', 'jobs', 'process', 'roles', 'node:'],
-  process: ['roles', 'config', 'domain', 'jobs', 'dotenv', 'pino', 'node:'],
+  process: ['roles', 'supervisor', 'config', 'domain', 'jobs', 'dotenv', 'pino', 'node:'],
   'index.ts': ['jobs', 'zod'],
   'main.ts': ['cli', 'process', 'node:'],
 };

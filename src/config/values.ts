@@ -34,6 +34,16 @@ export const integer = (min: number, max: number) => {
     .refine((value) => value >= min && value <= max, accepts);
 };
 
+/** How many processes; `auto` is one for each processor. */
+export const processes = (max: number) => {
+  const accepts = `auto, or an integer from 1 to ${max}`;
+  return z
+    .string()
+    .regex(/^(auto|\d+)$/, accepts)
+    .transform((text): 'auto' | number => (text === 'auto' ? text : Number(text)))
+    .refine((value) => value === 'auto' || (value >= 1 && value <= max), accepts);
+};
+
 export const seconds = (min: number, max: number) => {
   const accepts = `a number of seconds from ${min} to ${max}`;
   return z

@@ -6,6 +6,7 @@ import { jobVariables } from './job-variables.ts';
 import { keyVariables } from './key-variables.ts';
 import { operatorVariables } from './operator-variables.ts';
 import { bindAddress, commaList, faktoryUrl, integer, keyList, networks, path, redisUrl, seconds } from './values.ts';
+import { processVariables } from './process-variables.ts';
 import type { Variable } from './values.ts';
 
 export const durabilityClasses = ['fsync', 'second', 'snapshot', 'memory', 'unknown'] as const;
@@ -107,18 +108,7 @@ export const variables = {
     reason: 'Decoded bytes of one batch request: parsing is what blocks the process.',
   },
   ...jobVariables,
-  SHUTDOWN_TIMEOUT_MS: {
-    schema: integer(1000, 32_999),
-    default: '28000',
-    unit: 'ms',
-    reason: 'From SIGTERM to exit at the latest; containers are given 35 s.',
-  },
-  SHUTDOWN_DRAIN_DELAY_MS: {
-    schema: integer(0, 30_000),
-    default: '2000',
-    unit: 'ms',
-    reason: 'After SIGTERM /ready says 503 for this long before the port closes, so that a balancer can notice.',
-  },
+  ...processVariables,
   JOBS_DIR: {
     schema: z.string(),
     default: './jobs',

@@ -1,5 +1,5 @@
 // Standard output and standard error, so that no write to them can block.
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { isatty } from 'node:tty';
 
 const withoutBlocking = constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
@@ -18,6 +18,16 @@ export function openWithoutBlocking(fd: 1 | 2): number {
     // A socket (systemd, a program that runs on Node), or no /proc: Node's own stream sets the flag for sockets and pipes.
     (fd === 1 ? process.stdout : process.stderr).on('error', () => undefined);
     return fd;
+  }
+}
+
+/** Whether a terminal controls this process, which sends SIGHUP when it closes (proc(5): tty_nr in stat). */
+export function hasTerminal(): boolean {
+  try {
+    const stat = readFileSync('/proc/self/stat', 'latin1');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[4] !== '0';
+  } catch {
+    return isatty(0) || isatty(1); // no /proc
   }
 }
 

@@ -1,14 +1,18 @@
 // One run of the program: reads the environment, starts the role, waits for what ends it, and stops it within its time.
+import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { ConfigError, type Config } from '../config/load.ts';
 import { configWarnings } from '../config/warnings.ts';
 import { startAllInOne } from '../roles/all-in-one.ts';
 import { startApi } from '../roles/api.ts';
+import { startApiProcesses } from '../roles/api-processes.ts';
 import { startBroker } from '../roles/broker.ts';
 import { RoleError, type Role, type Running } from '../roles/role.ts';
 import { startWorker } from '../roles/worker.ts';
+import { joinSupervisor } from '../supervisor/member.ts';
 import type { RoleName } from './command-line.ts';
+import { hasTerminal } from './descriptors.ts';
 import { readEnvironment } from './environment.ts';
 import { openLog, type ProgramLog } from './log.ts';
 import type { Stop } from './stop.ts';
@@ -49,14 +53,32 @@ async function runRole(
 ): Promise<number> {
   stayAlive();
   if (stop.reason) return endBeforeStart(log, stop.reason.error);
-  const start = name ? roles[name] : config.FAKTORY_URL ? startApi : startAllInOne;
-  const running = start({ config, log, version, lostLogLines: lostLines, fail: (error) => stop.request({ error }) });
+  const fail = (error: Error): void => stop.request({ error });
+  const member = joinSupervisor(fail);
+  const start = roleOf(name, config, member !== undefined);
+  // A terminal that closes sends SIGHUP as well: then it is a stop.
+  const onRestart = (restart: () => void): void => void (hasTerminal() || stop.reserve('SIGHUP', restart));
+  const running = start({ config, log, version, lostLogLines: lostLines, fail, member, onRestart });
+  void running.then(
+    () => member?.tellReady(),
+    () => undefined,
+  );
   await Promise.race([running, stop.requested]);
   await stop.requested;
   return endInTime({ running, stop, log, timeoutMs: config.SHUTDOWN_TIMEOUT_MS - flushMs });
 }
 
-/** Adds what .env says to the environment, which wins, and reads both together. */
+/** @throws RoleError when several processes are wanted where one holds the broker */
+function roleOf(name: RoleName | undefined, config: Config, isMember: boolean): Role {
+  const role = name ? roles[name] : config.FAKTORY_URL ? startApi : startAllInOne;
+  const count = config.API_PROCESSES === 'auto' ? availableParallelism() : config.API_PROCESSES;
+  if (role === startApi) return count > 1 && !isMember ? startApiProcesses(count) : role;
+  if (role === startAllInOne && config.API_PROCESSES !== 'auto' && count > 1)
+    throw new RoleError(
+      `API_PROCESSES=${count} needs FAKTORY_URL: without it the broker is in this process, and the API with it.`,
+    );
+  return role;
+}
 
 /** Of SHUTDOWN_TIMEOUT_MS, for the last lines of a log whose reader is slow. */
 const flushMs = 500;

@@ -14,6 +14,8 @@ export interface Stop {
   readonly hurried: Promise<StopReason>;
   /** Begins the stop; without effect when it has begun. */
   request(reason: StopReason): void;
+  /** From now on this signal does not stop the program, but calls `instead`. */
+  reserve(signal: NodeJS.Signals, instead: () => void): void;
 }
 
 export interface StopOptions {
@@ -37,6 +39,7 @@ const repeatMs = 1000;
 export function listenForStop({ events, now, ignored }: StopOptions): Stop {
   let reason: StopReason | undefined;
   let beganMs = 0;
+  const reserved = new Map<NodeJS.Signals, () => void>();
   let begin: (reason: StopReason) => void;
   let hurry: (reason: StopReason) => void;
   const requested = new Promise<StopReason>((resolve) => (begin = resolve));
@@ -52,6 +55,8 @@ export function listenForStop({ events, now, ignored }: StopOptions): Stop {
   for (const signal of stopSignals) {
     events.on(signal, () => {
       if (ignored.includes(signal)) return;
+      const instead = reserved.get(signal);
+      if (instead !== undefined) return instead();
       if (reason === undefined) request({ signal });
       else if (now() - beganMs >= repeatMs) hurry({ signal });
     });
@@ -71,5 +76,6 @@ export function listenForStop({ events, now, ignored }: StopOptions): Stop {
     requested,
     hurried,
     request,
+    reserve: (signal, instead) => void reserved.set(signal, instead),
   };
 }

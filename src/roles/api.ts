@@ -11,6 +11,7 @@ import { createGroupCommit } from '../enqueue/group-commit.ts';
 import { createApp } from '../http/app.ts';
 import { isLoopback } from '../http/plugins/addresses.ts';
 import { answeredHosts } from '../http/plugins/hosts.ts';
+import { replaced } from '../http/server/drain.ts';
 import { listen, resolveHost } from '../http/server/listen.ts';
 import { createMetrics, type Metrics } from '../metrics.ts';
 import { createFaktoryLink } from './faktory-link.ts';
@@ -46,7 +47,10 @@ export async function startApi(context: RoleContext): Promise<Running> {
   const results = openRedisResults(context);
   const keys = openRedisKeys(context);
   const { registry } = await openJobs(context);
-  const metrics = createMetrics(context.version);
+  const { member } = context;
+  const own = createMetrics(context.version);
+  member?.offerMetrics(() => own.snapshot());
+  const metrics = member ? { ...own, render: () => member.metricsPage() } : own;
   const api = await runApi(context, {
     registry,
     link: createFaktoryLink(context, address, metrics),
@@ -59,11 +63,15 @@ export async function startApi(context: RoleContext): Promise<Running> {
     async stop(options) {
       await api.stop(options);
       await Promise.all([results?.close(), keys?.close()]);
+      await member?.tellLastCounts(await own.snapshot());
     },
   };
 }
 
-export async function runApi({ config, log, version, lostLogLines }: RoleContext, parts: ApiParts): Promise<Running> {
+export async function runApi(
+  { config, log, version, lostLogLines, member }: RoleContext,
+  parts: ApiParts,
+): Promise<Running> {
   const { metrics, results } = parts;
   const clock = systemClock;
   const { sender } = parts.link;
@@ -143,7 +151,7 @@ export async function runApi({ config, log, version, lostLogLines }: RoleContext
 
   return {
     async stop({ skipDrainDelay }) {
-      draining.abort();
+      draining.abort(member?.isReplaced ? replaced : undefined);
       if (!skipDrainDelay) await sleep(config.SHUTDOWN_DRAIN_DELAY_MS);
       await app.close();
       await Promise.all([producer.close(), parts.link.remover.close()]);

@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config/load.ts';
 import type { FaktoryAddress } from '../config/values.ts';
+import type { Member } from '../supervisor/member.ts';
 
 export interface RoleContext {
   config: Config;
@@ -11,6 +12,10 @@ export interface RoleContext {
   lostLogLines: () => number;
   /** Ends the process, in order, because a part of it that cannot be replaced is gone. */
   fail: (error: Error) => void;
+  /** Of an API process that is one of several behind one port. */
+  member: Member | undefined;
+  /** Has the operator's wish to restart without a pause (SIGHUP without a terminal) told from now on: it is a stop otherwise. */
+  onRestart: (restart: () => void) => void;
 }
 
 export interface Running {

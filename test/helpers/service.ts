@@ -42,12 +42,21 @@ function readLines(stream: Readable, take: (line: string) => void): void {
   stream.on('end', () => void (rest !== '' && take(rest)));
 }
 
-/** Starts `main.ts [role]` with this environment and no other variable of ours; it dies with the test. */
-export function startService(t: TestContext, env: Record<string, string> = {}, role?: string): Service {
+/**
+ * Starts `main.ts [role]` with this environment and no other variable of ours; it dies with the test.
+ * @param hasTerminal false: whatever starts the test, no terminal controls the process
+ */
+export function startService(
+  t: TestContext,
+  env: Record<string, string> = {},
+  role?: string,
+  hasTerminal = true,
+): Service {
   const folder = env['DATA_DIR'] ?? mkdtempSync(join(tmpdir(), 'work-factory-'));
   const child = spawn(process.execPath, [...nodeArgs, main, ...(role === undefined ? [] : [role])], {
     env: { PATH: process.env['PATH'] ?? '', BIND_ADDR: '127.0.0.1:0', DATA_DIR: folder, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: !hasTerminal,
   });
   const lines: LogLine[] = [];
   const waiting: (() => void)[] = [];

@@ -6,6 +6,7 @@ import type { Clock } from '../../domain/clock.ts';
 import type { KeyStore } from '../../domain/keys.ts';
 import type { JobProducer } from '../../domain/producer.ts';
 import type { Metrics } from '../../metrics.ts';
+import { replaced } from '../server/drain.ts';
 import { createBrokerCheck } from './broker-check.ts';
 import type { EventLoopLag } from '../plugins/event-loop-lag.ts';
 import { commonProblems, health, problemResponses, readiness, type Readiness } from './schemas.ts';
@@ -41,7 +42,7 @@ export function registerProbes(app: FastifyInstance, options: ProbesOptions): vo
     const checks = {
       broker: checkOf(await checkBroker()),
       accepting: checkOf(lag.isHigh() ? 'the event loop lags' : undefined),
-      draining: checkOf(draining.aborted ? 'the process is about to stop' : undefined),
+      draining: checkOf(draining.aborted && draining.reason !== replaced ? 'the process is about to stop' : undefined),
     };
     const ready = Object.values(checks).every(({ ok }) => ok);
     reply.code(ready ? 200 : 503).header('cache-control', 'no-store');

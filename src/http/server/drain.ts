@@ -6,6 +6,9 @@ import type { FastifyInstance } from 'fastify';
 import type { Clock, Timer } from '../../domain/clock.ts';
 import type { Connections } from './connections.ts';
 
+/** Why a process drains that has a successor at the same port: connections are to close, and /ready still says yes. */
+export const replaced = 'replaced';
+
 const sweepEveryMs = 50;
 /** What a request that is being sent when the port closes has left to arrive. */
 const incompleteMsMax = 1000;

@@ -1,0 +1,39 @@
+// Several API processes behind one port (API_PROCESSES): this process is their supervisor.
+// node:cluster, and not SO_REUSEPORT: connections are handed out in turn, so that a few callers with long connections do not
+// meet in one process, the port stays open while all are replaced, and Node 20 has no SO_REUSEPORT for TCP.
+import cluster from 'node:cluster';
+import { systemClock } from '../domain/clock.ts';
+import { createSupervisor, type Child } from '../supervisor/supervisor.ts';
+import { requireFaktory, RoleError, type Role } from './role.ts';
+
+function forkApi(): Child {
+  const worker = cluster.fork();
+  return {
+    pid: worker.process.pid,
+    send: (message) => void (worker.isConnected() && worker.send(message)),
+    kill: (signal) => void worker.process.kill(signal),
+    onMessage: (take) => worker.on('message', take),
+    onExit: (take) =>
+      worker.once('exit', (code, signal) => take(signal ? null : code, (signal || null) as NodeJS.Signals | null)),
+  };
+}
+
+export const startApiProcesses =
+  (count: number): Role =>
+  async ({ config, log, onRestart }) => {
+    requireFaktory(config, 'API');
+    const supervisor = createSupervisor({ count, fork: forkApi, clock: systemClock, log });
+    onRestart(() => void supervisor.restart());
+    // Also when this process ends in a hurry.
+    process.on('exit', () => supervisor.signalAll('SIGKILL'));
+    await supervisor.start().catch((error: unknown) => {
+      throw new RoleError((error as Error).message);
+    });
+    log.info({ processes: count }, 'the API processes are ready');
+    return {
+      async stop({ skipDrainDelay }) {
+        const failed = await supervisor.stop(skipDrainDelay ? 'SIGINT' : 'SIGTERM');
+        if (failed > 0) throw new Error(`${failed} of the API processes did not stop in order`);
+      },
+    };
+  };

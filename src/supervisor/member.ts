@@ -1,0 +1,67 @@
+// The side of an API process that is one of several: it says when it is ready, hands out its metrics, and ends when its
+// supervisor is gone.
+import cluster from 'node:cluster';
+import type { FromMember, FromSupervisor, MetricSnapshot } from './messages.ts';
+
+export interface Member {
+  tellReady(): void;
+  /** True once a successor listens at the same port. */
+  readonly isReplaced: boolean;
+  /** Resolves when the supervisor has been told what is counted for good. */
+  tellLastCounts(metrics: MetricSnapshot[]): Promise<void>;
+  /** @param read called when somebody reads /metrics of any of the processes */
+  offerMetrics(read: () => Promise<MetricSnapshot[]>): void;
+  /** The metrics of all processes in one page. Rejects when the supervisor does not reply within 5 s. */
+  metricsPage(): Promise<string>;
+}
+
+/** The supervisor gives its members 2 s. */
+const pageTimeoutMs = 5000;
+
+/**
+ * @param onOrphaned the supervisor is gone, and with it the port
+ * @returns undefined in a process that has no supervisor
+ */
+export function joinSupervisor(onOrphaned: (error: Error) => void): Member | undefined {
+  const { worker } = cluster;
+  if (worker === undefined) return undefined;
+  // Otherwise Node ends this process at once when the supervisor is gone (lib/internal/cluster/child.js), in the middle of requests.
+  worker.exitedAfterDisconnect = true;
+  let read: () => Promise<MetricSnapshot[]> = async () => [];
+  let count = 0;
+  let isReplaced = false;
+  const waiting = new Map<number, (text: string) => void>();
+  const send = (message: FromMember): void => void (worker.isConnected() && worker.send(message));
+
+  worker.on('message', (message: FromSupervisor) => {
+    if (message.type === 'replaced') isReplaced = true;
+    else if (message.type === 'page') waiting.get(message.id)?.(message.text);
+    else void read().then((metrics) => send({ type: 'snapshot', id: message.id, metrics }));
+  });
+  worker.on('disconnect', () => onOrphaned(new Error('the supervisor of this API process is gone')));
+
+  return {
+    get isReplaced() {
+      return isReplaced;
+    },
+    tellLastCounts: (metrics) =>
+      new Promise((resolve) => {
+        if (!worker.isConnected()) return resolve();
+        worker.send({ type: 'last counts', metrics } satisfies FromMember, () => resolve());
+      }),
+    tellReady: () => send({ type: 'ready' }),
+    offerMetrics: (given) => (read = given),
+    async metricsPage() {
+      const id = ++count;
+      send({ type: 'page wanted', id });
+      try {
+        return await new Promise((resolve, reject) => {
+          waiting.set(id, resolve);
+          setTimeout(() => reject(new Error('the supervisor did not reply')), pageTimeoutMs).unref();
+        });
+      } finally {
+        waiting.delete(id);
+      }
+    },
+  };
+}

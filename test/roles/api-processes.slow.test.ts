@@ -1,0 +1,118 @@
+// Several API processes behind one port, as an operator has them: started, restarted under load, killed, stopped.
+import assert from 'node:assert/strict';
+import { Agent, request } from 'node:http';
+import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startService, type Service } from '../helpers/service.ts';
+
+interface Running {
+  broker: Service;
+  api: Service;
+  url: string;
+}
+
+async function startTwo(t: TestContext, env: Record<string, string> = {}): Promise<Running> {
+  const broker = startService(t, { FAKTORY_BIND: '127.0.0.1:0', FAKTORY_PASSWORD: 'of-the-test' }, 'broker');
+  const { broker: address } = await broker.line(({ msg }) => msg?.startsWith('the broker listens') === true);
+  const api = startService(
+    t,
+    {
+      API_PROCESSES: '2',
+      FAKTORY_URL: `tcp://:of-the-test@${String(address)}`,
+      SHUTDOWN_DRAIN_DELAY_MS: '200',
+      ...env,
+    },
+    'api',
+    false,
+  );
+  await api.line(({ msg }) => msg === 'the API processes are ready');
+  return { broker, api, url: await api.readyUrl() };
+}
+
+const pidsThatListened = ({ lines }: Service): number[] =>
+  lines.filter(({ msg }) => msg === 'the API listens').map(({ pid }) => pid as number);
+
+/** Posts with kept connections until `isOver`; resolves with the number of 202 and with everything else. */
+async function postUntil(url: string, isOver: () => boolean): Promise<{ stored: number; others: unknown[] }> {
+  const agent = new Agent({ keepAlive: true });
+  const others: unknown[] = [];
+  let stored = 0;
+  const post = (): Promise<void> =>
+    new Promise((resolve) => {
+      const headers = { 'content-type': 'application/json' };
+      const sent = request(`${url}/jobs/add`, { method: 'POST', agent, headers }, (response) => {
+        if (response.statusCode === 202) stored++;
+        else others.push(response.statusCode);
+        response.resume().on('end', resolve);
+      });
+      sent.on('error', (error) => {
+        others.push(error);
+        resolve();
+      });
+      sent.end('{"a":1,"b":2}');
+    });
+  const callers = Array.from({ length: 4 }, async () => {
+    while (!isOver()) await post();
+  });
+  await Promise.all(callers);
+  agent.destroy();
+  return { stored, others };
+}
+
+async function countOf(url: string, metric: RegExp): Promise<number> {
+  const page = await (await fetch(`${url}/metrics`)).text();
+  return Number(metric.exec(page)?.[1] ?? Number.NaN);
+}
+
+describe('API_PROCESSES=2', () => {
+  it('restarts under load on SIGHUP without a failed request, and goes on counting', async (t) => {
+    const { api, url } = await startTwo(t);
+    let isOver = false;
+    const traffic = postUntil(url, () => isOver);
+    api.process.kill('SIGHUP');
+    await api.line(({ msg }) => msg === 'the API processes have restarted');
+    isOver = true;
+    const { stored, others } = await traffic;
+    assert.deepEqual(others, []);
+    assert.ok(stored > 10);
+    assert.equal(new Set(pidsThatListened(api)).size, 4);
+    assert.equal(await countOf(url, /^work_factory_jobs_total\{.*outcome="enqueued"\} (\d+)$/m), stored);
+    assert.equal(await api.end(), 0);
+  });
+
+  it('replaces a process that is killed', async (t) => {
+    const { api, url } = await startTwo(t);
+    const [killed] = pidsThatListened(api);
+    process.kill(killed as number, 'SIGKILL');
+    const line = await api.line(({ msg }) => msg === 'an API process ended by itself');
+    assert.deepEqual([line['process'], line['signal']], [killed, 'SIGKILL']);
+    await api.line(({ msg }) => msg === 'an API process was started again');
+    assert.equal((await fetch(`${url}/ready`)).status, 200);
+    assert.equal(await api.end(), 0);
+  });
+
+  it('ends in order when the supervisor is killed', async (t) => {
+    const { api } = await startTwo(t);
+    api.process.kill('SIGKILL');
+    for (const pid of pidsThatListened(api)) {
+      while (isAlive(pid)) await sleep(20);
+      const own = api.lines.filter((line) => line['pid'] === pid).map(({ msg }) => msg);
+      assert.ok(own.includes('stopping'), own.join(', '));
+    }
+  });
+
+  it('is refused in the process that holds the broker', async (t) => {
+    const all = startService(t, { API_PROCESSES: '2' });
+    assert.equal(await all.exited, 1);
+    assert.match(all.lines.map(({ msg }) => msg).join('\n'), /API_PROCESSES=2 needs FAKTORY_URL/);
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
