@@ -32,8 +32,8 @@ export interface BrokerOptions {
   limits?: Partial<BrokerLimits>;
   /** How long records of what was done once are kept; default: a day. */
   keysKeptMs?: number;
-  /** The wid of the worker in this process: what it had goes to the queues at once when the process ended without a word. */
-  ownWid?: string | undefined;
+  /** The wids of the workers in this process: what they had goes to the queues at once when the process ended without a word. */
+  ownWids?: readonly string[] | undefined;
   /** A worker that had no connection for so long is lost, and its jobs go to their queues. Default: 15 s; 0: never, as in Faktory. */
   lostWorkerMs?: number;
   /** Jobs of these workers went to their queues. */
@@ -67,12 +67,12 @@ export interface Broker {
 
 /** Rejects with a StoreError that names the folder, or with the error of the address. */
 export async function createBroker(options: BrokerOptions = {}): Promise<Broker> {
-  const { dataDir, ownWid, clock = systemClock, random = Math.random, report = () => {} } = options;
+  const { dataDir, ownWids = [], clock = systemClock, random = Math.random, report = () => {} } = options;
   const { keysKeptMs = 86_400_000, lostWorkerMs = 15_000, onLostWorkers = () => {} } = options;
   const limits = { ...defaultLimits, ...options.limits };
   const opened = dataDir === undefined ? createMemoryStore() : await (options.openStore ?? openDurableStore)(dataDir);
   const store = options.wrapStore?.(opened) ?? opened;
-  const engine = await createEngine({ store, clock, random, limits, keysKeptMs, ownWid, report }).catch(
+  const engine = await createEngine({ store, clock, random, limits, keysKeptMs, ownWids, report }).catch(
     async (cause: unknown) => {
       await store.close();
       const where = `the data folder ${resolve(dataDir ?? '')} cannot be used`;

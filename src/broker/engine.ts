@@ -25,7 +25,7 @@ export interface EngineOptions {
   random: () => number;
   limits: BrokerLimits;
   keysKeptMs: number;
-  ownWid: string | undefined;
+  ownWids: readonly string[];
   report: (message: string, cause?: unknown) => void;
 }
 
@@ -54,7 +54,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       clock,
       windowBytesMax: limits.windowBytesMax,
       keysKeptMs: options.keysKeptMs,
-      ownWid: options.ownWid,
+      ownWids: options.ownWids,
       onReady: (queue) => delivery.serve(queue),
       onProblem: fallOver,
       clear: (stream) => void store.clear(streamStart(stream), streamStart(stream + 1)).catch(() => {}),

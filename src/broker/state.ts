@@ -47,7 +47,7 @@ interface StateOptions {
   clock: BrokerClock;
   windowBytesMax: number;
   keysKeptMs: number;
-  ownWid: string | undefined;
+  ownWids: readonly string[];
   onReady: (queue: AmendedQueue) => void;
   onProblem: (error: unknown) => void;
   /** Forgets a stream's keys; what is left by a crash is swept at the next open. */
@@ -121,7 +121,7 @@ export function createState(recovery: Recovery, options: StateOptions): State {
       stream,
       ledger,
       nextSequence,
-      ownWid: options.ownWid,
+      ownWids: options.ownWids,
       onReturned: (one) => returned.push(one),
     });
 

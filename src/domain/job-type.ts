@@ -22,6 +22,8 @@ export interface JobType {
   readonly timeoutSeconds: number | undefined;
   /** Large arguments travel compressed. */
   readonly compress: boolean;
+  /** The jobs of its queue run in slots of their own. */
+  readonly ownSlots: boolean;
   /** `inline`: in the worker's own process, in the turn that fetched it. `elsewhere`: by other people's workers. */
   readonly runs: 'inline' | 'in handler process' | 'elsewhere';
   readonly examples: readonly JobExample[];

@@ -38,6 +38,7 @@ export function createArithmetic({ name, symbol, schema, compute, example }: Ari
     result: z.number(),
     timeoutSeconds: undefined,
     compress: false,
+    ownSlots: false,
     runs: 'inline',
     examples: [{ args: { a, b }, result }],
     readFlat: (body) => read(schema, body),

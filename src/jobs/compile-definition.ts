@@ -45,6 +45,7 @@ const definitionSchema = z.strictObject({
   result: schema.optional(),
   timeoutSeconds: z.number('must be a number of seconds').positive('must be above 0').optional(),
   compress: z.boolean('must be true or false').default(false),
+  ownSlots: z.boolean('must be true or false').default(false),
   run: z
     .custom<(...args: unknown[]) => unknown>((value) => typeof value === 'function', 'must be a function')
     .optional(),
@@ -175,6 +176,7 @@ function createType(definition: ParsedDefinition): JobType {
     result: definition.result,
     timeoutSeconds: definition.timeoutSeconds,
     compress: definition.compress,
+    ownSlots: definition.ownSlots,
     runs: definition.run === undefined ? 'elsewhere' : 'in handler process',
     examples,
     readFlat(body) {

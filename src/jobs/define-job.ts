@@ -42,6 +42,11 @@ export interface JobDefinition<
   readonly timeoutSeconds?: number;
   /** Large arguments travel compressed. */
   readonly compress?: boolean;
+  /**
+   * The jobs of its queue run in slots of their own, WORKER_CONCURRENCY of them, and in a handler process of their own:
+   * however slow they are, they hold up no other queue. Default: false.
+   */
+  readonly ownSlots?: boolean;
   /** Absent: somebody else's worker runs the job. */
   readonly run?: (args: z.output<Args>, context: JobContext) => z.input<Result> | Promise<z.input<Result>>;
   readonly examples?: readonly { readonly args: z.input<Args>; readonly result?: z.output<Result> }[];

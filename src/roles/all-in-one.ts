@@ -8,16 +8,16 @@ import { systemClock } from '../domain/clock.ts';
 import { underWayMarginMs } from '../domain/keys.ts';
 import { createMetrics } from '../metrics.ts';
 import { createEmbeddedResults } from '../results/embedded.ts';
-import { createWid } from '../worker/wid.ts';
 import { runApi } from './api.ts';
 import { openBroker } from './broker.ts';
 import { createEngineKeys } from './engine-keys.ts';
 import { createEngineLink } from './engine-link.ts';
 import { openJobs } from './jobs.ts';
+import { createQueueGroups } from './queue-groups.ts';
 import { openRedisResults } from './results.ts';
 import type { BrokerOptions } from '../broker/broker.ts';
 import { RoleError, type RoleContext, type Running } from './role.ts';
-import { runWorker, type RunningWorker } from './worker.ts';
+import { runWorkers, type RunningWorker } from './worker.ts';
 
 const defaultBind = { host: '127.0.0.1', port: 0 };
 
@@ -31,9 +31,9 @@ function passwordOf({ FAKTORY_BIND, FAKTORY_PASSWORD }: Config): Pick<BrokerOpti
 export async function startAllInOne(context: RoleContext): Promise<Running> {
   const { config, log, version } = context;
   const jobs = await openJobs(context);
-  const wid = createWid(Math.random);
+  const groups = createQueueGroups(config, jobs.registry);
   const credentials = passwordOf(config);
-  const settings = { ...credentials, ownWid: wid };
+  const settings = { ...credentials, ownWids: groups.map(({ wid }) => wid) };
   const { broker, dataDir } = await openBroker(context, config.FAKTORY_BIND ?? defaultBind, settings);
   const { host, port, durability, recovered } = broker;
   log.info({ broker: `${host}:${port}`, durability, dataDir, recovered }, 'the embedded broker listens');
@@ -52,7 +52,7 @@ export async function startAllInOne(context: RoleContext): Promise<Running> {
   const { registry } = jobs;
   const api = await runApi(context, { registry, link, durability, results, keys, metrics, workerProblem });
   // Last: a job that it fetched before a start that fails would stay reserved.
-  const running = (worker = runWorker(context, { jobs, address, results, metrics, wid }));
+  const running = (worker = runWorkers(context, { jobs, address, results, metrics, groups }));
   return {
     async stop(options) {
       // Side by side: each may take most of SHUTDOWN_TIMEOUT_MS. What is enqueued meanwhile waits in the broker.

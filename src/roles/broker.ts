@@ -41,7 +41,7 @@ async function refuseOpenDoor({ host, port }: { host: string; port: number }): P
 export async function openBroker(
   { config, log }: Pick<RoleContext, 'config' | 'log'>,
   bind: { host: string; port: number },
-  { password, hashRounds, ownWid }: Pick<BrokerOptions, 'password' | 'hashRounds' | 'ownWid'>,
+  { password, hashRounds, ownWids }: Pick<BrokerOptions, 'password' | 'hashRounds' | 'ownWids'>,
 ): Promise<{ broker: Broker; dataDir: string }> {
   const dataDir = resolve(config.DATA_DIR, 'broker');
   if (password === undefined) await refuseOpenDoor(bind);
@@ -50,7 +50,7 @@ export async function openBroker(
     dataDir,
     password,
     hashRounds,
-    ownWid,
+    ownWids,
     lostWorkerMs: config.BROKER_LOST_WORKER_SECONDS * 1000,
     onLostWorkers: (wids, jobs) =>
       log.warn({ workers: wids.slice(0, widsLoggedMax), jobs }, 'workers were lost: their jobs are queued again'),

@@ -3,7 +3,6 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/load.ts';
 import type { FaktoryAddress } from '../config/values.ts';
 import { systemClock } from '../domain/clock.ts';
-import type { JobRegistry } from '../domain/job-type.ts';
 import { unlock, type KeyStore } from '../domain/keys.ts';
 import type { ResultStore } from '../domain/results.ts';
 import { startHandlerProcess } from '../handlers/handler-process.ts';
@@ -14,6 +13,7 @@ import { createWorker } from '../worker/worker.ts';
 import { clientOptions } from './client-options.ts';
 import { openJobs } from './jobs.ts';
 import { openRedisKeys } from './keys.ts';
+import { createQueueGroups, type QueueGroup } from './queue-groups.ts';
 import { openRedisResults } from './results.ts';
 import { requireFaktory, type RoleContext, type Running } from './role.ts';
 
@@ -24,8 +24,8 @@ export interface WorkerParts {
   /** Where the locks of unique jobs are; undefined: with the broker, which frees them. */
   keys?: KeyStore | undefined;
   metrics?: Metrics;
-  /** Default: a new one. */
-  wid?: string;
+  /** Each has slots and a worker of its own. */
+  groups: readonly QueueGroup[];
 }
 
 export interface RunningWorker extends Running {
@@ -39,7 +39,8 @@ export async function startWorker(context: RoleContext): Promise<Running> {
   if (!results) context.log.warn('results are not kept: RESULTS_URL is not set');
   const jobs = await openJobs(context);
   const keys = openRedisKeys(context);
-  const worker = runWorker(context, { jobs, address, results, keys });
+  const groups = createQueueGroups(context.config, jobs.registry);
+  const worker = runWorkers(context, { jobs, address, results, keys, groups });
   return {
     async stop(options) {
       await worker.stop(options);
@@ -48,14 +49,26 @@ export async function startWorker(context: RoleContext): Promise<Running> {
   };
 }
 
-export function runWorker(
+/** A worker for each group of queues. */
+export function runWorkers(context: RoleContext, parts: WorkerParts): RunningWorker {
+  const workers = parts.groups.map((group) => runWorker(context, parts, group));
+  return {
+    problem: () => workers.map((worker) => worker.problem()).find((problem) => problem !== undefined),
+    // Side by side: each may take all of its time.
+    stop: async (options) => void (await Promise.all(workers.map((worker) => worker.stop(options)))),
+  };
+}
+
+function runWorker(
   { config, log, fail }: RoleContext,
-  { jobs, address, results, keys, metrics, wid }: WorkerParts,
+  { jobs, address, results, keys, metrics }: WorkerParts,
+  { queues, wid, hasOwnSlots }: QueueGroup,
 ): RunningWorker {
   const { registry } = jobs;
-  const queues = config.WORKER_QUEUES ?? queuesOf(registry);
   const hasHandlers = registry.types.some(({ runs }) => runs === 'in handler process');
-  const handlers = hasHandlers ? openHandlers(config, log) : undefined;
+  // Jobs that need slots of their own wait for others: one process has room for all of them.
+  const processes = hasOwnSlots ? 1 : config.HANDLER_PROCESSES;
+  const handlers = hasHandlers ? openHandlers(config, log, processes) : undefined;
   const worker = createWorker({
     registry,
     ...clientOptions(config, address),
@@ -68,7 +81,7 @@ export function runWorker(
     heartbeatIntervalMs: config.WORKER_HEARTBEAT_INTERVAL * 1000,
     results,
     log,
-    ...(wid !== undefined && { wid }),
+    wid,
     onUnlocked: keys && ((lock, jid) => void unlock(keys, lock, jid)),
     ...(metrics && { onJob: metrics.workerJob }),
     onTerminate: () => fail(new Error('the broker told this worker to terminate')),
@@ -83,9 +96,9 @@ export function runWorker(
 
 const noProcess = 'no handler process is ready: jobs that run in one wait; the log says why';
 
-const openHandlers = (config: Config, log: Logger): Handlers =>
+const openHandlers = (config: Config, log: Logger, processes: number): Handlers =>
   createHandlers({
-    processes: config.HANDLER_PROCESSES,
+    processes,
     startProcess: (events) =>
       startHandlerProcess({
         ...events,
@@ -97,11 +110,6 @@ const openHandlers = (config: Config, log: Logger): Handlers =>
     clock: systemClock,
     log,
   });
-
-/** The queues of the types that a worker of ours runs. */
-const queuesOf = ({ types }: JobRegistry): string[] => [
-  ...new Set(types.filter(({ runs }) => runs !== 'elsewhere').map(({ queue }) => queue)),
-];
 
 /** For closing connections and the result store after the worker's own time is up. */
 const stopReserveMs = 2000;

@@ -38,7 +38,7 @@ export function createLostWorkers(options: LostWorkersOptions): LostWorkers {
 
   return {
     begin() {
-      if (lostAfterMs > 0) takeBack(state().working.ownWids);
+      if (lostAfterMs > 0) takeBack(state().working.formerWids);
     },
     look() {
       if (lostAfterMs === 0) return 0;

@@ -50,7 +50,7 @@ export interface Reservations {
   /** The wids that have any. */
   workers(): Iterable<string>;
   /** Of the workers in the broker's process, as recovery found them: they had jobs when a process ended. */
-  readonly ownWids: ReadonlySet<string>;
+  readonly formerWids: ReadonlySet<string>;
   /** Takes out all whose time is up. */
   takeExpired(nowMs: number): Reservation[];
   /** Brings back what recovery found. */
@@ -67,16 +67,16 @@ interface ReservationsOptions {
   stream: number;
   ledger: Ledger;
   nextSequence: () => number;
-  /** The wid of the worker in the broker's process. */
-  ownWid: string | undefined;
+  /** The wids of the workers in the broker's process. */
+  ownWids: readonly string[];
   /** Told, in the order of their places, of jobs that recovery finds given back. */
   onReturned: (reservation: Reservation) => void;
 }
 
 export function createReservations(options: ReservationsOptions): Reservations {
-  const { stream, ledger, nextSequence, ownWid, onReturned } = options;
+  const { stream, ledger, nextSequence, ownWids, onReturned } = options;
   const latest = new Map<string, Reservation>();
-  const ownWids = new Set<string>();
+  const formerWids = new Set<string>();
   /** How many each worker has. */
   const countsByWid = new Map<string, number>();
   let count = 0;
@@ -144,7 +144,7 @@ export function createReservations(options: ReservationsOptions): Reservations {
     stream,
     add({ jid, wid, expiryMs, text }) {
       const place = nextSequence();
-      const isOwn = wid !== undefined && wid === ownWid;
+      const isOwn = wid !== undefined && ownWids.includes(wid);
       write(place, { jid, wid, own: isOwn || undefined, expiryMs }, text);
       return keep({ jid, wid, place, expiryMs, text, older: undefined });
     },
@@ -178,7 +178,7 @@ export function createReservations(options: ReservationsOptions): Reservations {
     latest: (jid) => latest.get(jid),
     ofWorkers: (wids) => find(({ wid }) => wid !== undefined && wids.has(wid)),
     workers: () => countsByWid.keys(),
-    ownWids,
+    formerWids,
     takeExpired(nowMs) {
       const ended = [...latest.keys()].flatMap((jid) => removeWhere(jid, (one) => one.expiryMs <= nowMs));
       ended.forEach(end);
@@ -189,7 +189,7 @@ export function createReservations(options: ReservationsOptions): Reservations {
       const headerEnd = body.indexOf(newline);
       const header = JSON.parse(body.toString('utf8', 0, headerEnd)) as ReservationHeader;
       const { jid, wid, expiryMs } = header;
-      if (header.own && wid !== undefined) ownWids.add(wid);
+      if (header.own && wid !== undefined) formerWids.add(wid);
       const text = body.toString('utf8', headerEnd + 1);
       const reservation: Reservation = { jid, wid, place: placeOf(key), expiryMs, text, older: undefined };
       if (header.returned) {

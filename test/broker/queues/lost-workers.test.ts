@@ -120,7 +120,7 @@ it('a worker that says nothing for a minute is lost, too', async (t) => {
 it('0 seconds: they wait for the end of their reservations, as in Faktory, after a restart too', async (t) => {
   const dataDir = brokerFolder(t);
   // The retries wait as long as they may: 44 s.
-  const options = { dataDir, lostWorkerMs: 0, ownWid: 'w', random: () => 0.99 };
+  const options = { dataDir, lostWorkerMs: 0, ownWids: ['w'], random: () => 0.99 };
   const { broker, clock, worker, producer } = await setUp(t, options);
   await lose(worker, 'w', producer);
   await pass(clock, 600, producer);
@@ -173,7 +173,7 @@ it('a job that ends its worker every time is dead after its retries; with none i
 
 it('after a restart a worker has 15 s to come back, one of the process before has none', async (t) => {
   const dataDir = brokerFolder(t);
-  const { broker, clock, lost, open, worker, jids, last } = await setUp(t, { dataDir, ownWid: 'own' });
+  const { broker, clock, lost, open, worker, jids, last } = await setUp(t, { dataDir, ownWids: ['own'] });
   const own = await open('own');
   assert.deepEqual((await fetchJobs(own, 1))[0]?.['jid'], last);
   await worker.ask('PUSHB []');
@@ -182,7 +182,7 @@ it('after a restart a worker has 15 s to come back, one of the process before ha
   await broker.close();
   const again = await startBroker(t, {
     dataDir: copy,
-    ownWid: 'another',
+    ownWids: ['another'],
     clock,
     onLostWorkers: (wids, jobs) => void lost.push({ wids, jobs }),
   });
@@ -201,7 +201,7 @@ it('after a restart a worker has 15 s to come back, one of the process before ha
 
 it('what is taken back survives the next crash, once, with its attempt', async (t) => {
   const dataDir = brokerFolder(t);
-  const options = { clock: createFakeClock(), ownWid: 'own', dataDir };
+  const options = { clock: createFakeClock(), ownWids: ['own'], dataDir };
   const first = await createBroker(options);
   const own = await connectFwp(t, { port: first.port, wid: 'own' });
   const job = makeJob();
@@ -209,7 +209,7 @@ it('what is taken back survives the next crash, once, with its attempt', async (
   await fetchJobs(own, 1);
   await first.close();
   for (let restart = 0; restart < 3; restart++) {
-    const broker = await createBroker({ ...options, ownWid: `own-${restart}` });
+    const broker = await createBroker({ ...options, ownWids: [`own-${restart}`] });
     const client = await connectFwp(t, { port: broker.port });
     assert.deepEqual(await countsOf(client), { queued: 1, failures: 1, working: 0, retries: 0, dead: 0 });
     await broker.close();
@@ -224,7 +224,7 @@ it('a store that failed and works again does not take back what its own worker i
   let failing = false;
   const { open, producer } = await setUp(t, {
     dataDir: brokerFolder(t),
-    ownWid: 'own',
+    ownWids: ['own'],
     wrapStore: (store) => ({
       ...store,
       write: (operations) => (failing ? Promise.reject(new Error('no space')) : store.write(operations)),

@@ -1,0 +1,32 @@
+// The queues of a worker process, in groups. The queues of a group share WORKER_CONCURRENCY slots; one whose type has
+// `ownSlots` is a group by itself, so that its slow jobs hold up no other queue (docs/decisions/0027-own-slots.md).
+import type { Config } from '../config/load.ts';
+import type { JobRegistry } from '../domain/job-type.ts';
+import { createWid } from '../worker/wid.ts';
+
+export interface QueueGroup {
+  queues: readonly string[];
+  /** Of the worker that fetches from them: the broker knows workers, not processes. */
+  wid: string;
+  hasOwnSlots: boolean;
+}
+
+export function createQueueGroups(
+  { WORKER_QUEUES }: Pick<Config, 'WORKER_QUEUES'>,
+  registry: JobRegistry,
+): QueueGroup[] {
+  const queues = WORKER_QUEUES ?? queuesOf(registry);
+  const own = new Set(registry.types.filter(({ ownSlots }) => ownSlots).map(({ queue }) => queue));
+  const shared = queues.filter((queue) => !own.has(queue));
+  const separate = queues.filter((queue) => own.has(queue));
+  return [...(shared.length > 0 ? [shared] : []), ...separate.map((queue) => [queue])].map((group) => ({
+    queues: group,
+    wid: createWid(Math.random),
+    hasOwnSlots: group !== shared,
+  }));
+}
+
+/** The queues of the types that a worker of ours runs. */
+const queuesOf = ({ types }: JobRegistry): string[] => [
+  ...new Set(types.filter(({ runs }) => runs !== 'elsewhere').map(({ queue }) => queue)),
+];
