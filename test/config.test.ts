@@ -244,6 +244,7 @@ suite('refusals', () => {
       'API_KEYS',
       'FAKTORY_PASSWORD',
       'FAKTORY_URL',
+      'HTTP_REQUEST_SECRET',
       'KEYS_URL',
       'RESULTS_URL',
     ]);

@@ -55,8 +55,10 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   results: ['domain', 'private-folder.ts', 'classic-level', 'ioredis', 'pino', 'node:'],
   keys: ['domain', 'results', 'ioredis', 'node:'],
   broker: ['private-folder.ts', 'node:', 'classic-level'],
-  config: ['zod', 'node:fs'],
-  jobs: ['domain', 'zod', 'node:'],
+  // Of the domain the form of what a variable reads.
+  config: ['domain', 'zod', 'node:fs'],
+  // The ranges of addresses that http_request must not call.
+  jobs: ['domain', 'zod', 'ipaddr.js', 'node:'],
   'metrics.ts': ['prom-client', 'domain', 'key-metrics.ts'],
   'key-metrics.ts': ['prom-client', 'domain'],
   'private-folder.ts': ['node:'],

@@ -1,4 +1,5 @@
 // The variables about what a job may be and name: a part of variables.ts.
+import { allowedHosts } from './allowed-hosts.ts';
 import { commaList, integer, type Variable } from './values.ts';
 
 export const jobVariables = {
@@ -42,5 +43,22 @@ export const jobVariables = {
     default: '65536',
     unit: 'bytes',
     reason: "JSON of the result of one of your own jobs; a larger one is the job's failure.",
+  },
+  HTTP_REQUEST_ALLOW: {
+    schema: allowedHosts,
+    unit: 'hosts',
+    reason:
+      'What jobs of the type `http_request` may call: `hooks.example.com`, `*.example.com`, `10.0.0.0/8`, `http://localhost:8080`. Unset: there is no such type. The API and the workers need the same.',
+  },
+  HTTP_REQUEST_SECRET: {
+    schema: commaList(
+      /^[\x21-\x2b\x2d-\x7e]{16,200}$/,
+      'one secret, or two separated by a comma, each of 16 to 200 visible ASCII characters',
+      2,
+    ),
+    unit: 'secrets',
+    secret: true,
+    reason:
+      'Signs the requests of `http_request` (Work-Factory-Signature). Two, with a signature each, while receivers change from one to the other.',
   },
 } as const satisfies Record<string, Variable>;

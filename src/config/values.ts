@@ -123,7 +123,7 @@ export const password = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
-const network = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]);
+export const network = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]);
 
 export const networks = z
   .string()
@@ -133,11 +133,15 @@ export const networks = z
     'addresses or networks such as 10.0.0.0/8, separated by commas',
   );
 
-export const commaList = (pattern: RegExp, accepts: string) =>
+export const commaList = (pattern: RegExp, accepts: string, itemsMax = Infinity) =>
   z
     .string()
     .transform((text) => text.split(',').map((item) => item.trim()))
-    .refine((items) => items.every((item) => pattern.test(item)) && new Set(items).size === items.length, accepts);
+    .refine(
+      (items) =>
+        items.every((item) => pattern.test(item)) && new Set(items).size === items.length && items.length <= itemsMax,
+      accepts,
+    );
 
 /** Keys that callers present, each with a name or without. */
 export const keyList = commaList(

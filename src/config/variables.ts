@@ -119,7 +119,8 @@ export const variables = {
     schema: integer(1, 10_000),
     default: '50',
     unit: 'jobs',
-    reason: 'Jobs running at once in a worker process; distance wants more, not fewer.',
+    reason:
+      'Jobs running at once in a worker process; distance wants more, not fewer. A queue with slots of its own has as many: `http`.',
   },
   WORKER_MAX_CONNECTIONS: {
     schema: integer(1, 1000),

@@ -1,16 +1,15 @@
 // The entry of a handler process: it loads the definitions itself, runs the jobs that the worker sends, and ends with the
-// worker. Arguments: JOBS_DIR, JOB_BODY_BYTES_MAX and RESULT_BYTES_MAX. Standard output and error are the jobs' own; the worker logs them.
+// worker. Standard output and error are the jobs' own; the worker logs them.
 import { Socket } from 'node:net';
-import { loadJobs } from '../jobs/load-jobs.ts';
+import { loadJobs, type LoadedJobs } from '../jobs/load-jobs.ts';
 import { endWithParent } from './end-with-parent.ts';
 import { messagesFd } from './handler-process.ts';
 import { createContext, type OpenContext } from './job-context.ts';
 import { createLineReader } from './line-reader.ts';
 import { createLineWriter } from './line-writer.ts';
-import { formatMessage, type ToHandler } from './messages.ts';
+import { formatMessage, type HandlerSettings, type ToHandler } from './messages.ts';
 import { runHandler, type Run } from './run-handler.ts';
 
-const [jobsDir = '', argsBytesMax = '', resultBytesMax = ''] = process.argv.slice(2);
 const socket = new Socket({ fd: messagesFd, readable: true, writable: true });
 const write = createLineWriter(socket);
 const contexts = new Map<number, OpenContext>();
@@ -24,41 +23,54 @@ endWithParent();
 socket.on('error', () => process.exit());
 socket.on('close', () => process.exit());
 
-const { registry, definitions } = await loadJobs(jobsDir).catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(1);
-});
+type Runner = (message: Extract<ToHandler, { type: 'run' }>) => Promise<void>;
 
-async function run({ id, name, attempt, job }: Extract<ToHandler, { type: 'run' }>): Promise<void> {
-  const type = registry.byName(name);
-  const definition = definitions.get(name) as { run: Run } | undefined;
-  if (!type || !definition) throw new Error(`the type ${name} is not declared here`);
-  const opened = createContext({ id, job, attempt, send: (message) => write(formatMessage(message)) });
-  contexts.set(id, opened);
-  const { context } = opened;
-  const end = await runHandler({
-    id,
-    type,
-    run: (args, given) => definition.run(args, given),
-    job,
-    context,
-    argsBytesMax: Number(argsBytesMax),
-    resultBytesMax: Number(resultBytesMax),
-  });
-  contexts.delete(id);
-  opened.end();
-  write(end);
+function createRunner(
+  { registry, definitions }: LoadedJobs,
+  { argsBytesMax, resultBytesMax }: HandlerSettings,
+): Runner {
+  return async ({ id, name, attempt, job }) => {
+    const type = registry.byName(name);
+    const definition = definitions.get(name) as { run: Run } | undefined;
+    if (!type || !definition) throw new Error(`the type ${name} is not declared here`);
+    const opened = createContext({ id, job, attempt, send: (message) => write(formatMessage(message)) });
+    contexts.set(id, opened);
+    const { context } = opened;
+    const end = await runHandler({
+      id,
+      type,
+      run: (args, given) => definition.run(args, given),
+      job,
+      context,
+      argsBytesMax,
+      resultBytesMax,
+    });
+    contexts.delete(id);
+    opened.end();
+    write(end);
+  };
 }
+
+async function begin(settings: HandlerSettings): Promise<Runner> {
+  const jobs = await loadJobs(settings.jobsDir, settings.builtIn).catch((error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(1);
+  });
+  write(formatMessage({ type: 'ready' }));
+  return createRunner(jobs, settings);
+}
+
+let runner: Promise<Runner> | undefined;
 
 // The worker is trusted: its lines have no limit of their own.
 const { read } = createLineReader({
   bytesMax: Infinity,
   onLine(line) {
     const message = JSON.parse(line) as ToHandler;
-    if (message.type === 'run') return void run(message);
+    if (message.type === 'begin') return void (runner = begin(message));
+    if (message.type === 'run') return void runner?.then((run) => run(message));
     write(formatMessage({ type: 'aborted', id: message.id }));
     contexts.get(message.id)?.abort(message.reason);
   },
 });
 socket.on('data', read);
-write(formatMessage({ type: 'ready' }));

@@ -8,15 +8,13 @@ import { fileURLToPath } from 'node:url';
 import type { Clock } from '../domain/clock.ts';
 import { createLineReader } from './line-reader.ts';
 import { createLineWriter } from './line-writer.ts';
-import { lineBytesMax, readFromHandler, type FromHandler } from './messages.ts';
+import { formatMessage, lineBytesMax, readFromHandler, type FromHandler, type HandlerSettings } from './messages.ts';
 
 /** The socket of messages. Not Node's own channel: that one has no limit, and one wrong byte throws in the worker. */
 export const messagesFd = 3;
 
 export interface HandlerProcessOptions {
-  jobsDir: string;
-  argsBytesMax: number;
-  resultBytesMax: number;
+  settings: HandlerSettings;
   clock: Clock;
   onMessage: (message: FromHandler) => void;
   /** A line of its standard output or error, cut where it is too long. */
@@ -41,8 +39,8 @@ const lastWordsMs = 500;
 const closeMsMax = 500;
 
 export function startHandlerProcess(options: HandlerProcessOptions): HandlerProcess {
-  const { clock, onMessage, onOutput } = options;
-  const child = spawn(process.execPath, commandOf(options), { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
+  const { settings, clock, onMessage, onOutput } = options;
+  const child = spawn(process.execPath, command(), { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
   // Without one when the process could not be started.
   const socket = ((child.stdio as ChildProcess['stdio'] | undefined)?.[messagesFd] ?? new Socket()) as Socket;
   if (child.pid !== undefined) setPriority(child.pid, Math.min(19, getPriority() + niceness));
@@ -64,7 +62,7 @@ export function startHandlerProcess(options: HandlerProcessOptions): HandlerProc
   }
 
   const messages = createLineReader({
-    bytesMax: lineBytesMax(options.resultBytesMax),
+    bytesMax: lineBytesMax(settings.resultBytesMax),
     onLine(line, isCut) {
       if (isOver) return;
       const message = isCut ? undefined : readFromHandler(line);
@@ -76,6 +74,7 @@ export function startHandlerProcess(options: HandlerProcessOptions): HandlerProc
   readAll(child.stderr, onOutput);
   socket.on('data', messages.read).on('error', () => undefined);
   const write = createLineWriter(socket);
+  write(formatMessage({ type: 'begin', ...settings }));
 
   void exited.then((reason) => {
     const over = (): void => gone(reason);
@@ -104,12 +103,12 @@ export function startHandlerProcess(options: HandlerProcessOptions): HandlerProc
   };
 }
 
-function commandOf({ jobsDir, argsBytesMax, resultBytesMax }: HandlerProcessOptions): string[] {
+function command(): string[] {
   const extension = extname(import.meta.url);
   const entry = fileURLToPath(new URL(`./handler-main${extension}`, import.meta.url));
   // Run from the sources: the loader of this process may not be in its own command line.
   const loader = extension === '.ts' ? ['--import', import.meta.resolve('tsx')] : [];
-  return [...loader, entry, jobsDir, String(argsBytesMax), String(resultBytesMax)];
+  return [...loader, entry];
 }
 
 function readAll(stream: Readable | null, onLine: (line: string) => void): void {

@@ -1,14 +1,25 @@
 // What crosses between the worker and its handler processes: one line of JSON for each message, over a socket of its own.
 // The code of jobs runs on the other side and could write anything there: each line is bounded and checked.
 import { z } from 'zod';
+import type { BuiltInSettings } from '../jobs/built-in.ts';
 
 /** Why `signal` fires. */
 export type AbortReason = 'timeout' | 'stop';
 
 /** From the worker to the process. */
 export type ToHandler =
+  /** The first one. Not as arguments of the process: every user of the machine may read those, and it has secrets. */
+  | ({ type: 'begin' } & HandlerSettings)
   | { type: 'run'; id: number; name: string; attempt: number; job: WireJob }
   | { type: 'abort'; id: number; reason: AbortReason };
+
+export interface HandlerSettings {
+  jobsDir: string;
+  builtIn: BuiltInSettings;
+  /** Of the JSON of arguments that travelled compressed. */
+  argsBytesMax: number;
+  resultBytesMax: number;
+}
 
 /** The job as it was fetched: of all but its jid nobody has checked the form. */
 export interface WireJob {

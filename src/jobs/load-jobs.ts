@@ -5,13 +5,13 @@ import { extname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { createRegistry, type JobRegistry, type JobType } from '../domain/job-type.ts';
-import { builtInTypes } from './built-in.ts';
+import { builtInTypes, createBuiltInDefinitions, type BuiltInSettings } from './built-in.ts';
 import { compileDefinition } from './compile-definition.ts';
-import { isDefined, placeOf } from './define-job.ts';
+import { isDefined, placeOf, type Defined } from './define-job.ts';
 
 export interface LoadedJobs {
   registry: JobRegistry;
-  /** The definitions as they were written, by name: the code of a job is there. */
+  /** The definitions as they were written, by name, built-in ones too: the code of a job is there. */
   definitions: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
   /** Files of the folder that are no definitions and are not skipped by their name. */
   ignored: readonly string[];
@@ -43,11 +43,12 @@ interface Source {
 
 /**
  * @param dir may be absent: then there are the built-in types only
+ * @param builtIn what turns on definitions of our own
  * @throws JobsError with every problem
  */
-export async function loadJobs(dir: string): Promise<LoadedJobs> {
+export async function loadJobs(dir: string, builtIn: BuiltInSettings = {}): Promise<LoadedJobs> {
   const problems: string[] = [];
-  const sources: Source[] = [];
+  const sources: Source[] = createBuiltInDefinitions(builtIn).map(readBuiltIn);
   const ignored: string[] = [];
   const folder = await realpath(dir).catch(() => undefined);
   for (const file of folder === undefined ? [] : await listFiles(folder)) {
@@ -66,6 +67,12 @@ export async function loadJobs(dir: string): Promise<LoadedJobs> {
     definitions: new Map(sources.map(({ type, definition }) => [type.name, definition])),
     ignored,
   };
+}
+
+function readBuiltIn(definition: Defined): Source {
+  const compiled = compileDefinition({ ...definition });
+  if (!('type' in compiled)) throw new Error(`a built-in definition is wrong: ${JSON.stringify(compiled.problems)}`);
+  return { file: 'a built-in type', type: compiled.type, definition: { ...definition } };
 }
 
 async function listFiles(folder: string): Promise<string[]> {

@@ -1,5 +1,5 @@
 // The queues of a worker process, in groups. The queues of a group share WORKER_CONCURRENCY slots; one whose type has
-// `ownSlots` is a group by itself, so that its slow jobs hold up no other queue (docs/decisions/0027-own-slots.md).
+// `ownSlots` is a group by itself, so that its slow jobs hold up no other queue (docs/decisions/0029-own-slots.md).
 import type { Config } from '../config/load.ts';
 import type { JobRegistry } from '../domain/job-type.ts';
 import { createWid } from '../worker/wid.ts';

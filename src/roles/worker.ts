@@ -11,7 +11,7 @@ import type { LoadedJobs } from '../jobs/load-jobs.ts';
 import type { Metrics } from '../metrics.ts';
 import { createWorker } from '../worker/worker.ts';
 import { clientOptions } from './client-options.ts';
-import { openJobs } from './jobs.ts';
+import { builtInSettings, openJobs } from './jobs.ts';
 import { openRedisKeys } from './keys.ts';
 import { createQueueGroups, type QueueGroup } from './queue-groups.ts';
 import { openRedisResults } from './results.ts';
@@ -65,7 +65,11 @@ function runWorker(
   { queues, wid, hasOwnSlots }: QueueGroup,
 ): RunningWorker {
   const { registry } = jobs;
-  const hasHandlers = registry.types.some(({ runs }) => runs === 'in handler process');
+  // A type with slots of its own is in its own queue, unless jobs may name another one.
+  const hasHandlers = registry.types.some(
+    ({ runs, queue, ownSlots }) =>
+      runs === 'in handler process' && (!ownSlots || queues.includes(queue) || config.ENQUEUE_QUEUES !== undefined),
+  );
   // Jobs that need slots of their own wait for others: one process has room for all of them.
   const processes = hasOwnSlots ? 1 : config.HANDLER_PROCESSES;
   const handlers = hasHandlers ? openHandlers(config, log, processes) : undefined;
@@ -102,9 +106,12 @@ const openHandlers = (config: Config, log: Logger, processes: number): Handlers 
     startProcess: (events) =>
       startHandlerProcess({
         ...events,
-        jobsDir: config.JOBS_DIR,
-        argsBytesMax: config.JOB_BODY_BYTES_MAX,
-        resultBytesMax: config.RESULT_BYTES_MAX,
+        settings: {
+          jobsDir: config.JOBS_DIR,
+          builtIn: builtInSettings(config),
+          argsBytesMax: config.JOB_BODY_BYTES_MAX,
+          resultBytesMax: config.RESULT_BYTES_MAX,
+        },
         clock: systemClock,
       }),
     clock: systemClock,

@@ -183,7 +183,8 @@ describe('a handler process that cannot start', () => {
     const output: string[] = [];
     const reason = await new Promise<string>((onGone) => {
       startHandlerProcess({
-        ...{ jobsDir, argsBytesMax: 1000, resultBytesMax: 1000, clock: systemClock },
+        settings: { jobsDir, builtIn: {}, argsBytesMax: 1000, resultBytesMax: 1000 },
+        ...{ clock: systemClock },
         onMessage: () => assert.fail('it is ready'),
         onOutput: (line) => void output.push(line),
         onGone,
@@ -199,7 +200,8 @@ describe('a worker that is gone', () => {
     const jobsDir = await writeJobs(t, fields);
     const ready = new Promise<void>((resolve) => {
       const started = startHandlerProcess({
-        ...{ jobsDir, argsBytesMax: 1000, resultBytesMax: 1000, clock: systemClock, onOutput: () => undefined },
+        settings: { jobsDir, builtIn: {}, argsBytesMax: 1000, resultBytesMax: 1000 },
+        ...{ clock: systemClock, onOutput: () => undefined },
         onMessage: () => void started.close().then(resolve),
         onGone: () => assert.fail('it ended by itself'),
       });

@@ -1,8 +1,7 @@
 // Jobs in handler processes that a test plays, on a clock of its own: how each job ends, whatever its process does.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { ToHandler } from '../../src/handlers/messages.ts';
-import { startScene, type ScriptedProcess } from './scripted-processes.ts';
+import { startScene, type ScriptedProcess, type ToHandler } from './scripted-processes.ts';
 
 const idsOf = ({ sent }: ScriptedProcess, type: ToHandler['type']): number[] =>
   sent.filter((message) => message.type === type).map(({ id }) => id);

@@ -3,7 +3,10 @@ import type { Clock } from '../../src/domain/clock.ts';
 import { createFakeClock, type FakeClock } from '../helpers/fake-clock.ts';
 import { createHandlers, type HandlerJob, type Handlers } from '../../src/handlers/handlers.ts';
 import type { HandlerProcessOptions } from '../../src/handlers/handler-process.ts';
-import type { FromHandler, ToHandler } from '../../src/handlers/messages.ts';
+import type { FromHandler, ToHandler as AnyToHandler } from '../../src/handlers/messages.ts';
+
+/** The first message is written by the process itself. */
+export type ToHandler = Exclude<AnyToHandler, { type: 'begin' }>;
 
 export interface ScriptedProcess {
   readonly sent: ToHandler[];

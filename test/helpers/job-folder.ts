@@ -49,7 +49,12 @@ export async function createTestHandlers(
     log: silent,
     ...options,
     clock,
-    startProcess: (events) => startHandlerProcess({ ...events, jobsDir, argsBytesMax: 65_536, resultBytesMax, clock }),
+    startProcess: (events) =>
+      startHandlerProcess({
+        ...events,
+        settings: { jobsDir, builtIn: {}, argsBytesMax: 65_536, resultBytesMax },
+        clock,
+      }),
   });
   t.after(() => handlers.close());
   return { ...(await loadJobs(jobsDir)), handlers, jobsDir };

@@ -4,6 +4,7 @@ import type { JobType } from '../../domain/job-type.ts';
 import { ConfigError } from '../../config/load.ts';
 import type { JobContext, JobLogger } from '../../jobs/define-job.ts';
 import { JobsError, loadJobs } from '../../jobs/load-jobs.ts';
+import { builtInSettings } from '../../roles/jobs.ts';
 import { RoleError } from '../../roles/role.ts';
 import { readEnvironment } from '../../process/environment.ts';
 import { defineCommand, type ExitCode } from '../command.ts';
@@ -34,8 +35,8 @@ type Run = (args: unknown, context: JobContext) => unknown;
 /** Resolves with the exit code: 0 when every file is right and every example gives its result. */
 export async function checkJobs({ env, print, printError }: CheckJobsOptions): Promise<ExitCode> {
   try {
-    const { JOBS_DIR } = readEnvironment(env);
-    const { registry, definitions, ignored } = await loadJobs(JOBS_DIR);
+    const config = readEnvironment(env);
+    const { registry, definitions, ignored } = await loadJobs(config.JOBS_DIR, builtInSettings(config));
     for (const type of registry.types) print(describe(type));
     for (const file of ignored) printError(`${file}: not read; definitions end in .js, .mjs or .ts`);
     let wrong = 0;

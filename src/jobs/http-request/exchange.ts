@@ -1,0 +1,103 @@
+// One HTTP request to addresses that were checked, and the beginning of the response. A connection of its own each time:
+// no pool that could hand out a connection to an address of another check, no proxy of the environment, no redirects.
+import type { LookupAddress } from 'node:dns';
+import { request as requestHttp, type ClientRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
+import { request as requestHttps, type RequestOptions } from 'node:https';
+import type { LookupFunction, TcpNetConnectOpts } from 'node:net';
+import { hostOf } from './allow-list.ts';
+
+export interface ExchangeOptions {
+  method: string;
+  url: URL;
+  headers: OutgoingHttpHeaders;
+  body: Buffer | undefined;
+  /** Connected to in this order, until one answers. */
+  addresses: readonly LookupAddress[];
+  /** Ends it, wherever it is. */
+  signal: AbortSignal;
+}
+
+export interface Received {
+  status: number;
+  location: string | undefined;
+  /** The first bytes of the body, at most `bodyBytesMax`. */
+  body: Buffer;
+  /** The connection broke before the end of the body, or before `bodyBytesMax` bytes of it. */
+  isBroken: boolean;
+}
+
+export const bodyBytesMax = 16_384;
+/** Node's 250 ms would give up a receiver on another continent whose name has several addresses. */
+const attemptTimeoutMs = 2000;
+
+/** Rejects when there is no response: with the error of the network or, when `signal` has fired, with one that says how far it came. */
+export function exchange({ method, url, headers, body, addresses, signal }: ExchangeOptions): Promise<Received> {
+  const request = url.protocol === 'https:' ? requestHttps : requestHttp;
+  return new Promise((resolve, reject) => {
+    let stage = 'connecting';
+    const options: RequestOptions & Pick<TcpNetConnectOpts, 'autoSelectFamilyAttemptTimeout'> = {
+      method,
+      hostname: hostOf(url),
+      port: url.port,
+      path: url.pathname + url.search,
+      headers,
+      agent: false,
+      lookup: lookupOf(addresses),
+      autoSelectFamilyAttemptTimeout: attemptTimeoutMs,
+      // NODE_TLS_REJECT_UNAUTHORIZED would turn it off for the whole process.
+      rejectUnauthorized: true,
+      signal,
+    };
+    const outgoing = request(options);
+    outgoing.on('socket', (socket) =>
+      socket.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', () => (stage = 'waiting for the response')),
+    );
+    outgoing.on('response', (response) => {
+      stage = 'reading the response';
+      readBody(outgoing, response, resolve);
+    });
+    // Without a listener it would be an error of the connection.
+    outgoing.on('upgrade', (response, socket) => {
+      finish(outgoing, response, [], false, resolve);
+      socket.destroy();
+    });
+    outgoing.on('error', (error) => reject(signal.aborted ? new Error(`stopped while ${stage}`) : error));
+    outgoing.end(body);
+  });
+}
+
+/** The addresses that were checked, whatever the name resolves to by now. */
+function lookupOf(addresses: readonly LookupAddress[]): LookupFunction {
+  return (_hostname, options, callback) => {
+    const [first] = addresses as [LookupAddress];
+    process.nextTick(() =>
+      options.all ? callback(null, [...addresses]) : callback(null, first.address, first.family),
+    );
+  };
+}
+
+function readBody(outgoing: ClientRequest, response: IncomingMessage, resolve: (received: Received) => void): void {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  const over = (isBroken: boolean): void => finish(outgoing, response, chunks, isBroken, resolve);
+  response.on('data', (chunk: Buffer) => {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes >= bodyBytesMax) over(false);
+  });
+  response.on('end', () => over(false));
+  response.on('error', () => over(true));
+}
+
+/** What is not read yet is not wanted: the connection is closed. */
+function finish(
+  outgoing: ClientRequest,
+  { statusCode, headers }: IncomingMessage,
+  chunks: readonly Buffer[],
+  isBroken: boolean,
+  resolve: (received: Received) => void,
+): void {
+  const body = Buffer.concat(chunks).subarray(0, bodyBytesMax);
+  resolve({ status: statusCode as number, location: headers.location, body, isBroken });
+  outgoing.destroy();
+}
