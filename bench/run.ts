@@ -1,5 +1,6 @@
 // Runs the scenarios one after another and says what they found. Usage: node --import tsx bench/run.ts
 //   --only P1,P3   these scenarios      --quick   all targets in three minutes, with shorter turns
+//   --rounds 5     instead of 3, each with new processes (not with --quick)
 //   --write        a whole run, into docs/benchmarks.md with its pictures (a quick one leaves the curves out)
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -15,7 +16,12 @@ import { scenarios } from './scenarios/all.ts';
 import { installPeers } from './servers/peers.ts';
 
 const { values } = parseArgs({
-  options: { only: { type: 'string' }, quick: { type: 'boolean' }, write: { type: 'boolean' } },
+  options: {
+    only: { type: 'string' },
+    rounds: { type: 'string', default: '3' },
+    quick: { type: 'boolean' },
+    write: { type: 'boolean' },
+  },
 });
 const isQuick = values.quick === true;
 const wanted = values.only?.split(',');
@@ -24,9 +30,12 @@ if (unknown.length > 0)
   fail(`no scenario ${unknown.join(', ')}: there are ${scenarios.map(({ id }) => id).join(', ')}`);
 if (values.write === true && (wanted || isQuick)) fail('--write takes a whole run: not --only, not --quick');
 
+const rounds = Number(values.rounds);
+if (!Number.isInteger(rounds) || rounds < 1 || rounds > 20) fail('--rounds takes a number from 1 to 20');
+
 const schedule: Bench['schedule'] = isQuick
   ? { rounds: 3, turnMs: 800, warmUpMs: 500, startsAfresh: false }
-  : { rounds: 3, turnMs: 2500, warmUpMs: 4000, startsAfresh: true };
+  : { rounds, turnMs: 2500, warmUpMs: 4000, startsAfresh: true };
 const timeLimitMs = isQuick ? 5 * 60_000 : 45 * 60_000;
 setTimeout(() => fail(`the bench took more than ${timeLimitMs / 60_000} minutes`), timeLimitMs).unref();
 

@@ -27,7 +27,7 @@ export interface Turn {
   p99Ms: number;
   /** Share of one processor that the load generator took; near 1 it is the generator that limits. */
   generatorShare: number;
-  /** What must not be: answers other than 202, and a count that differs from the answers. */
+  /** What must not be: answers other than 200, 201, 202, and a count that differs from the answers. */
   problem: string | undefined;
 }
 

@@ -6,7 +6,8 @@ import type { HttpLoad } from './load.ts';
 export function createHttpCaller({ port, path, body }: HttpLoad, onDone: OnDone): Caller {
   const request = encodeRequest('POST', path, body);
   const connection = openHttpConnection(port, {
-    onAnswer: (status) => onDone(caller, status === 202),
+    // Zizq says 201, bunqueue 200; 206 is a batch of which a part was not stored.
+    onAnswer: (status) => onDone(caller, status === 202 || status === 201 || status === 200),
     onLost: () => onDone(caller, false),
   });
   const caller: Caller = {

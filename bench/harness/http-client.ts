@@ -9,6 +9,7 @@ export interface HttpAnswer {
 export interface HttpClient {
   get(path: string): Promise<HttpAnswer>;
   post(path: string, body: string): Promise<HttpAnswer>;
+  delete(path: string): Promise<HttpAnswer>;
   close(): void;
 }
 
@@ -26,6 +27,7 @@ export function createHttpClient(port: number): HttpClient {
   return {
     get: (path) => call(encodeRequest('GET', path)),
     post: (path, body) => call(encodeRequest('POST', path, body)),
+    delete: (path) => call(encodeRequest('DELETE', path)),
     close: connection.close,
   };
 }

@@ -47,7 +47,7 @@ export function openHttpConnection(port: number, { onAnswer, onLost }: HttpHandl
   return { opened, send: (request) => void socket.write(request), close: () => socket.destroy() };
 }
 
-export function encodeRequest(method: 'GET' | 'POST', path: string, body?: string): Buffer {
+export function encodeRequest(method: 'GET' | 'POST' | 'DELETE', path: string, body?: string): Buffer {
   const head = `${method} ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\n`;
   if (body === undefined) return Buffer.from(`${head}\r\n`);
   const type = `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}`;

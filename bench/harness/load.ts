@@ -29,7 +29,7 @@ export interface LoadLimits {
 export type Load = (HttpLoad | PushbLoad) & LoadLimits;
 
 export interface LoadResult {
-  /** Answers 202 and `{}`. */
+  /** Answers 200, 201, 202, and `{}`. */
   accepted: number;
   /** Any other answer, and connections lost. */
   failed: number;

@@ -11,6 +11,7 @@ import { p8 } from './p8-end-to-end.ts';
 import { p9 } from './p9-start.ts';
 import { p10 } from './p10-growth.ts';
 import { p11 } from './p11-few-callers.ts';
+import { p13 } from './p13-few-callers-faktory.ts';
 import { p14 } from './p14-declared-types.ts';
 import { frames } from './frames.ts';
 import { batchCallers, callers, distance, distantBatches, sizes } from './sweeps.ts';
@@ -27,6 +28,7 @@ export const scenarios: readonly Scenario[] = [
   p9,
   p10,
   p11,
+  p13,
   p14,
   callers,
   batchCallers,

@@ -6,6 +6,7 @@ import type { Scope } from '../harness/scope.ts';
 import { problemsOf, rateBars, turnsTable } from '../report/tables.ts';
 import type { Scenario } from '../scenario.ts';
 import { startBareFastify, startBullmq } from '../servers/peers.ts';
+import { rivalBatches, startRivals } from '../servers/rivals.ts';
 import { startRedis } from '../servers/redis.ts';
 import { startAllInOne, startApi, startEmbeddedBroker } from '../servers/service.ts';
 import * as names from './names.ts';
@@ -47,6 +48,7 @@ export const p2: Scenario = {
         batches(names.bullmq, bullmq, 100, many, bullmqCounter),
         batches(names.onEmbedded, api, 100, many, apiCounter),
         batches(names.allInOne, allInOne, 100, many, allInOneCounter),
+        ...(await startRivals(round)).map((rival) => rivalBatches(rival, 100, many)),
       ];
     }, batchSchedule(schedule));
     const batchCheck = compareRates(ofBatches, names.onEmbedded, names.bullmq, { atLeast: 1.5 });

@@ -36,7 +36,7 @@ export const p3: Scenario = {
     );
     return {
       checks: [
-        compareRates(turns, names.onFaktory, names.documented, { atLeast: 1.05 }),
+        compareRates(turns, names.onFaktory, names.documented, { atLeast: 1 }),
         compareRates(turns, names.onFaktory, names.raw, { atLeast: 0.95 }),
         ...(rust ? [compareRates(turns, names.onFaktory, names.rust, { atLeast: 1.5 })] : []),
         compareCpu(turns, names.onFaktory, names.documented, { atMost: 0.5 }),
