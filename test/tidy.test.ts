@@ -81,7 +81,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'node:',
   ],
   // Of process only the names of the roles, and how the environment is read.
-  cli: ['client', 'config', 'domain', 'jobs', 'process', 'roles', 'node:'],
+  // Doctor asks what the settings lead to, with the connections that a role would use.
+  cli: ['client', 'config', 'domain', 'faktory', 'jobs', 'keys', 'process', 'results', 'roles', 'node:'],
   process: ['roles', 'supervisor', 'config', 'domain', 'jobs', 'dotenv', 'pino', 'node:'],
   'index.ts': ['jobs', 'zod'],
   'main.ts': ['cli', 'process', 'node:'],

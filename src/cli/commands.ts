@@ -30,6 +30,16 @@ export const commands: readonly CommandRow[] = [
     summary: 'checks the files of JOBS_DIR on this machine, and runs their examples',
     load: async () => (await import('./commands/jobs-check.ts')).jobsCheck,
   },
+  {
+    name: 'cron',
+    summary: 'lists the schedules of the service, with the next and the last tick',
+    load: async () => (await import('./commands/cron.ts')).cron,
+  },
+  {
+    name: 'doctor',
+    summary: 'says what is wrong with the settings, and with what they lead to',
+    load: async () => (await import('./commands/doctor.ts')).doctor,
+  },
 ];
 
 /** The row whose name the arguments begin with, the longest first; undefined when there is none. */

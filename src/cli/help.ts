@@ -28,12 +28,12 @@ export function commandHelp({ name, summary }: CommandRow, command: Command): st
 }
 
 /** Two columns; the second one is wrapped. */
-export function table(rows: readonly (readonly [string, string])[], indent = '  '): string {
+function table(rows: readonly (readonly [string, string])[]): string {
   const width = Math.max(0, ...rows.map(([first]) => first.length));
-  const start = indent.length + width + 2;
+  const start = width + 4;
   const next = `\n${' '.repeat(start)}`;
   return rows
-    .map(([first, second]) => `${indent}${first.padEnd(width)}  ${wrap(second, columns - start).join(next)}`)
+    .map(([first, second]) => `  ${first.padEnd(width)}  ${wrap(second, columns - start).join(next)}`)
     .join('\n');
 }
 

@@ -64,3 +64,9 @@ export const toSnakeCase = (object: object): Record<string, unknown> =>
       value,
     ]),
   );
+
+/** Lines of two columns. */
+export function aligned(rows: readonly (readonly [string, string])[]): string[] {
+  const width = Math.max(0, ...rows.map(([first]) => first.length));
+  return rows.map(([first, second]) => `${first.padEnd(width)}  ${second}`);
+}

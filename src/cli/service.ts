@@ -7,9 +7,11 @@ import { systemSurroundings } from '../client/surroundings.ts';
 import { UsageError, type OptionSpecs, type Options, type Surroundings } from './command.ts';
 import { readSeconds } from './values.ts';
 
+export const defaultUrl = 'http://127.0.0.1:3000';
+
 /** Of every command that talks to a service. */
 export const serviceOptions = {
-  url: { value: 'URL', about: 'where the service is; default: WORK_FACTORY_URL, or http://127.0.0.1:3000' },
+  url: { value: 'URL', about: `where the service is; default: WORK_FACTORY_URL, or ${defaultUrl}` },
   'api-key': {
     value: 'KEY',
     about: 'where API_KEYS is set. Other users of this machine can read it: rather set WORK_FACTORY_API_KEY',
@@ -34,7 +36,7 @@ interface Given extends Pick<Surroundings, 'env' | 'signal'> {
 }
 
 export function openService({ env, signal, options }: Given): Service {
-  const url = readUrl(options.url ?? (env['WORK_FACTORY_URL'] || 'http://127.0.0.1:3000'));
+  const url = readUrl(options.url ?? (env['WORK_FACTORY_URL'] || defaultUrl));
   const apiKey = readKey(options['api-key'] ?? (env['WORK_FACTORY_API_KEY'] || undefined));
   const seconds = readSeconds('timeout', options.timeout);
   const timeoutMs = (seconds ?? 60) * 1000;

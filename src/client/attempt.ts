@@ -69,10 +69,15 @@ function describe(error: unknown): string {
   return cause.message || String((cause as NodeJS.ErrnoException).code);
 }
 
-/** Names the call of the system that failed: before `connect` has succeeded nothing can have been sent. */
+/**
+ * Names the call of the system that failed: before `connect` has succeeded nothing can have been sent. To some ports `fetch`
+ * does not connect at all (https://fetch.spec.whatwg.org/#port-blocking).
+ */
 function isUnsent(error: unknown): boolean {
-  const { syscall, code } = Object(causeOf(error)) as NodeJS.ErrnoException;
-  return syscall === 'connect' || syscall === 'getaddrinfo' || code === 'UND_ERR_CONNECT_TIMEOUT';
+  const { syscall, code, message } = Object(causeOf(error)) as NodeJS.ErrnoException;
+  return (
+    ['connect', 'getaddrinfo'].includes(syscall ?? '') || code === 'UND_ERR_CONNECT_TIMEOUT' || message === 'bad port'
+  );
 }
 
 function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {

@@ -1,28 +1,10 @@
 // What scripts build upon: the exit code of each way in which a command ends, against a server that answers as it is told.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer, type RequestListener, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { describe, it, type TestContext } from 'node:test';
+import type { RequestListener } from 'node:http';
+import { PassThrough, type Readable } from 'node:stream';
+import { describe, it } from 'node:test';
 import { cli, createSink } from './cli.ts';
-
-/** Goes away with the test; resolves with its URL. */
-async function startServer(t: TestContext, listener: RequestListener): Promise<string> {
-  const server = createServer((request, response) => {
-    request.resume();
-    request.once('end', () => listener(request, response));
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-const respond = (response: ServerResponse, status: number, body: object): void =>
-  void response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+import { goneUrl, respond, startServer } from './scripted-server.ts';
 
 const problem = (status: number, code: string, fields: object = {}): RequestListener => {
   return (_request, response) =>
@@ -39,8 +21,9 @@ const posted =
     else respond(response, status, body);
   };
 
-const enqueue = ['enqueue', 'add', '{"a": 1, "b": 2}', '--timeout', '0.1'];
-const status = ['status', 'job-00000001', '--timeout', '0.1'];
+const enqueue = ['enqueue', 'add', '{"a": 1, "b": 2}'];
+const status = ['status', 'job-00000001'];
+const brief = ['--timeout', '0.1'];
 const awaited = [...enqueue, '--wait-timeout', '0.01'];
 const job = (state: string): object => ({ job_id: 'job-00000001', state });
 
@@ -55,8 +38,8 @@ const endings: readonly [string, readonly string[], RequestListener, number, Reg
     3,
     /^may be enqueued: .*\n.*status job-00000001\n.*same --idempotency-key/,
   ],
-  ['cut off', enqueue, (request) => request.socket.destroy(), 3, /^may be enqueued: The connection was lost/],
-  ['never answered', enqueue, () => undefined, 3, /^may be enqueued: No response within/],
+  ['cut off', [...enqueue, ...brief], (request) => request.socket.destroy(), 3, /^may be enqueued: /],
+  ['never answered', [...enqueue, ...brief], () => undefined, 3, /^may be enqueued: No response within/],
   ['answered by something else', enqueue, (_, response) => void response.end('<html>'), 3, /^may be enqueued/],
   ['awaited, and succeeded', awaited, posted(200, { ...job('succeeded'), result: 3 }), 0, /succeeded 3/],
   ['awaited, and failed', awaited, posted(200, { ...job('failed'), error: 'no' }), 1, /failed no/],
@@ -76,8 +59,14 @@ const endings: readonly [string, readonly string[], RequestListener, number, Reg
   ['status of a job that is not known', status, problem(404, 'not_found'), 3, /^$/],
   ['status without a right', status, problem(401, 'unauthorized'), 1, /WORK_FACTORY_API_KEY/],
   ['status without results', status, problem(501, 'results_not_kept'), 1, /results_not_kept/],
-  ['status without an answer', status, (request) => request.socket.destroy(), 4, /connection_lost/],
-  ['a list without an answer', ['jobs', '--timeout', '0.1'], () => undefined, 4, /no_response/],
+  [
+    'status without an answer',
+    [...status, ...brief],
+    (request) => request.socket.destroy(),
+    4,
+    /connection_lost|no_response/,
+  ],
+  ['a list without an answer', ['jobs', ...brief], () => undefined, 4, /no_response/],
 ];
 
 describe('exit codes of a service that answers', () => {
@@ -101,18 +90,23 @@ describe('exit codes of a service that answers', () => {
 });
 
 describe('exit code 4', () => {
-  it('at once, where nothing listens', async (t) => {
-    const url = await startServer(t, () => undefined);
-    const free = url.replace(/\d+$/, '1');
-    for (const args of [['enqueue', 'add', '{}'], ['status', 'job-00000001'], ['jobs']]) {
-      const { code, out, err } = await cli([...args, '--url', free]);
+  it('at once, where nothing listens', async () => {
+    const url = await goneUrl();
+    for (const args of [['enqueue', 'add', '{}'], ['status', 'job-00000001'], ['jobs'], ['cron']]) {
+      const { code, out, err } = await cli([...args, '--url', url]);
       assert.deepEqual([code, out], [4, '']);
       assert.match(err, /connect ECONNREFUSED .*\n {2}No service answers there/);
     }
   });
 
+  it('at a port to which fetch does not connect', async () => {
+    const { code, err } = await cli(['enqueue', 'add', '{}', '--url', 'http://127.0.0.1:1']);
+    assert.equal(code, 4);
+    assert.match(err, /^not enqueued: Could not connect: bad port/);
+  });
+
   it('with --timeout after that time', async () => {
-    const { code } = await cli(['status', 'job-00000001', '--url', 'http://127.0.0.1:1', '--timeout', '0.2']);
+    const { code } = await cli(['status', 'job-00000001', '--url', await goneUrl(), '--timeout', '0.2']);
     assert.equal(code, 4);
   });
 });
@@ -156,6 +150,32 @@ describe('an interrupt', () => {
     const args = ['status', 'job-00000001', 'job-00000002', '--url', url];
     const { code } = await cli(args, { signal: controller.signal, stdout: stream });
     assert.deepEqual([code, text()], [3, 'job-00000001 pending\n']);
+  });
+});
+
+describe('an interrupt while standard input has no end', () => {
+  const endless = (controller: AbortController, text: string): Readable => {
+    const stdin = new PassThrough();
+    stdin.write(text);
+    setImmediate(() => controller.abort());
+    return stdin;
+  };
+
+  it('ends enqueue, and nothing is enqueued', async (t) => {
+    const controller = new AbortController();
+    const url = await startServer(t, () => assert.fail('nothing should come'));
+    const stdin = endless(controller, '{"a": ');
+    const { code, err } = await cli(['enqueue', 'add', '-', '--url', url], { signal: controller.signal, stdin });
+    assert.equal(code, 1);
+    assert.match(err, /^not enqueued: The caller gave up/);
+  });
+
+  it('ends status', async (t) => {
+    const controller = new AbortController();
+    const url = await startServer(t, (_, response) => respond(response, 200, job('pending')));
+    const stdin = endless(controller, '');
+    const { code } = await cli(['status', '-', '--url', url], { signal: controller.signal, stdin });
+    assert.equal(code, 3);
   });
 });
 

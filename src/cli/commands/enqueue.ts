@@ -75,7 +75,10 @@ async function enqueueJob(given: Given): Promise<ExitCode> {
   const service = openService(given);
   const jobOptions = readOptions(chosen);
   const waitSeconds = readSeconds('wait-timeout', chosen['wait-timeout']) ?? (chosen.wait ? 60 : undefined);
-  const args = readJson('ARGS', text === '-' ? await readText(given.stdin, argsBytesMax) : (text ?? '{}'));
+  const args = readJson(
+    'ARGS',
+    text === '-' ? await readText(given.stdin, argsBytesMax, given.signal) : (text ?? '{}'),
+  );
   const enqueued = await service.client.enqueue(operation, args, jobOptions);
   if (waitSeconds === undefined) {
     if (!chosen.json) output.note(describeEnqueued(enqueued));

@@ -13,9 +13,9 @@ export const jobsCheck = defineCommand({
   operands: '',
   operandCount: { min: 0, max: 0 },
   options: {},
-  about: `Reads the definitions of the folder JOBS_DIR (./jobs) as the service does at its start, says what is wrong with
-them, lists the job types, and runs every example that names its result. No service is asked, and
-nothing is enqueued. Settings are read from the environment, then from .env in this folder.`,
+  about: `Reads the definitions of the folder JOBS_DIR (./jobs) as the service does at its start, says what is
+wrong with them, lists the job types, and runs every example that names its result. No service is
+asked, and nothing is enqueued. Settings are read from the environment, then from .env in this folder.`,
   exits: { done: 'every file is right, and every example gives its result', failed: 'otherwise' },
   examples: ['work-factory jobs check', 'JOBS_DIR=examples/jobs work-factory jobs check'],
   run: ({ env, output }) =>

@@ -1,7 +1,6 @@
 // `work-factory jobs`: the job types that the service takes, read from its API document.
 import { defineCommand, exitCodes, type ExitCode, type Invocation } from '../command.ts';
-import { table } from '../help.ts';
-import { printable } from '../output.ts';
+import { aligned, printable } from '../output.ts';
 import { openService, serviceOptions } from '../service.ts';
 
 export const jobs = defineCommand({
@@ -39,13 +38,10 @@ async function listJobs(given: Invocation<typeof serviceOptions>): Promise<ExitC
   const { body } = await openService(given).send('GET', '/openapi.json');
   const types = typesOf(body);
   if (options.json) for (const { name, schema } of types) await output.printJson({ operation: name, args: schema });
-  else
-    await output.print(
-      table(
-        types.map(({ name, schema }) => [name, describeArgs(schema)]),
-        '',
-      ),
-    );
+  else {
+    const lines = aligned(types.map(({ name, schema }) => [name, describeArgs(schema)]));
+    for (const line of lines) await output.print(line);
+  }
   return exitCodes.done;
 }
 

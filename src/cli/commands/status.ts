@@ -76,6 +76,8 @@ async function showStatus(given: Invocation<typeof options>): Promise<ExitCode> 
       if (asked.length >= requestsMax) await printFirst();
     }
     while (asked.length > 0) await printFirst();
+    // Ids that were to come are not answered.
+    if (signal.aborted && !output.closed.aborted) return exitCodes.unknown;
   } finally {
     ended.abort();
   }
@@ -86,7 +88,11 @@ async function showStatus(given: Invocation<typeof options>): Promise<ExitCode> 
 const worse = (a: ExitCode, b: ExitCode): ExitCode => (a > b ? a : b);
 
 /** Ids of the command line are all checked before the first one is asked for. */
-async function* readIds({ operands, stdin }: Pick<Invocation, 'operands' | 'stdin'>): AsyncGenerator<string> {
+async function* readIds({
+  operands,
+  stdin,
+  signal,
+}: Pick<Invocation, 'operands' | 'stdin' | 'signal'>): AsyncGenerator<string> {
   const [first = ''] = operands;
   if (first !== '-') {
     operands.forEach(checkId);
@@ -94,7 +100,7 @@ async function* readIds({ operands, stdin }: Pick<Invocation, 'operands' | 'stdi
     return;
   }
   if (operands.length > 1) throw new UsageError('ids come from standard input or from the command line, not both');
-  for await (const line of readLines(stdin, lineBytesMax)) {
+  for await (const line of readLines(stdin, lineBytesMax, signal)) {
     const id = line.toString('utf8').trim();
     if (id !== '') yield checkId(id);
   }

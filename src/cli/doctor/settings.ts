@@ -1,0 +1,41 @@
+// The settings of this environment and of .env: what is wrong, what has no effect, what contradicts each other.
+import { contradictions } from '../../config/contradictions.ts';
+import { ConfigError, type Config } from '../../config/load.ts';
+import { configWarnings } from '../../config/warnings.ts';
+import { readEnvironment } from '../../process/environment.ts';
+import { RoleError } from '../../roles/role.ts';
+import { find, type Finding } from './finding.ts';
+
+export interface Settings {
+  /** Undefined when they would stop the start. */
+  readonly config: Config | undefined;
+  readonly findings: readonly Finding[];
+}
+
+/** @param env is changed by what .env adds */
+export function checkSettings(env: NodeJS.ProcessEnv): Settings {
+  try {
+    const config = readEnvironment(env);
+    const warnings = [...configWarnings(env), ...contradictions(config)];
+    const findings = warnings.map((text) => find('settings', 'warning', text));
+    if (findings.length === 0) findings.push(find('settings', 'ok', 'are accepted, and none contradicts another'));
+    return { config, findings };
+  } catch (error) {
+    if (error instanceof ConfigError) {
+      const findings = error.problems.map(({ variable, got, accepts }) =>
+        find('settings', 'problem', `${variable}: got ${got}; accepts ${accepts}`),
+      );
+      return { config: undefined, findings };
+    }
+    if (error instanceof RoleError)
+      return { config: undefined, findings: [find('settings', 'problem', error.message)] };
+    throw error;
+  }
+}
+
+/** Where the API of these settings listens, as a caller on this machine writes it; undefined: at any free port. */
+export function urlOf({ BIND_ADDR: { host, port } }: Config): string | undefined {
+  if (port === 0) return undefined;
+  const near = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
+  return `http://${near.includes(':') ? `[${near}]` : near}:${port}`;
+}

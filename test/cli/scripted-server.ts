@@ -1,0 +1,36 @@
+// A server that answers as a test tells it, for commands of the command line.
+import { once } from 'node:events';
+import { createServer, type RequestListener, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { TestContext } from 'node:test';
+
+/** Goes away with the test; resolves with its URL. */
+export async function startServer(t: TestContext, listener: RequestListener): Promise<string> {
+  const server = createServer((request, response) => {
+    request.resume();
+    request.once('end', () => listener(request, response));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** With a pause that is longer than the commands try, so that what may pass is not asked for again. */
+export const respond = (response: ServerResponse, status: number, body: object): void =>
+  void response
+    .writeHead(status, { 'content-type': 'application/json', 'retry-after': '100' })
+    .end(JSON.stringify(body));
+
+/** Where nothing listens any more. */
+export async function goneUrl(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return `http://127.0.0.1:${port}`;
+}
