@@ -57,8 +57,10 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   broker: ['private-folder.ts', 'node:', 'classic-level'],
   // Of the domain the form of what a variable reads.
   config: ['domain', 'zod', 'node:fs'],
+  // Its patterns are checked where definitions are read.
+  cron: ['domain', 'metrics.ts', 'croner', 'pino', 'node:crypto'],
   // The ranges of addresses that http_request must not call.
-  jobs: ['domain', 'zod', 'ipaddr.js', 'node:'],
+  jobs: ['domain', 'cron', 'zod', 'ipaddr.js', 'node:'],
   'metrics.ts': ['prom-client', 'domain', 'key-metrics.ts'],
   'key-metrics.ts': ['prom-client', 'domain'],
   'private-folder.ts': ['node:'],
@@ -73,6 +75,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'handlers',
     'results',
     'keys',
+    'cron',
     'broker',
     'config',
     'jobs',

@@ -7,6 +7,7 @@ import type { BrokerClock } from './clock.ts';
 import { createKeyRecords, type KeyRecords } from './storage/key-records.ts';
 import type { Ledger } from './storage/ledger.ts';
 import { createLocks, type Locks } from './storage/lock-records.ts';
+import { createNamedRecords, type NamedRecords } from './storage/named-records.ts';
 import { createQueue, type QueueRecord } from './queues/queue.ts';
 import { metaKey, queueKey, sealJson } from './storage/records.ts';
 import type { Meta, Recovery } from './storage/recovery.ts';
@@ -22,6 +23,7 @@ export interface State {
   readonly cancelled: Cancelled;
   readonly keys: KeyRecords;
   readonly locks: Locks;
+  readonly ticks: NamedRecords;
   readonly queues: ReadonlyMap<string, AmendedQueue>;
   readonly counters: { processed: number; failures: number };
   /** The queue of this name, made if there is none. */
@@ -69,6 +71,7 @@ export function createState(recovery: Recovery, options: StateOptions): State {
   const keyRecord = { generations: meta.keys ?? [], keptMs: options.keysKeptMs };
   const keys = createKeyRecords({ ...keyRecord, store, ledger, clock, nextStream, forget });
   const locks = createLocks({ stream: meta.locks, store, ledger, clock, nextStream, forget });
+  const ticks = createNamedRecords({ stream: meta.ticks, store, ledger, nextStream });
   const returned: Reservation[] = [];
   const counters = { processed: meta.processed, failures: meta.failures };
   let changed = new Set<AmendedQueue>();
@@ -139,6 +142,7 @@ export function createState(recovery: Recovery, options: StateOptions): State {
     cancelled,
     keys,
     locks,
+    ticks,
     queues,
     counters,
     queue: (name) =>
@@ -178,6 +182,7 @@ export function createState(recovery: Recovery, options: StateOptions): State {
         dead: state.dead.record(),
         keys: keys.record(),
         locks: locks.record(),
+        ticks: ticks.record(),
       };
       ledger.put(metaKey, sealJson(metaKey, record));
       [written, changed] = [changed, new Set()];

@@ -13,8 +13,15 @@ export interface Clock {
   soon(fn: () => void): void;
 }
 
-export const systemClock: Clock = {
+/** For what happens at a time of day. */
+export interface WallClock extends Clock {
+  /** Milliseconds since 1970, by a clock that may be set, and that goes on while the machine sleeps. */
+  wallMs(): number;
+}
+
+export const systemClock: WallClock = {
   now: () => performance.now(),
+  wallMs: () => Date.now(),
   after: (delayMs, fn) => {
     const timeout = setTimeout(fn, delayMs);
     timeout.unref();

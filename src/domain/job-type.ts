@@ -1,6 +1,7 @@
 // A type of job as the rest of the service sees it. Types are made in src/jobs: the four operations, and the definitions
 // of JOBS_DIR.
 import type { z } from 'zod';
+import type { Schedule } from './cron.ts';
 
 export interface JobType {
   /** Names the route `POST /jobs/{name}`, the `operation` of an entry and the label of metrics. */
@@ -27,6 +28,8 @@ export interface JobType {
   /** `inline`: in the worker's own process, in the turn that fetched it. `elsewhere`: by other people's workers. */
   readonly runs: 'inline' | 'in handler process' | 'elsewhere';
   readonly examples: readonly JobExample[];
+  /** When it is enqueued by itself; undefined: never. */
+  readonly schedules?: readonly Schedule[];
   /**
    * Reads a body of its route, or a flat entry: the arguments beside `request_id` and `operation`. A tuple is read from
    * the field `args`.
@@ -83,6 +86,9 @@ export interface JobRegistry {
   byName(name: string): JobType | undefined;
   byJobtype(jobtype: string): JobType | undefined;
 }
+
+export const hasSchedules = ({ types }: JobRegistry): boolean =>
+  types.some(({ schedules }) => schedules !== undefined && schedules.length > 0);
 
 /** Names and jobtypes must be distinct; the loader of definitions checks that. */
 export function createRegistry(types: readonly JobType[]): JobRegistry {

@@ -13,6 +13,7 @@ export interface KeptAnswer {
 
 /** Of a lock: what is kept of the job that has it. */
 export const lockAnswer = (jid: string): KeptAnswer => ({ status: 202, body: JSON.stringify({ job_id: jid }) });
+export const lockHolder = ({ body }: KeptAnswer): string => (JSON.parse(body) as { job_id: string }).job_id;
 
 export interface Claim {
   /** SHA-256 of the key and its scope. */
@@ -23,13 +24,16 @@ export interface Claim {
   readonly jids: readonly string[];
   /** What is answered when the broker has stored all of them. */
   readonly answer: KeptAnswer;
-  /** Of the lock of a unique job: it is kept for so long, and is free when the job has ended. */
+  /**
+   * Of the lock of a unique job, and of a tick: it is kept for so long. The end of a job frees the lock that
+   * `custom.unique_key` names; a tick has no such name.
+   */
   readonly lockMs?: number | undefined;
 }
 
 const noFingerprint = Buffer.alloc(32);
 
-/** The lock of a unique job. */
+/** The lock of a unique job, and the key of a tick. */
 export const lockOf = (id: Buffer, jid: string, lockMs: number): Claim => ({
   id,
   fingerprint: noFingerprint,

@@ -17,6 +17,7 @@ import { registerApiDocument, registerDocumentRoutes } from './routes/api-docume
 import { createApiKeyHook } from './plugins/api-keys.ts';
 import { registerBatchRoute, type BatchRouteOptions } from './routes/batch.ts';
 import { registerCancelJob, type CancelJobOptions } from './routes/cancel-job.ts';
+import { registerCron, type CronRouteOptions } from './routes/cron.ts';
 import { createBodyBudget, type BodyBudget } from './plugins/body-budget.ts';
 import { createClientErrorHandler, refuseTunnels } from './server/client-errors.ts';
 import { createConnections, type Connections } from './server/connections.ts';
@@ -49,6 +50,7 @@ export interface AppOptions
     Omit<JobStateOptions, 'protect' | 'waitersMax'>,
     Omit<CancelJobOptions, 'protect'>,
     Omit<StreamRouteOptions, 'protect' | 'connections' | 'budget'>,
+    Omit<CronRouteOptions, 'protect'>,
     Omit<ProbesOptions, 'authenticate' | 'lag'> {
   logger: FastifyBaseLogger;
   /** When there are any, /jobs* and /metrics want one of them. */
@@ -198,6 +200,7 @@ function registerRoutes(app: FastifyInstance, options: AppOptions, { lag, budget
       const operating = { operator, protect: adminKeyHook ? [adminKeyHook] : [] };
       registerQueues(others, operating);
       registerSets(others, operating);
+      registerCron(others, { cron: options.cron, protect: operating.protect });
     }
     registerProbes(others, { ...options, authenticate, lag });
     registerDocumentRoutes(others);

@@ -6,6 +6,7 @@ import { encodeJson } from '../domain/json-structure.ts';
 import { queueNameProblem } from '../domain/queue-name.ts';
 import { requestId } from '../domain/request-id.ts';
 import { describeIssue } from './argument-errors.ts';
+import { readCron, scheduleType } from './read-cron.ts';
 import { findAsynchronousCheck } from './schema-checks.ts';
 
 /** What the wire, the flat form and the routes need for themselves. */
@@ -46,6 +47,7 @@ const definitionSchema = z.strictObject({
   timeoutSeconds: z.number('must be a number of seconds').positive('must be above 0').optional(),
   compress: z.boolean('must be true or false').default(false),
   ownSlots: z.boolean('must be true or false').default(false),
+  cron: z.unknown().optional(),
   run: z
     .custom<(...args: unknown[]) => unknown>((value) => typeof value === 'function', 'must be a function')
     .optional(),
@@ -68,16 +70,18 @@ export interface DefinitionProblem {
 export type Compiled = { type: JobType } | { problems: readonly DefinitionProblem[] };
 
 export function compileDefinition(definition: unknown): Compiled {
+  const cron = readCron((definition as { cron?: unknown } | null)?.cron);
   const parsed = definitionSchema.safeParse(definition);
-  if (!parsed.success) return { problems: parsed.error.issues.map(toProblem) };
+  if (!parsed.success) return { problems: [...parsed.error.issues.map(toProblem), ...cron.problems] };
   const { data } = parsed;
   const problems = [
+    ...cron.problems,
     ...problemsOfTimes(data),
     ...problemsOfArgs(data.args),
     ...(data.result ? problemsOfSchema('result', data.result) : []),
   ];
   if (problems.length === 0) problems.push(...problemsOfExamples(data));
-  return problems.length > 0 ? { problems } : { type: createType(data) };
+  return problems.length > 0 ? { problems } : scheduleType(cron, createType(data));
 }
 
 const toProblem = (issue: z.core.$ZodIssue): DefinitionProblem =>

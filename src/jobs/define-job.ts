@@ -19,6 +19,19 @@ export type JobLogger = Readonly<
   Record<'debug' | 'info' | 'warn' | 'error', (message: string, fields?: Record<string, unknown>) => void>
 >;
 
+export interface CronSchedule<Args = unknown> {
+  /** `30 2 * * *`: minute, hour, day of the month, month, day of the week. Of six fields the first are seconds. */
+  readonly schedule: string;
+  /** IANA name. Default: UTC. */
+  readonly timeZone?: string;
+  /** Default: no arguments. */
+  readonly args?: Args;
+  /** The latest tick that was missed while nothing ran is made up. Default: false. */
+  readonly catchUp?: boolean;
+  /** In a list: tells schedules apart, also when one changes. */
+  readonly name?: string;
+}
+
 export interface JobDefinition<
   Name extends string = string,
   Args extends z.ZodType = z.ZodType,
@@ -47,6 +60,8 @@ export interface JobDefinition<
    * however slow they are, they hold up no other queue. Default: false.
    */
   readonly ownSlots?: boolean;
+  /** When it is enqueued by itself: one schedule or a list (docs/cron.md). */
+  readonly cron?: CronSchedule<z.input<Args>> | readonly CronSchedule<z.input<Args>>[];
   /** Absent: somebody else's worker runs the job. */
   readonly run?: (args: z.output<Args>, context: JobContext) => z.input<Result> | Promise<z.input<Result>>;
   readonly examples?: readonly { readonly args: z.input<Args>; readonly result?: z.output<Result> }[];

@@ -12,6 +12,7 @@ import { runApi } from './api.ts';
 import { openBroker } from './broker.ts';
 import { createEngineKeys } from './engine-keys.ts';
 import { createEngineLink } from './engine-link.ts';
+import { createEngineTicks } from './engine-ticks.ts';
 import { openJobs } from './jobs.ts';
 import { createQueueGroups } from './queue-groups.ts';
 import { openRedisResults } from './results.ts';
@@ -50,7 +51,8 @@ export async function startAllInOne(context: RoleContext): Promise<Running> {
   let worker: RunningWorker | undefined;
   const workerProblem = (): string | undefined => worker?.problem();
   const { registry } = jobs;
-  const api = await runApi(context, { registry, link, durability, results, keys, metrics, workerProblem });
+  const ticks = createEngineTicks(broker.engine);
+  const api = await runApi(context, { registry, link, durability, results, keys, ticks, metrics, workerProblem });
   // Last: a job that it fetched before a start that fails would stay reserved.
   const running = (worker = runWorkers(context, { jobs, address, results, metrics, groups }));
   return {

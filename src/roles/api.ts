@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/load.ts';
 import type { Durability } from '../config/variables.ts';
 import { systemClock } from '../domain/clock.ts';
-import type { JobRegistry } from '../domain/job-type.ts';
+import type { TickStore } from '../domain/cron.ts';
+import { hasSchedules, type JobRegistry } from '../domain/job-type.ts';
 import type { KeyStore } from '../domain/keys.ts';
 import type { ResultStore } from '../domain/results.ts';
 import { createAdmission } from '../enqueue/admission.ts';
@@ -19,7 +20,8 @@ import type { BrokerLink } from './link.ts';
 import { openFilesMax } from './open-files.ts';
 import { openJobs } from './jobs.ts';
 import { connectionsWithin } from './connections.ts';
-import { openRedisKeys } from './keys.ts';
+import { openCron } from './cron.ts';
+import { openRedisKeys, openRedisTicks } from './keys.ts';
 import { openRedisResults } from './results.ts';
 import { requireFaktory, RoleError, type RoleContext, type Running } from './role.ts';
 
@@ -29,6 +31,8 @@ export interface ApiParts {
   durability: Durability;
   results: ResultStore | undefined;
   keys: KeyStore | undefined;
+  /** Of schedules; undefined where nothing keeps them. */
+  ticks: TickStore | undefined;
   metrics: Metrics;
   /** Of the worker in the same process. */
   workerProblem?: () => string | undefined;
@@ -47,6 +51,7 @@ export async function startApi(context: RoleContext): Promise<Running> {
   const results = openRedisResults(context);
   const keys = openRedisKeys(context);
   const { registry } = await openJobs(context);
+  const ticks = hasSchedules(registry) ? openRedisTicks(context) : undefined;
   const { member } = context;
   const own = createMetrics(context.version);
   member?.offerMetrics(() => own.snapshot());
@@ -57,12 +62,13 @@ export async function startApi(context: RoleContext): Promise<Running> {
     durability: config.FAKTORY_DURABILITY,
     results,
     keys,
+    ticks,
     metrics,
   });
   return {
     async stop(options) {
       await api.stop(options);
-      await Promise.all([results?.close(), keys?.close()]);
+      await Promise.all([results?.close(), keys?.close(), ticks?.close()]);
       await member?.tellLastCounts(await own.snapshot());
     },
   };
@@ -112,6 +118,7 @@ export async function runApi(
       `${bindTo} is open to the network and API_KEYS is not set: whoever reaches it posts jobs and reads results`,
     );
   const adminKeys = config.ADMIN_KEYS ?? [];
+  const cron = openCron({ config, log }, { ...parts, producer, clock });
   const connectionsMax = connectionsWithin(openFilesMax(), log);
   const app = createApp({
     registry: parts.registry,
@@ -121,6 +128,7 @@ export async function runApi(
     adminKeys,
     results,
     keys: parts.keys,
+    cron,
     metrics,
     logger: log,
     clock,
@@ -148,13 +156,15 @@ export async function runApi(
     throw new RoleError(`cannot listen on ${bindTo}: ${(error as Error).message}`);
   });
   log.info({ url, docs: `${url}/docs`, durability: parts.durability }, 'the API listens');
+  cron?.start();
 
   return {
     async stop({ skipDrainDelay }) {
       draining.abort(member?.isReplaced ? replaced : undefined);
+      const ticksEnded = cron?.close();
       if (!skipDrainDelay) await sleep(config.SHUTDOWN_DRAIN_DELAY_MS);
       await app.close();
-      await Promise.all([producer.close(), parts.link.remover.close()]);
+      await Promise.all([producer.close(), parts.link.remover.close(), ticksEnded]);
     },
   };
 }

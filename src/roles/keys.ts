@@ -1,10 +1,14 @@
 // The store of keys of a process that is not the all-in-one: Redis, or none.
 import { underWayMarginMs, type KeyStore } from '../domain/keys.ts';
+import type { TickStore } from '../domain/cron.ts';
 import { createRedisKeys } from '../keys/redis-keys.ts';
+import { createRedisTicks } from '../keys/redis-ticks.ts';
 import type { RoleContext } from './role.ts';
 
+const urlOf = ({ KEYS_URL, RESULTS_URL }: RoleContext['config']): string | undefined => KEYS_URL ?? RESULTS_URL;
+
 export function openRedisKeys({ config, log }: RoleContext): KeyStore | undefined {
-  const url = config.KEYS_URL ?? config.RESULTS_URL;
+  const url = urlOf(config);
   if (url === undefined) return undefined;
   return createRedisKeys({
     url,
@@ -12,4 +16,10 @@ export function openRedisKeys({ config, log }: RoleContext): KeyStore | undefine
     underWayMsMax: config.ENQUEUE_TIMEOUT_MS + underWayMarginMs,
     log,
   });
+}
+
+/** For the ticks of schedules. */
+export function openRedisTicks({ config, log }: RoleContext): TickStore | undefined {
+  const url = urlOf(config);
+  return url === undefined ? undefined : createRedisTicks(url, log);
 }

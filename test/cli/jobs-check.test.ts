@@ -59,6 +59,27 @@ describe('work-factory jobs check', () => {
     assert.deepEqual(errors.slice(3), ['throws: soon {"n":1}', 'throws: example 0 fails: no']);
   });
 
+  it('lists schedules with their next tick, and names all that are wrong', async (t) => {
+    const right = await check(t, {
+      'nightly.mjs': define(`name: 'nightly', run: () => 1, cron: { schedule: '30 2 * * *', args: { n: 1 } }`),
+    });
+    assert.match(
+      right.out[4] ?? '',
+      /^nightly: .*\n {2}at 30 2 \* \* \* UTC: nightly, next \d{4}-\d\d-\d\dT02:30:00\.000Z$/,
+    );
+    const wrong = await check(t, {
+      'a.mjs': define(
+        `name: 'a', run: () => 1, cron: { schedule: '61 * * * *', timeZone: 'Mars/Phobos', args: { n: 1 } }`,
+      ),
+      'b.mjs': define(`name: 'b', run: () => 1, cron: [{ schedule: '0 3 * * *' }]`),
+    });
+    assert.equal(wrong.code, 1);
+    assert.match(
+      wrong.errors[0] ?? '',
+      /^JOBS_DIR has 3 problem\(s\):\n.*cron\.timeZone is no time zone.*\n.*cron\.schedule cannot be read.*\n.*cron\.0\.args\.n /,
+    );
+  });
+
   it('says what is wrong with files, and runs nothing then', async (t) => {
     const { code, out, errors } = await check(t, {
       'good.mjs': define(

@@ -33,6 +33,7 @@ const handlers = 'faults/handlers.test.ts';
 const lostWorkers = 'faults/lost-workers.test.ts';
 const rolling = 'faults/rolling-restarts.test.ts';
 const client = 'faults/client.test.ts';
+const cron = 'faults/cron.test.ts';
 
 /** By id, in the order of the table. */
 export const matrix = {
@@ -421,6 +422,12 @@ export const matrix = {
     fault: 'A request that is refused, or no request at all, between two good ones on one connection',
     promise: 'a job is enqueued only when it is answered',
     shownBy: pipelining,
+  },
+  'cron-processes': {
+    fault:
+      'Three API processes with schedules of seconds: one is restarted, one is killed, and the Redis of their keys stands still for a while',
+    promise: 'no tick is enqueued twice; one that is not there was told as refused or unknown',
+    shownBy: cron,
   },
   'worst-body': {
     fault: 'The costliest bodies that are let in, plain and compressed',

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { createGroupCommit } from '../../src/enqueue/group-commit.ts';
-import { systemClock } from '../../src/domain/clock.ts';
+import { systemClock, type Clock } from '../../src/domain/clock.ts';
 import type { Job } from '../../src/domain/job.ts';
 import type { Claim, KeyStore, Verdict } from '../../src/domain/keys.ts';
 import type { Fate } from '../../src/domain/producer.ts';
@@ -19,7 +19,7 @@ import { inAMinute } from '../helpers/producer.ts';
 
 const underWayMsMax = 25_000;
 
-const openKeys = ({ engine, durability }: StartedBroker, clock = systemClock): KeyStore =>
+const openKeys = ({ engine, durability }: StartedBroker, clock: Clock = systemClock): KeyStore =>
   createEngineKeys({ engine, durability, clock, underWayMsMax });
 
 async function open(t: TestContext, options: Parameters<typeof startBroker>[1] = {}) {

@@ -25,6 +25,8 @@ export interface Meta {
   keys?: KeyGeneration[] | undefined;
   /** The stream of the locks of unique jobs. */
   locks?: number | undefined;
+  /** The stream of the last ticks of schedules. */
+  ticks?: number | undefined;
 }
 
 /** What was found at open. */
@@ -138,7 +140,7 @@ export async function recover(store: Store): Promise<Recovery> {
   const sets = [meta.working, meta.scheduled, meta.retries, meta.dead, meta.cancelled];
   await sweep(store, [
     ...[...sets, ...queues.values(), ...(meta.keys ?? [])].map((one) => one.stream),
-    ...[meta.locks ?? []].flat(),
+    ...[meta.locks ?? [], meta.ticks ?? []].flat(),
   ]);
   return { meta, queues, reservations, cancelled };
 }

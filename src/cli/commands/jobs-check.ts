@@ -1,5 +1,6 @@
 // `work-factory jobs check`: what JOBS_DIR declares, and whether each example gives the result that it names.
 import { isDeepStrictEqual } from 'node:util';
+import type { Schedule } from '../../domain/cron.ts';
 import type { JobType } from '../../domain/job-type.ts';
 import { ConfigError } from '../../config/load.ts';
 import type { JobContext, JobLogger } from '../../jobs/define-job.ts';
@@ -52,10 +53,13 @@ export async function checkJobs({ env, print, printError }: CheckJobsOptions): P
   }
 }
 
-function describe({ name, jobtype, queue, retry, reserveForSeconds, runs }: JobType): string {
+function describe({ name, jobtype, queue, retry, reserveForSeconds, runs, schedules = [] }: JobType): string {
   const where = runs === 'elsewhere' ? ', run by other workers' : '';
-  return `${name}: jobtype ${jobtype}, queue ${queue}, retry ${retry}, reserve_for ${reserveForSeconds} s${where}`;
+  const times = schedules.map((one) => `\n  at ${one.pattern} ${one.timeZone}: ${one.name}, next ${nextOf(one)}`);
+  return `${name}: jobtype ${jobtype}, queue ${queue}, retry ${retry}, reserve_for ${reserveForSeconds} s${where}${times.join('')}`;
 }
+
+const nextOf = ({ nextAfter }: Schedule): string => new Date(nextAfter(Date.now()) ?? Number.NaN).toISOString();
 
 /** Runs the examples that name a result; returns how many do not give it. */
 async function checkExamples(type: JobType, run: Run, printError: (text: string) => void): Promise<number> {

@@ -2,7 +2,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { Job, Uniqueness } from '../../domain/job.ts';
 import type { JobArgs, JobType } from '../../domain/job-type.ts';
-import { lockOf, type Claim, type Settlement, type Verdict } from '../../domain/keys.ts';
+import { lockHolder, lockOf, type Claim, type Settlement, type Verdict } from '../../domain/keys.ts';
 import { enqueued, unknown, type Fate } from '../../domain/producer.ts';
 import { digestOf } from './idempotency-key.ts';
 import type { Once } from './once.ts';
@@ -96,10 +96,7 @@ const followerFate = (leader: Job, fate: Fate): Fate =>
 
 /** What another job makes of this one; undefined: it is to be pushed. */
 async function fateBy(once: Once, verdict: Verdict): Promise<Fate | undefined> {
-  if (verdict.state === 'done') {
-    const { job_id: standIn } = JSON.parse(verdict.answer.body) as { job_id: string };
-    return { ...enqueued, standIn };
-  }
+  if (verdict.state === 'done') return { ...enqueued, standIn: lockHolder(verdict.answer) };
   if (verdict.state !== 'in_progress' && verdict.state !== 'unknown') return undefined;
   const [standIn = ''] = verdict.jids;
   if (verdict.state === 'in_progress')

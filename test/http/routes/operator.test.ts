@@ -8,7 +8,7 @@ const operator: Operator = {
   queues: async () => [],
   page: async () => ({ total: 0, jobs: [], cursor: undefined }),
 };
-const paths = ['/queues', '/sets/dead'];
+const paths = ['/queues', '/sets/dead', '/cron'];
 const apiKey = 'api-key-of-16-bytes';
 const adminKey = 'ops:admin-key-of-16-b';
 const bearer = (key: string) => ({ authorization: `Bearer ${key.replace('ops:', '')}` });

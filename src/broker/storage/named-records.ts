@@ -1,0 +1,42 @@
+// Records by name that are kept until they are replaced, for whoever shares the process with the broker: the last tick of
+// each schedule. Their content is the writer's; here a record is bytes.
+import type { Ledger } from './ledger.ts';
+import { seal, streamStart, unseal } from './records.ts';
+import type { Store } from './store.ts';
+
+export interface NamedRecords {
+  /** What was put is found once it is stored. */
+  put(name: string, body: Buffer): void;
+  /** By name, in their order; undefined where there is none. */
+  find(names: readonly string[]): Promise<(Buffer | undefined)[]>;
+  /** Its stream; undefined while there is none. */
+  record(): number | undefined;
+}
+
+export interface NamedRecordsOptions {
+  stream: number | undefined;
+  store: Store;
+  ledger: Ledger;
+  nextStream: () => number;
+}
+
+const keyOf = (stream: number, name: string): Buffer => Buffer.concat([streamStart(stream), Buffer.from(name)]);
+
+export function createNamedRecords({ store, ledger, nextStream, ...options }: NamedRecordsOptions): NamedRecords {
+  let { stream } = options;
+  return {
+    put(name, body) {
+      stream ??= nextStream();
+      const key = keyOf(stream, name);
+      ledger.put(key, seal(key, body));
+    },
+    async find(names) {
+      if (stream === undefined) return names.map(() => undefined);
+      const found = stream;
+      const keys = names.map((name) => keyOf(found, name));
+      const values = await store.get(keys);
+      return values.map((value, index) => value && unseal(keys[index] as Buffer, value));
+    },
+    record: () => stream,
+  };
+}

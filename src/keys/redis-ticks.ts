@@ -1,0 +1,55 @@
+// The last ticks of schedules, in the Redis of keys: one record each, without a time to live.
+import { systemClock } from '../domain/clock.ts';
+import type { LastTick, TickStore } from '../domain/cron.ts';
+import { openRedis, type RedisLog } from '../results/redis-connection.ts';
+import { createUntold } from './untold.ts';
+
+/** As `replaces` in src/domain/cron.ts: processes tell of their ticks in any order. */
+const keepScript = `
+for i, key in ipairs(KEYS) do
+  local found = redis.call('GET', key)
+  local kept = found and cjson.decode(found)
+  local tick = cjson.decode(ARGV[i])
+  if not kept or tick.atMs > kept.atMs
+    or (tick.atMs == kept.atMs and tick.outcome == 'enqueued' and kept.outcome ~= 'enqueued') then
+    redis.call('SET', key, ARGV[i])
+  end
+end`;
+
+const keyOf = (name: string): string => `work-factory:tick:${name}`;
+
+interface Told {
+  name: string;
+  tick: LastTick;
+}
+
+/** @param url `redis://` or `rediss://` */
+export function createRedisTicks(url: string, log: RedisLog): TickStore {
+  const redis = openRedis('ticks', url, log);
+  const untold = createUntold<Told>({
+    tell: (told) =>
+      redis.eval(
+        keepScript,
+        told.length,
+        ...told.map(({ name }) => keyOf(name)),
+        ...told.map(({ tick }) => JSON.stringify(tick)),
+      ),
+    isReady: () => redis.status === 'ready',
+    nameOf: ({ name }) => name,
+    clock: systemClock,
+    log,
+  });
+  return {
+    async last(names) {
+      if (names.length === 0) return [];
+      const found = await redis.mget(names.map(keyOf));
+      return found.map((text) => (text === null ? undefined : (JSON.parse(text) as LastTick)));
+    },
+    keep: (name, tick) => untold.tell([{ name, tick }]),
+    async close() {
+      untold.close();
+      // Lets commands in flight end; rejects at once when there is no connection.
+      await redis.quit().catch(() => redis.disconnect());
+    },
+  };
+}

@@ -1,0 +1,32 @@
+// The schedules of the API process.
+import { createCron, type Cron } from '../cron/cron.ts';
+import type { WallClock } from '../domain/clock.ts';
+import { hasSchedules } from '../domain/job-type.ts';
+import type { JobProducer } from '../domain/producer.ts';
+import { createJobMaker } from '../http/entries/entry.ts';
+import type { ApiParts } from './api.ts';
+import { RoleError, type RoleContext } from './role.ts';
+
+export interface CronParts extends Pick<ApiParts, 'registry' | 'keys' | 'ticks' | 'metrics'> {
+  producer: JobProducer;
+  clock: WallClock;
+}
+
+/** Undefined: no type has a schedule. */
+export function openCron(
+  { config, log }: Pick<RoleContext, 'config' | 'log'>,
+  { registry, keys, ticks, metrics, producer, clock }: CronParts,
+): Cron | undefined {
+  if (!hasSchedules(registry)) return undefined;
+  const { types } = registry;
+  if (keys === undefined || ticks === undefined) {
+    const names = types.filter(({ schedules = [] }) => schedules.length > 0).map(({ name }) => name);
+    throw new RoleError(
+      `job types with cron (${names.join(', ')}) need a store that all API processes share: without one each would enqueue ` +
+        'every tick. Set KEYS_URL, or RESULTS_URL, to a Redis',
+    );
+  }
+  const { make } = createJobMaker({ payloadCompressBytes: config.PAYLOAD_COMPRESS_BYTES });
+  const enqueueTimeoutMs = config.ENQUEUE_TIMEOUT_MS;
+  return createCron({ types, keys, ticks, producer, makeJob: make, clock, enqueueTimeoutMs, metrics, log });
+}
