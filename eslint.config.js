@@ -97,6 +97,20 @@ export default defineConfig(
     ),
   },
   {
+    files: ['test/**/*.ts'],
+    ignores: ['test/helpers/children.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          name: 'node:child_process',
+          importNames: ['spawn', 'fork', 'exec', 'execFile'],
+          message: 'a process that a test starts ends with it: spawnChild of test/helpers/children.ts',
+        },
+      ],
+    },
+  },
+  {
     files: ['src/main.ts', 'src/handlers/handler-main.ts', 'src/roles/**/*.ts', 'bench/**/*.ts', 'test/**/*.ts'],
     rules: { 'no-console': 'off', 'no-restricted-properties': 'off' },
   },

@@ -1,11 +1,11 @@
 // The benchmark script against a stub: what it posts, what it prints, and that a bad answer is a bad exit.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { test, type TestContext } from 'node:test';
+import { spawnChild } from './helpers/children.ts';
 import { pathOf } from './helpers/paths.ts';
 
 const script = pathOf('bench/benchmark.sh');
@@ -41,7 +41,10 @@ async function stubService(t: TestContext, status: (post: Post) => number) {
 
 async function runScript(args: string[], env: Record<string, string> = {}) {
   const { API_KEY: _, ...inherited } = process.env;
-  const child = spawn('bash', [script, ...args], { env: { ...inherited, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawnChild('bash', [script, ...args], {
+    env: { ...inherited, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const exit = once(child, 'exit') as Promise<[number | null]>;
   const [output, errors, [code]] = await Promise.all([text(child.stdout), text(child.stderr), exit]);
   return { output, errors, code };

@@ -1,11 +1,12 @@
 // The compose files and the Dockerfile as text, and the Redis wrapper for real, without a container engine.
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
+import { spawnChild } from './helpers/children.ts';
 import { variableNames } from '../src/config/variables.ts';
 import { redisServerPath } from './helpers/real-parts.ts';
 import { pathOf } from './helpers/paths.ts';
@@ -257,7 +258,7 @@ suite('the Redis wrapper', () => {
       const cli = (...args: string[]) => sh('redis-cli', '-s', socket, ...args);
       /** Returns a promise of its end. */
       const start = (...args: string[]): Promise<unknown> => {
-        const server = spawn('redis-server', [...base, ...args], { stdio: 'ignore' });
+        const server = spawnChild('redis-server', [...base, ...args], { stdio: 'ignore' });
         const exited = once(server, 'exit');
         // By signal: the socket is gone by then, with the folder.
         t.after(async () => {

@@ -1,12 +1,11 @@
 // The README is true: its commands are run and its answers compared. docs/configuration.md has the table of the variables.
 // UPDATE_DOCS=1 writes the table anew.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { promisify } from 'node:util';
 import { variableNames, variables } from '../src/config/variables.ts';
 import { loadJobs } from '../src/jobs/load-jobs.ts';
+import { execChild } from './helpers/children.ts';
 import { createJobsFolder } from './helpers/jobs-folder.ts';
 import { startService } from './helpers/service.ts';
 import { pathOf } from './helpers/paths.ts';
@@ -53,11 +52,9 @@ describe('the README', () => {
     let jobId = '';
     let helloId = '';
     for (const [, command, answer] of pairs) {
-      const { stdout } = await promisify(execFile)(
-        'sh',
-        ['-c', (command as string).replaceAll('http://localhost:3000', url)],
-        { env: { PATH: process.env['PATH'] ?? '', JOB_ID: jobId } },
-      );
+      const { stdout } = await execChild('sh', ['-c', (command as string).replaceAll('http://localhost:3000', url)], {
+        env: { PATH: process.env['PATH'] ?? '', JOB_ID: jobId },
+      });
       assert.deepEqual(withoutIdsAndTimes(stdout), withoutIdsAndTimes(answer as string));
       jobId = /"job_id":"([^"]+)"/.exec(stdout)?.[1] ?? jobId;
       if (command?.includes('/jobs/hello')) helloId = jobId;

@@ -2,10 +2,10 @@
 // Usage: node --import tsx test/run.ts [part of a path ...]
 // Without a part it leaves the slow files to CI: those below test/faults/, and those named *.slow.test.ts.
 // REQUIRE_REAL=1 runs them too, and makes a missing real part (Faktory, Redis, browser) a failure instead of a skip.
-import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { spawnChild } from './helpers/children.ts';
 import { compile, compiledName } from './compile.ts';
 import { pathOf } from './helpers/paths.ts';
 import { realParts } from './helpers/real-parts.ts';
@@ -33,7 +33,7 @@ const concurrency = isFull ? 1 : 3;
 const timeoutMs = isFull ? 3_600_000 : 240_000;
 const compiled = join(await compile(pathOf('.')), 'test');
 const options = ['--enable-source-maps', '--test', `--test-concurrency=${concurrency}`, `--test-timeout=${timeoutMs}`];
-const child = spawn(process.execPath, [...options, ...files.map((file) => join(compiled, compiledName(file)))], {
+const child = spawnChild(process.execPath, [...options, ...files.map((file) => join(compiled, compiledName(file)))], {
   stdio: 'inherit',
 });
 const [code] = (await once(child, 'exit')) as [number | null];

@@ -1,10 +1,10 @@
 // kill -9 at random moments under load: every acknowledged job is there after the restart, and no acknowledged ACK is undone.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { spawnChild } from '../helpers/children.ts';
 import { createBroker } from '../../src/broker/broker.ts';
 import type { StoreError } from '../../src/broker/storage/store.ts';
 import { showed } from '../faults/matrix.ts';
@@ -56,7 +56,7 @@ async function consume(client: FwpClient, ledger: Ledger): Promise<never> {
 
 /** Load on a broker in a process of its own, which is killed in the middle of it. */
 async function killUnderLoad(t: TestContext, dataDir: string, honest: boolean, loadMs: number): Promise<Ledger> {
-  const process_ = spawn(process.execPath, [...nodeArgs, child, dataDir, String(honest)], {
+  const process_ = spawnChild(process.execPath, [...nodeArgs, child, dataDir, String(honest)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   t.after(() => process_.kill('SIGKILL'));

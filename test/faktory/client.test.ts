@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { describe, it, type TestContext } from 'node:test';
-import { inspect, promisify } from 'node:util';
+import { inspect } from 'node:util';
 import { systemClock } from '../../src/domain/clock.ts';
 import { FaktoryClient, type FaktoryClientOptions } from '../../src/faktory/client.ts';
 import { bulk, ok, startScriptedBroker, type ScriptedBrokerOptions } from '../helpers/scripted-broker.ts';
+import { execChild } from '../helpers/children.ts';
 import { nodeArgs, programUrlOf } from '../helpers/paths.ts';
 
-const execute = promisify(execFile);
 const password = 'a-secret-of-123';
 
 async function setUp(
@@ -220,7 +219,7 @@ describe('FaktoryClient', () => {
         size: 0, clock: { now: () => 0 }, random: Math.random,
       });
       console.log(JSON.stringify([client.password]));`;
-    const { stdout } = await execute(process.execPath, [...nodeArgs, '--input-type=module', '-e', program], {
+    const { stdout } = await execChild(process.execPath, [...nodeArgs, '--input-type=module', '-e', program], {
       env: { ...process.env, FAKTORY_PROVIDER: 'OTHER_URL', OTHER_URL: `tcp://:${password}@10.0.0.1:7419` },
       signal: t.signal,
     });

@@ -1,20 +1,18 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { describe, it, type TestContext } from 'node:test';
-import { promisify } from 'node:util';
 import { createCertificate } from '../helpers/certificate.ts';
 import { startScriptedBroker } from '../helpers/scripted-broker.ts';
+import { execChild } from '../helpers/children.ts';
 import { nodeArgs, programOf } from '../helpers/paths.ts';
 
 const program = programOf('test/faktory/tls-client.ts');
-const execute = promisify(execFile);
 
 async function setUp(t: TestContext) {
   const certificate = createCertificate(t);
   const broker = await startScriptedBroker({ tls: certificate });
   t.after(() => broker.close());
   const run = async (host: string, env: Record<string, string>): Promise<string> => {
-    const { stdout } = await execute(process.execPath, [...nodeArgs, program, host, String(broker.port)], {
+    const { stdout } = await execChild(process.execPath, [...nodeArgs, program, host, String(broker.port)], {
       env: { ...process.env, ...env },
       signal: t.signal,
     });

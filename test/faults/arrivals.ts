@@ -1,10 +1,10 @@
 // Callers of the API, cheap enough for many thousand requests a second, and what each of them saw. They come at a pace of
 // their own and wait for nobody (an open loop: each takes an idle connection, or else opens a fresh one), or they are few,
 // and each asks again as soon as it has its answer. They live in a process of their own.
-import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { forkChild } from '../helpers/children.ts';
 import { encodeRequest, openHttpConnection, type HttpConnection } from '../../bench/harness/http-connection.ts';
 import { nodeArgs } from '../helpers/paths.ts';
 
@@ -141,7 +141,7 @@ function retryAfterOf(answer: Buffer): number {
 
 /** Starts them in a process of their own, so that their work is not in the times that they see. Resolves as they begin. */
 export async function forkArrivals(t: TestContext, options: ArrivalsOptions): Promise<Arrivals> {
-  const child = fork(fileURLToPath(import.meta.url), { execArgv: [...nodeArgs], serialization: 'advanced' });
+  const child = forkChild(fileURLToPath(import.meta.url), [], { execArgv: [...nodeArgs], serialization: 'advanced' });
   const gone = once(child, 'exit');
   t.after(async () => {
     child.kill('SIGKILL');

@@ -1,9 +1,10 @@
 // Worker processes on hosts of their own, as far as a name makes a host: each tells the broker another one.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { hostname } from 'node:os';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
+import { spawnChild } from '../helpers/children.ts';
 import { nodeArgs, programOf } from '../helpers/paths.ts';
 
 /** A host name of one's own needs a namespace, and that needs root: else both are on this one. */
@@ -28,7 +29,7 @@ export function startOnHost(t: TestContext, name: string, env: Record<string, st
   const program = [process.execPath, ...nodeArgs, main, 'worker'];
   const named = ['unshare', '--uts', 'sh', '-c', 'hostname "$0" && exec "$@"', name, ...program];
   const [command, ...args] = canNameHosts ? named : program;
-  const child = spawn(command as string, args, {
+  const child = spawnChild(command as string, args, {
     env: { PATH: process.env['PATH'] ?? '', ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

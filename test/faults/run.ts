@@ -1,11 +1,12 @@
 // Runs the long fault tests, and writes what they showed into docs/reliability.md.
 //   npm run test:faults                  every file that the matrix names
 //   npm run test:faults -- recovery      those whose path has this in it; all other rows keep what they showed before
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { spawnChild } from '../helpers/children.ts';
 import { faktoryPath, redisServerPath } from '../helpers/real-parts.ts';
 import { matrix, type Figure } from './matrix.ts';
 import { updateReport } from './report.ts';
@@ -31,7 +32,7 @@ const machine = (): string =>
 
 async function run(parts: readonly string[], figuresFile: string): Promise<number> {
   const env = { ...process.env, FAULTS: '1', FAULT_FIGURES: figuresFile };
-  const child = spawn(process.execPath, [...nodeArgs, runner, ...parts], { stdio: 'inherit', env });
+  const child = spawnChild(process.execPath, [...nodeArgs, runner, ...parts], { stdio: 'inherit', env });
   const [code] = (await once(child, 'exit')) as [number | null];
   return code ?? 1;
 }

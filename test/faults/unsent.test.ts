@@ -1,7 +1,6 @@
 // What is called unsent was not sent: connections destroyed at any moment of a write that the kernel takes in pieces, while
 // the other end reads in a process of its own; and frames of which a stalled path took a part.
 import assert from 'node:assert/strict';
-import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, describe, it, type TestContext } from 'node:test';
@@ -17,6 +16,7 @@ import { createProducer } from '../helpers/producer.ts';
 import { startScriptedBroker } from '../helpers/scripted-broker.ts';
 import { showed } from './matrix.ts';
 import type { ReaderPace } from './reader.ts';
+import { forkChild } from '../helpers/children.ts';
 import { nodeArgs, programOf } from '../helpers/paths.ts';
 
 const trials = process.env['FAULTS'] === '1' ? 1000 : 90;
@@ -28,7 +28,7 @@ interface Reader {
 }
 
 async function startReader(t: TestContext, pace: ReaderPace): Promise<Reader> {
-  const child = fork(programOf('test/faults/reader.ts'), [pace], { execArgv: [...nodeArgs] });
+  const child = forkChild(programOf('test/faults/reader.ts'), [pace], { execArgv: [...nodeArgs] });
   t.after(() => child.disconnect());
   const next = async <T>(): Promise<T> => ((await once(child, 'message')) as [T])[0];
   const { port } = await next<{ port: number }>();

@@ -1,9 +1,9 @@
 // A handler process whose worker was killed while a job blocks: it must not go on for ever.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { spawnChild } from '../helpers/children.ts';
 import { nodeArgs, programUrlOf } from '../helpers/paths.ts';
 
 const moduleUrl = programUrlOf('src/handlers/end-with-parent.ts');
@@ -30,7 +30,7 @@ const isAlive = (pid: number): boolean => {
 };
 
 it('a process that blocks ends when its parent is killed', { timeout: 30_000 }, async (t) => {
-  const child = spawn(process.execPath, ['--input-type=module', '-e', parent], {
+  const child = spawnChild(process.execPath, ['--input-type=module', '-e', parent], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const [text] = (await once(child.stdout, 'data')) as [Buffer];

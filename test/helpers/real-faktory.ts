@@ -1,6 +1,6 @@
 // Starts a real Faktory server with a Redis of its own, and ends both at the test's end.
 // Its redis.conf is a fixed file in the temporary folder that is used again when it exists: each server gets its own TMPDIR.
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { spawnChild } from './children.ts';
 import { faktoryPath, redisServerPath } from './real-parts.ts';
 
 export interface FaktoryOptions {
@@ -91,7 +92,7 @@ export async function startFaktory(t: Pick<TestContext, 'after'>, options: Fakto
 
   async function start(): Promise<void> {
     const args = ['-b', `127.0.0.1:${port}`, '-w', `127.0.0.1:${webPort}`, '-d', dir, '-e', 'development'];
-    child = spawn(program as string, args, { env, stdio: 'ignore' });
+    child = spawnChild(program as string, args, { env, stdio: 'ignore' });
     await greeted(port, child);
   }
 

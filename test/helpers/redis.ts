@@ -1,5 +1,5 @@
 // Starts a real Redis on a port of its own, and ends it at the test's end. Keeps nothing on disk, unless told so.
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
+import { spawnChild } from './children.ts';
 import { redisServerPath } from './real-parts.ts';
 
 export interface StartedRedis {
@@ -45,7 +46,7 @@ export async function startRedis(t: Pick<TestContext, 'after'>, options: RedisOp
   async function start(): Promise<void> {
     const args = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', dir, '--save', ''];
     args.push(...(options.appendfsync ? ['--appendonly', 'yes', '--appendfsync', 'always'] : ['--appendonly', 'no']));
-    const started = spawn(program as string, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+    const started = spawnChild(program as string, args, { stdio: ['ignore', 'pipe', 'ignore'] });
     child = started;
     const exited = once(started, 'exit').then(([code]) => {
       throw new Error(`redis-server ended with code ${String(code)}`);

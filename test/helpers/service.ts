@@ -1,5 +1,5 @@
 // The whole program as a process of its own, as an operator starts it: environment in, log lines and exit code out.
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { spawnChild } from './children.ts';
 import { nodeArgs, programOf } from './paths.ts';
 
 type LogLine = Record<string, unknown> & { msg?: string };
@@ -47,13 +48,13 @@ function readLines(stream: Readable, take: (line: string) => void): void {
  * @param hasTerminal false: whatever starts the test, no terminal controls the process
  */
 export function startService(
-  t: TestContext,
+  t: Pick<TestContext, 'after'>,
   env: Record<string, string> = {},
   role?: string,
   hasTerminal = true,
 ): Service {
   const folder = env['DATA_DIR'] ?? mkdtempSync(join(tmpdir(), 'work-factory-'));
-  const child = spawn(process.execPath, [...nodeArgs, main, ...(role === undefined ? [] : [role])], {
+  const child = spawnChild(process.execPath, [...nodeArgs, main, ...(role === undefined ? [] : [role])], {
     env: { PATH: process.env['PATH'] ?? '', BIND_ADDR: '127.0.0.1:0', DATA_DIR: folder, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: !hasTerminal,

@@ -1,6 +1,5 @@
 // What the program does at once, and what it leaves to src/cli; and that a start loads none of that.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,6 +9,7 @@ import { programHelp } from '../../src/cli/help.ts';
 import { variables } from '../../src/config/variables.ts';
 import { readCommandLine, roleNames } from '../../src/process/command-line.ts';
 import { nodeArgs, pathOf, programOf } from '../helpers/paths.ts';
+import { spawnChild } from '../helpers/children.ts';
 import { startService } from '../helpers/service.ts';
 
 describe('the command line', () => {
@@ -99,7 +99,7 @@ describe('the program', () => {
     const ids = Array.from({ length: 20 }, (_, index) => `job-0000000${index}`);
     const url = await startService(t).readyUrl();
     const args = ['status', ...ids, '--url', url];
-    const child = spawn(process.execPath, [...nodeArgs, main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawnChild(process.execPath, [...nodeArgs, main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     t.after(() => void child.kill('SIGKILL'));
     child.stdout.destroy();
     let printed = '';
@@ -111,7 +111,7 @@ describe('the program', () => {
   it('at an interrupt says what is known, and ends with 3', async (t) => {
     const url = await startService(t).readyUrl();
     const args = ['enqueue', 'add', '{"a": 1, "b": 2}', '--delay', '1h', '--wait', '--url', url];
-    const child = spawn(process.execPath, [...nodeArgs, main, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawnChild(process.execPath, [...nodeArgs, main, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
     t.after(() => void child.kill('SIGKILL'));
     let printed = '';
     child.stderr.setEncoding('utf8').on('data', (chunk: string) => {

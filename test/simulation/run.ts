@@ -2,7 +2,6 @@
 //   node --import tsx test/simulation/run.ts --seeds 10000 [--from 1]   many seeds, on two processes
 //   node --import tsx test/simulation/run.ts --seed 4711                one seed, twice, with its whole log
 //   node --import tsx test/simulation/run.ts --mutants                  every planted bug must be caught within 500 seeds
-import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +11,7 @@ import { createPlan } from './plan.ts';
 import { simulate } from './simulate.ts';
 import { loadSubject } from './subject.ts';
 import { add, emptyTally, rarities, runSeeds, type Tally } from './tally.ts';
+import { forkChild } from '../helpers/children.ts';
 import { nodeArgs } from '../helpers/paths.ts';
 
 const { values } = parseArgs({
@@ -53,7 +53,7 @@ async function runMany(from: number, count: number): Promise<boolean> {
   await Promise.all(
     Array.from({ length: processes }, async (_, index) => {
       const args = ['--from', `${from + index}`, '--seeds', `${count - index}`, '--step', `${processes}`];
-      const child = fork(fileURLToPath(import.meta.url), args, { execArgv: [...nodeArgs] });
+      const child = forkChild(fileURLToPath(import.meta.url), args, { execArgv: [...nodeArgs] });
       const [part] = (await once(child, 'message')) as [Tally];
       add(tally, part);
     }),

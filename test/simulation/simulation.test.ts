@@ -1,14 +1,13 @@
 // The simulation as part of the test run: some hundred seeds of the real client, and some planted bugs that must be caught.
 // FAULTS=1 runs ten thousand, and all planted bugs, through run.ts.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { describe, it } from 'node:test';
-import { promisify } from 'node:util';
 import { caught, showed } from '../faults/matrix.ts';
 import { changedFiles, mutants, plant } from './mutants.ts';
 import { simulate } from './simulate.ts';
 import { loadSubject } from './subject.ts';
 import { rarities, runSeeds } from './tally.ts';
+import { execChild } from '../helpers/children.ts';
 import { nodeArgs, programOf } from '../helpers/paths.ts';
 
 const isFull = process.env['FAULTS'] === '1';
@@ -17,7 +16,7 @@ const onlyFull = !isFull && 'FAULTS=1 only: some minutes';
 /** What run.ts prints, line by line; rejects, with all of it, when it found something. */
 async function runLong(...args: string[]): Promise<string[]> {
   const run = programOf('test/simulation/run.ts');
-  const { stdout } = await promisify(execFile)(process.execPath, [...nodeArgs, run, ...args]);
+  const { stdout } = await execChild(process.execPath, [...nodeArgs, run, ...args]);
   return stdout.trim().split('\n');
 }
 

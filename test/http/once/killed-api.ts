@@ -1,17 +1,17 @@
 // An API that ends itself, as by kill -9, at one moment of a request with a key. Arguments, as JSON: where its broker and its
 // keys are, and when it is to end.
 import type { TestContext } from 'node:test';
-import { createBroker } from '../../src/broker/broker.ts';
-import type { Store } from '../../src/broker/storage/store.ts';
-import { systemClock } from '../../src/domain/clock.ts';
-import type { KeyStore } from '../../src/domain/keys.ts';
-import type { JobProducer } from '../../src/domain/producer.ts';
-import { createGroupCommit } from '../../src/enqueue/group-commit.ts';
-import { createRedisKeys } from '../../src/keys/redis-keys.ts';
-import { createEngineKeys } from '../../src/roles/engine-keys.ts';
-import { createEngineSender } from '../../src/roles/engine-sender.ts';
-import { build } from './app.ts';
-import { createProducer } from './producer.ts';
+import { createBroker } from '../../../src/broker/broker.ts';
+import type { Store } from '../../../src/broker/storage/store.ts';
+import { systemClock } from '../../../src/domain/clock.ts';
+import type { KeyStore } from '../../../src/domain/keys.ts';
+import type { JobProducer } from '../../../src/domain/producer.ts';
+import { createGroupCommit } from '../../../src/enqueue/group-commit.ts';
+import { createRedisKeys } from '../../../src/keys/redis-keys.ts';
+import { createEngineKeys } from '../../../src/roles/engine-keys.ts';
+import { createEngineSender } from '../../../src/roles/engine-sender.ts';
+import { build } from '../../helpers/app.ts';
+import { createProducer } from '../../helpers/producer.ts';
 
 /** Before the record, behind it, at the write, behind it, when the fate is known, when it is settled; never. */
 export type Gap = 'claim' | 'claimed' | 'write' | 'written' | 'pushed' | 'settled' | 'none';

@@ -1,6 +1,6 @@
 // The real program with a standard output that is full, gone, or not read.
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
@@ -10,6 +10,7 @@ import { describe, it, type TestContext } from 'node:test';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { spawnChild } from '../helpers/children.ts';
 import { get, post } from '../helpers/service.ts';
 import { nodeArgs, programOf } from '../helpers/paths.ts';
 
@@ -34,7 +35,7 @@ function folderOf(t: TestContext): string {
 async function start(t: TestContext, stdout: number, env: Record<string, string> = {}) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const child = spawn(process.execPath, [...nodeArgs, main], {
+  const child = spawnChild(process.execPath, [...nodeArgs, main], {
     env: {
       PATH: process.env['PATH'],
       BIND_ADDR: `127.0.0.1:${port}`,
@@ -110,7 +111,7 @@ master, slave = pty.openpty()
 os.set_inheritable(slave, True)
 print(os.ttyname(slave), flush=True)
 sys.stdin.read(1)`;
-    const holder = spawn('python3', ['-c', terminal], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const holder = spawnChild('python3', ['-c', terminal], { stdio: ['pipe', 'pipe', 'inherit'] });
     t.after(() => holder.kill('SIGKILL'));
     const [name] = (await once(holder.stdout, 'data')) as [Buffer];
     const tty = openSync(name.toString().trim(), constants.O_WRONLY | constants.O_NOCTTY);

@@ -1,15 +1,16 @@
 // The API is killed at each moment of a request with a key, and the request is sent again: never a second job, never
 // "enqueued" without one.
 import assert from 'node:assert/strict';
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { describe, it, type TestContext } from 'node:test';
-import { brokerFolder, queuedJobs, startBroker } from './helpers/broker.ts';
-import type { ChildOptions, Gap } from './helpers/once-child.ts';
-import { nodeArgs, programOf } from './helpers/paths.ts';
-import { redisServerPath } from './helpers/real-parts.ts';
-import { startRedis } from './helpers/redis.ts';
+import { spawnChild } from '../../helpers/children.ts';
+import { brokerFolder, queuedJobs, startBroker } from '../../helpers/broker.ts';
+import type { ChildOptions, Gap } from './killed-api.ts';
+import { nodeArgs, programOf } from '../../helpers/paths.ts';
+import { redisServerPath } from '../../helpers/real-parts.ts';
+import { startRedis } from '../../helpers/redis.ts';
 
 const add = { a: 1, b: 2 };
 const entry = { operation: 'add', args: add };
@@ -33,8 +34,8 @@ const requests: readonly (readonly [name: string, path: string, body: object, he
 ];
 
 async function startChild(t: TestContext, options: ChildOptions): Promise<{ child: ChildProcess; url: string }> {
-  const args = [...nodeArgs, programOf('test/helpers/once-child.ts'), JSON.stringify(options)];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const args = [...nodeArgs, programOf('test/http/once/killed-api.ts'), JSON.stringify(options)];
+  const child = spawnChild(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   t.after(() => child.kill('SIGKILL'));
   const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
   return { child, url: line };

@@ -1,12 +1,12 @@
 // Signals to the real program, as npm, systemd, a terminal and nohup send them.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, it, type TestContext } from 'node:test';
+import { spawnChild } from '../helpers/children.ts';
 import { isUnderNohup } from '../../src/process/nohup.ts';
 import { startService } from '../helpers/service.ts';
 import { nodeArgs, programOf } from '../helpers/paths.ts';
@@ -17,7 +17,7 @@ const program = [process.execPath, ...nodeArgs, programOf('src/main.ts')].join('
 function startGroup(t: TestContext, command: string, files: Record<string, string> = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'signals-'));
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
-  const child = spawn('sh', ['-c', command.replaceAll('$PROGRAM', program)], {
+  const child = spawnChild('sh', ['-c', command.replaceAll('$PROGRAM', program)], {
     cwd: folder,
     env: { ...process.env, DATA_DIR: join(folder, 'data'), BIND_ADDR: '127.0.0.1:0', SHUTDOWN_DRAIN_DELAY_MS: '50' },
     stdio: ['ignore', 'pipe', 'inherit'],
