@@ -24,7 +24,7 @@ import {
   type Script,
   type ScriptedBroker,
 } from '../helpers/scripted-broker.ts';
-import { createManualClock } from '../http/manual-clock.ts';
+import { createStallingClock } from '../helpers/fake-clock.ts';
 import { showed } from './matrix.ts';
 
 type Parts = ProducerParts & { broker: ScriptedBroker };
@@ -247,7 +247,7 @@ describe('a broker that hangs', () => {
     const broker = await startScriptedBroker({ script: { answer } });
     t.after(() => broker.close());
     const downs: string[] = [];
-    const clock = createManualClock();
+    const clock = createStallingClock();
     const parts = createProducer(t, broker.port, {
       ...{ clock, size: 4, readTimeoutMs: 300, acquireTimeoutMs: 60_000 },
       onDown: (reason) => downs.push(reason === undefined ? 'there again' : reason.message),
@@ -283,7 +283,7 @@ describe('a broker that hangs', () => {
       if (hangs) return undefined;
       return line === 'INFO' ? bulk('{}') : refusals();
     };
-    const clock = createManualClock();
+    const clock = createStallingClock();
     const times = { readTimeoutMs: 100, connectTimeoutMs: 5000 };
     const parts = await setUp(t, () => (hangs ? { greeting: null } : { answer }), { clock, size: 2, ...times });
     const { broker, client, producer, sender } = parts;
@@ -461,7 +461,7 @@ describe('a bad path to the broker', () => {
     const faults: Faults = { toClient: {} };
     const proxy = await startFaultProxy(broker.port, { faults: (index) => (index < 10 ? faults : {}) });
     t.after(() => proxy.close());
-    const clock = createManualClock();
+    const clock = createStallingClock();
     const parts = createProducer(t, proxy.port, { clock, size: 10, readTimeoutMs: 500 });
     const push = (): Promise<Fate> => parts.producer.push(createJobs(1)[0] as Job, 60_000);
     await parts.client.warm;

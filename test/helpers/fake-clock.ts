@@ -1,16 +1,25 @@
-// Time that moves only when a test says so.
-import type { Clock } from '../../src/domain/clock.ts';
+// Time that moves only when a test says so: the one fake clock, for what takes a `Clock` and for the broker.
+import type { BrokerClock } from '../../src/broker/clock.ts';
+import type { Clock, Timer } from '../../src/domain/clock.ts';
 
-export interface FakeClock extends Clock {
+export interface FakeClock extends Clock, BrokerClock {
+  /** Cancels as the timer of a `Clock`, and as that of a `BrokerClock`. */
+  after(delayMs: number, fn: () => void): Timer & (() => void);
   /** Timers that have not fired and were not cancelled. */
   readonly pendingTimers: number;
   /** Runs what `soon` was given, and what that gives in turn. */
   turn(): void;
   /** Moves on, running timers in their order, each in a turn of its own. */
   advance(ms: number): void;
+  /** As a process that stood still: timers that became due run once, late. */
+  jump(ms: number): void;
 }
 
-export function createFakeClock(startMs = 1000): FakeClock {
+/**
+ * @param runSoon by default only `turn` and `advance` run what `soon` is given; `setImmediate` is for tests in which real
+ *   sockets have their turns
+ */
+export function createFakeClock(startMs = 1000, runSoon?: (fn: () => void) => void): FakeClock {
   let nowMs = startMs;
   let soon: (() => void)[] = [];
   const timers = new Set<{ atMs: number; fn: () => void }>();
@@ -26,12 +35,14 @@ export function createFakeClock(startMs = 1000): FakeClock {
 
   return {
     now: () => nowMs,
+    nowMs: () => nowMs,
     after(delayMs, fn) {
       const timer = { atMs: nowMs + delayMs, fn };
       timers.add(timer);
-      return { cancel: () => timers.delete(timer) };
+      const cancel = (): void => void timers.delete(timer);
+      return Object.assign(cancel, { cancel });
     },
-    soon: (fn) => void soon.push(fn),
+    soon: runSoon ?? ((fn) => void soon.push(fn)),
     get pendingTimers() {
       return timers.size;
     },
@@ -51,5 +62,19 @@ export function createFakeClock(startMs = 1000): FakeClock {
       }
       nowMs = endMs;
     },
+    jump(ms) {
+      nowMs += ms;
+      for (const timer of [...timers]) {
+        if (timer.atMs > nowMs) continue;
+        timers.delete(timer);
+        timer.fn();
+      }
+    },
   };
+}
+
+/** For tests with real sockets, which have their turns meanwhile. Its `advance` is a `jump`. */
+export function createStallingClock(): FakeClock {
+  const clock = createFakeClock(0, (fn) => void setImmediate(fn));
+  return Object.assign(clock, { advance: clock.jump });
 }

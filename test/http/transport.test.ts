@@ -7,7 +7,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { enqueued } from '../../src/domain/producer.ts';
 import * as limits from '../../src/http/limits.ts';
-import { createManualClock } from './manual-clock.ts';
+import { createStallingClock } from '../helpers/fake-clock.ts';
 import { build, connectRaw, type BuiltApp, type RawClient } from '../helpers/app.ts';
 
 const json = '{"a":1,"b":2}';
@@ -424,7 +424,7 @@ describe('a caller', () => {
 
 describe('a caller that reads a large answer byte by byte', () => {
   it('is cut off after a minute, and keeps its connection when it has read all before', async (t) => {
-    const clock = createManualClock();
+    const clock = createStallingClock();
     const built = build(t, { clock });
     await built.listen();
     const accepted = once(built.app.server, 'connection');

@@ -7,11 +7,11 @@ import { fastify, type FastifyInstance } from 'fastify';
 import { createBodyBudget } from '../../../src/http/plugins/body-budget.ts';
 import { createConnections } from '../../../src/http/server/connections.ts';
 import { connectRaw } from '../../helpers/app.ts';
-import { createManualClock } from '../manual-clock.ts';
+import { createStallingClock } from '../../helpers/fake-clock.ts';
 
 /** Room for three decoders. */
 async function open(t: TestContext) {
-  const clock = createManualClock();
+  const clock = createStallingClock();
   const app: FastifyInstance = fastify({ forceCloseConnections: true });
   t.after(() => app.close());
   const evicted: Socket[] = [];

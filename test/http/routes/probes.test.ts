@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { createBrokerCheck } from '../../../src/http/routes/broker-check.ts';
 import { createEventLoopLag } from '../../../src/http/plugins/event-loop-lag.ts';
 import { build } from '../../helpers/app.ts';
-import { createManualClock } from '../manual-clock.ts';
+import { createStallingClock } from '../../helpers/fake-clock.ts';
 
 describe('/ready', () => {
   it('names the broker when it does not answer, without repeating what it said', async (t) => {
@@ -45,7 +45,7 @@ describe('/ready', () => {
 
 describe('the broker check', () => {
   it('asks once for all who ask at the same time, and not again within a second', async () => {
-    const clock = createManualClock();
+    const clock = createStallingClock();
     let pings = 0;
     const check = createBrokerCheck(clock, async () => void (pings += 1));
     assert.deepEqual(await Promise.all([check(), check(), check()]), [undefined, undefined, undefined]);
@@ -58,7 +58,7 @@ describe('the broker check', () => {
   });
 
   it('gives up on a silent broker after 2 s', async () => {
-    const clock = createManualClock();
+    const clock = createStallingClock();
     const check = createBrokerCheck(clock, () => new Promise(() => undefined));
     const answer = check();
     clock.advance(2000);
@@ -68,7 +68,7 @@ describe('the broker check', () => {
 
 describe('the event loop guard', () => {
   it('refuses jobs, and nothing else, while the loop lags twice in a row', async (t) => {
-    const clock = createManualClock();
+    const clock = createStallingClock();
     const { post, get } = build(t, { clock });
     const status = async (): Promise<number> => (await post('/jobs/add', { a: 1, b: 2 })).statusCode;
     clock.advance(250 + 1001);
@@ -84,10 +84,10 @@ describe('the event loop guard', () => {
   });
 
   it('stops its timer', () => {
-    const clock = createManualClock();
+    const clock = createStallingClock();
     const lag = createEventLoopLag(clock);
     lag.stop();
-    assert.equal(clock.timers(), 0);
+    assert.equal(clock.pendingTimers, 0);
   });
 });
 

@@ -7,10 +7,10 @@ import { describe, it, type TestContext } from 'node:test';
 import { createAddressRange, isLoopback, sourceOf } from '../../../src/http/plugins/addresses.ts';
 import { createConnections } from '../../../src/http/server/connections.ts';
 import { createPlaces, evictedCode, type PlacesOptions } from '../../../src/http/server/places.ts';
-import { createManualClock } from '../manual-clock.ts';
+import { createStallingClock } from '../../helpers/fake-clock.ts';
 
 async function open(t: TestContext, overrides: Partial<PlacesOptions>) {
-  const clock = createManualClock();
+  const clock = createStallingClock();
   const connections = createConnections(clock);
   const log: object[] = [];
   const logger = { warn: (line: object) => void log.push(line) };
