@@ -5,12 +5,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'faktory-worker';
 import { queuedJobs, startBroker } from './helpers/broker.ts';
 import { exampleOf, operationNames, typeNamed } from './helpers/jobs.ts';
-import { get, post, startService } from './helpers/service.ts';
+import { get, post, startService, type Service } from './helpers/service.ts';
+import { createSuite } from './helpers/suite.ts';
 
 async function enqueue(port: number, jid: string): Promise<void> {
   const client = new Client({ host: '127.0.0.1', port });
@@ -19,8 +20,14 @@ async function enqueue(port: number, jid: string): Promise<void> {
 }
 
 describe('npm start without FAKTORY_URL', () => {
-  it('takes each operation, runs it, and hands back the result', async (t) => {
-    const service = startService(t);
+  const suite = createSuite();
+  const env = { SHUTDOWN_DRAIN_DELAY_MS: '0' };
+  const dataDir = mkdtempSync(join(tmpdir(), 'all-in-one-'));
+  suite.after(() => rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 }));
+  let service: Service;
+  before(() => void (service = startService(suite, { ...env, DATA_DIR: dataDir })));
+
+  it('takes each operation, runs it, and hands back the result', async () => {
     const url = await service.readyUrl();
     for (const name of operationNames) {
       const { args, result } = exampleOf(name);
@@ -35,8 +42,8 @@ describe('npm start without FAKTORY_URL', () => {
     }
   });
 
-  it('answers a batch with a bad entry entry by entry, and runs the good ones', async (t) => {
-    const url = await startService(t).readyUrl();
+  it('answers a batch with a bad entry entry by entry, and runs the good ones', async () => {
+    const url = await service.readyUrl();
     const { status, body } = await post(`${url}/jobs/batch`, {
       jobs: [
         { operation: 'add', a: 1, b: 2 },
@@ -55,35 +62,36 @@ describe('npm start without FAKTORY_URL', () => {
     );
   });
 
-  it('is ready, names its durability, and stops with exit code 0 on SIGTERM', async (t) => {
-    const service = startService(t, { SHUTDOWN_DRAIN_DELAY_MS: '0' });
+  it('is ready, and names its durability', async () => {
     const ready = await get(`${await service.readyUrl()}/ready`);
     assert.equal(ready.status, 200);
     assert.equal(ready.body['durability'], 'fsync');
+  });
+
+  it('still knows jobs and results after kill -9 and a new start on the same folder', async () => {
+    const { body } = await post(`${await service.readyUrl()}/jobs/add`, { a: 20, b: 22 });
+    const id = String(body['job_id']);
+    assert.equal((await get(`${await service.url()}/jobs/${id}?wait=30`)).body['result'], 42);
+    assert.equal(await service.end('SIGKILL'), null);
+    service = startService(suite, { ...env, DATA_DIR: dataDir });
+    const again = await get(`${await service.url()}/jobs/${id}`);
+    assert.equal(again.body['result'], 42);
+  });
+
+  it('stops with exit code 0 on SIGTERM', async () => {
+    await service.readyUrl();
     assert.equal(await service.end('SIGTERM'), 0);
     assert.ok(service.lines.some(({ msg }) => msg === 'stopped'));
   });
 
   it('ends at once, with exit code 1, on a second signal a second later', async (t) => {
-    const service = startService(t, { SHUTDOWN_DRAIN_DELAY_MS: '5000' });
-    await service.url();
-    service.process.kill('SIGTERM');
-    await service.line(({ msg }) => msg === 'stopping');
+    const stopping = startService(t, { SHUTDOWN_DRAIN_DELAY_MS: '5000' });
+    await stopping.url();
+    stopping.process.kill('SIGTERM');
+    await stopping.line(({ msg }) => msg === 'stopping');
     await sleep(1100);
-    assert.equal(await service.end('SIGTERM'), 1);
-    assert.ok(service.lines.every(({ msg }) => msg !== 'stopped'));
-  });
-
-  it('still knows jobs and results after kill -9 and a new start on the same folder', async (t) => {
-    const first = startService(t, { SHUTDOWN_DRAIN_DELAY_MS: '0' });
-    const url = await first.readyUrl();
-    const { body } = await post(`${url}/jobs/add`, { a: 20, b: 22 });
-    const id = String(body['job_id']);
-    assert.equal((await get(`${url}/jobs/${id}?wait=30`)).body['result'], 42);
-    assert.equal(await first.end('SIGKILL'), null);
-    const second = startService(t, { DATA_DIR: first.dataDir });
-    const again = await get(`${await second.url()}/jobs/${id}`);
-    assert.equal(again.body['result'], 42);
+    assert.equal(await stopping.end('SIGTERM'), 1);
+    assert.ok(stopping.lines.every(({ msg }) => msg !== 'stopped'));
   });
 });
 
@@ -136,18 +144,10 @@ describe('the roles', () => {
     assert.ok(!printed.includes('p@ss') && !printed.includes('p%40ss'), 'the password was printed');
   });
 
-  for (const role of ['api', 'worker']) {
-    it(`refuse to start as ${role} alone without a broker, and say what to do`, async (t) => {
-      const service = startService(t, {}, role);
-      await service.line(({ msg }) => msg?.includes('set FAKTORY_URL') ?? false);
-      assert.equal(await service.exited, 1);
-    });
-  }
-
-  it('refuse a wrong environment with every problem at once', async (t) => {
-    const service = startService(t, { BATCH_MAX_SIZE: 'many', LOG_LEVEL: 'loud' });
-    await service.line(({ msg }) => msg?.includes('BATCH_MAX_SIZE: got "many"') ?? false);
-    await service.line(({ msg }) => msg?.includes('LOG_LEVEL: got "loud"') ?? false);
+  // A worker refuses in test/process/env-file.test.ts, as does a program whose environment is wrong.
+  it('refuse to start as the API alone without a broker, and say what to do', async (t) => {
+    const service = startService(t, {}, 'api');
+    await service.line(({ msg }) => msg?.includes('set FAKTORY_URL') ?? false);
     assert.equal(await service.exited, 1);
   });
 

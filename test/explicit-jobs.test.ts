@@ -1,7 +1,7 @@
 // Jobs of the explicit form on their whole way: posted to the program, and fetched from the broker as another worker would,
 // from a real Faktory and from the embedded broker. Then the other direction: our worker runs what the stock client pushed.
 import assert from 'node:assert/strict';
-import { describe, it, type TestContext } from 'node:test';
+import { before, describe, it, type TestContext } from 'node:test';
 import { Client } from 'faktory-worker';
 import { decodeArgs } from '../src/domain/large-args.ts';
 import { connectFwp, type FwpClient } from './broker/fwp-client.ts';
@@ -11,6 +11,7 @@ import { startFaktory } from './helpers/real-faktory.ts';
 import { faktoryPath, redisServerPath } from './helpers/real-parts.ts';
 import { startRedis } from './helpers/redis.ts';
 import { get, post, startService } from './helpers/service.ts';
+import { createSuite } from './helpers/suite.ts';
 
 const noRedis = redisServerPath() === undefined && 'no Redis on this machine';
 
@@ -19,7 +20,11 @@ interface Server {
   url: string;
 }
 
-const servers: readonly [name: string, skip: string | false, start: (t: TestContext) => Promise<Server>][] = [
+const servers: readonly [
+  name: string,
+  skip: string | false,
+  start: (t: Pick<TestContext, 'after'>) => Promise<Server>,
+][] = [
   ['the embedded broker', false, startBroker],
   ['a real Faktory', faktoryPath() === undefined && 'no Faktory on this machine', startFaktory],
 ];
@@ -29,7 +34,7 @@ const resize = `queue: 'images', retry: 3, compress: true, args: z.object({ pixe
 
 type Wire = Record<string, unknown>;
 
-async function startApi(t: TestContext, { url }: Server): Promise<string> {
+async function startApi(t: Pick<TestContext, 'after'>, { url }: Server): Promise<string> {
   const jobs = { JOBS_DIR: await writeJobs(t, { resize }), PASSTHROUGH_JOBTYPES: 'Ruby::Mailer,go.*' };
   return startService(t, { FAKTORY_URL: url, SHUTDOWN_DRAIN_DELAY_MS: '0', ...jobs }, 'api').readyUrl();
 }
@@ -62,9 +67,15 @@ const args = [1, 'grüße 😀', { deep: [null, -1.5e-7, { quote: '"\\' }] }, ['
 
 for (const [name, skip, start] of servers) {
   describe(`explicit jobs on ${name}`, { skip, concurrency: true }, () => {
+    const suite = createSuite();
+    let server: Server;
+    let url: string;
+    before(async () => {
+      server = await start(suite);
+      url = await startApi(suite, server);
+    });
+
     it('arrive as they were written', async (t) => {
-      const server = await start(t);
-      const url = await startApi(t, server);
       const fwp = await connectFwp(t, { port: server.port, wid: 'worker-0001' });
       const custom = { tenant: ['ä', 7], trace: { id: null } };
       const options = { queue: 'mails', retry: 0, reserve_for: 3600, custom, request_id: 'r-1' };
@@ -84,22 +95,18 @@ for (const [name, skip, start] of servers) {
     });
 
     it('are in the scheduled set until their time, and come then', async (t) => {
-      const server = await start(t);
-      const url = await startApi(t, server);
       const fwp = await connectFwp(t, { port: server.port, wid: 'worker-0002' });
       const atMs = Date.now() + 4000;
-      const given = { jobtype: 'go.Later', args, queue: 'go', retry: -1, custom: { tenant: 7 } };
+      const given = { jobtype: 'go.Later', args, queue: 'later', retry: -1, custom: { tenant: 7 } };
       const jid = await accepted(url, { ...given, at: new Date(atMs).toISOString() });
       assert.equal(await scheduledOn(fwp), 1);
-      const job = await fetchFrom(fwp, 'go');
+      const job = await fetchFrom(fwp, 'later');
       assert.ok(Date.now() >= atMs, 'it came before its time');
       assert.deepEqual(job, { jid, ...given, reserve_for: 1800, at: new Date(atMs).toISOString() });
       assert.equal(await scheduledOn(fwp), 0);
     });
 
     it('carry large arguments compressed, where their type says so, and as they are elsewhere', async (t) => {
-      const server = await start(t);
-      const url = await startApi(t, server);
       const fwp = await connectFwp(t, { port: server.port, wid: 'worker-0003' });
       const pixels = Array.from({ length: 4000 }, (_, index) => `grün ${index}`);
       const own = await accepted(url, { operation: 'resize', args: { pixels }, custom: { tenant: 7 } });
@@ -109,23 +116,22 @@ for (const [name, skip, start] of servers) {
       assert.match(JSON.stringify(job['args']), /^\[{"\$encoding":"gzip\+base64","bytes":\d+,"data":"[^"]+"}\]$/);
       assert.deepEqual(decodeArgs(job['args'], job['custom'], 65_536), { args: [{ pixels }] });
 
-      await accepted(url, { jobtype: 'go.Large', args: pixels, queue: 'go' });
-      assert.deepEqual((await fetchFrom(fwp, 'go'))['args'], pixels);
+      await accepted(url, { jobtype: 'go.Large', args: pixels, queue: 'large' });
+      assert.deepEqual((await fetchFrom(fwp, 'large'))['args'], pixels);
     });
 
     it('of a declared type that the stock client pushed are run by our worker', { skip: noRedis }, async (t) => {
-      const server = await start(t);
       const { url: redisUrl } = await startRedis(t);
       const jobs = { JOBS_DIR: await writeJobs(t, { resize }) };
       const env = { FAKTORY_URL: server.url, RESULTS_URL: redisUrl, SHUTDOWN_DRAIN_DELAY_MS: '0', ...jobs };
       startService(t, env, 'worker');
-      const url = await startService(t, env, 'api').url();
+      const ownUrl = await startService(t, env, 'api').url();
       const client = new Client({ host: '127.0.0.1', port: server.port });
       const job = client.job('resize', { pixels: ['a', 'grün'] });
       Object.assign(job, { queue: 'images', retry: 2, custom: { request_id: 'stock-1' } });
       const jid = await job.push();
       await client.close();
-      const { status, body } = await get(`${url}/jobs/${jid}?wait=30`);
+      const { status, body } = await get(`${ownUrl}/jobs/${jid}?wait=30`);
       assert.deepEqual([status, body['state']], [200, 'succeeded'], JSON.stringify(body));
       assert.deepEqual(body['result'], { count: 2, last: 'grün', requestId: 'stock-1' });
     });

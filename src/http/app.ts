@@ -40,7 +40,7 @@ import { registerSets } from './routes/sets.ts';
 import { createRequestGuard } from './plugins/request-guards.ts';
 import { createRequestIds } from './plugins/request-id.ts';
 import { observeRequests } from './plugins/request-metrics.ts';
-import { createSerializerCompiler } from './plugins/serializer.ts';
+import { compileSerializer } from './plugins/serializer.ts';
 import { registerStreamRoute, type StreamRouteOptions } from './routes/stream.ts';
 
 export interface AppOptions
@@ -95,7 +95,7 @@ export function createApp(options: AppOptions): FastifyInstance {
   useJsonOnly(app);
   // Handlers check what they read: the schemas of routes are for the document and the serializers.
   app.setValidatorCompiler(() => () => true);
-  app.setSerializerCompiler(createSerializerCompiler());
+  app.setSerializerCompiler(compileSerializer);
   app.setErrorHandler(handleError);
   // For files of /docs that are not there; paths without a route end in the guard below.
   app.setNotFoundHandler(() => {

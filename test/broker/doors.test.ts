@@ -32,17 +32,37 @@ async function roundsOf(port: number): Promise<number> {
 }
 
 describe('the port of the all-in-one', () => {
-  it('wants a password that only the process knows, and its jobs run', async (t) => {
-    const service = startService(t);
+  it('wants a password that only the process knows, its jobs run, and its files are for their owner only, old ones too', async (t) => {
+    const dataDir = join(brokerFolder(t), 'data');
+    for (const folder of ['broker', 'results']) {
+      mkdirSync(join(dataDir, folder), { recursive: true });
+      chmodSync(join(dataDir, folder), 0o755);
+      writeFileSync(join(dataDir, folder, 'LOG'), '');
+      chmodSync(join(dataDir, folder, 'LOG'), 0o644);
+    }
+    const service = startService(t, { DATA_DIR: dataDir });
     assert.equal(await knock(t, await portOf(service)), '-ERR Invalid password');
     assert.equal(await roundsOf(await portOf(service)), 1, 'many rounds for a password that nobody guesses');
     const { body } = await post(`${await service.readyUrl()}/jobs/add`, { a: 1, b: 2 });
     await service.line(({ jid }) => jid === body['job_id']);
+    for (const folder of ['broker', 'results'].map((name) => join(dataDir, name))) {
+      assert.equal(modeOf(folder), '700', folder);
+      const files = readdirSync(folder);
+      assert.ok(files.length > 3, files.join());
+      for (const file of files) assert.equal(modeOf(join(folder, file)), '600', join(folder, file));
+    }
   });
 
-  it('is as the operator says where FAKTORY_BIND or FAKTORY_PASSWORD is set', async (t) => {
+  it('is as the operator says where FAKTORY_BIND is set; the log names who paused a queue', async (t) => {
     const open = startService(t, { FAKTORY_BIND: '127.0.0.1:0' });
-    assert.equal(await knock(t, await portOf(open)), '+OK');
+    const client = await connectFwp(t, { port: await portOf(open) });
+    assert.equal(await client.ask('QUEUE PAUSE default'), '+OK');
+    const line = await open.line(({ command }) => command === 'QUEUE PAUSE');
+    assert.deepEqual(line['queues'], ['default']);
+    assert.equal((line['client'] as { hostname: string }).hostname, 'test');
+  });
+
+  it('is as the operator says where FAKTORY_PASSWORD is set', async (t) => {
     const chosen = startService(t, { FAKTORY_PASSWORD: 'chosen' });
     const client = await connectFwp(t, { port: await portOf(chosen), password: 'chosen' });
     assert.equal(await client.ask('PUSHB []'), '{}');
@@ -64,24 +84,6 @@ describe('a bind that other machines reach', () => {
     const service = startService(t, { FAKTORY_BIND: '0.0.0.0:0', FAKTORY_PASSWORD: 'secret' }, 'broker');
     assert.equal(await knock(t, await portOf(service)), '-ERR Invalid password');
   });
-});
-
-it('the data folder and its files are for their owner only, those of an earlier version too', async (t) => {
-  const dataDir = join(brokerFolder(t), 'data');
-  for (const folder of ['broker', 'results']) {
-    mkdirSync(join(dataDir, folder), { recursive: true });
-    chmodSync(join(dataDir, folder), 0o755);
-    writeFileSync(join(dataDir, folder, 'LOG'), '');
-    chmodSync(join(dataDir, folder, 'LOG'), 0o644);
-  }
-  const service = startService(t, { DATA_DIR: dataDir });
-  await post(`${await service.readyUrl()}/jobs/add`, { a: 1, b: 2 });
-  for (const folder of ['broker', 'results'].map((name) => join(dataDir, name))) {
-    assert.equal(modeOf(folder), '700', folder);
-    const files = readdirSync(folder);
-    assert.ok(files.length > 3, files.join());
-    for (const file of files) assert.equal(modeOf(join(folder, file)), '600', join(folder, file));
-  }
 });
 
 it('a data folder that is made is for its owner only', async (t) => {
@@ -111,13 +113,4 @@ it('commands that stop or destroy the work of others are told with their client,
     assert.match(name.address, /^127\.0\.0\.1:\d+$/);
     assert.deepEqual([name.wid, name.hostname, name.pid], ['w-1', 'test', 1]);
   }
-});
-
-it('the log of the program names who paused a queue', async (t) => {
-  const service = startService(t, { FAKTORY_BIND: '127.0.0.1:0' }, 'broker');
-  const client = await connectFwp(t, { port: await portOf(service) });
-  await client.ask('QUEUE PAUSE default');
-  const line = await service.line(({ command }) => command === 'QUEUE PAUSE');
-  assert.deepEqual(line['queues'], ['default']);
-  assert.equal((line['client'] as { hostname: string }).hostname, 'test');
 });

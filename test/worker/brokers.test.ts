@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, it, type TestContext } from 'node:test';
+import { before, describe, it, type TestContext } from 'node:test';
 import { systemClock } from '../../src/domain/clock.ts';
 import { createArithmeticJob } from '../helpers/jobs.ts';
 import { FaktoryClient } from '../../src/faktory/client.ts';
@@ -13,6 +13,7 @@ import { startBroker } from '../helpers/broker.ts';
 import { startFaktory } from '../helpers/real-faktory.ts';
 import { faktoryPath, redisServerPath } from '../helpers/real-parts.ts';
 import { startRedis } from '../helpers/redis.ts';
+import { createSuite } from '../helpers/suite.ts';
 import { createHeldResults, job, startWorker } from './worker-harness.ts';
 
 interface Info {
@@ -60,12 +61,9 @@ type Start = (t: Pick<TestContext, 'after'>) => Promise<{ port: number }>;
 function workerSuite(name: string, start: Start, skip: boolean): void {
   describe(`the worker on ${name}`, { skip }, () => {
     // One server for all: a Faktory takes a second to start. Each test leaves the queues empty.
-    const ends: (() => unknown)[] = [];
+    const suite = createSuite();
     let port = 0;
-    before(async () => ({ port } = await start({ after: (fn) => void ends.push(fn as () => unknown) })));
-    after(async () => {
-      for (const end of ends) await end();
-    });
+    before(async () => ({ port } = await start(suite)));
 
     it('runs every job once, keeps every result, and leaves nothing behind', async (t) => {
       const client = await openClient(t, port);

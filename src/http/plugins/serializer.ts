@@ -16,12 +16,11 @@ const toSchema = (schema: z.ZodType): Schema =>
 
 type Serializer = (data: unknown) => string;
 
-/** Fastify's `serializerCompiler`; each schema is compiled once, however many routes use it. */
-export function createSerializerCompiler(): FastifySerializerCompiler<z.ZodType> {
-  const compiled = new Map<z.ZodType, Serializer>();
-  return ({ schema }) => {
-    const serializer = compiled.get(schema) ?? fastJsonStringify(toSchema(schema));
-    compiled.set(schema, serializer);
-    return serializer;
-  };
-}
+const compiled = new WeakMap<z.ZodType, Serializer>();
+
+/** Fastify's `serializerCompiler`; each schema is compiled once, however many routes and apps use it. */
+export const compileSerializer: FastifySerializerCompiler<z.ZodType> = ({ schema }) => {
+  const serializer = compiled.get(schema) ?? fastJsonStringify(toSchema(schema));
+  compiled.set(schema, serializer);
+  return serializer;
+};

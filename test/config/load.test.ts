@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { parse } from 'dotenv';
-import { envFileProblems } from '../src/config/env-file.ts';
-import { ConfigError, loadConfig, type ConfigProblem } from '../src/config/load.ts';
-import { variableNames, variables, type VariableName } from '../src/config/variables.ts';
-import { configWarnings } from '../src/config/warnings.ts';
+import { envFileProblems } from '../../src/config/env-file.ts';
+import { ConfigError, loadConfig, type ConfigProblem } from '../../src/config/load.ts';
+import { variableNames, variables, type VariableName } from '../../src/config/variables.ts';
+import { configWarnings } from '../../src/config/warnings.ts';
 
 type Environment = Partial<Record<VariableName, string>>;
 

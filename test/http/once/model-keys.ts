@@ -1,5 +1,5 @@
 // A store of keys as API processes share it, in memory and with faults that a seed draws: claims and settlements that are lost
-// on their way, or whose answer is. Bugs can be planted into it, for the checker of once-model.test.ts.
+// on their way, or whose answer is. Bugs can be planted into it, for the checker of model.test.ts.
 import {
   KeyStoreError,
   type Claim,
@@ -7,8 +7,8 @@ import {
   type KeyStore,
   type Settlement,
   type Verdict,
-} from '../../src/domain/keys.ts';
-import type { Random } from '../simulation/random.ts';
+} from '../../../src/domain/keys.ts';
+import type { Random } from '../../simulation/random.ts';
 
 export const plantedBugs = [
   'gives a key that is under way to a second one',

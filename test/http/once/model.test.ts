@@ -2,12 +2,12 @@
 // broker whose outcomes are unknown: never a second job, never "enqueued" without one. Planted bugs show that the checker sees.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import type { Job } from '../../src/domain/job.ts';
-import type { KeyStore } from '../../src/domain/keys.ts';
-import { enqueued, refused, unknown } from '../../src/domain/producer.ts';
-import { build, type BuiltApp } from '../helpers/app.ts';
-import type { Decision } from '../helpers/recording-producer.ts';
-import { createRandom } from '../simulation/random.ts';
+import type { Job } from '../../../src/domain/job.ts';
+import type { KeyStore } from '../../../src/domain/keys.ts';
+import { enqueued, refused, unknown } from '../../../src/domain/producer.ts';
+import { build, type BuiltApp } from '../../helpers/app.ts';
+import type { Decision } from '../../helpers/recording-producer.ts';
+import { createRandom } from '../../simulation/random.ts';
 import { createModelKeys, plantedBugs, type PlantedBug } from './model-keys.ts';
 
 const seeds = 40;
