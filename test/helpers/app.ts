@@ -2,7 +2,8 @@
 import { once } from 'node:events';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
-import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
 import { pino } from 'pino';
 import { systemClock } from '../../src/domain/clock.ts';
 import { createApp, type AppOptions } from '../../src/http/app.ts';
@@ -51,20 +52,30 @@ export function build(
     ...options,
   });
   t.after(() => app.close());
+
+  /** On a busy machine the app may say that its event loop lags, and has done nothing: again, unless the test has the clock. */
+  async function ask(request: InjectOptions): Promise<LightMyRequestResponse> {
+    for (;;) {
+      const answer = await app.inject(request);
+      if (options.clock !== undefined || !answer.body.includes('"The event loop lags"')) return answer;
+      await delay(250);
+    }
+  }
+
   return {
     app,
     producer,
     drain: () => draining.abort(),
     log,
     post: (url, body, headers = {}) =>
-      app.inject({
+      ask({
         method: 'POST',
         url,
         headers: { 'content-type': 'application/json', ...headers },
         payload: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body),
       }),
-    get: (url, headers = {}) => app.inject({ method: 'GET', url, headers }),
-    del: (url, headers = {}) => app.inject({ method: 'DELETE', url, headers }),
+    get: (url, headers = {}) => ask({ method: 'GET', url, headers }),
+    del: (url, headers = {}) => ask({ method: 'DELETE', url, headers }),
     listen: () => app.listen({ host: '127.0.0.1', port: 0 }),
   };
 }
