@@ -14,7 +14,7 @@ FROM base AS dependencies
 RUN --mount=type=cache,target=/npm-cache npm ci --omit=dev --ignore-scripts --cache /npm-cache
 
 FROM node:24-bookworm-slim
-ENV NODE_ENV=production BIND_ADDR=0.0.0.0:3000 DATA_DIR=/data
+ENV NODE_ENV=production BIND_ADDR=0.0.0.0:3000 METRICS_ADDR=0.0.0.0:9464 DATA_DIR=/data
 # The only folder that the process may write to; a role that needs no disk runs with a read-only root.
 RUN mkdir /data && chown node:node /data
 WORKDIR /app
@@ -23,7 +23,7 @@ COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist dist
 # node's number: some platforms check that it is not 0 and cannot read names.
 USER 1000:1000
-EXPOSE 3000
+EXPOSE 3000 9464
 # In every role. Liveness only: a platform that restarts unhealthy containers must not do so because the broker is away.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=15s --retries=3 \
   CMD ["node", "dist/main.js", "health-check"]

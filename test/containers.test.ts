@@ -43,6 +43,7 @@ suite('docker-compose.yml', () => {
     FAKTORY_DURABILITY: /^fsync$/,
     JOBS_DIR: /^\/app\/jobs$/,
     BIND_ADDR: /^0\.0\.0\.0:3000$/,
+    METRICS_ADDR: /^0\.0\.0\.0:9464$/,
     RESULTS_URL: /^\$\{RESULTS_URL:-redis:\/\/:\$\{FAKTORY_PASSWORD\}@results:6379\}$/,
     KEYS_URL: /^\$\{KEYS_URL:-redis:\/\/:\$\{FAKTORY_PASSWORD\}@keys:6379\}$/,
   };
@@ -171,6 +172,7 @@ suite('Dockerfile', () => {
     assert.match(final, /^ENTRYPOINT \["node", "dist\/main\.js"\]$/m);
     assert.match(final, /^USER 1000:1000$/m);
     assert.match(final, /^ENV .*BIND_ADDR=0\.0\.0\.0:3000/m);
+    assert.match(final, /^ENV .*METRICS_ADDR=0\.0\.0\.0:9464/m);
     assert.match(final, /^HEALTHCHECK [^]*\n  CMD \["node", "dist\/main\.js", "health-check"\]$/m);
   });
 

@@ -19,7 +19,7 @@ const interpolated = (path: string): Set<string> =>
 const profiles = ['local', 'lan', 'wan'] as const;
 
 /** What docker-compose.yml sets itself; a profile that set it too would be contradicted or would break the containers. */
-const setByCompose: readonly VariableName[] = ['FAKTORY_URL', 'FAKTORY_DURABILITY', 'BIND_ADDR'];
+const setByCompose: readonly VariableName[] = ['FAKTORY_URL', 'FAKTORY_DURABILITY', 'BIND_ADDR', 'METRICS_ADDR'];
 
 test('.env.example lists every variable of the schema once, in its order', () => {
   assert.deepEqual(assignments(read('.env.example')), variableNames);

@@ -28,7 +28,7 @@ const importsOf = ({ path, tree }: Source): string[] =>
     .filter((specifier) => specifier !== undefined && ts.isStringLiteral(specifier))
     .map(({ text }) => (text.startsWith('.') ? join(path, '..', text) : text));
 
-/** `src/http/routes/jobs.ts` is of the room `http`; `src/metrics.ts` is its own. */
+/** `src/http/routes/jobs.ts` is of the room `http`; `src/index.ts` is its own. */
 const roomOf = (path: string): string => /^src\/([^/]+)\//.exec(path)?.[1] ?? path.replace(/^src\//, '');
 
 // Which rooms and packages each room may import, besides its own files.
@@ -36,7 +36,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   domain: ['zod', 'node:assert', 'node:crypto', 'node:zlib'],
   http: [
     'domain',
-    'metrics.ts',
+    'metrics',
     'fastify',
     'fastify-plugin',
     '@fastify/',
@@ -46,11 +46,11 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'zod',
     'node:',
   ],
-  enqueue: ['domain', 'metrics.ts'],
+  enqueue: ['domain'],
   // Of both only types: it runs where callers are.
   client: ['domain', 'zod'],
-  faktory: ['domain', 'metrics.ts', 'faktory-worker', 'generic-pool', 'node:'],
-  worker: ['domain', 'faktory', 'handlers', 'metrics.ts', 'pino', 'node:'],
+  faktory: ['domain', 'faktory-worker', 'generic-pool', 'node:'],
+  worker: ['domain', 'faktory', 'handlers', 'metrics', 'pino', 'node:'],
   handlers: ['domain', 'jobs', 'zod', 'node:'],
   results: ['domain', 'private-folder.ts', 'classic-level', 'ioredis', 'pino', 'node:'],
   keys: ['domain', 'results', 'ioredis', 'node:'],
@@ -58,11 +58,11 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   // Of the domain the form of what a variable reads.
   config: ['domain', 'zod', 'node:fs'],
   // Its patterns are checked where definitions are read.
-  cron: ['domain', 'metrics.ts', 'croner', 'pino', 'node:crypto'],
+  cron: ['domain', 'metrics', 'croner', 'pino', 'node:crypto'],
   // The ranges of addresses that http_request must not call.
   jobs: ['domain', 'cron', 'zod', 'ipaddr.js', 'node:'],
-  'metrics.ts': ['prom-client', 'domain', 'key-metrics.ts'],
-  'key-metrics.ts': ['prom-client', 'domain'],
+  metrics: ['prom-client', 'domain'],
+  monitor: ['domain', 'metrics', 'node:'],
   'private-folder.ts': ['node:'],
   supervisor: ['domain', 'pino', 'prom-client', 'node:cluster'],
   roles: [
@@ -79,7 +79,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'broker',
     'config',
     'jobs',
-    'metrics.ts',
+    'metrics',
+    'monitor',
     'pino',
     'node:',
   ],

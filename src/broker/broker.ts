@@ -38,6 +38,8 @@ export interface BrokerOptions {
   lostWorkerMs?: number;
   /** Jobs of these workers went to their queues. */
   onLostWorkers?: (wids: readonly string[], jobs: number) => void;
+  /** A group was synced, or was not; with its time and its size in bytes. */
+  onGroup?: ((ms: number, bytes: number) => void) | undefined;
   clock?: BrokerClock;
   /** From 0 to below 1, for the delay of retries. */
   random?: () => number;
@@ -61,6 +63,8 @@ export interface Broker {
   readonly durability: BrokerDurability;
   /** What was found in the folder at open. */
   readonly recovered: Recovered;
+  /** What goes on now; `commands` since the start. */
+  readonly counts: Readonly<{ connections: number; workers: number; commands: number }>;
   /** Stops listening, answers what is committed, closes the folder. */
   close(): Promise<void>;
 }
@@ -72,13 +76,20 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Broker>
   const limits = { ...defaultLimits, ...options.limits };
   const opened = dataDir === undefined ? createMemoryStore() : await (options.openStore ?? openDurableStore)(dataDir);
   const store = options.wrapStore?.(opened) ?? opened;
-  const engine = await createEngine({ store, clock, random, limits, keysKeptMs, ownWids, report }).catch(
-    async (cause: unknown) => {
-      await store.close();
-      const where = `the data folder ${resolve(dataDir ?? '')} cannot be used`;
-      throw cause instanceof StoreError ? new StoreError(cause.code, `${where}: ${cause.message}`, cause) : cause;
-    },
-  );
+  const engine = await createEngine({
+    store,
+    clock,
+    random,
+    limits,
+    keysKeptMs,
+    ownWids,
+    report,
+    onGroup: options.onGroup,
+  }).catch(async (cause: unknown) => {
+    await store.close();
+    const where = `the data folder ${resolve(dataDir ?? '')} cannot be used`;
+    throw cause instanceof StoreError ? new StoreError(cause.code, `${where}: ${cause.message}`, cause) : cause;
+  });
   const { delivery } = engine;
   const workers = createWorkers();
   const lostWorkers = createLostWorkers({
@@ -153,6 +164,9 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Broker>
     port: server.port,
     durability,
     recovered: engine.recovered,
+    get counts() {
+      return { connections: server.connections(), workers: workers.count(), commands };
+    },
     close: () =>
       (closing ??= (async () => {
         tasks.stop();

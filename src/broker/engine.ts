@@ -26,6 +26,8 @@ export interface EngineOptions {
   limits: BrokerLimits;
   keysKeptMs: number;
   ownWids: readonly string[];
+  /** A group was synced, or was not; with its time and its size in bytes. */
+  onGroup?: ((ms: number, bytes: number) => void) | undefined;
   report: (message: string, cause?: unknown) => void;
 }
 
@@ -43,6 +45,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     groupBytesMax: limits.groupBytesMax,
     finish: () => state.finish(),
     onCommitted: () => state.committed(),
+    onGroup: options.onGroup,
     onFailed: fallOver,
   });
 

@@ -123,6 +123,8 @@ export const password = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+export const onOff = z.enum(['on', 'off'], 'on or off').transform((text) => text === 'on');
+
 export const network = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]);
 
 export const networks = z

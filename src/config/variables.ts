@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { brokerVariables } from './broker-variables.ts';
 import { jobVariables } from './job-variables.ts';
 import { keyVariables } from './key-variables.ts';
+import { monitorVariables } from './monitor-variables.ts';
 import { operatorVariables } from './operator-variables.ts';
 import { bindAddress, commaList, faktoryUrl, integer, keyList, networks, path, redisUrl, seconds } from './values.ts';
 import { processVariables } from './process-variables.ts';
@@ -216,6 +217,7 @@ export const variables = {
     reason:
       'How long an idle connection of a caller stays open: longer than the balancer in front holds it, 60 s mostly, so that no request meets a closing one. Requests under way have timers of their own.',
   },
+  ...monitorVariables,
   LOG_LEVEL: {
     schema: z.enum(logLevels, `one of ${logLevels.join(', ')}`),
     default: 'info',

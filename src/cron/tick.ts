@@ -8,7 +8,7 @@ import type { Job } from '../domain/job.ts';
 import type { JobArgs, JobType } from '../domain/job-type.ts';
 import { KeyStoreError, lockHolder, lockOf, type Claim, type KeyStore, type Verdict } from '../domain/keys.ts';
 import type { Fate, JobProducer } from '../domain/producer.ts';
-import type { Metrics } from '../metrics.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 
 export interface TickOptions {
   keys: KeyStore;

@@ -33,6 +33,7 @@ export interface Job {
   wire: string;
   /** Length of `wire` in UTF-8. */
   wireBytes: number;
+  queue: string;
   /** It goes to the queue `default`, at once. */
   isPlain: boolean;
   /** What is known of the job before a worker has told more; undefined: that it is pending. */
@@ -50,6 +51,7 @@ interface WireForm {
   afterArgs: string;
   /** Of both, in UTF-8. */
   bytes: number;
+  queue: string;
   isPlain: boolean;
 }
 
@@ -81,7 +83,7 @@ function createWireForm(fields: WireFields, options: JobOptions, requestId: stri
   const beforeArgs = `","jobtype":${JSON.stringify(fields.jobtype)},"args":[`;
   const afterArgs = `],${more.slice(1)}`;
   const bytes = Buffer.byteLength(beforeArgs) + Buffer.byteLength(afterArgs);
-  return { beforeArgs, afterArgs, bytes, isPlain: queue === queueDefault && options.at === undefined };
+  return { beforeArgs, afterArgs, bytes, queue, isPlain: queue === queueDefault && options.at === undefined };
 }
 
 /** A job of the type's own queue and options, at once. */
@@ -111,11 +113,11 @@ export function createJobWith(
 
 function assemble(
   operation: string,
-  { beforeArgs, afterArgs, bytes, isPlain }: WireForm,
+  { beforeArgs, afterArgs, bytes, queue, isPlain }: WireForm,
   { json, jsonBytes }: JobArgs,
   jid: string,
   record: JobRecord | undefined,
 ): Job {
   const wire = wireStart + jid + beforeArgs + json + afterArgs;
-  return { jid, operation, wire, wireBytes: wireStartBytes + jid.length + bytes + jsonBytes, isPlain, record };
+  return { jid, operation, wire, wireBytes: wireStartBytes + jid.length + bytes + jsonBytes, queue, isPlain, record };
 }

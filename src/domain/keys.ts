@@ -65,7 +65,8 @@ export type Verdict =
   | { readonly state: 'unknown'; readonly jids: readonly string[]; readonly answer: KeptAnswer };
 
 /** What became of a request or an entry with a key: a label of metrics. `claimed`: it was the first. */
-export type KeyOutcome = 'claimed' | 'replayed' | 'in_progress' | 'unknown' | 'reused' | 'unavailable';
+export const keyOutcomes = ['claimed', 'replayed', 'in_progress', 'unknown', 'reused', 'unavailable'] as const;
+export type KeyOutcome = (typeof keyOutcomes)[number];
 
 /** `refused`: none of its jobs is stored, nor will be; the key is free again. */
 export interface Settlement {
@@ -103,6 +104,8 @@ export interface KeyStore {
   attach(claim: Claim, jobs: readonly Job[], answerOf: (fates: readonly Fate[]) => KeptAnswer | undefined): void;
   /** Never rejects: what the store does not take now, it is told again. Resolves when the store has answered. */
   settle(settlements: readonly Settlement[]): Promise<void>;
+  /** Rejects while `claim` would. */
+  check(): Promise<void>;
   close(): Promise<void>;
 }
 

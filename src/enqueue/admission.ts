@@ -16,17 +16,35 @@ export interface AdmissionOptions {
 export interface Admission extends JobProducer {
   readonly pendingJobs: number;
   readonly pendingBytes: number;
+  /** Jobs refused since the start, by the limit that they met. */
+  readonly refusals: Readonly<Refusals>;
+}
+
+interface Refusals {
+  pending_jobs: number;
+  pending_bytes: number;
+  expected_wait: number;
 }
 
 export function createAdmission(options: AdmissionOptions): Admission {
   const { next, pendingJobsMax, pendingBytesMax, expectedWaitMs, waitMsMax } = options;
   let pendingJobs = 0;
   let pendingBytes = 0;
+  const refusals: Refusals = { pending_jobs: 0, pending_bytes: 0, expected_wait: 0 };
   const overloaded = refused('overloaded', 'too much work is waiting for the broker');
 
+  function limitMet(jobs: number, bytes: number): keyof Refusals | undefined {
+    if (pendingJobs + jobs > pendingJobsMax) return 'pending_jobs';
+    if (pendingBytes + bytes > pendingBytesMax) return 'pending_bytes';
+    return expectedWaitMs(jobs) > waitMsMax ? 'expected_wait' : undefined;
+  }
+
   function admits(jobs: number, bytes: number): boolean {
-    if (pendingJobs + jobs > pendingJobsMax || pendingBytes + bytes > pendingBytesMax) return false;
-    if (expectedWaitMs(jobs) > waitMsMax) return false;
+    const limit = limitMet(jobs, bytes);
+    if (limit !== undefined) {
+      refusals[limit] += jobs;
+      return false;
+    }
     pendingJobs += jobs;
     pendingBytes += bytes;
     return true;
@@ -38,6 +56,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
   }
 
   return {
+    refusals,
     get pendingJobs() {
       return pendingJobs;
     },

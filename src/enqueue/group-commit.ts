@@ -19,8 +19,8 @@ export interface GroupCommitOptions {
   acquireTimeoutMs: number;
   /** How long a frame that is not full may wait although a slot is free, while another frame is in flight. */
   lingerMs: number;
-  /** Called with a frame's jids as it is written. */
-  onWrite?: (jobs: readonly Job[]) => void;
+  /** Called with a frame's jobs as it is written, and with how long its first ones have waited for it. */
+  onWrite?: (jobs: readonly Job[], waitedMs: number) => void;
 }
 
 /** Jobs of one caller that leave in one frame. */
@@ -127,7 +127,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   function sendFrame(parcels: readonly Parcel[]): void {
     const jobs = parcels.length === 1 ? (parcels[0] as Parcel).jobs : parcels.flatMap((parcel) => parcel.jobs);
     leavesBehind = !waiting.isEmpty;
-    options.onWrite?.(jobs);
+    options.onWrite?.(jobs, clock.now() - (parcels[0] as Parcel).pushedMs);
     inFlightJobs += jobs.length;
     sender.send(jobs, (fates) => {
       drainRate.answered(jobs.length, leavesBehind || isBusy());

@@ -9,6 +9,7 @@ import { createPool } from 'generic-pool';
 import type { Clock } from '../domain/clock.ts';
 import { isBrokerDeadline } from './classify.ts';
 import { Connection, ReplyError } from './connection.ts';
+import type { ConnectionOptions } from './connection-options.ts';
 import { createConnector } from './connector.ts';
 import { ProtocolError } from './reply-reader.ts';
 import { createStandings } from './standings.ts';
@@ -33,6 +34,8 @@ export interface FaktoryClientOptions {
   /** Marks the connections as a worker's. */
   wid?: string;
   labels?: string[];
+  /** Called with each command that was answered, and its time from the moment that it was given to a connection. */
+  onCommand?: ConnectionOptions['onCommand'];
   /** Replaces the sockets; for simulations. */
   connect?: (address: FaktoryAddress) => Duplex;
 }
@@ -66,6 +69,9 @@ export class FaktoryClient extends Client {
   takesBack = false;
   /** The broker answers FETCHes that wait as soon as their connection has said that no command follows, as its last INFO said. */
   endsFetches = false;
+  /** Connections that opened, and those that ended again, since the start. */
+  openedCount = 0;
+  lostCount = 0;
   readonly #size: number;
   readonly #clock: Clock;
   readonly #connector;
@@ -107,6 +113,7 @@ export class FaktoryClient extends Client {
           writeTimeoutMs: options.writeTimeoutMs,
           bulkBytesMax: options.wid === undefined ? producerBulkBytesMax : workerBulkBytesMax,
           onWritten: () => this.onRoom(),
+          onCommand: options.onCommand,
           // A worker's FETCH says nothing that its other connections do not say by themselves within seconds.
           ...(options.wid === undefined && { onSilence: (silent, sinceMs) => standings.silent(silent, sinceMs) }),
         });
@@ -207,9 +214,11 @@ export class FaktoryClient extends Client {
       const connection = await acquire();
       if (this.#isClosed) return giveBack(connection);
       if (connection.isLive) {
+        this.openedCount++;
         this.#standings.opened(connection);
         if (this.live.length === this.#size) this.#resolveWarm();
         await connection.closed;
+        this.lostCount++;
         this.#standings.lost(connection);
       }
       await giveBack(connection);

@@ -15,6 +15,7 @@ export class ReplyError extends Error {}
 interface Command {
   line: string;
   handler: ReplyHandler;
+  givenMs: number;
 }
 
 export class Connection {
@@ -104,7 +105,7 @@ export class Connection {
   exchange(line: string, handler: ReplyHandler): void {
     if (this.#lost) return handler.onLost({ maybeSent: false, reason: this.#lost });
     if (this.#ending) return handler.onLost({ maybeSent: false, reason: new Error('the connection is closing') });
-    this.#queued.push({ line, handler });
+    this.#queued.push({ line, handler, givenMs: this.#options.clock.now() });
     if (this.#commandsInWrite === 0) this.#write();
   }
 
@@ -148,6 +149,7 @@ export class Connection {
     const unsentFrom = neverRead ? 0 : this.#outstanding.size - (lastWriteUnsent ? 1 : 0);
     this.#socket.destroy();
     for (let index = 0, command; (command = this.#outstanding.shift()); index++) {
+      this.#options.onCommand?.(command.line, this.#options.clock.now() - command.givenMs, 'lost');
       command.handler.onLost({ maybeSent: index < unsentFrom, reason });
     }
     for (let command; (command = this.#queued.shift());) command.handler.onLost({ maybeSent: false, reason });
@@ -226,7 +228,9 @@ export class Connection {
     this.answeredMs = this.#options.clock.now();
     if (this.#outstanding.size > 0) this.#reading.feed();
     else this.#reading.rest();
-    command.handler.onReply(reply);
+    const { line, handler, givenMs } = command;
+    this.#options.onCommand?.(line, this.answeredMs - givenMs, reply.type === 'error' ? 'refused' : 'ok');
+    handler.onReply(reply);
   }
 }
 

@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../domain/clock.ts';
 import { formatMessage, formatRun, type AbortReason, type FromHandler, type HandlerEnd } from './messages.ts';
 import type { HandlerProcess, HandlerProcessOptions } from './handler-process.ts';
 import { createLineBudget, type HandlerLog } from './line-budget.ts';
-import { createSupervisor, type Supervisor } from './supervisor.ts';
+import { countProcesses, createSupervisor, type HandlerCounts, type Supervisor } from './supervisor.ts';
 
 export interface HandlersOptions {
   /** HANDLER_PROCESSES. */
@@ -34,6 +34,7 @@ export interface Handlers {
   readonly isUp: boolean;
   /** Jobs that run, or wait for a process. */
   readonly running: number;
+  readonly processes: Readonly<HandlerCounts>;
   /** Called when `isUp` may have changed. */
   onChange: () => void;
   start(): void;
@@ -201,6 +202,9 @@ export function createHandlers({ processes, startProcess, clock, log }: Handlers
     },
     get running() {
       return runs.size;
+    },
+    get processes() {
+      return countProcesses(lanes.map(({ supervisor }) => supervisor));
     },
     onChange: () => undefined,
     start: () => lanes.forEach(({ supervisor }) => supervisor.start()),

@@ -15,11 +15,33 @@ export interface SupervisorOptions {
 export interface Supervisor {
   /** It takes jobs. */
   readonly isReady: boolean;
+  /** How often it has ended by itself, and was killed because it hung. */
+  readonly ended: number;
+  readonly replaced: number;
   start(): void;
   send(line: string): void;
   /** Kills the process and starts another one. The caller sees to the jobs that it ran. */
   replace(): void;
   close(): Promise<void>;
+}
+
+export interface HandlerCounts {
+  /** Processes that take jobs, and those that are being started. */
+  ready: number;
+  starting: number;
+  /** Since the start: processes that ended by themselves, and those that were killed because they hung. */
+  ended: number;
+  replaced: number;
+}
+
+export function countProcesses(supervisors: readonly Supervisor[]): HandlerCounts {
+  const counts = { ready: 0, starting: 0, ended: 0, replaced: 0 };
+  for (const { isReady, ended, replaced } of supervisors) {
+    counts[isReady ? 'ready' : 'starting']++;
+    counts.ended += ended;
+    counts.replaced += replaced;
+  }
+  return counts;
 }
 
 const pauseMsMin = 100;
@@ -34,6 +56,8 @@ export function createSupervisor({ start, clock, onReady, onMessage, onGone }: S
   let isClosed = false;
   let startedMs = 0;
   let failures = 0;
+  let ended = 0;
+  let replaced = 0;
   let timer: Timer | undefined;
 
   function open(): void {
@@ -45,6 +69,7 @@ export function createSupervisor({ start, clock, onReady, onMessage, onGone }: S
         onReady();
       },
       onGone(reason) {
+        ended++;
         again();
         onGone(reason);
       },
@@ -63,9 +88,16 @@ export function createSupervisor({ start, clock, onReady, onMessage, onGone }: S
     get isReady() {
       return isReady;
     },
+    get ended() {
+      return ended;
+    },
+    get replaced() {
+      return replaced;
+    },
     start: open,
     send: (line) => current?.send(line),
     replace() {
+      replaced++;
       current?.kill();
       again();
     },

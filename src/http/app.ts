@@ -34,7 +34,7 @@ import { createOnce, type OnceOptions } from './once/once.ts';
 import { listOperations } from './routes/operation-list.ts';
 import type { Operator } from '../domain/operator.ts';
 import { createPlaces, type Places } from './server/places.ts';
-import { registerProbes, type ProbesOptions } from './routes/probes.ts';
+import { createReadiness, registerProbes, type ProbesOptions } from './routes/probes.ts';
 import { registerQueues } from './routes/queues.ts';
 import { registerSets } from './routes/sets.ts';
 import { createRequestGuard } from './plugins/request-guards.ts';
@@ -51,7 +51,7 @@ export interface AppOptions
     Omit<CancelJobOptions, 'protect'>,
     Omit<StreamRouteOptions, 'protect' | 'connections' | 'budget'>,
     Omit<CronRouteOptions, 'protect'>,
-    Omit<ProbesOptions, 'authenticate' | 'lag'> {
+    Omit<ProbesOptions, 'authenticate' | 'lag' | 'results'> {
   logger: FastifyBaseLogger;
   /** When there are any, /jobs* and /metrics want one of them. */
   apiKeys?: readonly string[];
@@ -119,6 +119,7 @@ export function createApp(options: AppOptions): FastifyInstance {
   metrics.readDraining(() => draining.aborted);
   metrics.readHttpConnections(() => connections.counts());
   const budget = createBodyBudget({ clock, connections, places, budgetBytes: limits.bodiesBytesMax });
+  app.decorate('readiness', createReadiness({ ...options, lag }));
   registerRoutes(app, options, { lag, budget, connections });
   return app;
 }

@@ -10,7 +10,7 @@ import {
   type Settlement,
   type Verdict,
 } from '../domain/keys.ts';
-import { openRedis, type RedisLog } from '../results/redis-connection.ts';
+import { openRedis, untilReady, type RedisLog } from '../results/redis-connection.ts';
 import { createFitness } from './fitness.ts';
 import { claimScript, fingerprintChars, headChars, settleScript, withdrawn } from './scripts.ts';
 import { createUntold } from './untold.ts';
@@ -28,6 +28,9 @@ export interface RedisKeysOptions {
 const groupMax = 500;
 
 const keyOf = ({ id }: Claim): string => `work-factory:key:${id.toString('base64url')}`;
+/** Not of the form of a key. */
+const probeKey = 'work-factory:key:probe';
+const probeMs = 1000;
 const fingerprintOf = ({ fingerprint }: Claim): string => fingerprint.toString('base64url');
 const ownerOf = ({ jids: [first = ''] }: Claim): string => first;
 
@@ -134,6 +137,12 @@ export function createRedisKeys({ url, ttlSeconds, underWayMsMax, log }: RedisKe
     // Record and jobs are two writes here.
     attach: () => undefined,
     settle: (settlements) => untold.tell(settlements),
+    // A write: a Redis that is full, or a replica, answers reads.
+    async check() {
+      await untilReady(redis);
+      await fitness.check();
+      await redis.set(probeKey, '', 'PX', probeMs);
+    },
     async close() {
       untold.close();
       // Lets commands in flight end; rejects at once when there is no connection.

@@ -11,15 +11,15 @@ const timeoutMs = 2500;
 const brokerBind = { host: '127.0.0.1', port: 7419 };
 
 /**
- * Liveness only, as a platform that restarts unhealthy containers wants it: the API answers /health, the broker greets. A worker
- * listens nowhere; it lives while its container does.
+ * Liveness only, as a platform that restarts unhealthy containers wants it: the API answers /health, the broker greets, the
+ * worker answers /health on METRICS_ADDR. Without that it listens nowhere, and lives while its container does.
  */
 export async function isHealthy(env: NodeJS.ProcessEnv, commandLine = readCommandLineOfMain()): Promise<boolean> {
   const role = roleOf(commandLine);
-  const { BIND_ADDR, FAKTORY_BIND = brokerBind } = loadConfig(env);
-  const address = role === 'broker' ? FAKTORY_BIND : BIND_ADDR;
+  const { BIND_ADDR, METRICS_ADDR, FAKTORY_BIND = brokerBind } = loadConfig(env);
+  const address = { api: BIND_ADDR, worker: METRICS_ADDR, broker: FAKTORY_BIND }[role ?? 'api'];
   // Port 0 is any free one, which cannot be known here.
-  if (role === 'worker' || address.port === 0) return true;
+  if (address === undefined || address.port === 0) return true;
   return role === 'broker' ? greets(address) : answers(address);
 }
 

@@ -6,7 +6,7 @@ import type { Config } from '../config/load.ts';
 import type { ResultStore } from '../domain/results.ts';
 import { systemClock } from '../domain/clock.ts';
 import { underWayMarginMs } from '../domain/keys.ts';
-import { createMetrics } from '../metrics.ts';
+import { createMetrics } from '../metrics/metrics.ts';
 import { createEmbeddedResults } from '../results/embedded.ts';
 import { runApi } from './api.ts';
 import { openBroker } from './broker.ts';
@@ -14,6 +14,8 @@ import { createEngineKeys } from './engine-keys.ts';
 import { createEngineLink } from './engine-link.ts';
 import { createEngineTicks } from './engine-ticks.ts';
 import { openJobs } from './jobs.ts';
+import { measureKeys } from './measured-keys.ts';
+import { measureResults } from './measured-results.ts';
 import { createQueueGroups } from './queue-groups.ts';
 import { openRedisResults } from './results.ts';
 import type { BrokerOptions } from '../broker/broker.ts';
@@ -35,19 +37,21 @@ export async function startAllInOne(context: RoleContext): Promise<Running> {
   const groups = createQueueGroups(config, jobs.registry);
   const credentials = passwordOf(config);
   const settings = { ...credentials, ownWids: groups.map(({ wid }) => wid) };
-  const { broker, dataDir } = await openBroker(context, config.FAKTORY_BIND ?? defaultBind, settings);
+  const metrics = createMetrics(version);
+  const { broker, dataDir } = await openBroker(context, config.FAKTORY_BIND ?? defaultBind, settings, metrics);
   const { host, port, durability, recovered } = broker;
   log.info({ broker: `${host}:${port}`, durability, dataDir, recovered }, 'the embedded broker listens');
   const address = { host, port, tls: false, password: credentials.password };
-  const results = openRedisResults(context) ?? (await openEmbeddedResults(config));
-  const metrics = createMetrics(version);
+  const opened = openRedisResults(context) ?? (await openEmbeddedResults(config));
+  const results = measureResults(opened, metrics, systemClock);
   const link = createEngineLink(broker, metrics);
-  const keys = createEngineKeys({
+  const engineKeys = createEngineKeys({
     engine: broker.engine,
     durability,
     clock: systemClock,
     underWayMsMax: config.ENQUEUE_TIMEOUT_MS + underWayMarginMs,
   });
+  const keys = measureKeys(engineKeys);
   let worker: RunningWorker | undefined;
   const workerProblem = (): string | undefined => worker?.problem();
   const { registry } = jobs;

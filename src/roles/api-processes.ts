@@ -24,6 +24,8 @@ export const startApiProcesses =
     requireFaktory(config, 'API');
     const supervisor = createSupervisor({ count, fork: forkApi, clock: systemClock, log });
     onRestart(() => void supervisor.restart());
+    // Their logs have levels of their own.
+    process.on('SIGUSR2', () => supervisor.signalAll('SIGUSR2'));
     // Also when this process ends in a hurry.
     process.on('exit', () => supervisor.signalAll('SIGKILL'));
     await supervisor.start().catch((error: unknown) => {

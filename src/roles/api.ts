@@ -5,8 +5,6 @@ import type { Durability } from '../config/variables.ts';
 import { systemClock } from '../domain/clock.ts';
 import type { TickStore } from '../domain/cron.ts';
 import { hasSchedules, type JobRegistry } from '../domain/job-type.ts';
-import type { KeyStore } from '../domain/keys.ts';
-import type { ResultStore } from '../domain/results.ts';
 import { createAdmission } from '../enqueue/admission.ts';
 import { createGroupCommit } from '../enqueue/group-commit.ts';
 import { createApp } from '../http/app.ts';
@@ -14,13 +12,17 @@ import { isLoopback } from '../http/plugins/addresses.ts';
 import { answeredHosts } from '../http/plugins/hosts.ts';
 import { replaced } from '../http/server/drain.ts';
 import { listen, resolveHost } from '../http/server/listen.ts';
-import { createMetrics, type Metrics } from '../metrics.ts';
+import { createMetrics, type Metrics } from '../metrics/metrics.ts';
+import { createBrokerPoll } from './broker-poll.ts';
 import { createFaktoryLink } from './faktory-link.ts';
 import type { BrokerLink } from './link.ts';
 import { openFilesMax } from './open-files.ts';
 import { openJobs } from './jobs.ts';
 import { connectionsWithin } from './connections.ts';
 import { openCron } from './cron.ts';
+import { measureKeys, type MeasuredKeys } from './measured-keys.ts';
+import { measureResults, type MeasuredResults } from './measured-results.ts';
+import { watchProcess } from './monitor.ts';
 import { openRedisKeys, openRedisTicks } from './keys.ts';
 import { openRedisResults } from './results.ts';
 import { requireFaktory, RoleError, type RoleContext, type Running } from './role.ts';
@@ -29,8 +31,8 @@ export interface ApiParts {
   registry: JobRegistry;
   link: BrokerLink;
   durability: Durability;
-  results: ResultStore | undefined;
-  keys: KeyStore | undefined;
+  results: MeasuredResults | undefined;
+  keys: MeasuredKeys | undefined;
   /** Of schedules; undefined where nothing keeps them. */
   ticks: TickStore | undefined;
   metrics: Metrics;
@@ -48,14 +50,16 @@ export async function startApi(context: RoleContext): Promise<Running> {
   const { config, log } = context;
   const address = requireFaktory(config, 'API');
   log.info({ broker: `${address.host}:${address.port}` }, 'no broker and no worker run in this process');
-  const results = openRedisResults(context);
-  const keys = openRedisKeys(context);
-  const { registry } = await openJobs(context);
-  const ticks = hasSchedules(registry) ? openRedisTicks(context) : undefined;
   const { member } = context;
   const own = createMetrics(context.version);
   member?.offerMetrics(() => own.snapshot());
   const metrics = member ? { ...own, render: () => member.metricsPage() } : own;
+  const opened = openRedisResults(context);
+  const results = opened && measureResults(opened, metrics, systemClock);
+  const openedKeys = openRedisKeys(context);
+  const keys = openedKeys && measureKeys(openedKeys);
+  const { registry } = await openJobs(context);
+  const ticks = hasSchedules(registry) ? openRedisTicks(context) : undefined;
   const api = await runApi(context, {
     registry,
     link: createFaktoryLink(context, address, metrics),
@@ -74,10 +78,8 @@ export async function startApi(context: RoleContext): Promise<Running> {
   };
 }
 
-export async function runApi(
-  { config, log, version, lostLogLines, member }: RoleContext,
-  parts: ApiParts,
-): Promise<Running> {
+export async function runApi(context: RoleContext, parts: ApiParts): Promise<Running> {
+  const { config, log, version, member } = context;
   const { metrics, results } = parts;
   const clock = systemClock;
   const { sender } = parts.link;
@@ -88,7 +90,10 @@ export async function runApi(
     frameBytesMax,
     acquireTimeoutMs: config.FAKTORY_ACQUIRE_TIMEOUT_MS,
     lingerMs: config.BATCH_MAX_DELAY_MS,
-    ...(results && { onWrite: (jobs) => results.remember(jobs) }),
+    onWrite(jobs, waitedMs) {
+      metrics.frameWait(waitedMs / 1000);
+      results?.remember(jobs);
+    },
   });
   const producer = createAdmission({
     next: groupCommit,
@@ -98,15 +103,17 @@ export async function runApi(
     waitMsMax: config.FAKTORY_ACQUIRE_TIMEOUT_MS * acquireShare,
   });
   const draining = new AbortController();
-  metrics.readLostLogLines(lostLogLines);
   metrics.readPending(() => ({
     waitingJobs: groupCommit.waiting.jobs,
     waitingBytes: groupCommit.waiting.bytes,
     inFlightJobs: producer.pendingJobs - groupCommit.waiting.jobs,
     inFlightBytes: producer.pendingBytes - groupCommit.waiting.bytes,
   }));
-
-  metrics.readBrokerJobs(parts.link.brokerJobs);
+  metrics.readAdmission(() => producer.refusals);
+  metrics.knowQueues([...parts.registry.types.map(({ queue }) => queue), ...(config.ENQUEUE_QUEUES ?? [])]);
+  metrics.readBrokerState(createBrokerPoll(clock, parts.link.readState));
+  metrics.readStores(() => ({ results: results?.isUp, keys: parts.keys?.isUp }));
+  if (parts.keys) metrics.knowKeys();
 
   const apiKeys = config.API_KEYS ?? [];
   const bindTo = `BIND_ADDR ${config.BIND_ADDR.host}:${config.BIND_ADDR.port}`;
@@ -150,8 +157,10 @@ export async function runApi(
     keepAliveMs: config.HTTP_KEEPALIVE_SECONDS * 1000,
     hosts: answeredHosts({ address: host, apiKeys, allowedHosts: config.ALLOWED_HOSTS ?? [] }),
     draining: draining.signal,
+    resultsRequired: config.RESULTS_REQUIRED,
     workerProblem: parts.workerProblem,
   });
+  const monitor = await watchProcess(context, { metrics, readiness: app.readiness, service: 'api-service' });
   const url = await listen(app, { host, port: config.BIND_ADDR.port }).catch((error: unknown) => {
     throw new RoleError(`cannot listen on ${bindTo}: ${(error as Error).message}`);
   });
@@ -165,6 +174,7 @@ export async function runApi(
       if (!skipDrainDelay) await sleep(config.SHUTDOWN_DRAIN_DELAY_MS);
       await app.close();
       await Promise.all([producer.close(), parts.link.remover.close(), ticksEnded]);
+      await monitor?.close();
     },
   };
 }

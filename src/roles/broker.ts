@@ -3,9 +3,16 @@ import { lookup } from 'node:dns/promises';
 import { BlockList, isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
 import { createBroker, type Broker, type BrokerOptions } from '../broker/broker.ts';
+import type { BrokerState } from '../domain/broker-state.ts';
+import { systemClock } from '../domain/clock.ts';
+import { checkOf, reportOf, type ReadinessReport } from '../domain/readiness.ts';
+import { createMetrics, type Metrics } from '../metrics/metrics.ts';
 import { messageOf } from '../broker/storage/ledger.ts';
 import { StoreError } from '../broker/storage/store.ts';
+import { createBrokerPoll } from './broker-poll.ts';
 import { dataMountWarning } from './data-mount.ts';
+import { readEngineState } from './engine-state.ts';
+import { watchProcess } from './monitor.ts';
 import { RoleError, type RoleContext, type Running } from './role.ts';
 
 const loopback = new BlockList();
@@ -19,13 +26,33 @@ const widsLoggedMax = 10;
 
 const defaultBind = { host: '127.0.0.1', port: 7419 };
 
-export async function startBroker({ config, log }: RoleContext): Promise<Running> {
+export async function startBroker(context: RoleContext): Promise<Running> {
+  const { config, log } = context;
   const bind = config.FAKTORY_BIND ?? defaultBind;
-  const { broker, dataDir } = await openBroker({ config, log }, bind, { password: config.FAKTORY_PASSWORD });
+  const metrics = createMetrics(context.version);
+  const { broker, dataDir } = await openBroker(context, bind, { password: config.FAKTORY_PASSWORD }, metrics);
   const { host, port, durability, recovered } = broker;
   log.info({ broker: `${host}:${port}`, durability, dataDir, recovered }, 'the broker listens');
-  return { stop: () => broker.close() };
+  const draining = new AbortController();
+  metrics.readDraining(() => draining.signal.aborted);
+  const readState = async (): Promise<BrokerState> => readEngineState(broker.engine);
+  metrics.readBrokerState(createBrokerPoll(systemClock, readState));
+  const readiness = async (): Promise<ReadinessReport> => {
+    const store = checkOf(broker.engine.ledger.broken() === undefined ? undefined : storeFailed);
+    const isDraining = checkOf(draining.signal.aborted ? 'the process is about to stop' : undefined);
+    return reportOf({ store, draining: isDraining }, [], { durability });
+  };
+  const monitor = await watchProcess(context, { metrics, readiness, service: 'broker-service' });
+  return {
+    async stop() {
+      draining.abort();
+      await broker.close();
+      await monitor?.close();
+    },
+  };
 }
+
+const storeFailed = 'the store of the broker failed and takes nothing: the log says why';
 
 /** Whoever reaches the broker can destroy every job in it. */
 async function refuseOpenDoor({ host, port }: { host: string; port: number }): Promise<void> {
@@ -42,6 +69,7 @@ export async function openBroker(
   { config, log }: Pick<RoleContext, 'config' | 'log'>,
   bind: { host: string; port: number },
   { password, hashRounds, ownWids }: Pick<BrokerOptions, 'password' | 'hashRounds' | 'ownWids'>,
+  metrics: Metrics,
 ): Promise<{ broker: Broker; dataDir: string }> {
   const dataDir = resolve(config.DATA_DIR, 'broker');
   if (password === undefined) await refuseOpenDoor(bind);
@@ -54,6 +82,7 @@ export async function openBroker(
     lostWorkerMs: config.BROKER_LOST_WORKER_SECONDS * 1000,
     onLostWorkers: (wids, jobs) =>
       log.warn({ workers: wids.slice(0, widsLoggedMax), jobs }, 'workers were lost: their jobs are queued again'),
+    onGroup: (ms, bytes) => metrics.brokerGroup(ms / 1000, bytes),
     keysKeptMs: config.IDEMPOTENCY_TTL_SECONDS * 1000,
     report: (message, cause) =>
       log.warn({ dataDir, cause: cause === undefined ? undefined : messageOf(cause) }, message),
@@ -66,6 +95,7 @@ export async function openBroker(
       `the broker cannot start in DATA_DIR ${config.DATA_DIR} on FAKTORY_BIND ${host}:${port}: ${(error as Error).message}${advice}`,
     );
   });
+  metrics.readBroker(() => ({ ...broker.counts, isStoring: broker.engine.ledger.broken() === undefined }));
   const warning = dataMountWarning(dataDir);
   if (warning !== undefined) log.warn({ dataDir }, warning);
   return { broker, dataDir };

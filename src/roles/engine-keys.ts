@@ -202,6 +202,10 @@ export function createEngineKeys(options: EngineKeysOptions): KeyStore {
       for (const job of jobs) job.attachments = [attachment, ...(job.attachments ?? [])];
     },
     settle: async (settlements) => void (await Promise.all(settlements.map(settleOne))),
+    async check() {
+      const refusal = engine.refusal();
+      if (refusal !== undefined) throw new KeyStoreError('away', refusal);
+    },
     close: () => Promise.resolve(),
   };
 }

@@ -3,8 +3,9 @@ import type { Broker } from '../broker/broker.ts';
 import { createEngineOperator } from './engine-operator.ts';
 import { createEngineRemover } from './engine-remover.ts';
 import { createEngineSender } from './engine-sender.ts';
+import { readEngineState } from './engine-state.ts';
 import { systemClock } from '../domain/clock.ts';
-import type { Metrics } from '../metrics.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import type { BrokerLink } from './link.ts';
 
 type InnerBroker = Pick<Broker, 'engine' | 'push' | 'mutations'>;
@@ -14,14 +15,6 @@ export function createEngineLink({ engine, push, mutations }: InnerBroker, metri
     sender: createEngineSender({ engine, push, clock: systemClock, onFrame: metrics.faktoryFrame }),
     remover: createEngineRemover(mutations),
     operator: createEngineOperator(engine),
-    async brokerJobs() {
-      const { queued, scheduled, retries, dead } = engine.state();
-      return {
-        queued: queued(),
-        scheduled: scheduled.record().count,
-        retrying: retries.record().count,
-        dead: dead.record().count,
-      };
-    },
+    readState: async () => readEngineState(engine),
   };
 }

@@ -1,11 +1,12 @@
 // The API's connections to a broker in another process.
 import type { FaktoryAddress } from '../config/values.ts';
 import { systemClock } from '../domain/clock.ts';
+import { readBrokerState } from '../faktory/broker-state.ts';
 import { FaktoryClient } from '../faktory/client.ts';
 import { createJobRemover } from '../faktory/job-remover.ts';
 import { createFrameSender } from '../faktory/frame-sender.ts';
 import { createFaktoryOperator } from '../faktory/operator.ts';
-import type { BrokerJobs, Metrics } from '../metrics.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import { clientOptions } from './client-options.ts';
 import type { BrokerLink } from './link.ts';
 import type { RoleContext } from './role.ts';
@@ -44,7 +45,7 @@ export function createFaktoryLink(
   });
   // What the broker is: until then it is taken for a Faktory.
   void client.warm.then(() => sender.ping()).catch(() => undefined);
-  metrics.readConnections('producer', () => client.states);
+  metrics.readConnections('producer', () => client);
   const remover = createJobRemover({
     open: () => new FaktoryClient({ ...clientOptions(config, address), size: 1 }),
     tells: () => client.storesInGroups,
@@ -55,18 +56,7 @@ export function createFaktoryLink(
     sender,
     remover,
     operator: createFaktoryOperator({ client, address }),
-    brokerJobs: async () => brokerJobsOf(await client.info().finally(() => sender.onChange())),
+    // It takes the room of a frame: what waits for that must hear of it.
+    readState: () => readBrokerState(client).finally(() => sender.onChange()),
   };
-}
-
-/** From INFO (contribsys/faktory server/commands.go, v1.9.4). */
-function brokerJobsOf({ faktory: { queues, tasks } }: Awaited<ReturnType<FaktoryClient['info']>>): BrokerJobs {
-  const jobs = {
-    queued: Object.values(queues).reduce((sum, size) => sum + size, 0),
-    scheduled: tasks.Scheduled.size,
-    retrying: tasks.Retries.size,
-    dead: tasks.Dead.size,
-  };
-  if (!Object.values(jobs).every(Number.isFinite)) throw new Error('INFO lacks numbers of jobs');
-  return jobs;
 }

@@ -2,11 +2,12 @@
 import type { JobRemover } from '../domain/job-remover.ts';
 import type { Operator } from '../domain/operator.ts';
 import type { FrameSender } from '../domain/producer.ts';
-import type { BrokerJobs } from '../metrics.ts';
+import type { BrokerState } from '../domain/broker-state.ts';
 
 export interface BrokerLink {
   sender: FrameSender;
   remover: JobRemover;
   operator: Operator;
-  brokerJobs: () => Promise<BrokerJobs>;
+  /** What the broker holds now. Rejects when it does not say; for a createBrokerPoll. */
+  readState: () => Promise<BrokerState>;
 }

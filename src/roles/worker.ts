@@ -8,13 +8,20 @@ import type { ResultStore } from '../domain/results.ts';
 import { startHandlerProcess } from '../handlers/handler-process.ts';
 import { createHandlers, type Handlers } from '../handlers/handlers.ts';
 import type { LoadedJobs } from '../jobs/load-jobs.ts';
-import type { Metrics } from '../metrics.ts';
+import { reportOf, checkOf, type Readiness } from '../domain/readiness.ts';
+import { createStoreChecks, storeChecks } from '../domain/store-checks.ts';
+import { createServerCheck } from '../domain/server-check.ts';
+import { createMetrics, type Metrics } from '../metrics/metrics.ts';
 import { createWorker } from '../worker/worker.ts';
 import { clientOptions } from './client-options.ts';
 import { builtInSettings, openJobs } from './jobs.ts';
+import { measureKeys } from './measured-keys.ts';
+import { measureResults } from './measured-results.ts';
+import { watchProcess } from './monitor.ts';
 import { openRedisKeys } from './keys.ts';
 import { createQueueGroups, type QueueGroup } from './queue-groups.ts';
 import { openRedisResults } from './results.ts';
+import { watchWorkers, type WorkersWatch } from './worker-metrics.ts';
 import { requireFaktory, type RoleContext, type Running } from './role.ts';
 
 export interface WorkerParts {
@@ -23,7 +30,7 @@ export interface WorkerParts {
   results: ResultStore | undefined;
   /** Where the locks of unique jobs are; undefined: with the broker, which frees them. */
   keys?: KeyStore | undefined;
-  metrics?: Metrics;
+  metrics: Metrics;
   /** Each has slots and a worker of its own. */
   groups: readonly QueueGroup[];
 }
@@ -31,29 +38,79 @@ export interface WorkerParts {
 export interface RunningWorker extends Running {
   /** Without the text of a cause: everybody may ask /ready, and a job may have written anything. */
   problem(): string | undefined;
+  /** Why the broker is away. */
+  brokerProblem(): Error | undefined;
 }
 
 export async function startWorker(context: RoleContext): Promise<Running> {
   const address = requireFaktory(context.config, 'worker');
-  const results = openRedisResults(context);
-  if (!results) context.log.warn('results are not kept: RESULTS_URL is not set');
+  const metrics = createMetrics(context.version);
+  const opened = openRedisResults(context);
+  if (!opened) context.log.warn('results are not kept: RESULTS_URL is not set');
+  const results = opened && measureResults(opened, metrics, systemClock);
   const jobs = await openJobs(context);
-  const keys = openRedisKeys(context);
+  const openedKeys = openRedisKeys(context);
+  const keys = openedKeys && measureKeys(openedKeys);
   const groups = createQueueGroups(context.config, jobs.registry);
-  const worker = runWorkers(context, { jobs, address, results, keys, groups });
+  const draining = new AbortController();
+  metrics.readDraining(() => draining.signal.aborted);
+  metrics.readStores(() => ({ results: results?.isUp, keys: keys?.isUp }));
+  let worker: RunningWorker | undefined;
+  const readiness = createWorkerReadiness(context.config, {
+    worker: () => worker,
+    results,
+    keys,
+    draining: draining.signal,
+  });
+  // First: a job that is fetched before a start that fails would stay reserved.
+  const monitor = await watchProcess(context, { metrics, readiness, service: 'worker-service' });
+  const running = (worker = runWorkers(context, { jobs, address, results, keys, metrics, groups }));
   return {
     async stop(options) {
-      await worker.stop(options);
+      draining.abort();
+      await running.stop(options);
       await Promise.all([results?.close(), keys?.close()]);
+      await monitor?.close();
     },
+  };
+}
+
+interface WorkerReadinessParts extends Pick<WorkerParts, 'results' | 'keys'> {
+  worker: () => RunningWorker | undefined;
+  draining: AbortSignal;
+}
+
+function createWorkerReadiness(
+  { RESULTS_REQUIRED: resultsRequired }: Pick<Config, 'RESULTS_REQUIRED'>,
+  { worker, results, keys, draining }: WorkerReadinessParts,
+): Readiness {
+  const checkStores = createStoreChecks({ clock: systemClock, results, keys });
+  const askBroker = async (): Promise<void> => {
+    const problem = worker()?.brokerProblem();
+    if (problem) throw problem;
+  };
+  const checkBroker = createServerCheck({ clock: systemClock, name: 'the broker', ask: askBroker });
+  return async () => {
+    const [broker, stores] = await Promise.all([checkBroker(), checkStores()]);
+    return reportOf(
+      {
+        broker: checkOf(broker),
+        handlers: checkOf(worker()?.problem()),
+        draining: checkOf(draining.aborted ? 'the process is about to stop' : undefined),
+        ...stores,
+      },
+      resultsRequired ? [] : storeChecks,
+    );
   };
 }
 
 /** A worker for each group of queues. */
 export function runWorkers(context: RoleContext, parts: WorkerParts): RunningWorker {
-  const workers = parts.groups.map((group) => runWorker(context, parts, group));
+  const watch = watchWorkers(parts.metrics);
+  const workers = parts.groups.map((group) => runWorker(context, parts, group, watch));
   return {
     problem: () => workers.map((worker) => worker.problem()).find((problem) => problem !== undefined),
+    brokerProblem: () => workers.map((worker) => worker.brokerProblem()).find((problem) => problem !== undefined),
     // Side by side: each may take all of its time.
     stop: async (options) => void (await Promise.all(workers.map((worker) => worker.stop(options)))),
   };
@@ -63,6 +120,7 @@ function runWorker(
   { config, log, fail }: RoleContext,
   { jobs, address, results, keys, metrics }: WorkerParts,
   { queues, wid, hasOwnSlots }: QueueGroup,
+  watch: WorkersWatch,
 ): RunningWorker {
   const { registry } = jobs;
   // A type with slots of its own is in its own queue, unless jobs may name another one.
@@ -73,6 +131,7 @@ function runWorker(
   // Jobs that need slots of their own wait for others: one process has room for all of them.
   const processes = hasOwnSlots ? 1 : config.HANDLER_PROCESSES;
   const handlers = hasHandlers ? openHandlers(config, log, processes) : undefined;
+  metrics.knowQueues(queues);
   const worker = createWorker({
     registry,
     ...clientOptions(config, address),
@@ -87,13 +146,15 @@ function runWorker(
     log,
     wid,
     onUnlocked: keys && ((lock, jid) => void unlock(keys, lock, jid)),
-    ...(metrics && { onJob: metrics.workerJob }),
+    ...watch.told,
     onTerminate: () => fail(new Error('the broker told this worker to terminate')),
   });
+  watch.add(worker, handlers, config.WORKER_CONCURRENCY);
   worker.start();
   log.info({ queues, slots: config.WORKER_CONCURRENCY }, 'the worker runs');
   return {
     problem: () => (handlers?.isUp === false ? noProcess : undefined),
+    brokerProblem: () => worker.clients.fetch.downReason,
     stop: () => worker.stop(config.SHUTDOWN_TIMEOUT_MS - stopReserveMs),
   };
 }

@@ -4,6 +4,7 @@ export interface FetchedJob {
   jid: string;
   jobtype: string;
   args?: unknown;
+  queue?: unknown;
   /** The broker writes its default into a pushed job that has none (contribsys/faktory server/commands.go, v1.9.4). */
   retry?: number | null;
   reserve_for?: unknown;

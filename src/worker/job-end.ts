@@ -1,7 +1,8 @@
 // How one run of a job ended, and what becomes of it by that: its record, and what the broker is told.
 import type { InlineEnd } from '../domain/job-type.ts';
 import type { JobRecord } from '../domain/results.ts';
-import type { OperationLabel, WorkerOutcome } from '../metrics.ts';
+import type { OperationLabel } from '../metrics/jobs.ts';
+import type { WorkerOutcome } from '../metrics/worker.ts';
 import { attemptsOf, fateOf, lockOf, type Fate, type FetchedJob } from './fetched-job.ts';
 
 /** What FAIL tells the broker: Faktory keeps 100 bytes of the type, 1,000 of the message, 50 lines of the backtrace. */

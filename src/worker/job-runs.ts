@@ -22,6 +22,8 @@ export interface JobRunsOptions {
   results: ResultStore | undefined;
   clock: Clock;
   onEnd: (end: JobEnd, seconds: number) => void;
+  /** A job runs now. */
+  onStart?: ((job: FetchedJob) => void) | undefined;
   log: WorkerLog;
 }
 
@@ -36,13 +38,14 @@ export interface JobRuns {
   close(): void;
 }
 
-export function createJobRuns({ registry, handlers, results, clock, onEnd, log }: JobRunsOptions): JobRuns {
+export function createJobRuns({ registry, handlers, results, clock, onEnd, onStart, log }: JobRunsOptions): JobRuns {
   const beginnings = results && createBeginnings({ results, clock, log });
   const runHandlerJob = handlers && createHandlerJobs({ handlers, clock, results, onEnd });
 
   function run(job: FetchedJob, text: string, type: JobType): void {
     const startedMs = clock.now();
     if (isExpired(job, Date.now())) return onEnd(createExpiredEnd(job, type.name, {}), 0);
+    onStart?.(job);
     if (type.runs === 'in handler process' && runHandlerJob) return runHandlerJob(job, text, type);
     const end = type.runInline
       ? createInlineEnd(job, type.name, type.runInline(Array.isArray(job.args) ? job.args[0] : undefined))

@@ -4,15 +4,17 @@ import type { JobRegistry } from '../domain/job-type.ts';
 import type { ResultStore } from '../domain/results.ts';
 import { FaktoryClient, type FaktoryClientOptions } from '../faktory/client.ts';
 import { graceMs, type Handlers } from '../handlers/handlers.ts';
-import type { OperationLabel, WorkerOutcome } from '../metrics.ts';
+import type { OperationLabel } from '../metrics/jobs.ts';
+import type { WorkerOutcome } from '../metrics/worker.ts';
 import { fetchesPerConnectionMax } from './fetch-lane.ts';
 import { createEndings } from './endings.ts';
 import { createFetcher } from './fetcher.ts';
 import { createHeartbeat } from './heartbeat.ts';
 import { createFetchLine, inlineQueuesOf } from './fetch-line.ts';
 import type { JobEnd } from './job-end.ts';
-import { createJobRuns } from './job-runs.ts';
+import { createJobRuns, type JobRunsOptions } from './job-runs.ts';
 import type { WorkerLog } from './job-log.ts';
+import type { WorkerStats } from './stats.ts';
 import { createWid } from './wid.ts';
 
 export interface WorkerOptions extends Omit<FaktoryClientOptions, 'size'> {
@@ -35,28 +37,18 @@ export interface WorkerOptions extends Omit<FaktoryClientOptions, 'size'> {
   /** A unique job is over: its lock is free. */
   onUnlocked?: ((lock: string, jid: string) => void) | undefined;
   onJob?: (operation: OperationLabel, outcome: WorkerOutcome, seconds: number) => void;
+  onStart?: JobRunsOptions['onStart'];
   /** The broker's web page asked this worker to end. */
   onTerminate?: () => void;
-}
-
-export interface WorkerStats {
-  /** FETCHes without a reply. */
-  fetching: number;
-  /** Jobs in handler processes. */
-  running: number;
-  /** Jobs that ran and are not stored yet. */
-  storing: number;
-  /** ACKs and FAILs without a reply. */
-  reporting: number;
-  /** Runs since the start. */
-  succeeded: number;
-  failed: number;
 }
 
 export interface Worker {
   /** Its name in Faktory's page. */
   readonly wid: string;
   readonly stats: Readonly<WorkerStats>;
+  readonly clients: Readonly<Record<'fetch' | 'report' | 'beat', FaktoryClient>>;
+  /** The store of results takes writes. */
+  readonly takesResults: boolean;
   start(): void;
   /** Fetches no more; what is under way goes on. */
   quiet(): void;
@@ -208,6 +200,10 @@ export function createWorker(options: WorkerOptions): Worker {
 
   return {
     wid,
+    clients: { fetch: fetchClient, report: reportClient, beat: beatClient },
+    get takesResults() {
+      return endings.takesResults;
+    },
     get stats() {
       const { storing, reporting } = endings;
       return { fetching: fetcher.outstanding, running: handlers?.running ?? 0, storing, reporting, succeeded, failed };

@@ -64,6 +64,7 @@ suite('defaults', () => {
         BIND_ADDR: { host: '127.0.0.1', port: 3000 },
         CONNECTIONS_PER_ADDRESS_MAX: 2500,
         HTTP_KEEPALIVE_SECONDS: 72,
+        RESULTS_REQUIRED: false,
         LOG_LEVEL: 'info',
       },
     );

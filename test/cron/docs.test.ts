@@ -6,7 +6,7 @@ import { createCron } from '../../src/cron/cron.ts';
 import { systemClock } from '../../src/domain/clock.ts';
 import { createJob } from '../../src/domain/job.ts';
 import { loadJobs } from '../../src/jobs/load-jobs.ts';
-import { createMetrics } from '../../src/metrics.ts';
+import { createMetrics } from '../../src/metrics/metrics.ts';
 import { build } from '../helpers/app.ts';
 import { createJobsFolder } from '../helpers/jobs-folder.ts';
 import { openKeys } from '../helpers/key-store.ts';

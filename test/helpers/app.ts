@@ -7,7 +7,7 @@ import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fas
 import { pino } from 'pino';
 import { systemClock } from '../../src/domain/clock.ts';
 import { createApp, type AppOptions } from '../../src/http/app.ts';
-import { createMetrics } from '../../src/metrics.ts';
+import { createMetrics } from '../../src/metrics/metrics.ts';
 import { entryOptions } from './jobs.ts';
 import { createRecordingProducer, type RecordingProducer } from './recording-producer.ts';
 

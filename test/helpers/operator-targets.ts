@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { createBroker, type Broker, type BrokerOptions } from '../../src/broker/broker.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { AppOptions } from '../../src/http/app.ts';
-import { createMetrics } from '../../src/metrics.ts';
+import { createMetrics } from '../../src/metrics/metrics.ts';
 import { createEngineLink } from '../../src/roles/engine-link.ts';
 import { createFaktoryLink } from '../../src/roles/faktory-link.ts';
 import { build, type BuiltApp } from './app.ts';

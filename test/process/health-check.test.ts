@@ -30,7 +30,13 @@ describe('the health check', () => {
     assert.equal(await isHealthy(env, commandLine(...program, 'broker')), false);
   });
 
-  it('asks a worker for nothing: it listens nowhere', async () => {
+  it('asks a worker on METRICS_ADDR, and for nothing without it: it listens nowhere then', async (t) => {
+    const worker = startService(t, { FAKTORY_URL: 'tcp://127.0.0.1:1', METRICS_ADDR: '127.0.0.1:0' }, 'worker');
+    const { url } = await worker.line(({ msg }) => msg === 'metrics, health and readiness are served');
+    const env = { METRICS_ADDR: `127.0.0.1:${new URL(String(url)).port}` };
+    assert.equal(await isHealthy(env, commandLine(...program, 'worker')), true, 'also while its broker is away');
+    await worker.end();
+    assert.equal(await isHealthy(env, commandLine(...program, 'worker')), false);
     assert.equal(await isHealthy({ BIND_ADDR: '127.0.0.1:1' }, commandLine(...program, 'worker')), true);
   });
 });

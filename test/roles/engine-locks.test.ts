@@ -41,6 +41,7 @@ async function open(t: TestContext, options: Parameters<typeof startBroker>[1] =
         operation: 'add',
         wire,
         wireBytes: wire.length,
+        queue: 'default',
         isPlain: false,
         record: undefined,
       };

@@ -15,7 +15,16 @@ function asJob(fields: Record<string, unknown> = {}): Job {
   const job = makeJob(fields);
   const wire = JSON.stringify(job);
   const isPlain = fields['queue'] === undefined && fields['at'] === undefined;
-  return { jid: job.jid, operation: 'add', wire, wireBytes: Buffer.byteLength(wire), isPlain, record: undefined };
+  const queue = 'default';
+  return {
+    jid: job.jid,
+    operation: 'add',
+    wire,
+    wireBytes: Buffer.byteLength(wire),
+    queue,
+    isPlain,
+    record: undefined,
+  };
 }
 
 async function open(t: TestContext, options: Parameters<typeof startBroker>[1] = {}) {

@@ -35,6 +35,8 @@ interface LedgerOptions {
   /** Puts what must be written once per group; called right before each write. */
   finish: () => void;
   onCommitted: () => void;
+  /** A group was synced, or was not; with its time and its size in bytes. */
+  onGroup?: ((ms: number, bytes: number) => void) | undefined;
   onFailed: (error: unknown) => void;
 }
 
@@ -68,11 +70,16 @@ export function createLedger(options: LedgerOptions): Ledger {
     const batch = operations;
     const waiting = settlers;
     const written = group++;
+    const size = bytes;
+    const startMs = performance.now();
     reset();
-    inFlight = options.store.write(batch).then(
-      () => end(waiting, written, 'stored', ''),
-      (error: unknown) => end(waiting, written, 'unknown', messageOf(error), error),
-    );
+    inFlight = options.store
+      .write(batch)
+      .finally(() => options.onGroup?.(performance.now() - startMs, size))
+      .then(
+        () => end(waiting, written, 'stored', ''),
+        (error: unknown) => end(waiting, written, 'unknown', messageOf(error), error),
+      );
   }
 
   function reset(): void {

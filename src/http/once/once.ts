@@ -15,7 +15,7 @@ import {
 import { refused, unknown, type Fate, type JobProducer } from '../../domain/producer.ts';
 import type { JobRecord, ResultStore } from '../../domain/results.ts';
 import { isEnded } from '../../domain/results.ts';
-import type { Metrics } from '../../metrics.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
 import { AppError } from '../problems/errors.ts';
 import { areEnqueued, claimOf, keep, keptOf, settlementOf, type Answered, type Attempt } from './attempt.ts';
 import type { EntryKey } from './entry-key.ts';

@@ -3,7 +3,7 @@
 // and a hook on the answer's last byte would cost every request two listeners.
 import type { FastifyBaseLogger, FastifyInstance, onSendHookHandler } from 'fastify';
 import type { Clock } from '../../domain/clock.ts';
-import type { Metrics } from '../../metrics.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {

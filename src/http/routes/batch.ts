@@ -3,7 +3,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Fate } from '../../domain/producer.ts';
-import type { Metrics } from '../../metrics.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
 import { createBatchAnswer } from './batch-answer.ts';
 import { createBatchReader, readEnvelope, type BatchEntries } from './batch-entries.ts';
 import { describeEntry } from '../entries/entry-document.ts';
@@ -45,6 +45,7 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
     const deadlineMs = clock.now() + enqueueTimeoutMs;
     const entries = readEntries(readEnvelope(body, batchMaxJobs), hasKey);
     const { jobs } = entries;
+    metrics.batch(entries.total);
     if (hasKey) {
       return once.answer(request, reply, deadlineMs, {
         jobs,
@@ -89,6 +90,7 @@ export function countJobs(
   { jobs, rejected }: BatchEntries,
   fates: readonly Fate[],
 ): void {
-  for (const [index, { operation }] of jobs.entries()) metrics.job(operation, outcomeOf(fates[index] as Fate));
+  for (const [index, { operation, queue }] of jobs.entries())
+    metrics.job(operation, outcomeOf(fates[index] as Fate), queue);
   for (const { operation } of rejected) metrics.job(operation, 'rejected');
 }

@@ -6,7 +6,8 @@ import { AppError, type ErrorCode } from '../problems/errors.ts';
 import type { Job } from '../../domain/job.ts';
 import type { JobType } from '../../domain/job-type.ts';
 import type { Fate, JobProducer, RefusalCode } from '../../domain/producer.ts';
-import type { JobOutcome, Metrics } from '../../metrics.ts';
+import type { JobOutcome } from '../../metrics/jobs.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
 import { cut } from '../problems/caller-text.ts';
 import {
   createEntryReader,
@@ -61,6 +62,7 @@ const bodyLimitOf = ({ runs }: JobType, jobBodyBytesMax: number): number =>
 function registerType(app: FastifyInstance, type: JobType, maker: JobMaker, options: JobRoutesOptions): void {
   const { producer, metrics, clock, enqueueTimeoutMs, once, protect, jobBodyBytesMax } = options;
   const { name } = type;
+  metrics.knowType(name, type.queue);
   const readFlat = createFlatReader(type, jobBodyBytesMax);
   const schema = {
     summary: `Enqueue one job: ${name}`,
@@ -86,7 +88,7 @@ function registerType(app: FastifyInstance, type: JobType, maker: JobMaker, opti
       return once.answer(request, reply, deadlineMs, attemptOf(job, accepted, metrics));
     }
     const fate = await producer.push(job, deadlineMs);
-    metrics.job(name, fate.outcome);
+    metrics.job(name, fate.outcome, type.queue);
     if (fate.outcome !== 'enqueued') return sendFailure(reply, job, fate);
     reply.code(202);
     return { job_id: job.jid, message: type.describe(reading.args.value) };
@@ -125,7 +127,7 @@ function registerEntry(app: FastifyInstance, maker: JobMaker, options: JobRoutes
     const fate = job.unique
       ? ((await once.push(request, [job], deadlineMs))[0] as Fate)
       : await producer.push(job, deadlineMs);
-    metrics.job(job.operation, outcomeOf(fate));
+    metrics.job(job.operation, outcomeOf(fate), job.queue);
     if (fate.outcome !== 'enqueued') return sendFailure(reply, job, fate);
     reply.code(202);
     if (fate.standIn !== undefined) return duplicateOf(job, fate.standIn);
@@ -171,6 +173,6 @@ function attemptOf(job: Job, accepted: object, metrics: Metrics): Attempt {
         return { status: 202, body: fate.standIn === undefined ? accepted : duplicateOf(job, fate.standIn) };
       return { problem: problemOf(job, fate) };
     },
-    onFates: ([fate]) => metrics.job(job.operation, outcomeOf(fate as Fate)),
+    onFates: ([fate]) => metrics.job(job.operation, outcomeOf(fate as Fate), job.queue),
   };
 }

@@ -4,12 +4,15 @@ import type { FastifyInstance, onRequestHookHandler } from 'fastify';
 import { z } from 'zod';
 import type { Clock } from '../../domain/clock.ts';
 import type { KeyStore } from '../../domain/keys.ts';
+import type { ResultStore } from '../../domain/results.ts';
 import type { JobProducer } from '../../domain/producer.ts';
-import type { Metrics } from '../../metrics.ts';
+import { checkOf, reportOf, type Readiness } from '../../domain/readiness.ts';
+import { createStoreChecks, storeChecks } from '../../domain/store-checks.ts';
+import { createServerCheck } from '../../domain/server-check.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
 import { replaced } from '../server/drain.ts';
-import { createBrokerCheck } from './broker-check.ts';
 import type { EventLoopLag } from '../plugins/event-loop-lag.ts';
-import { commonProblems, health, problemResponses, readiness, type Readiness } from './schemas.ts';
+import { commonProblems, health, problemResponses, readiness } from './schemas.ts';
 
 export interface ProbesOptions {
   producer: JobProducer;
@@ -19,6 +22,9 @@ export interface ProbesOptions {
   /** What an acknowledgement survives: fsync, second, snapshot, memory or unknown. */
   durability: string;
   keys: KeyStore | undefined;
+  results: Pick<ResultStore, 'check'> | undefined;
+  /** The stores of results and keys count: without them the process is not ready. */
+  resultsRequired?: boolean;
   draining: AbortSignal;
   /** What is wrong with the worker of this process; absent where there is none. */
   workerProblem?: (() => string | undefined) | undefined;
@@ -27,29 +33,44 @@ export interface ProbesOptions {
   authenticate: readonly onRequestHookHandler[];
 }
 
-const checkOf = (reason: string | undefined): { ok: boolean; reason?: string } =>
-  reason === undefined ? { ok: true } : { ok: false, reason };
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** What /ready says. */
+    readiness: Readiness;
+  }
+}
+
+export function createReadiness(options: Omit<ProbesOptions, 'authenticate' | 'metrics' | 'version'>): Readiness {
+  const { producer, clock, durability, keys, results, draining, workerProblem, lag, resultsRequired } = options;
+  const weak = resultsRequired ? [] : storeChecks;
+  const checkStores = createStoreChecks({ clock, results, keys });
+  const checkBroker = createServerCheck({ clock, name: 'the broker', ask: () => producer.ping() });
+  return async () => {
+    const [broker, stores] = await Promise.all([checkBroker(), checkStores()]);
+    const checks = {
+      broker: checkOf(broker),
+      accepting: checkOf(lag.isHigh() ? 'the event loop lags' : undefined),
+      draining: checkOf(draining.aborted && draining.reason !== replaced ? 'the process is about to stop' : undefined),
+      ...stores,
+    };
+    const report = reportOf(checks, weak, { durability, keys: keys?.durability ?? 'none' });
+    // Jobs are stored and wait: to turn callers away would lose them.
+    const worker = workerProblem && { worker: checkOf(workerProblem()) };
+    return { ...report, body: { ...report.body, ...worker } };
+  };
+}
 
 export function registerProbes(app: FastifyInstance, options: ProbesOptions): void {
-  const { producer, metrics, clock, version, durability, keys, draining, workerProblem, lag, authenticate } = options;
+  const { metrics, version, authenticate } = options;
   const problems = problemResponses(commonProblems);
   const healthSchema = { summary: 'The process lives', response: { 200: health, ...problems } };
   app.get('/health', { schema: healthSchema }, () => ({ status: 'healthy', service: 'api-service', version }));
 
-  const checkBroker = createBrokerCheck(clock, () => producer.ping());
   const readySchema = { summary: 'Work is accepted', response: { 200: readiness, 503: readiness } };
-  app.get('/ready', { schema: readySchema }, async (_request, reply): Promise<Readiness> => {
-    const checks = {
-      broker: checkOf(await checkBroker()),
-      accepting: checkOf(lag.isHigh() ? 'the event loop lags' : undefined),
-      draining: checkOf(draining.aborted && draining.reason !== replaced ? 'the process is about to stop' : undefined),
-    };
-    const ready = Object.values(checks).every(({ ok }) => ok);
-    reply.code(ready ? 200 : 503).header('cache-control', 'no-store');
-    // Jobs are stored and wait: to turn callers away would lose them.
-    const worker = workerProblem && { worker: checkOf(workerProblem()) };
-    const status = ready ? 'ready' : 'unavailable';
-    return { status, durability, keys: keys?.durability ?? 'none', checks, ...worker };
+  app.get('/ready', { schema: readySchema }, async (_request, reply) => {
+    const { isReady, body } = await app.readiness();
+    reply.code(isReady ? 200 : 503).header('cache-control', 'no-store');
+    return body;
   });
 
   const metricsSchema = {

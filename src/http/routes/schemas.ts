@@ -101,10 +101,11 @@ export const readiness = z.object({
   status: z.enum(['ready', 'unavailable']),
   durability: z.string().meta({ description: 'What an acknowledgement survives' }),
   keys: z.string().meta({ description: 'The same of an Idempotency-Key; `none`: keys are refused' }),
-  checks: z.object({ broker: check, accepting: check, draining: check }),
+  checks: z
+    .object({ broker: check, accepting: check, draining: check, results: check.optional(), keys: check.optional() })
+    .meta({ description: 'results and keys: of the stores that there are; they count with RESULTS_REQUIRED only' }),
   worker: check.optional().meta({ description: 'Of the worker in this process; work is accepted without it' }),
 });
-export type Readiness = z.infer<typeof readiness>;
 
 export const problemBody = z
   .looseObject({

@@ -3,7 +3,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { Clock } from '../../domain/clock.ts';
 import type { Fate, JobProducer } from '../../domain/producer.ts';
-import type { Metrics } from '../../metrics.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
 import type { EntryOptions } from '../entries/entry.ts';
 import { claimEntries } from '../once/entry-key.ts';
 import type { Once } from '../once/once.ts';
@@ -97,7 +97,8 @@ export function createSlicePusher(options: SliceOptions): SlicePusher {
     }
     const { code, message: detail } = error;
     const status = code === 'keys_not_kept' ? 'rejected' : 'failed';
-    for (const { operation } of read.jobs) metrics.job(operation, status === 'failed' ? 'refused' : 'rejected');
+    for (const { operation, queue } of read.jobs)
+      metrics.job(operation, status === 'failed' ? 'refused' : 'rejected', queue);
     for (const { operation } of read.rejected) metrics.job(operation, 'rejected');
     const results = resultsOf(
       { ...read, keyed: [] },

@@ -106,7 +106,10 @@ describe('POST /jobs', () => {
     const lost = (await post('/jobs', entry)).json();
     assert.deepEqual([lost.status, lost.outcome, lost.job_ids], [504, 'unknown', [producer.jobs[1]?.jid]]);
     await post('/jobs', { operation: 'nothing', args: {} });
-    assert.match((await get('/metrics')).payload, /work_factory_jobs_total\{operation="other",outcome="rejected"\} 1/);
+    assert.match(
+      (await get('/metrics')).payload,
+      /work_factory_jobs_total\{operation="other",queue="none",outcome="rejected"\} 1/,
+    );
   });
 
   it('tells that nobody of ours says how jobs of other workers end', async (t) => {

@@ -43,7 +43,10 @@ describe('options in a body of arguments', () => {
       { pointer: '/at', message },
       { pointer: '/b', message: 'must not be zero' },
     ]);
-    assert.match((await get('/metrics')).payload, /work_factory_jobs_total\{operation="divide",outcome="rejected"\} 1/);
+    assert.match(
+      (await get('/metrics')).payload,
+      /work_factory_jobs_total\{operation="divide",queue="none",outcome="rejected"\} 1/,
+    );
   });
 
   it('refuses a flat entry of a batch, and only that entry', async (t) => {

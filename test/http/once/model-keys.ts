@@ -103,6 +103,7 @@ export function createModelKeys(random: Random, faultRate: number, bug?: Planted
         return claims.map(claimOne);
       },
       attach: () => undefined,
+      check: () => Promise.resolve(),
       async settle(settlements) {
         if (random.chance(faultRate)) lost.push(...settlements);
         else settlements.forEach(settleOne);

@@ -41,6 +41,7 @@ async function open(t: TestContext): Promise<Subject> {
     claim: (claims) => (present as KeyStore).claim(claims),
     attach: () => undefined,
     settle: (settlements) => (present as KeyStore).settle(settlements),
+    check: () => (present as KeyStore).check(),
     close: () => Promise.resolve(),
   };
   const app = build(t, { keys, logLevel: 'silent' });

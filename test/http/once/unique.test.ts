@@ -25,7 +25,10 @@ describe('a unique job', () => {
       duplicate: true,
     });
     assert.equal(producer.jobs.length, 1);
-    assert.match((await get('/metrics')).payload, /work_factory_jobs_total\{operation="add",outcome="duplicate"\} 1/);
+    assert.match(
+      (await get('/metrics')).payload,
+      /work_factory_jobs_total\{operation="add",queue="default",outcome="duplicate"\} 1/,
+    );
   });
 
   it('carries the name of its lock, and keeps its custom fields', async (t) => {

@@ -112,25 +112,26 @@ describe('POST /jobs/batch', () => {
     assert.deepEqual(answer.violations[1], { pointer: '/jobs/0/b', message: 'must be a finite number' });
   });
 
-  it('counts every entry by operation and outcome', async (t) => {
+  it('counts every entry by operation, queue and outcome', async (t) => {
     const { post, get, producer } = build(t);
     const fates = [enqueued, oom, enqueued, lost];
     producer.decide((_job, index) => fates[index] as Fate);
     const divide = { ...good, operation: 'divide' };
     await post('/jobs/batch', { jobs: [good, { operation: 'add' }, good, { operation: 'pow' }, divide, divide] });
     const { payload } = await get('/metrics');
-    const counts = payload.split('\n').filter((line) => line.startsWith('work_factory_jobs_total{'));
-    const count = (operation: string, outcome: string): string =>
-      `work_factory_jobs_total{operation="${operation}",outcome="${outcome}"} 1`;
+    const isCount = (line: string): boolean => line.startsWith('work_factory_jobs_total{') && !line.endsWith(' 0');
+    const counts = payload.split('\n').filter(isCount);
+    const count = (operation: string, outcome: string, queue = 'default'): string =>
+      `work_factory_jobs_total{operation="${operation}",queue="${queue}",outcome="${outcome}"} 1`;
     assert.deepEqual(
       counts.sort(),
       [
         count('add', 'enqueued'),
         count('add', 'refused'),
-        count('add', 'rejected'),
+        count('add', 'rejected', 'none'),
         count('divide', 'enqueued'),
         count('divide', 'unknown'),
-        count('other', 'rejected'),
+        count('other', 'rejected', 'none'),
       ].sort(),
     );
   });

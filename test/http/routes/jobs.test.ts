@@ -93,7 +93,10 @@ describe('POST /jobs/{operation}', () => {
     assert.equal(producer.calls.length, 0);
     const { payload } = await get('/metrics');
     for (const operation of operationNames) {
-      assert.match(payload, new RegExp(`work_factory_jobs_total\\{operation="${operation}",outcome="rejected"\\} 1`));
+      assert.match(
+        payload,
+        new RegExp(`work_factory_jobs_total\\{operation="${operation}",queue="none",outcome="rejected"\\} 1`),
+      );
     }
   });
 
@@ -118,7 +121,10 @@ describe('POST /jobs/{operation}', () => {
     await post('/jobs/add', body);
     const { payload } = await get('/metrics');
     for (const outcome of ['enqueued', 'refused', 'unknown'])
-      assert.ok(payload.includes(`work_factory_jobs_total{operation="add",outcome="${outcome}"} 1\n`), outcome);
+      assert.ok(
+        payload.includes(`work_factory_jobs_total{operation="add",queue="default",outcome="${outcome}"} 1\n`),
+        outcome,
+      );
   });
 
   it('logs a request at debug only, by its route', async (t) => {

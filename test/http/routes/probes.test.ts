@@ -1,10 +1,11 @@
 // /health, /ready and /metrics when things are not well.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createBrokerCheck } from '../../../src/http/routes/broker-check.ts';
 import { createEventLoopLag } from '../../../src/http/plugins/event-loop-lag.ts';
 import { build } from '../../helpers/app.ts';
 import { createStallingClock } from '../../helpers/fake-clock.ts';
+import { openKeys } from '../../helpers/key-store.ts';
+import { createRecordingResults } from '../recording-results.ts';
 
 describe('/ready', () => {
   it('names the broker when it does not answer, without repeating what it said', async (t) => {
@@ -17,7 +18,7 @@ describe('/ready', () => {
       durability: 'memory',
       keys: 'none',
       checks: {
-        broker: { ok: false, reason: 'the broker did not answer a command that reaches its store' },
+        broker: { ok: false, reason: 'the broker cannot be used: the log says why' },
         accepting: { ok: true },
         draining: { ok: true },
       },
@@ -36,33 +37,23 @@ describe('/ready', () => {
     assert.deepEqual([health.statusCode, health.headers.connection], [200, 'close']);
   });
 
+  it('names the store of results and of keys with its cause, and stays ready without them', async (t) => {
+    const results = { ...createRecordingResults(), check: () => Promise.reject(new Error('OOM command not allowed')) };
+    const keys = { ...(await openKeys(t)), check: () => Promise.reject(new Error('connect ECONNREFUSED secret:6379')) };
+    const ready = await build(t, { results, keys }).get('/ready');
+    assert.equal(ready.statusCode, 200);
+    const { results: first, keys: second } = ready.json().checks;
+    assert.deepEqual(first, { ok: false, reason: 'the store of results cannot be used: its memory is full (OOM)' });
+    const refused = 'the store of keys cannot be used: the connection was refused: nothing listens there';
+    assert.deepEqual(second, { ok: false, reason: refused });
+    const required = await build(t, { results, keys, resultsRequired: true }).get('/ready');
+    assert.deepEqual([required.statusCode, required.json().status], [503, 'unavailable']);
+  });
+
   it('never touches the broker for /health', async (t) => {
     const { get, producer } = build(t);
     await get('/health');
     assert.equal(producer.pings, 0);
-  });
-});
-
-describe('the broker check', () => {
-  it('asks once for all who ask at the same time, and not again within a second', async () => {
-    const clock = createStallingClock();
-    let pings = 0;
-    const check = createBrokerCheck(clock, async () => void (pings += 1));
-    assert.deepEqual(await Promise.all([check(), check(), check()]), [undefined, undefined, undefined]);
-    clock.advance(999);
-    await check();
-    assert.equal(pings, 1);
-    clock.advance(1);
-    await check();
-    assert.equal(pings, 2);
-  });
-
-  it('gives up on a silent broker after 2 s', async () => {
-    const clock = createStallingClock();
-    const check = createBrokerCheck(clock, () => new Promise(() => undefined));
-    const answer = check();
-    clock.advance(2000);
-    assert.equal(await answer, 'the broker did not answer within 2000 ms');
   });
 });
 

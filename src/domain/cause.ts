@@ -1,0 +1,32 @@
+// Why a server that this process needs did not do its part, in words of our own: what the server or the network said may
+// hold an address, a password or the text of a job, and /ready tells everybody.
+
+/** The first that fits, of the error and of the errors that caused it. */
+const causes: readonly (readonly [RegExp, string])[] = [
+  [/ECONNREFUSED/, 'the connection was refused: nothing listens there'],
+  [/ENOTFOUND|EAI_AGAIN/, 'its host name could not be resolved'],
+  [/EHOSTUNREACH|ENETUNREACH/, 'there is no route to it'],
+  [/connect timeout|ETIMEDOUT/i, 'the connection was not made in time'],
+  [/ECONNRESET|EPIPE|closed/i, 'it closed the connection'],
+  [/invalid password|NOAUTH|WRONGPASS|NOPERM/i, 'it does not accept the password, or gives this user no right'],
+  [/too many connections|max number of clients/i, 'it has no room for more connections'],
+  [/certificate|self.signed|SSL|TLS/i, 'TLS could not be agreed on'],
+  [/MISCONF/, 'its Redis cannot write to its disk (MISCONF)'],
+  [/\bOOM\b|is full/, 'its memory is full (OOM)'],
+  [/READONLY/, 'it is a replica and takes no writes (READONLY)'],
+  [/LOADING/, 'it is loading its data (LOADING)'],
+  [/would forget keys/, 'it would forget keys when it is full: its maxmemory-policy is not noeviction'],
+  [/not stored: the store of the broker failed/, 'the store of the broker failed'],
+  [/read timeout|does not answer in time|no answer|timed? ?out/i, 'it does not answer in time'],
+];
+
+/** Undefined when none of the known causes fits. */
+export function causeOf(error: unknown): string | undefined {
+  for (let depth = 0, one = error; one instanceof Error && depth < 5; depth++, one = one.cause) {
+    const { message, name } = one;
+    const text = `${(one as NodeJS.ErrnoException).code ?? ''} ${name} ${message}`;
+    const found = causes.find(([pattern]) => pattern.test(text));
+    if (found) return found[1];
+  }
+  return undefined;
+}

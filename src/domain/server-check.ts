@@ -1,0 +1,55 @@
+// Whether a server that this process needs answers, for /ready: asked at most once a second however many ask, never by two at
+// a time, and answered in bounded time even when the server is silent.
+import { causeOf } from './cause.ts';
+import type { Clock } from './clock.ts';
+
+export interface ServerCheckOptions {
+  clock: Clock;
+  /** As the reason names it: the broker. */
+  name: string;
+  /** Rejects, with the reason, when the server does not do its part. */
+  ask: () => Promise<void>;
+  /** How long a good answer holds. */
+  maxAgeMs?: number;
+}
+
+const failureAgeMs = 1000;
+const timeoutMs = 2000;
+
+/** A check that resolves with the reason why the server is not usable, or undefined; it never rejects. */
+export function createServerCheck(options: ServerCheckOptions): () => Promise<string | undefined> {
+  const { clock, maxAgeMs = failureAgeMs } = options;
+  let underWay: Promise<string | undefined> | undefined;
+  let latest: { atMs: number; reason: string | undefined } | undefined;
+
+  async function ask(): Promise<string | undefined> {
+    const reason = await withinTime(options);
+    latest = { atMs: clock.now(), reason };
+    underWay = undefined;
+    return reason;
+  }
+
+  return () => {
+    const ageMs = latest === undefined ? Infinity : clock.now() - latest.atMs;
+    if (ageMs < (latest?.reason === undefined ? maxAgeMs : failureAgeMs)) return Promise.resolve(latest?.reason);
+    return (underWay ??= ask());
+  };
+}
+
+/** The reason has words of our own: what a server says may hold an address or worse. */
+function withinTime({ clock, name, ask }: ServerCheckOptions): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const timer = clock.after(timeoutMs, () => resolve(`${name} did not answer within ${timeoutMs} ms`));
+    const settle = (reason: string | undefined): void => {
+      timer.cancel();
+      resolve(reason);
+    };
+    ask().then(
+      () => settle(undefined),
+      (error: unknown) => {
+        const cause = causeOf(error);
+        settle(`${name} cannot be used: ${cause ?? 'the log says why'}`);
+      },
+    );
+  });
+}

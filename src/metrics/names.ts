@@ -1,0 +1,28 @@
+// Names that come from outside, as those of queues, become values of labels only within a limit: each one is a series in
+// every scraper, and a caller who makes up names would fill its memory.
+
+export interface Names {
+  /** These have their place, whatever comes. */
+  know(names: Iterable<string>): void;
+  /** The name itself, or `other` when there are too many. */
+  labelOf(name: string): string;
+}
+
+/** Besides the known ones. */
+export const namesMax = 100;
+
+export function createNames(): Names {
+  const known = new Set<string>();
+  const seen = new Set<string>();
+  return {
+    know(names) {
+      for (const name of names) known.add(name);
+    },
+    labelOf(name) {
+      if (known.has(name) || seen.has(name)) return name;
+      if (seen.size >= namesMax) return 'other';
+      seen.add(name);
+      return name;
+    },
+  };
+}

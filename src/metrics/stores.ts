@@ -1,0 +1,65 @@
+// The stores of results and of keys.
+import type { Registry } from 'prom-client';
+import { secondsBuckets } from './http.ts';
+import { readBy } from './read.ts';
+import { createCounter, createHistogram } from './tally.ts';
+import type { TickOutcome } from '../domain/cron.ts';
+import { keyOutcomes, type KeyOutcome } from '../domain/keys.ts';
+
+export type ResultOperation = 'get' | 'put' | 'cancel' | 'check';
+
+export interface StoreMetrics {
+  /** One key that came with a request or an entry. */
+  key(outcome: KeyOutcome): void;
+  /** All outcomes of keys are there, with 0, before the first: an increase from nothing is none to Prometheus. */
+  knowKeys(): void;
+  /** One tick of a schedule, and what became of it in this process. */
+  tick(operation: string, outcome: TickOutcome): void;
+  /** One call to the store of results. */
+  resultCall(operation: ResultOperation, seconds: number, isAnswered: boolean): void;
+  /** Whether the last call to a store was answered; undefined before the first. The last reader set counts. */
+  readStores(read: () => { results: boolean | undefined; keys: boolean | undefined }): void;
+}
+
+export function createStoreMetrics(registry: Registry): StoreMetrics {
+  const keys = createCounter({
+    registry,
+    name: 'work_factory_keys_total',
+    help: 'Keys that came with requests and entries, by what they met.',
+    labelNames: ['outcome'],
+  });
+  const ticks = createCounter({
+    registry,
+    name: 'work_factory_cron_ticks_total',
+    help: 'Ticks of schedules, by what became of them in this process; of several one has it enqueued, the others replayed.',
+    labelNames: ['operation', 'outcome'],
+  });
+  const calls = createHistogram({
+    registry,
+    name: 'work_factory_results_call_duration_seconds',
+    help: 'Calls to the store of results; failed: it gave no answer, or refused.',
+    labelNames: ['operation', 'outcome'],
+    buckets: secondsBuckets,
+  });
+  let stores: Parameters<StoreMetrics['readStores']>[0] | undefined;
+  const ofUp = {
+    registry,
+    name: 'work_factory_store_up',
+    help: '1 while the store of results, or of keys, answers, as far as this process has asked it.',
+    labelNames: ['store'] as const,
+    aggregator: 'min' as const,
+  };
+  const number = (isUp: boolean | undefined): number | undefined => (isUp === undefined ? undefined : Number(isUp));
+  readBy(ofUp, 'gauge', () => {
+    const now = stores?.();
+    return now && { results: number(now.results), keys: number(now.keys) };
+  });
+  return {
+    key: (outcome) => void keys({ outcome }).count++,
+    knowKeys: () => keyOutcomes.forEach((outcome) => keys({ outcome })),
+    tick: (operation, outcome) => void ticks({ operation, outcome }).count++,
+    resultCall: (operation, seconds, isAnswered) =>
+      calls({ operation, outcome: isAnswered ? 'ok' : 'failed' })(seconds),
+    readStores: (read) => void (stores = read),
+  };
+}

@@ -1,0 +1,85 @@
+// Counters and histograms for the paths that every request and job takes: a series is found once, and to add to it takes
+// some nanoseconds.
+import { addMetric, type Described, type Value } from './read.ts';
+
+/** One series of a counter. Whoever has it adds to `count`. */
+export interface Count {
+  count: number;
+}
+
+type Labels<Label extends string> = Readonly<Record<Label, string>>;
+
+/** Gives each set of labels its series; the same set, the same one. */
+function createSeries<Label extends string, Series>(make: () => Series) {
+  const all = new Map<string, { labels: Labels<Label>; series: Series }>();
+  return {
+    all,
+    of(labels: Labels<Label>): Series {
+      const key = JSON.stringify(labels);
+      let found = all.get(key);
+      if (found === undefined) all.set(key, (found = { labels, series: make() }));
+      return found.series;
+    },
+  };
+}
+
+/** @returns what gives each set of labels its series, to be kept */
+export function createCounter<Label extends string>(of: Described<Label>): (labels: Labels<Label>) => Count {
+  const { all, of: seriesOf } = createSeries<Label, Count>(() => ({ count: 0 }));
+  addMetric(of, 'counter', () => [...all.values()].map(({ labels, series }) => ({ labels, value: series.count })));
+  return seriesOf;
+}
+
+interface Sums {
+  /** By bucket, not cumulative; the last one is for what is above all bounds. */
+  counts: number[];
+  sum: number;
+  observe: (value: number) => void;
+}
+
+function createSums(buckets: readonly number[]): Sums {
+  const last = buckets.length;
+  const counts = new Array<number>(last + 1).fill(0);
+  const sums: Sums = {
+    counts,
+    sum: 0,
+    observe(value) {
+      let bucket = 0;
+      while (bucket < last && value > (buckets[bucket] as number)) bucket++;
+      (counts[bucket] as number)++;
+      sums.sum += value;
+    },
+  };
+  return sums;
+}
+
+/** A histogram without labels, on the page from its first value on: only in processes that it concerns. */
+export function createOneHistogram(of: Described & { buckets: readonly number[] }): (value: number) => void {
+  const seriesOf = createHistogram(of);
+  let observe: ((value: number) => void) | undefined;
+  return (value) => (observe ??= seriesOf({}))(value);
+}
+
+/** @param of its `buckets` are upper bounds, the least first */
+export function createHistogram<Label extends string>(
+  of: Described<Label> & { buckets: readonly number[] },
+): (labels: Labels<Label>) => (value: number) => void {
+  const { name, buckets } = of;
+  const { all, of: sumsOf } = createSeries<Label, Sums>(() => createSums(buckets));
+
+  function rowsOf(labels: Labels<Label>, { counts, sum }: Sums): Value[] {
+    let count = 0;
+    const rows: Value[] = counts.map((inBucket, index) => {
+      count += inBucket;
+      return { metricName: `${name}_bucket`, labels: { ...labels, le: buckets[index] ?? '+Inf' }, value: count };
+    });
+    return [
+      ...rows,
+      { metricName: `${name}_sum`, labels, value: sum },
+      { metricName: `${name}_count`, labels, value: count },
+    ];
+  }
+
+  addMetric(of, 'histogram', () => [...all.values()].flatMap(({ labels, series }) => rowsOf(labels, series)));
+  return (labels) => sumsOf(labels).observe;
+}

@@ -1,0 +1,44 @@
+// A store of results whose calls are measured, and that knows whether it answered the last one.
+import type { Clock } from '../domain/clock.ts';
+import type { ResultStore } from '../domain/results.ts';
+import type { ResultOperation, StoreMetrics } from '../metrics/stores.ts';
+
+export interface MeasuredResults extends ResultStore {
+  /** Whether the last call was answered; undefined before the first. */
+  readonly isUp: boolean | undefined;
+}
+
+export function measureResults(
+  results: ResultStore,
+  metrics: Pick<StoreMetrics, 'resultCall'>,
+  clock: Clock,
+): MeasuredResults {
+  let isUp: boolean | undefined;
+
+  async function measured<Value>(operation: ResultOperation, call: () => Promise<Value>): Promise<Value> {
+    const startMs = clock.now();
+    let isAnswered = false;
+    try {
+      const value = await call();
+      isAnswered = true;
+      return value;
+    } finally {
+      isUp = isAnswered;
+      metrics.resultCall(operation, (clock.now() - startMs) / 1000, isAnswered);
+    }
+  }
+
+  return {
+    get isUp() {
+      return isUp;
+    },
+    get: (jid) => measured('get', () => results.get(jid)),
+    // Not measured: it takes as long as the job.
+    wait: (jid, timeoutMs, signal) => results.wait(jid, timeoutMs, signal),
+    put: (records) => measured('put', () => results.put(records)),
+    cancel: (record) => measured('cancel', () => results.cancel(record)),
+    check: () => measured('check', () => results.check()),
+    remember: (jobs) => results.remember(jobs),
+    close: () => results.close(),
+  };
+}

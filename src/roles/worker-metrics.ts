@@ -1,0 +1,85 @@
+// What the metrics know of the workers of a process, all groups of queues together: read from them, or told by them.
+import type { HandlerCounts } from '../handlers/supervisor.ts';
+import type { Handlers } from '../handlers/handlers.ts';
+import type { ConnectionReading } from '../metrics/faktory.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { WorkerReading } from '../metrics/worker.ts';
+import type { Worker, WorkerOptions } from '../worker/worker.ts';
+
+type Told = Required<Pick<WorkerOptions, 'onCommand' | 'onJob' | 'onStart'>>;
+
+export interface WorkersWatch {
+  /** To be given to each worker. */
+  told: Told;
+  /** To be called with each. */
+  add(worker: Worker, handlers: Handlers | undefined, slots: number): void;
+}
+
+interface Watched {
+  worker: Worker;
+  handlers: Handlers | undefined;
+  slots: number;
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+
+/** Field by field. */
+function sumUp<Fields extends Record<keyof Fields, number>>(all: readonly Fields[]): Fields {
+  const names = Object.keys(all[0] ?? {}) as (keyof Fields)[];
+  return Object.fromEntries(names.map((name) => [name, sum(all.map((one) => one[name]))])) as Fields;
+}
+
+export function watchWorkers(metrics: Metrics): WorkersWatch {
+  const all: Watched[] = [];
+  let lastFetchSeconds: number | undefined;
+  let lastBeatSeconds: number | undefined;
+
+  function readWorkers(): WorkerReading {
+    const hands = all.map(({ worker: { stats }, slots }) => {
+      const { fetching, running, storing, reporting } = stats;
+      return { fetching, running, storing, reporting, slots };
+    });
+    return { ...sumUp(hands), lastFetchSeconds, lastBeatSeconds };
+  }
+
+  function readHandlers(): HandlerCounts {
+    return sumUp(all.flatMap(({ handlers }) => handlers?.processes ?? []));
+  }
+
+  const readConnections = (role: 'fetch' | 'report' | 'beat') => (): ConnectionReading => {
+    const clients = all.map(({ worker }) => worker.clients[role]);
+    return {
+      states: sumUp(clients.map(({ states }) => states)),
+      openedCount: sum(clients.map(({ openedCount }) => openedCount)),
+      lostCount: sum(clients.map(({ lostCount }) => lostCount)),
+      downReason: clients.map(({ downReason }) => downReason).find((reason) => reason !== undefined),
+    };
+  };
+
+  for (const role of ['fetch', 'report', 'beat'] as const) metrics.readConnections(role, readConnections(role));
+  metrics.readWorker(readWorkers);
+
+  return {
+    told: {
+      onCommand(line, ms, outcome) {
+        const space = line.indexOf(' ');
+        const verb = space === -1 ? line : line.slice(0, space);
+        metrics.faktoryCommand(verb, ms / 1000, outcome);
+        if (outcome !== 'ok') return;
+        if (verb === 'FETCH') lastFetchSeconds = Date.now() / 1000;
+        else if (verb === 'BEAT') lastBeatSeconds = Date.now() / 1000;
+      },
+      onJob: metrics.workerJob,
+      onStart({ queue, enqueued_at: enqueuedAt }) {
+        const waitedMs = typeof enqueuedAt === 'string' ? Date.now() - Date.parse(enqueuedAt) : NaN;
+        // Clocks of two machines: the job may seem to have started before it was queued.
+        if (!Number.isNaN(waitedMs))
+          metrics.queueWait(typeof queue === 'string' ? queue : 'default', Math.max(0, waitedMs) / 1000);
+      },
+    },
+    add(worker, handlers, slots) {
+      all.push({ worker, handlers, slots });
+      if (handlers) metrics.readHandlers(readHandlers);
+    },
+  };
+}
