@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { readCommandLine } from './process/command-line.ts';
 import { closeGoneTerminals } from './process/descriptors.ts';
+import { listenForDebug } from './process/debug-switch.ts';
 import { isUnderNohup } from './process/nohup.ts';
 import { listenForStop } from './process/stop.ts';
 
@@ -50,9 +51,10 @@ async function main(): Promise<number> {
       return (await isHealthy(process.env)) ? 0 : 1;
     }
     case 'start': {
+      const debugSwitch = listenForDebug({ events: process });
       const stop = listenForStop({ events: process, now: () => performance.now(), ignored });
       const { runProgram } = await import('./process/program.ts');
-      return runProgram({ role: call.role, env: process.env, version, stop, printError: console.error });
+      return runProgram({ role: call.role, env: process.env, version, stop, debugSwitch, printError: console.error });
     }
   }
 }

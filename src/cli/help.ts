@@ -88,7 +88,8 @@ ${table([
 docs/configuration.md and .env.example list every one. A wrong value stops the start, and every problem is
 printed.
 
-The log of a role is JSON lines on standard output. SIGTERM, SIGINT, SIGHUP or SIGQUIT stops it in order:
+The log of a role is JSON lines on standard output, on a terminal lines for a person. SIGUSR2 turns
+debug lines on, and off again. SIGTERM, SIGINT, SIGHUP or SIGQUIT stops it in order:
 no new jobs, jobs under way end, exit within SHUTDOWN_TIMEOUT_MS. Another signal a second later ends at
 once. Under nohup SIGHUP is ignored.
 

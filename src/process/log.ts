@@ -1,7 +1,10 @@
-// The program's log: JSON lines on standard output, which may be full, gone, or not read.
+// The program's log: JSON lines on standard output, which may be full, gone, or not read; on a terminal, lines for a person.
+// docs/logs.md lists the fields.
 import { write } from 'node:fs';
+import { isatty } from 'node:tty';
 import { pino, stdTimeFunctions, type Logger } from 'pino';
 import type { Config } from '../config/load.ts';
+import { secretsOf } from '../config/secrets.ts';
 import { systemClock } from '../domain/clock.ts';
 import { openWithoutBlocking } from './descriptors.ts';
 import { createLogDestination } from './log-destination.ts';
@@ -13,7 +16,39 @@ export interface ProgramLog {
   flush: (timeoutMs: number) => Promise<void>;
 }
 
-export function openLog(level: Config['LOG_LEVEL']): ProgramLog {
+export const hidden = '(hidden)';
+
+/** What code of jobs may put into a field of its own lines: at the top, and in an object there. */
+const secretFields = ['password', 'passwd', 'secret', 'token', 'authorization', 'cookie', 'api_key', 'apiKey'];
+export const redact = { paths: secretFields.flatMap((name) => [name, `*.${name}`]), censor: hidden };
+
+/** Removes the given texts from a line, wherever they are. */
+export const createMask =
+  (secrets: readonly string[]) =>
+  (line: string): string => {
+    let masked = line;
+    for (const secret of secrets) if (masked.includes(secret)) masked = masked.replaceAll(secret, hidden);
+    return masked;
+  };
+
+/** @param isColored false where NO_COLOR asks for it (no-color.org) */
+async function createPretty(isColored: boolean): Promise<(line: string) => string> {
+  // Only people at a terminal wait for it to load.
+  const { prettyFactory } = await import('pino-pretty');
+  return prettyFactory({
+    colorize: isColored,
+    ignore: 'pid,hostname',
+    translateTime: 'SYS:HH:MM:ss.l',
+    singleLine: true,
+  });
+}
+
+export async function openLog(
+  config: Config,
+  { NO_COLOR: noColor }: Readonly<Record<string, string | undefined>>,
+): Promise<ProgramLog> {
+  const format = isatty(1) ? await createPretty(!noColor) : (line: string) => line;
+  const mask = createMask(secretsOf(config));
   const output = openWithoutBlocking(1);
   const errors = openWithoutBlocking(2);
   const destination = createLogDestination({
@@ -26,7 +61,10 @@ export function openLog(level: Config['LOG_LEVEL']): ProgramLog {
     },
     onRecovery: (lines) => log.warn({ lines }, 'log lines were lost: they could not be written'),
   });
-  const log = pino({ level, timestamp: stdTimeFunctions.isoTime }, destination);
+  const log = pino(
+    { level: config.LOG_LEVEL, timestamp: stdTimeFunctions.isoTime, redact },
+    { write: (line: string) => destination.write(format(mask(line))) },
+  );
   return {
     log,
     lostLines: () => destination.lostLines,

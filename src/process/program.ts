@@ -12,6 +12,7 @@ import { RoleError, type Role, type Running } from '../roles/role.ts';
 import { startWorker } from '../roles/worker.ts';
 import { joinSupervisor } from '../supervisor/member.ts';
 import type { RoleName } from './command-line.ts';
+import type { DebugSwitch } from './debug-switch.ts';
 import { hasTerminal } from './descriptors.ts';
 import { readEnvironment } from './environment.ts';
 import { openLog, type ProgramLog } from './log.ts';
@@ -22,6 +23,7 @@ export interface ProgramOptions {
   env: NodeJS.ProcessEnv;
   version: string;
   stop: Stop;
+  debugSwitch: DebugSwitch;
   /** For what ends the start: it goes to standard error. */
   printError: (text: unknown) => void;
 }
@@ -34,7 +36,8 @@ export async function runProgram(options: ProgramOptions): Promise<number> {
   let log: ProgramLog | undefined;
   try {
     const config = readEnvironment(env);
-    log = openLog(config.LOG_LEVEL);
+    log = await openLog(config, env);
+    options.debugSwitch.use(log.log);
     for (const warning of configWarnings(env)) log.log.warn(warning);
     return await runRole(options, config, log);
   } catch (error) {
@@ -102,7 +105,7 @@ interface Ending {
 /** Resolves with the exit code after `timeoutMs` at the latest, or as soon as the stop is hurried. */
 async function endInTime({ running, stop, log, timeoutMs }: Ending): Promise<number> {
   const { signal, error } = await stop.requested;
-  log.info({ signal, reason: error?.message }, 'stopping');
+  log.info({ signal, error: error?.message }, 'stopping');
 
   async function endRole(): Promise<number> {
     // An interrupt comes from a terminal: there is no balancer to tell.

@@ -27,7 +27,7 @@ export interface StopOptions {
   ignored: readonly NodeJS.Signals[];
 }
 
-const stopSignals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const;
+const stopSignals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const;
 
 /**
  * A stop of a process group comes twice, from the sender and from npm, which forwards it; a closed terminal sends more than

@@ -43,7 +43,7 @@ export async function startAllInOne(context: RoleContext): Promise<Running> {
   log.info({ broker: `${host}:${port}`, durability, dataDir, recovered }, 'the embedded broker listens');
   const address = { host, port, tls: false, password: credentials.password };
   const opened = openRedisResults(context) ?? (await openEmbeddedResults(config));
-  const results = measureResults(opened, metrics, systemClock);
+  const results = measureResults(opened, metrics, systemClock, context.log);
   const link = createEngineLink(broker, metrics);
   const engineKeys = createEngineKeys({
     engine: broker.engine,
@@ -51,7 +51,7 @@ export async function startAllInOne(context: RoleContext): Promise<Running> {
     clock: systemClock,
     underWayMsMax: config.ENQUEUE_TIMEOUT_MS + underWayMarginMs,
   });
-  const keys = measureKeys(engineKeys);
+  const keys = measureKeys(engineKeys, log);
   let worker: RunningWorker | undefined;
   const workerProblem = (): string | undefined => worker?.problem();
   const { registry } = jobs;

@@ -55,9 +55,9 @@ export async function startApi(context: RoleContext): Promise<Running> {
   member?.offerMetrics(() => own.snapshot());
   const metrics = member ? { ...own, render: () => member.metricsPage() } : own;
   const opened = openRedisResults(context);
-  const results = opened && measureResults(opened, metrics, systemClock);
+  const results = opened && measureResults(opened, metrics, systemClock, context.log);
   const openedKeys = openRedisKeys(context);
-  const keys = openedKeys && measureKeys(openedKeys);
+  const keys = openedKeys && measureKeys(openedKeys, context.log);
   const { registry } = await openJobs(context);
   const ticks = hasSchedules(registry) ? openRedisTicks(context) : undefined;
   const api = await runApi(context, {

@@ -85,7 +85,7 @@ export async function openBroker(
     onGroup: (ms, bytes) => metrics.brokerGroup(ms / 1000, bytes),
     keysKeptMs: config.IDEMPOTENCY_TTL_SECONDS * 1000,
     report: (message, cause) =>
-      log.warn({ dataDir, cause: cause === undefined ? undefined : messageOf(cause) }, message),
+      log.warn({ dataDir, error: cause === undefined ? undefined : messageOf(cause) }, message),
     onAudit: ({ command, details, outcome, client }) =>
       log.warn({ command, ...details, outcome, client }, 'a client changed what the broker holds or hands out'),
   }).catch((error: unknown) => {

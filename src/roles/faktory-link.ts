@@ -39,7 +39,7 @@ export function createFaktoryLink(
       if (outcome === 'lost') logLoss(jobs);
     },
     onDown: (reason) => {
-      if (reason) log.warn({ reason: reason.message }, 'the broker is away: jobs are refused');
+      if (reason) log.warn({ error: reason.message }, 'the broker is away: jobs are refused');
       else log.info('the broker is there again');
     },
   });

@@ -1,22 +1,31 @@
-// A store of keys that knows whether it answered the last call.
+// A store of keys that knows, and logs, whether it answered the last call.
 import type { KeyStore } from '../domain/keys.ts';
+import { createTrouble, type RedisLog } from '../results/redis-connection.ts';
 
 export interface MeasuredKeys extends KeyStore {
   /** Whether the last call was answered; undefined before the first. */
   readonly isUp: boolean | undefined;
 }
 
-export function measureKeys(keys: KeyStore): MeasuredKeys {
+export function measureKeys(keys: KeyStore, log: RedisLog): MeasuredKeys {
   let isUp: boolean | undefined;
+  const trouble = createTrouble(
+    log,
+    { store: 'keys' },
+    'the store of keys takes no keys',
+    'the store of keys takes keys again',
+  );
 
   async function seen<Value>(call: Promise<Value>): Promise<Value> {
-    let isAnswered = false;
     try {
       const value = await call;
-      isAnswered = true;
+      isUp = true;
+      trouble.ended();
       return value;
-    } finally {
-      isUp = isAnswered;
+    } catch (error) {
+      isUp = false;
+      trouble.began(error as Error);
+      throw error;
     }
   }
 

@@ -1,6 +1,7 @@
-// A store of results whose calls are measured, and that knows whether it answered the last one.
+// A store of results whose calls are measured, and that knows, and logs, whether it answered the last one.
 import type { Clock } from '../domain/clock.ts';
 import type { ResultStore } from '../domain/results.ts';
+import { createTrouble, type RedisLog } from '../results/redis-connection.ts';
 import type { ResultOperation, StoreMetrics } from '../metrics/stores.ts';
 
 export interface MeasuredResults extends ResultStore {
@@ -12,8 +13,15 @@ export function measureResults(
   results: ResultStore,
   metrics: Pick<StoreMetrics, 'resultCall'>,
   clock: Clock,
+  log: RedisLog,
 ): MeasuredResults {
   let isUp: boolean | undefined;
+  const trouble = createTrouble(
+    log,
+    { store: 'results' },
+    'the store of results does not answer',
+    'the store of results answers again',
+  );
 
   async function measured<Value>(operation: ResultOperation, call: () => Promise<Value>): Promise<Value> {
     const startMs = clock.now();
@@ -21,7 +29,11 @@ export function measureResults(
     try {
       const value = await call();
       isAnswered = true;
+      trouble.ended();
       return value;
+    } catch (error) {
+      trouble.began(error as Error);
+      throw error;
     } finally {
       isUp = isAnswered;
       metrics.resultCall(operation, (clock.now() - startMs) / 1000, isAnswered);

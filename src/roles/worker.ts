@@ -47,10 +47,10 @@ export async function startWorker(context: RoleContext): Promise<Running> {
   const metrics = createMetrics(context.version);
   const opened = openRedisResults(context);
   if (!opened) context.log.warn('results are not kept: RESULTS_URL is not set');
-  const results = opened && measureResults(opened, metrics, systemClock);
+  const results = opened && measureResults(opened, metrics, systemClock, context.log);
   const jobs = await openJobs(context);
   const openedKeys = openRedisKeys(context);
-  const keys = openedKeys && measureKeys(openedKeys);
+  const keys = openedKeys && measureKeys(openedKeys, context.log);
   const groups = createQueueGroups(context.config, jobs.registry);
   const draining = new AbortController();
   metrics.readDraining(() => draining.signal.aborted);

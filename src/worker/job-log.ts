@@ -65,20 +65,21 @@ const fates: Readonly<Record<Fate, string>> = {
 
 function writeLine(log: WorkerLog, { end, failure, isKnown }: Told): void {
   const { jid, operation, record, logged } = end;
+  const about = { jid, operation, request_id: record?.request_id ?? undefined };
   if (failure) {
     const fate = isKnown ? fates[end.fate] : 'the broker did not know it any more';
     if (end.outcome === 'given back') {
       // Of the others Faktory is asked later to queue them again.
       const isSettled = !isKnown || end.fate === 'gone' || end.fate === 'queued again';
-      return log.warn({ jid, operation, reason: failure.message }, `job given back${isSettled ? `: ${fate}` : ''}`);
+      return log.warn({ ...about, reason: failure.message }, `job given back${isSettled ? `: ${fate}` : ''}`);
     }
     const what = failure === end.failure ? 'job failed' : 'job given back as failed';
     const { errtype, message, backtrace } = failure;
     const stack = backtrace.slice(0, backtraceLinesMax);
     return log.warn(
-      { jid, operation, errtype, error: message, ...(stack.length > 0 && { stack }), attempts: record?.attempts },
+      { ...about, errtype, error: message, ...(stack.length > 0 && { stack }), attempts: record?.attempts },
       `${what}: ${fate}`,
     );
   }
-  log.info({ jid, operation, ...logged, error: record?.error }, `job ${end.outcome}`);
+  log.info({ ...about, ...logged, error: record?.error }, `job ${end.outcome}`);
 }

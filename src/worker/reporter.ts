@@ -85,7 +85,7 @@ export function createReporter({ client, clock, onTold, onOver, log }: ReporterO
       waiting.push(report);
       return pump();
     }
-    log.warn({ jid: report.end.jid, reason }, 'the broker could not be told of a job; it may run again');
+    log.warn({ jid: report.end.jid, error: reason }, 'the broker could not be told of a job; it may run again');
     over(report);
   }
 

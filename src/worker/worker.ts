@@ -155,7 +155,7 @@ export function createWorker(options: WorkerOptions): Worker {
   fetchClient.onChange = () => {
     fetcher.adopt();
     const reason = fetchClient.downReason;
-    if (reason && !isAway && !isStopping) log.warn({ reason: reason.message }, 'the broker is away');
+    if (reason && !isAway && !isStopping) log.warn({ error: reason.message }, 'the broker is away');
     if (!reason && isAway) log.info('the broker is there again');
     isAway = reason !== undefined;
     scheduleTurn();

@@ -103,6 +103,20 @@ describe('a log that cannot be written', () => {
     assert.equal(ended, 0);
   });
 
+  it('goes on when the reader of a pipe has ended (EPIPE), and says so on standard error', async (t) => {
+    const fifo = join(folderOf(t), 'fifo');
+    assert.equal(spawnSync('mkfifo', [fifo]).status, 0);
+    const reader = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
+    const writer = openSync(fifo, 'w');
+    const { url, child, exited, errors } = await start(t, writer);
+    closeSync(writer);
+    closeSync(reader);
+    while ((await lostLines(url)) < 3) await addOne(url);
+    child.kill('SIGTERM');
+    assert.equal(await exited, 0);
+    assert.match(await errors, /^work-factory: the log cannot be written: EPIPE: .*\n$/);
+  });
+
   const hasPython = spawnSync('python3', ['--version']).status === 0;
   it('does not end the program when its terminal is gone', { skip: !hasPython }, async (t) => {
     // A terminal whose other side is closed at the first byte of standard input.

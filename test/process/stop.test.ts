@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { listenForStop, type StopReason } from '../../src/process/stop.ts';
 
-const signals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const;
+const signals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const;
 
 function start(ignored: NodeJS.Signals[] = []) {
   const events = new EventEmitter();

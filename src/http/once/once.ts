@@ -92,7 +92,8 @@ export function createOnce(options: OnceOptions): Once {
     } catch (error) {
       metrics.key('unavailable');
       if (!(error instanceof KeyStoreError)) throw error;
-      request.log.warn({ err: error, request_id: request.id }, 'the store of keys took no key');
+      // Said once at warn, by whoever opened the store (src/roles/measured-keys.ts).
+      request.log.debug({ err: error, request_id: request.id }, 'the store of keys took no key');
       if (error.reason === 'unkept') throw notKept(error.message);
       const why = error.reason === 'full' ? 'is full' : 'does not answer';
       throw new AppError('keys_unavailable', `The store of keys ${why}: nothing was enqueued`);
@@ -102,7 +103,7 @@ export function createOnce(options: OnceOptions): Once {
   function count(request: FastifyRequest, outcome: KeyOutcome, jids: readonly string[]): void {
     metrics.key(outcome);
     if (outcome === 'claimed') return;
-    const fields = { request_id: request.id, caller: callerOf(request), job_id: jids[0] };
+    const fields = { request_id: request.id, caller: callerOf(request), jid: jids[0] };
     if (outcome === 'reused') request.log.warn(fields, 'a key was sent again with another body');
     else request.log.info(fields, `a key was sent again: ${outcome.replace('_', ' ')}`);
   }

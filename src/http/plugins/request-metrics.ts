@@ -19,7 +19,8 @@ interface RequestMetricsOptions {
 
 /** To be called before any route is registered. */
 export function observeRequests(app: FastifyInstance, { metrics, clock, logger }: RequestMetricsOptions): void {
-  const isLogged = ['debug', 'trace'].includes(logger.level);
+  // It may change while the program runs.
+  const isLogged = (): boolean => logger.level === 'debug' || logger.level === 'trace';
   app.decorateRequest('startedMs', 0);
   app.addHook('onRequest', (request, _reply, done) => {
     request.startedMs = clock.now();
@@ -31,7 +32,7 @@ export function observeRequests(app: FastifyInstance, { metrics, clock, logger }
     const hook: onSendHookHandler = (request, reply, _payload, done) => {
       const ms = clock.now() - request.startedMs;
       observe(reply.statusCode, ms / 1000);
-      if (isLogged) {
+      if (isLogged()) {
         const { statusCode: status } = reply;
         logger.debug({ method, route: route.url, status, ms, request_id: request.id }, 'request answered');
       }

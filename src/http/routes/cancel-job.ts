@@ -105,10 +105,7 @@ const tidyUp = (jid: string, { remover, reply }: Means): Promise<void> =>
   remover.remove(jid).then(
     () => undefined,
     (error: unknown) =>
-      reply.log.warn(
-        { err: error, job_id: jid, request_id: reply.request.id },
-        'a cancelled job is still in the broker',
-      ),
+      reply.log.warn({ err: error, jid, request_id: reply.request.id }, 'a cancelled job is still in the broker'),
   );
 
 const started = (): AppError =>

@@ -71,7 +71,8 @@ export const notKnown = (): AppError => new AppError('not_found', 'This job is n
 
 /** A store that does not answer has said nothing of the job: not that it is unknown, either. */
 export function storeAway(error: unknown, reply: FastifyReply): AppError {
-  reply.log.warn({ err: error, request_id: reply.request.id }, 'result store did not answer');
+  // That the store is away is said once, by whoever opened it (src/roles/measured-results.ts).
+  reply.log.debug({ err: error, request_id: reply.request.id }, 'the store of results did not answer');
   return new AppError('results_unavailable', 'The result store does not answer; the job may still exist');
 }
 

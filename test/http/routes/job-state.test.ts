@@ -113,7 +113,7 @@ describe('GET /jobs/{job_id}', () => {
 
   it('answers 503 when the store does not answer, never 404: nobody said that the job is unknown', async (t) => {
     const results = createRecordingResults();
-    const { get, log } = build(t, { results });
+    const { get, log } = build(t, { results, logLevel: 'debug' });
     results.breakWith(new Error('store is down'));
     for (const query of ['', '?wait=1']) {
       const answer = await get(`/jobs/${jid}${query}`);
@@ -121,7 +121,7 @@ describe('GET /jobs/{job_id}', () => {
       assert.match(String(answer.headers['retry-after']), /^\d$/);
       assert.doesNotMatch(answer.payload, /store is down/);
     }
-    assert.equal(log.filter(({ msg }) => msg === 'result store did not answer').length, 2);
+    assert.equal(log.filter(({ msg }) => msg === 'the store of results did not answer').length, 2);
   });
 
   it('says why there are no results when no store is set', async (t) => {
