@@ -28,7 +28,7 @@ function block(text: string, ...keys: string[]): string {
 }
 
 const compose = read('docker-compose.yml');
-const services = ['api', 'worker', 'faktory', 'results', 'keys'];
+const services = ['api', 'worker', 'faktory', 'results', 'keys', 'prometheus', 'grafana'];
 
 suite('docker-compose.yml', () => {
   const settings = new Map(
@@ -81,7 +81,7 @@ suite('docker-compose.yml', () => {
 
   test('every published port but the API is on the loopback unless a variable says otherwise', () => {
     const published = compose.split('\n').filter((line) => /:\d+'\]?$/.test(line) && /ports:|^ +- /.test(line));
-    assert.equal(published.length, 5, published.join('\n'));
+    assert.equal(published.length, 7, published.join('\n'));
     for (const line of published.filter((port) => !port.includes('API_PORT')))
       assert.match(line, /'(\$\{BROKER_HOST:-127\.0\.0\.1\}|127\.0\.0\.1):\$\{[A-Z_]+:-\d+\}:\d+'/);
     assert.match(compose, /\$\{API_PORT:-3000\}:3000/);
@@ -126,6 +126,15 @@ suite('docker-compose.yml', () => {
     assert.match(keys, /- --appendonly\n +- 'yes'\n +- --appendfsync\n +- always\n/);
     assert.match(keys, /- --maxmemory-policy\n +- noeviction\n/);
     assert.match(keys, /keys-data:\/data/);
+  });
+
+  test('Prometheus and Grafana are started with their profile only, and read the folder of the repository', () => {
+    for (const name of ['prometheus', 'grafana'])
+      assert.match(block(compose, 'services', name), /^ {4}profiles: \[monitoring\]$/m);
+    assert.equal(compose.match(/profiles:/g)?.length, 2);
+    assert.match(block(compose, 'services', 'prometheus'), /- \.\/monitoring:\/etc\/prometheus:ro$/m);
+    const scraped = [...read('monitoring/prometheus.yml').matchAll(/names: \[(\w+)\]/g)].map(([, name]) => name);
+    assert.deepEqual(scraped, ['api', 'worker']);
   });
 
   test('results are kept in an append-only file in a volume', () => {

@@ -3,7 +3,7 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 export interface RealPart {
-  name: 'Faktory' | 'Redis' | 'browser';
+  name: 'Faktory' | 'Redis' | 'browser' | 'promtool';
   available: boolean;
   /** Where it is, or how to get it. */
   reason: string;
@@ -37,6 +37,9 @@ export function faktoryPath(): string | undefined {
 /** Path of Chromium, if there is one. */
 export const browserPath = (): string | undefined => onPath('chromium') ?? onPath('chromium-browser');
 
+/** Path of Prometheus' promtool, if there is one. */
+export const promtoolPath = (): string | undefined => onPath('promtool');
+
 const part = (name: RealPart['name'], path: string | undefined, hint: string): RealPart => ({
   name,
   available: path !== undefined,
@@ -48,4 +51,5 @@ export const realParts = (): RealPart[] => [
   part('Faktory', faktoryPath(), 'build test/faktory-server and set FAKTORY_BIN; needs redis-server on the PATH'),
   part('Redis', redisServerPath(), 'install redis-server'),
   part('browser', browserPath(), 'install chromium'),
+  part('promtool', promtoolPath(), 'install prometheus'),
 ];
