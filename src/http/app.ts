@@ -118,6 +118,7 @@ export function createApp(options: AppOptions): FastifyInstance {
   closeIdleConnections(app, clock, connections);
   metrics.readDraining(() => draining.aborted);
   metrics.readHttpConnections(() => connections.counts());
+  metrics.readClosedForRoom(() => places.closed);
   const budget = createBodyBudget({ clock, connections, places, budgetBytes: limits.bodiesBytesMax });
   app.decorate('readiness', createReadiness({ ...options, lag }));
   registerRoutes(app, options, { lag, budget, connections });

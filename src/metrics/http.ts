@@ -18,7 +18,7 @@ export interface HttpMetrics {
   /** Readers are called when the page is read, and never otherwise; the last one set counts. */
   readHttpConnections(read: () => Counts): void;
   /** Connections that were closed because places ran out, since the start. */
-  readClosedForRoom(read: () => { evicted: number; refused: number }): void;
+  readClosedForRoom(read: () => Readonly<{ evicted: number; refused: number }>): void;
   readDraining(read: () => boolean): void;
 }
 
@@ -37,7 +37,7 @@ export function createHttpMetrics(registry: Registry): HttpMetrics {
     buckets: batchJobsBuckets,
   });
   let connections: (() => Counts) | undefined;
-  let closed: (() => { evicted: number; refused: number }) | undefined;
+  let closed: (() => Counts) | undefined;
   let draining: (() => boolean) | undefined;
   const ofConnections = {
     registry,
@@ -52,7 +52,7 @@ export function createHttpMetrics(registry: Registry): HttpMetrics {
     help: 'Connections that were closed because places ran out: evicted to make room, or refused as they came.',
     labelNames: ['reason'] as const,
   };
-  readBy(ofClosed, 'counter', () => closed?.() as Counts | undefined);
+  readBy(ofClosed, 'counter', () => closed?.());
   const ofDraining = {
     registry,
     name: 'work_factory_draining',

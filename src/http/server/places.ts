@@ -31,6 +31,8 @@ export interface PlacesOptions {
 
 export interface Places {
   watch(server: Server): void;
+  /** Connections that were closed because places ran out, since the start. */
+  readonly closed: Readonly<{ evicted: number; refused: number }>;
   /** True for a connection on one of the last places: it gets one answer, of /health or /ready. */
   isSpare(socket: Socket): boolean;
   /** Takes a place from a caller whose request is not whole. False when its answer is owed. */
@@ -53,7 +55,8 @@ export function createPlaces(options: PlacesOptions): Places {
   const groups = new Map<string, Group>();
   const spare = new Set<Socket>();
   const everybody: Group = { count: 0, nextLookMs: 0 };
-  const since = { loggedMs: -Infinity, evicted: 0, refused: 0 };
+  const closed = { evicted: 0, refused: 0 };
+  const logged = { ms: -Infinity, evicted: 0, refused: 0 };
   let server: Server;
 
   function release(socket: Socket, source: string): void {
@@ -69,7 +72,7 @@ export function createPlaces(options: PlacesOptions): Places {
     const connection = connections.get(socket);
     const state = connection && stateOf(socket, connection);
     if (state === 'answering') return false;
-    since.evicted += 1;
+    closed.evicted += 1;
     if (state === 'receiving' && connection?.answer !== undefined)
       server.emit('clientError', Object.assign(new Error('place needed'), { code: evictedCode }), socket);
     socket.destroy();
@@ -130,13 +133,15 @@ export function createPlaces(options: PlacesOptions): Places {
   }
 
   function log(): void {
-    if (since.evicted + since.refused === 0 || clock.now() - since.loggedMs < logPauseMs) return;
-    const { evicted, refused } = since;
+    const evicted = closed.evicted - logged.evicted;
+    const refused = closed.refused - logged.refused;
+    if (evicted + refused === 0 || clock.now() - logged.ms < logPauseMs) return;
     logger.warn({ open: held.size, evicted, refused }, 'connections have no place left: the idle and the slow ones go');
-    Object.assign(since, { loggedMs: clock.now(), evicted: 0, refused: 0 });
+    Object.assign(logged, { ms: clock.now(), ...closed });
   }
 
   return {
+    closed,
     watch(watched) {
       server = watched;
       server.on('connection', (socket) => {
@@ -144,7 +149,7 @@ export function createPlaces(options: PlacesOptions): Places {
         const source = sourceOf(socket.remoteAddress);
         if (admit(socket)) socket.once('close', () => release(socket, source));
         else {
-          since.refused += 1;
+          closed.refused += 1;
           socket.destroy();
         }
         log();

@@ -51,16 +51,17 @@ async function open(t: TestContext, overrides: Partial<PlacesOptions>) {
     clock.advance(afterMs);
     return { served, closed, socket, hasPlace: () => !served.destroyed };
   }
-  return { come, held, log, refusals, connections };
+  return { come, held, log, refusals, connections, closedForRoom: places.closed };
 }
 
 describe('when places run low', () => {
   it('those that are idle go, and who comes is served', async (t) => {
-    const { come, log } = await open(t, {});
+    const { come, closedForRoom, log } = await open(t, {});
     const crowd = [await come('/'), await come('/'), await come('/')];
     const late = await come('/');
     assert.ok(late.hasPlace());
     assert.deepEqual(await Promise.all(crowd.map(({ closed }) => closed)), [true, true, true]);
+    assert.deepEqual(closedForRoom, { evicted: 3, refused: 0 });
     assert.deepEqual(log, [{ open: 1, evicted: 3, refused: 0 }]);
   });
 
