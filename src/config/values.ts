@@ -149,4 +149,7 @@ export const commaList = (pattern: RegExp, accepts: string, itemsMax = Infinity)
 export const keyList = commaList(
   /^(?:[A-Za-z0-9_-]{1,64}:|(?![A-Za-z0-9_-]{1,64}:))[\x21-\x2b\x2d-\x7e]{16,200}$/,
   'keys of 16 to 200 visible ASCII characters, separated by commas, each with a name if you like: NAME:KEY',
+).refine(
+  (items) => new Set(items.map((item) => item.replace(/^[A-Za-z0-9_-]{1,64}:/, ''))).size === items.length,
+  'each KEY once: of a KEY under two names, or with and without a name, nobody could tell whose it is',
 );

@@ -200,6 +200,16 @@ suite('refusals', () => {
     }
   });
 
+  test('a key has one name: under two, nobody could tell whose it is', () => {
+    const key = '0123456789abcdef';
+    for (const name of ['API_KEYS', 'ADMIN_KEYS'])
+      for (const bad of [`web:${key},app:${key}`, `${key},app:${key}`, `web:${key}2,app:${key},web:${key}`]) {
+        const [problem] = problemsOf({ [name]: bad });
+        assert.match(problem?.accepts ?? '', /^each KEY once/, `${name} ${bad}`);
+        assert.ok(!problem?.accepts.includes(key));
+      }
+  });
+
   test('all problems are reported at once, each with the variable, what it got and what it accepts', () => {
     const problems = problemsOf({
       BATCH_MAX_SIZE: 'many',
