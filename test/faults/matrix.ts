@@ -34,6 +34,7 @@ const lostWorkers = 'faults/lost-workers.test.ts';
 const rolling = 'faults/rolling-restarts.test.ts';
 const client = 'faults/client.test.ts';
 const cron = 'faults/cron.test.ts';
+const keysRedis = 'faults/keys-redis.test.ts';
 
 /** By id, in the order of the table. */
 export const matrix = {
@@ -428,6 +429,11 @@ export const matrix = {
       'Three API processes with schedules of seconds: one is restarted, one is killed, and the Redis of their keys stands still for a while',
     promise: 'no tick is enqueued twice; one that is not there was told as refused or unknown',
     shownBy: cron,
+  },
+  'keys-redis': {
+    fault: 'The Redis of keys stands still, is killed or is full while callers ask again with their keys, on Faktory',
+    promise: 'never a second job, never "enqueued" without one; requests without keys do not notice',
+    shownBy: keysRedis,
   },
   'worst-body': {
     fault: 'The costliest bodies that are let in, plain and compressed',
