@@ -2,12 +2,14 @@
 import { createCron, type Cron } from '../cron/cron.ts';
 import type { WallClock } from '../domain/clock.ts';
 import { hasSchedules } from '../domain/job-type.ts';
+import type { KeyStore } from '../domain/keys.ts';
 import type { JobProducer } from '../domain/producer.ts';
 import { createJobMaker } from '../http/entries/entry.ts';
 import type { ApiParts } from './api.ts';
 import { RoleError, type RoleContext } from './role.ts';
 
-export interface CronParts extends Pick<ApiParts, 'registry' | 'keys' | 'ticks' | 'metrics'> {
+export interface CronParts extends Pick<ApiParts, 'registry' | 'ticks' | 'metrics'> {
+  keys: KeyStore | undefined;
   producer: JobProducer;
   clock: WallClock;
 }
