@@ -95,13 +95,16 @@ export function createCron(options: CronOptions): Cron {
     const nowMs = clock.wallMs();
     if (nowMs < seenMs - backMsMax) for (const line of lines) line.nextMs = after(line.schedule, nowMs);
     seenMs = nowMs;
-    for (const line of lines) {
-      if (line.nextMs > nowMs) continue;
-      serve(line, nowMs);
-      await turn();
-      if (isClosed) return;
+    try {
+      for (const line of lines) {
+        if (line.nextMs > nowMs) continue;
+        serve(line, nowMs);
+        await turn();
+        if (isClosed) return;
+      }
+    } finally {
+      arm();
     }
-    arm();
   }
 
   function arm(): void {
