@@ -8,7 +8,7 @@ import { loadJobs } from '../src/jobs/load-jobs.ts';
 import { execChild } from './helpers/children.ts';
 import { createJobsFolder } from './helpers/jobs-folder.ts';
 import { startService } from './helpers/service.ts';
-import { pathOf } from './helpers/paths.ts';
+import { nodeArgs, pathOf, programOf } from './helpers/paths.ts';
 
 const readme = readFileSync(pathOf('README.md'), 'utf8');
 
@@ -61,6 +61,14 @@ describe('the README', () => {
     }
     const state = (await (await fetch(`${url}/jobs/${helloId}?wait=5`)).json()) as { result: string };
     assert.equal(state.result, /Its result will be `"(.*?)"`/.exec(readme)?.[1]);
+
+    const [, shown = assert.fail('no command'), ...others] = readme.match(/^npx work-factory (.*)$/m) ?? [];
+    assert.deepEqual(others, []);
+    const program = [...nodeArgs, programOf('src/main.ts')].map((arg) => `'${arg}'`).join(' ');
+    const { stdout } = await execChild('sh', ['-c', `"$NODE" ${program} ${shown}`], {
+      env: { PATH: process.env['PATH'] ?? '', NODE: process.execPath, WORK_FACTORY_URL: url },
+    });
+    assert.equal(JSON.parse(stdout), state.result);
   });
 });
 
