@@ -46,13 +46,13 @@ async function firstViolation(name: string, seedsMax: number): Promise<string | 
 }
 
 describe('the simulated client', () => {
-  it('keeps every promise in 500 schedules of faults, in which all that matters happens', async () => {
-    const seeds = Array.from({ length: 500 }, (_, index) => index + 1);
+  it('keeps every promise in 200 schedules of faults, in which all that matters happens', async () => {
+    const seeds = Array.from({ length: 200 }, (_, index) => index + 1);
     const tally = await runSeeds(await loadSubject(), seeds);
     const [first] = tally.violations;
     assert.equal(first, undefined, first && `${first.name}: ${first.detail}; ${replay(first.seed)}`);
     assert.deepEqual(rarities(tally), []);
-    assert.ok(tally.replayed >= 5);
+    assert.ok(tally.replayed >= 2);
     if (!isFull) showed('simulation', `${tally.seeds} schedules: 0 violations`);
   });
 
