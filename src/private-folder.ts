@@ -21,7 +21,7 @@ async function makeFolder(folder: string): Promise<void> {
   }
 }
 
-/** What belongs to another user keeps the mode that its owner gave it, and so does a file that has just gone. */
+/** Files of another user keep their mode. A file that has just gone is no error. */
 async function restrict(path: string, mode: number): Promise<void> {
   try {
     await chmod(path, mode);

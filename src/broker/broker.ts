@@ -61,7 +61,7 @@ export interface Broker {
   readonly host: string;
   readonly port: number;
   readonly durability: BrokerDurability;
-  /** What was found in the folder at open. */
+  /** Counts of the jobs that were found in the folder. */
   readonly recovered: Recovered;
   /** What goes on now; `commands` since the start. */
   readonly counts: Readonly<{ connections: number; workers: number; commands: number }>;

@@ -1,4 +1,4 @@
-// Every bound of the broker, each with its reason. Tests and the program may set their own.
+// Every limit of the broker, each with its reason. Tests and the program may set their own.
 
 export interface BrokerLimits {
   /** Faktory's own number (server/config.go, v1.9.4), counted after the handshake. */
@@ -9,7 +9,7 @@ export interface BrokerLimits {
   inputBytesMax: number;
   /** Jobs of one PUSHB; Faktory itself fails above about 100,000, and its author advises 1,000. */
   bulkJobsMax: number;
-  /** Jobs queued, scheduled and to be retried: bounds the disk, or the memory without a data folder. */
+  /** Jobs queued, scheduled and to be retried: limits the disk space, or the memory without a data folder. */
   jobsMax: number;
   /** Jobs handed out and not yet acknowledged: these are held in memory. */
   reservedJobsMax: number;
@@ -21,7 +21,7 @@ export interface BrokerLimits {
   deadJobsMax: number;
   /** Jobs that were cancelled in a queue whose head has not reached them: their places are held in memory. */
   cancelledJobsMax: number;
-  /** Records of what was done once: bounds the disk, at some 300 bytes each. */
+  /** Records of idempotency keys: limits the disk space, at some 300 bytes each. */
   keysMax: number;
   /** Replies that a client has not read or that wait for the disk: above it the broker stops reading that client's commands. */
   outputBytesMax: number;

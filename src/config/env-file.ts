@@ -1,4 +1,4 @@
-// What a .env file holds otherwise than it looks: dotenv reads it differently from docker compose and the shells.
+// Lines of a .env file that dotenv reads differently from docker compose and the shells.
 import { problemOf, type ConfigProblem } from './load.ts';
 import { variableNames } from './variables.ts';
 

@@ -1,4 +1,4 @@
-// The variables of those who operate the service: a part of variables.ts.
+// Variables for operators: a part of variables.ts.
 import { keyList, type Variable } from './values.ts';
 
 export const operatorVariables = {

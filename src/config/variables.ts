@@ -82,7 +82,7 @@ export const variables = {
     schema: integer(1_048_576, 1_073_741_824),
     default: '16777216',
     unit: 'bytes',
-    reason: 'The same bound in bytes of job JSON.',
+    reason: 'The same limit in bytes of job JSON.',
   },
   BATCH_MAX_SIZE: {
     schema: integer(1, 1000),

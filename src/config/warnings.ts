@@ -1,4 +1,4 @@
-// What is set and has no effect: names of the original service and of other programs, and slips of the pen.
+// Warnings about variables that are set and have no effect: names of the original service and of other programs, and misspelt names.
 import { variableNames, variables, type VariableName } from './variables.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -12,7 +12,7 @@ const otherNames: Readonly<Record<string, string>> = {
   PORT: 'use BIND_ADDR',
 };
 
-/** What begins like this and is not in the table is most likely a slip of the pen. */
+/** A name with one of these beginnings that is not in the table is most likely misspelt. */
 const ownPrefix = /^(FAKTORY|ENQUEUE|BATCH|WORKER|SHUTDOWN|RESULTS?)_/;
 /** Kubernetes sets these for a service that is called `faktory`. */
 const ofKubernetes = /_(SERVICE_(HOST|PORT)|PORT)(_|$)/;
@@ -46,7 +46,7 @@ function isNear(name: string, known: string): boolean {
   return name.length < known.length ? isOneEditAway(name, known) : isOneEditAway(known, name);
 }
 
-/** One letter is missing, another one, or exchanged with its neighbour. */
+/** A letter is missing, wrong, or exchanged with its neighbour. */
 function isOneEditAway(short: string, long: string): boolean {
   let same = 0;
   while (same < short.length && short[same] === long[same]) same++;

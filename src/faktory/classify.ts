@@ -1,10 +1,10 @@
-// What a reply to PUSHB says of each of its jobs: the one road to "enqueued", and the only one.
+// The outcomes of the jobs of a PUSHB, from its reply. No other code reports a job as enqueued by Faktory.
 // Pure and table-tested. Every text comes from contribsys/faktory v1.9.4 or was seen from its Redis.
 import type { Job } from '../domain/job.ts';
 import { enqueued, refused, unknown, type Fate } from '../domain/producer.ts';
 import type { Reply } from './reply-reader.ts';
 
-/** A reply that cannot belong to the command: the connection is in doubt, and so is everything on it. */
+/** The reply cannot belong to the command: all replies on its connection are in doubt. */
 export interface Violation {
   readonly violation: string;
 }
@@ -16,7 +16,7 @@ export interface Violation {
 const redisRefusalAgeMsMax = 2500;
 const redisRefusal = /^(MISCONF|OOM|READONLY|NOAUTH)\b/;
 
-/** The broker looked at the job and turned it down. `not stored` is the embedded broker's word for it. */
+/** Refusals of the broker itself. The embedded broker's begin with `not stored`. */
 const permanentRefusals: readonly RegExp[] = [
   /^jobs must have a reasonable jid parameter/,
   /^jobs must have a jobtype parameter/,
@@ -45,7 +45,7 @@ export function classifyBulkReply(reply: Reply, jobs: readonly Job[], ageMs: num
     matched++;
     return classifyErrorText(text, ageMs);
   });
-  // A foreign jid means that this is another command's reply.
+  // A jid that is not in the frame shows that the reply belongs to another command.
   return matched === refusals.size ? fates : { violation: 'PUSHB was answered for a jid that was not in it' };
 }
 

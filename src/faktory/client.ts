@@ -40,13 +40,13 @@ export interface FaktoryClientOptions {
   connect?: (address: FaktoryAddress) => Duplex;
 }
 
-/** What a worker fetches is anyone's job, for which the server knows no limit. */
+/** A worker fetches jobs of any client, and the server does not limit their size. */
 const workerBulkBytesMax = 64 * 1024 * 1024;
-/** A producer's longest replies are INFO and the refusals of a frame: some KiB. */
+/** The longest replies to a producer are those to INFO and the refusals of a frame: some KiB. */
 const producerBulkBytesMax = 1024 * 1024;
 const backoffMsMax = 500;
 
-/** What the embedded broker calls itself in INFO. */
+/** The name of the embedded broker in INFO. */
 const embeddedBroker = 'Work Factory';
 
 type Info = Awaited<ReturnType<Client['info']>>;
@@ -76,7 +76,7 @@ export class FaktoryClient extends Client {
   readonly #clock: Clock;
   readonly #connector;
   readonly #standings;
-  /** Those whose handshake is done, and those in it. */
+  /** Connections during and after their handshake. */
   readonly #open = new Set<Connection>();
   #isClosed = false;
   #resolveWarm!: () => void;
@@ -86,7 +86,7 @@ export class FaktoryClient extends Client {
   constructor(options: FaktoryClientOptions) {
     const { address, clock } = options;
     super({
-      // Else the library reads FAKTORY_PROVIDER and FAKTORY_URL, for a password too.
+      // Without a URL the library reads FAKTORY_PROVIDER and FAKTORY_URL, and takes a password from there.
       url: 'tcp://127.0.0.1',
       host: address.host,
       port: address.port,
@@ -114,7 +114,7 @@ export class FaktoryClient extends Client {
           bulkBytesMax: options.wid === undefined ? producerBulkBytesMax : workerBulkBytesMax,
           onWritten: () => this.onRoom(),
           onCommand: options.onCommand,
-          // A worker's FETCH says nothing that its other connections do not say by themselves within seconds.
+          // Not for a worker: its other connections notice a silent broker by themselves within seconds.
           ...(options.wid === undefined && { onSilence: (silent, sinceMs) => standings.silent(silent, sinceMs) }),
         });
         this.#open.add(connection);
@@ -140,7 +140,7 @@ export class FaktoryClient extends Client {
       );
   }
 
-  /** Connections that can take commands now: those in doubt cannot. */
+  /** Connections that can take commands now. Connections in doubt cannot. */
   get live(): readonly Connection[] {
     return this.#standings.trusted;
   }
@@ -173,7 +173,7 @@ export class FaktoryClient extends Client {
     return this.#leastBusy().sendWithAssert(command, expected);
   }
 
-  /** As the library's, but a reply that is no object is not INFO's, and puts the connection in doubt. */
+  /** As in the library. In addition, a reply that is not a JSON object destroys the connection. */
   override async info(): Promise<Info> {
     const connection = this.#leastBusy();
     const sentMs = this.#clock.now();

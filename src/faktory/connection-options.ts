@@ -1,4 +1,4 @@
-// What a connection is made with.
+// Options of a connection.
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../domain/clock.ts';
 import type { Connection } from './connection.ts';

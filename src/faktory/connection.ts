@@ -101,7 +101,7 @@ export class Connection {
     return this.#commandsInWrite > 0;
   }
 
-  /** Sends one command. `line` has no CR LF, inside neither: JSON.stringify escapes them. */
+  /** Sends one command. `line` must not contain CR or LF; JSON.stringify escapes them. */
   exchange(line: string, handler: ReplyHandler): void {
     if (this.#lost) return handler.onLost({ maybeSent: false, reason: this.#lost });
     if (this.#ending) return handler.onLost({ maybeSent: false, reason: new Error('the connection is closing') });
@@ -206,7 +206,7 @@ export class Connection {
       else this.#options.onWritten?.();
     });
     const write = ++this.#writes;
-    // What the kernel could not take at first it may take an instant later, within the same call, and libuv tells so only in
+    // The kernel may take the rest of a write an instant later, within the same call, and libuv tells so only in
     // its next turn (uv__write in libuv's src/unix/stream.c): until then a pending write proves nothing.
     if (this.#socket.writableLength > 0) this.#options.clock.soon(() => (this.#stuckWrite = write));
   }

@@ -33,14 +33,14 @@ export interface Connector extends Factory<Connection> {
 
 interface Attempt extends Opening {
   startedMs: number;
-  /** In a row, when it began. */
+  /** Consecutive failures when this attempt began. */
   failuresBefore: number;
 }
 
 const backoffMsMin = 50;
-/** A broker that is back is seen within a second: this, and the handshake of the attempt that begins then. */
+/** After this pause another attempt begins beside a slow one: with its handshake, a returning broker is seen within a second. */
 const patienceMsMin = 700;
-/** Attempts that one connect timeout may hold, or they would be many where it is long. */
+/** Attempts within one connect timeout at the most: a long timeout must not lead to many attempts at once. */
 const overlappingMax = 12;
 /**
  * A connection that ends sooner after it opened counts as a failed attempt: a broker at its connection limit answers HELLO
@@ -52,12 +52,12 @@ const endGraceMs = 250;
 
 export function createConnector({ open, connectTimeoutMs, clock, random, backoffMsMax }: ConnectorOptions): Connector {
   const patienceMs = Math.max(patienceMsMin, connectTimeoutMs / overlappingMax);
-  /** Those who wait for a connection. */
+  /** Callers that wait for a connection. */
   const wanted: ((connection: Connection) => void)[] = [];
   /** In the order in which they began. */
   const attempts = new Set<Attempt>();
   let liveCount = 0;
-  /** The last that happened to a connection was not that it opened. */
+  /** The latest event of any connection was not an open. */
   let isDoubtful = true;
   /** In a row. */
   let failures = 0;
@@ -126,7 +126,7 @@ export function createConnector({ open, connectTimeoutMs, clock, random, backoff
     isDoubtful = true;
     countFailure(attempt.failuresBefore);
     if (liveCount === 0) setDown(error);
-    // The next one has begun beside an attempt that took so long, later than after any pause.
+    // After a longer attempt the next attempt has already begun beside it.
     if (clock.now() - attempt.startedMs < patienceMs) pauseAfterFailure();
   }
 
@@ -141,7 +141,7 @@ export function createConnector({ open, connectTimeoutMs, clock, random, backoff
       const isFirst = !isDoubtful;
       isDoubtful = true;
       if (clock.now() - openedMs >= youngMs) {
-        // Not as it opens: one that will die young must not shorten the pause of another, nor must a loss that is seen late.
+        // Reset only here, after the loss of a connection that was stable: an open must not shorten the pause of other attempts.
         if (isFirst) failures = 0;
         return;
       }

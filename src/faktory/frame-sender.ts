@@ -21,13 +21,12 @@ export interface FrameSenderOptions {
 }
 
 /**
- * A frame leaves about every so many milliseconds when the path is long: the number in flight is then the round trip
- * divided by this.
+ * On a long path a frame leaves about this often. The number of frames in flight is then the round trip divided by it.
  */
 const frameIntervalMs = 0.5;
-/** Smaller frames save some 3 ms of a batch at the most: on a longer path that is not seen, unless each job waits for a sync. */
+/** Smaller frames save at most some 3 ms of a batch. On a longer path that does not matter, unless each job waits for a sync. */
 const nearMs = 5;
-/** Bounds what a lost connection makes unknown: at most this many frames. */
+/** A lost connection makes at most this many frames unknown. */
 const framesPerConnectionMax = 32;
 
 export function createFrameSender({ client, clock, syncs, onFrame, onDown }: FrameSenderOptions): FrameSender {

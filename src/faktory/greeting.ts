@@ -1,4 +1,4 @@
-// What the broker says first, checked before anything is made of it.
+// The greeting of the broker (HI), checked before it is used.
 // Format: contribsys/faktory server/server.go:252-272, v1.9.4.
 import { ProtocolError } from './reply-reader.ts';
 

@@ -58,7 +58,7 @@ export function createJobRemover({ open, tells, clock, timeoutMs }: JobRemoverOp
     },
     remove: createRemovals(async (jids) => {
       const live = await connected();
-      // In the order of a job's way: one that moves on meanwhile is found at the next place.
+      // In the order in which a job passes them: a job that moves on meanwhile is found at the next place.
       const places = tells() ? [...sets, 'queues'] : sets;
       const replies = inTime(Promise.all(places.map((place) => live.send(discard(place, jids)))));
       try {

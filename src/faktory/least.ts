@@ -1,4 +1,4 @@
-// The least value seen lately: a time without the waiting that came on top of it.
+// Windowed minimum: the round-trip time without queueing.
 import type { Clock } from '../domain/clock.ts';
 
 export interface Least {
@@ -7,7 +7,7 @@ export interface Least {
   observe(value: number): void;
 }
 
-/** The least of the present window and the one before: a value that grew is believed after two of them. */
+/** The minimum covers the present window and the window before. A value that has grown counts after two windows. */
 const windowMs = 10_000;
 
 export function createLeast(clock: Clock): Least {

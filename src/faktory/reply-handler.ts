@@ -8,7 +8,7 @@ export interface Loss {
   reason: Error;
 }
 
-/** Who waits for the reply of one command. Exactly one of the two is called, once. */
+/** Waits for the reply to one command. Exactly one of the two functions is called, once. */
 export interface ReplyHandler {
   onReply(reply: Reply): void;
   onLost(loss: Loss): void;

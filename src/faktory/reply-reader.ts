@@ -8,7 +8,7 @@ export type Reply =
   | { readonly type: 'bulk'; readonly text: string }
   | { readonly type: 'nil' };
 
-/** The broker sent something that no reply of the protocol looks like. */
+/** The broker sent bytes that are not a reply of the protocol. */
 export class ProtocolError extends Error {}
 
 export interface ReplyReaderOptions {
@@ -38,7 +38,7 @@ const LF = 0x0a;
 export function createReplyReader({ bulkBytesMax, onReply }: ReplyReaderOptions): ReplyReader {
   let chunks: Buffer[] = [];
   let bytes = 0;
-  // How many bytes the reply under way needs at least: a large bulk is joined once, not at every chunk.
+  // The least number of bytes that the current reply needs. A large bulk is joined once, not at every chunk.
   let bytesNeeded = 1;
 
   /** Returns where the next reply starts, or -1 and sets `bytesNeeded` when this one is not complete. */

@@ -1,5 +1,5 @@
 // Which of a producer's connections may be written to. A broker that hangs shows itself by a command without a reply in its
-// time, or by a deadline of its own; what were written to it from then on would only be unknown some seconds later.
+// time, or by a deadline of its own. The outcome of a later command would be unknown after some seconds.
 //
 //   trusted  commands may be given to it
 //   asked    in doubt: INFO is under way, and nothing else is written
@@ -13,7 +13,7 @@
 //   asked, INFO is answered with that deadline                  -> resting -> asked
 //   any, lost                                                   -> forgotten
 //
-// A doubt is open from the first of these silences until all connections are trusted.
+// A doubt is open from the first such event until all connections are trusted.
 import type { Clock, Timer } from '../domain/clock.ts';
 import { isBrokerDeadline } from './classify.ts';
 import type { Connection } from './connection.ts';
@@ -21,7 +21,7 @@ import type { Reply } from './reply-reader.ts';
 import { ProtocolError } from './reply-reader.ts';
 
 export interface StandingsOptions {
-  /** Connections that there are when none is lost. */
+  /** The number of connections while none is lost. */
   size: number;
   clock: Clock;
   /** Called as a connection becomes trusted or no longer is, and as `downReason` changes. */
@@ -36,17 +36,17 @@ export interface Standings {
   readonly downReason: Error | undefined;
   opened(connection: Connection): void;
   lost(connection: Connection): void;
-  /** It is given up, because it has said nothing since `sinceMs` although something was due. */
+  /** The connection is given up: a reply was due, and nothing has come since `sinceMs`. */
   silent(connection: Connection, sinceMs: number): void;
   /** The broker answered a command of `sentMs` with a deadline of its own. */
   late(connection: Connection, sentMs: number): void;
 }
 
-/** The answers to INFO decide whether what comes meanwhile is refused; it is told within 50 ms. */
+/** How long pushes may wait for the replies to INFO before they are refused. */
 const graceMs = 30;
-/** A broker that hangs has answered some of its connections a little later than others for the last time. */
+/** When a broker begins to hang, its last replies on some connections come a little later than on others. */
 const lastAnswersMs = 1000;
-/** The return of the broker's store is seen within a second. */
+/** The pause before INFO is sent again. With it the return of the store is seen within a second. */
 const restMs = 500;
 
 export function createStandings({ size, clock, onChange }: StandingsOptions): Standings {

@@ -1,4 +1,4 @@
-// A deadline that moves: costs one timer per period, not one per command.
+// A deadline that moves. It costs one timer per period, not one per command.
 import type { Clock, Timer } from '../domain/clock.ts';
 
 export interface Watchdog {
@@ -8,10 +8,10 @@ export interface Watchdog {
   rest(): void;
 }
 
-/** @param onExpired is told when it was fed for the last time */
+/** @param onExpired gets the time of the last `feed` */
 export function createWatchdog(clock: Clock, timeoutMs: number, onExpired: (fedAtMs: number) => void): Watchdog {
   let timer: Timer | undefined;
-  // Undefined while there is nothing to watch.
+  // Undefined while there is no deadline.
   let fedAtMs: number | undefined;
 
   const remainingMs = (): number => (fedAtMs === undefined ? Infinity : fedAtMs + timeoutMs - clock.now());

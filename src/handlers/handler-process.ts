@@ -1,4 +1,4 @@
-// One handler process as the worker sees it: what it says, and that it has ended.
+// One handler process as the worker sees it: its messages, its output, and its end.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { Socket } from 'node:net';
 import { getPriority, setPriority } from 'node:os';

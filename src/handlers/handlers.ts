@@ -1,5 +1,5 @@
 // Runs jobs in handler processes, many side by side in each, and watches their times. What the processes say is not
-// trusted: a job ends when its process has said so, when its time is up, or with its process, whatever comes first.
+// trusted: a job ends when its process reports the end, when its time is up, or when its process ends.
 import type { Clock, Timer } from '../domain/clock.ts';
 import { formatMessage, formatRun, type AbortReason, type FromHandler, type HandlerEnd } from './messages.ts';
 import type { HandlerProcess, HandlerProcessOptions } from './handler-process.ts';
@@ -68,7 +68,7 @@ interface Lane {
 
 /** Between `signal` and the end of a job that goes on all the same. */
 export const graceMs = 5000;
-/** Runs that were given up hold memory, connections, whatever they took; a new process holds nothing. */
+/** Runs that were given up still hold memory and connections. A new process holds nothing. */
 const abandonedMax = 10;
 /** A line that says why a process ended, as a message of a problem. */
 const lastWordsCharsMax = 300;

@@ -1,4 +1,4 @@
-// What a job's `run` is given besides its arguments. All that it says is bounded here, before it crosses to the worker.
+// The second argument of a job's `run`. Everything that `run` sends through it is limited here, before it crosses to the worker.
 import type { JobContext, JobLogger } from '../jobs/define-job.ts';
 import type { AbortReason, FromHandler, LogLevel, WireJob } from './messages.ts';
 

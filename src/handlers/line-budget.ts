@@ -1,4 +1,4 @@
-// What jobs write to the log: so many lines a second, and a count of what was left out. A loop that logs must not cost the
+// Limits the log lines of jobs per second, and counts the lines that were left out. A loop that logs must not cost the
 // worker its time.
 import type { Clock, Timer } from '../domain/clock.ts';
 import type { LogLevel } from './messages.ts';

@@ -1,4 +1,4 @@
-// Cuts a stream of bytes into lines of UTF-8. What a process writes has no end of its own: a line is bounded.
+// Cuts a stream of bytes into lines of UTF-8. The length of a line is limited, because a process may write without end.
 
 export interface LineReaderOptions {
   bytesMax: number;

@@ -1,4 +1,4 @@
-// Writes lines to a socket; those of one turn leave with one system call.
+// Writes lines to a socket. The lines of one turn leave with one system call.
 import type { Socket } from 'node:net';
 
 export function createLineWriter(socket: Socket): (line: string) => void {

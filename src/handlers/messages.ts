@@ -1,5 +1,5 @@
-// What crosses between the worker and its handler processes: one line of JSON for each message, over a socket of its own.
-// The code of jobs runs on the other side and could write anything there: each line is bounded and checked.
+// The messages between the worker and its handler processes: one line of JSON each, over a socket of their own.
+// The code of jobs runs on the other side and could write anything there: the length of each line is limited, and it is checked.
 import { z } from 'zod';
 import type { BuiltInSettings } from '../jobs/built-in.ts';
 

@@ -1,4 +1,4 @@
-// What a store did not take is kept here, within a bound, and told again until it does. Nobody waits for that.
+// Settlements that a store did not take are kept here, up to a limit, and sent again until it takes them. Nobody waits for that.
 import type { Clock, Timer } from '../domain/clock.ts';
 import type { RedisLog } from '../results/redis-connection.ts';
 

@@ -1,4 +1,4 @@
-// What the program is to do: start in a role, or run a command of the command line.
+// Reads the command line: start in a role, or run a command.
 export const roleNames = ['api', 'worker', 'broker'] as const;
 export type RoleName = (typeof roleNames)[number];
 

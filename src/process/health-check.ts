@@ -1,4 +1,4 @@
-// What the HEALTHCHECK of the image runs: asks the program that is process 1 of the container, in whatever role it is.
+// The HEALTHCHECK of the image: asks the program that is process 1 of the container, in any role.
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { loadConfig } from '../config/load.ts';

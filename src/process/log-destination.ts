@@ -1,4 +1,4 @@
-// Where log lines go. Serving never waits for the log: lines that a slow reader leaves wait, within a bound; beyond it, and while
+// Where log lines go. Serving never waits for the log. While its reader is slow, lines wait, up to a limit; above it, and while
 // writing fails, lines are lost and counted.
 import type { Clock, Timer } from '../domain/clock.ts';
 
@@ -25,15 +25,15 @@ export interface LogDestination {
 /** About 5,000 lines: some seconds of a busy debug log, or a minute of one at info. */
 const waitingCharsMax = 1_048_576;
 
-/** A full pipe: its reader is slow, and may read on at any moment. */
+/** For a full pipe: its reader is slow, and may read on at any moment. */
 const fullPipeRetryMs = 50;
-/** A full disk, a terminal that is gone, a pipe without a reader. */
+/** For a full disk, a terminal that is gone, a pipe without a reader. */
 const retryMs = 1000;
 
 export function createLogDestination({ write, clock, onTrouble, onRecovery }: LogDestinationOptions): LogDestination {
   let waiting: string[] = [];
   let waitingChars = 0;
-  /** What is left to write of the lines that were taken from there. */
+  /** The rest of the lines that are being written. */
   let chunk: Buffer | undefined;
   let isWriting = false;
   let retry: Timer | undefined;

@@ -1,4 +1,4 @@
-// One run of the program: reads the environment, starts the role, waits for what ends it, and stops it within its time.
+// One run of the program: reads the environment, starts the role, waits for the end, and stops the role in time.
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';

@@ -6,7 +6,7 @@ export interface StopReason {
 }
 
 export interface Stop {
-  /** What began the stop; undefined until then. */
+  /** The cause of the stop; undefined before it. */
   readonly reason: StopReason | undefined;
   /** Resolves when the stop begins. */
   readonly requested: Promise<StopReason>;
@@ -23,7 +23,7 @@ export interface StopOptions {
   events: { on(event: string, listener: (value: unknown) => void): unknown };
   /** Monotonic milliseconds. */
   now: () => number;
-  /** Signals that whoever started the program wants it to survive. */
+  /** Signals that the program must survive, because its parent process ignores them. */
   ignored: readonly NodeJS.Signals[];
 }
 

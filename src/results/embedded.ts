@@ -40,7 +40,7 @@ const recordsHeldMax = 20_000;
 const isNews = (record: JobRecord, known: JobRecord | undefined): boolean => isEnded(record) || !isEnded(known);
 /** Ids alone wait so long for others: one write for each frame of a few callers would cost as much as the frame. */
 const idsLingerMs = 20;
-/** Of one group: bounds how long a single record waits for others. */
+/** Records of one group. It limits how long a single record waits for others. */
 const groupMax = 2000;
 
 /** Rejects with a text for the operator when the folder cannot be opened, for example because another process has it. */

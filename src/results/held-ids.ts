@@ -1,5 +1,5 @@
 // Ids of enqueued jobs on their way to the store: one command per frame, nobody waits for it, and what the store did not
-// take is kept here, within a bound, until it does.
+// take is kept here, up to a limit, until it does.
 import type { Clock, Timer } from '../domain/clock.ts';
 import { jidTimeMs } from '../domain/jid.ts';
 

@@ -1,5 +1,5 @@
 // Records of enqueued jobs on their way to the store. As with ids, nobody waits for them, and what the store did not take is
-// kept here, within a bound, until it does.
+// kept here, up to a limit, until it does.
 import type { Clock, Timer } from '../domain/clock.ts';
 import type { JobRecord } from '../domain/results.ts';
 

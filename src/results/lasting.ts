@@ -21,7 +21,7 @@ export interface Lasting {
 }
 
 const hourMs = 3_600_000;
-/** Bounds how long a sweep holds up the writer; groups are seldom larger, so nothing is left behind for long. */
+/** Limits how long a sweep holds up the writer. Groups are seldom larger, so nothing is left behind for long. */
 const sweepMax = 2000;
 
 const hourKey = (hour: number): string => `x${hour.toString(16).padStart(8, '0')}`;

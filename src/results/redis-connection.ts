@@ -21,7 +21,7 @@ const redisOptions = {
   autoResubscribe: false,
 } satisfies RedisOptions;
 
-/** After a failover the name leads to another server; where it does not, this bounds how often connections are made. */
+/** After a failover the name leads to another server; where it does not, this limits how often connections are made. */
 const reconnectPauseMs = 5000;
 /** Longer than any attempt to connect, which ends with an event of its own. */
 const readyMsMax = 8000;

@@ -16,13 +16,13 @@ export interface EngineSenderOptions {
   onFrame?: (jobs: number, seconds: number, outcome: 'ok' | 'refused' | 'lost') => void;
 }
 
-/** Bounds what a failed write makes unknown. Frames that wait are refused when the disk hangs. */
+/** A failed write makes at most this many frames unknown. Frames that wait are refused when the disk hangs. */
 const framesMax = 64;
 
 const noRefusals: ReadonlyMap<string, string> = new Map();
 const noAttachments: readonly Attachment[] = [];
 
-/** What is to be stored with a frame: nearly always nothing. */
+/** The records to be stored with a frame: nearly always none. */
 function attachmentsOf(jobs: readonly Job[]): readonly Attachment[] {
   let found: Attachment[] | undefined;
   for (const { attachments } of jobs) if (attachments !== undefined) (found ??= []).push(...attachments);
@@ -32,7 +32,7 @@ function attachmentsOf(jobs: readonly Job[]): readonly Attachment[] {
 export function createEngineSender({ engine, push, clock, onFrame }: EngineSenderOptions): FrameSender {
   let inFlight = 0;
 
-  /** What the store refuses, by jid; `undefined` when it takes the whole frame. Throws when it takes nothing. */
+  /** Returns jid -> reason for the jobs that the store refuses. Throws when it refuses the whole frame. */
   function give(jobs: readonly Job[]): ReadonlyMap<string, string> {
     const refusal = engine.refusal();
     if (refusal !== undefined) throw new Error(refusal);
@@ -108,7 +108,7 @@ export function createEngineSender({ engine, push, clock, onFrame }: EngineSende
       const refusal = engine.refusal();
       if (refusal !== undefined) throw new Error(refusal);
     },
-    // The broker is closed by whoever has opened it.
+    // The broker is closed by the role that opened it.
     close: async () => {},
   };
   return sender;

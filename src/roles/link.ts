@@ -1,4 +1,4 @@
-// What the API needs of a broker, wherever it is.
+// The interface between the API and a broker, in this process or in another.
 import type { JobRemover } from '../domain/job-remover.ts';
 import type { Operator } from '../domain/operator.ts';
 import type { FrameSender } from '../domain/producer.ts';

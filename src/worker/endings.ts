@@ -1,5 +1,4 @@
-// What follows when a job's run has ended: its record is stored, then the broker is told, then the log. Jobs that were cut short
-// are given back.
+// The end of a job's run: its record is stored, then the broker is told, then the log. Jobs that were cut short are requeued.
 import type { Clock } from '../domain/clock.ts';
 import type { ResultStore } from '../domain/results.ts';
 import type { FaktoryClient } from '../faktory/client.ts';
@@ -47,7 +46,7 @@ export interface Endings {
 const notStored: Failure = { errtype: 'ResultNotStored', message: 'the result could not be stored', backtrace: [] };
 const stopped: Failure = { errtype: 'WorkerStopped', message: 'the worker ended before the job did', backtrace: [] };
 
-/** The broker has the job no more, or among the dead. */
+/** The broker does not have the job any more, or has it in the dead set. */
 const isOver = ({ end: { outcome, fate }, failure, isKnown }: Told): boolean =>
   failure === undefined || (isKnown && (fate === 'gone' || (fate === 'dead' && outcome !== 'given back')));
 

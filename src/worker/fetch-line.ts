@@ -1,7 +1,7 @@
 // The FETCH of a worker: the queues in the order in which the broker looks into them.
 import type { JobRegistry } from '../domain/job-type.ts';
 
-/** Those that can be served while no handler process is ready. */
+/** The queues that can be served while no handler process is ready. */
 export const inlineQueuesOf = (queues: readonly string[], { types }: JobRegistry): string[] =>
   queues.filter((queue) => !types.some((type) => type.runs === 'in handler process' && type.queue === queue));
 

@@ -12,7 +12,7 @@ export interface FetchedJob {
   at?: unknown;
   enqueued_at?: unknown;
   custom?: Readonly<Record<string, unknown>> | null;
-  /** As the broker, or whoever pushed the job, has written it. */
+  /** As the broker, or the client that pushed the job, has written it. */
   failure?: { retry_count?: unknown } | null;
 }
 

@@ -9,7 +9,7 @@ export interface FetcherOptions extends Omit<FetchLaneOptions, 'connection' | 'o
   log: WorkerLog;
 }
 
-/** A broker that refuses one FETCH refuses those of all connections. */
+/** A broker that refuses a FETCH refuses it on all connections. */
 const refusalQuietMs = 1000;
 
 export interface Fetcher {
@@ -19,7 +19,7 @@ export interface Fetcher {
   pump(room: number): void;
   /** Takes up connections that became live. */
   adopt(): void;
-  /** No more FETCHes; those without a reply may still bring jobs. */
+  /** Sends no more FETCHes. FETCHes without a reply may still bring jobs. */
   stop(): void;
   /** Lets the broker know, so that one which looks need not let the FETCHes wait. After `stop`. */
   finish(): void;

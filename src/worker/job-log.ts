@@ -1,5 +1,5 @@
-// One line per job, once the broker has answered what became of it. Above some lines a second a sample of them and a count, because a line costs more than a job. Failed
-// jobs have a sample of their own: they are few among many, and the ones that are looked for.
+// One line per job, after the reply of the broker. Above some lines a second only a sample is written, with a count of the rest,
+// because a line costs more than a job. Failed jobs have a sample of their own: they are few, and operators look for them.
 import type { Logger } from 'pino';
 import type { Clock, Timer } from '../domain/clock.ts';
 import type { Told } from './reporter.ts';

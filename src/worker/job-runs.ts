@@ -1,4 +1,4 @@
-// What becomes of a fetched job: it runs here, in a handler process, or not at all.
+// Runs a fetched job: in this process, in a handler process, or not at all.
 import type { JobRegistry, JobType } from '../domain/job-type.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { ResultStore } from '../domain/results.ts';
@@ -28,7 +28,7 @@ export interface JobRunsOptions {
 }
 
 export interface JobRuns {
-  /** Jobs of which is not known yet whether they run, and those in handler processes. */
+  /** Jobs in handler processes, and jobs for which it is not known yet whether they run. */
   readonly size: number;
   /** Takes a job as FETCH brings it. */
   take(text: string): void;

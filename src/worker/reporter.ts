@@ -1,5 +1,5 @@
-// Tells the broker what became of jobs: ACK and FAIL, on connections of their own so that they never wait behind a
-// FETCH that blocks. Both may be said again: an ACK of a job that is gone is OK, a FAIL of one is `Job not found`.
+// Sends ACK and FAIL, on connections of their own so that they never wait behind a FETCH that blocks. Both are safe to retry: the
+// reply to an ACK of a job that is gone is OK, to a FAIL `Job not found`.
 import type { Clock } from '../domain/clock.ts';
 import { createFifo } from '../domain/fifo.ts';
 import type { FaktoryClient } from '../faktory/client.ts';

@@ -1,5 +1,5 @@
-// The worker: slots filled by pipelined FETCHes, results stored before the ACK, all that ended in one turn told in one
-// go. Relies on src/faktory for connections that come back by themselves (docs/decisions/0011-worker-slots.md).
+// The worker: pipelined FETCHes fill its slots, results are stored before the ACK, and the jobs that ended in one turn are
+// acknowledged together. Relies on src/faktory for connections that come back by themselves (docs/decisions/0011-worker-slots.md).
 import type { JobRegistry } from '../domain/job-type.ts';
 import type { ResultStore } from '../domain/results.ts';
 import { FaktoryClient, type FaktoryClientOptions } from '../faktory/client.ts';
@@ -179,7 +179,7 @@ export function createWorker(options: WorkerOptions): Worker {
     onIdle = undefined;
   }
 
-  /** Waits for the jobs of handler processes, then fires their signals, then gives back those that go on all the same. */
+  /** Waits for the jobs of handler processes, then fires their signals, then requeues the jobs that still run. */
   async function stopHandlers(running: Handlers, waitMs: number, reportMs: number): Promise<void> {
     const kindKnown = Promise.race([
       beatClient.info().then(noop, noop),
@@ -192,7 +192,7 @@ export function createWorker(options: WorkerOptions): Worker {
     running.interrupt();
     await idle(waitMs - interruptMs);
     runs.close();
-    // First: what is given back must not go on here.
+    // First, because a requeued job must not go on here.
     await running.close();
     running.giveBack();
     await idle(reportMs);
@@ -210,7 +210,7 @@ export function createWorker(options: WorkerOptions): Worker {
     },
     start() {
       isStarted = true;
-      // What the broker is: until then it is taken for a Faktory.
+      // INFO says which broker it is. Until its reply the broker is taken for a Faktory.
       void beatClient.warm.then(() => beatClient.info()).then(scheduleTurn, noop);
       handlers?.start();
       endings.start();

@@ -6,7 +6,7 @@ import type { ClientName, Session } from './session.ts';
 export interface AuditEntry {
   /** The verb with what it does, for example `QUEUE PAUSE`. */
   command: string;
-  /** What the command was about; the names of queues are cut to the first few. */
+  /** Arguments of the command. Of many queues only the first names are given. */
   details: Record<string, unknown>;
   outcome: GroupOutcome;
   client: ClientName;

@@ -24,7 +24,7 @@ export interface ServerOptions extends Shared {
 }
 
 /** Sockets that have not said HELLO: each lives 2 s at most. */
-const strangersMax = 1000;
+const unauthenticatedMax = 1000;
 
 /** Rejects when the address cannot be had. */
 export async function createServer(options: ServerOptions): Promise<BrokerServer> {
@@ -52,12 +52,12 @@ export async function createServer(options: ServerOptions): Promise<BrokerServer
     });
     all.add(connection);
   });
-  server.maxConnections = limits.connectionsMax + strangersMax;
-  // Room for all that may be in: of those for whom there is none, the kernel forgets some that believe they are connected
-  // (SYN cookies), and these wait for a greeting without end.
+  server.maxConnections = limits.connectionsMax + unauthenticatedMax;
+  // As long as the limit on connections: above its backlog the kernel forgets some clients that believe they are connected
+  // (SYN cookies), and they would wait for a greeting without end.
   server.listen({ port: options.port, host: options.host, backlog: server.maxConnections });
   await once(server, 'listening');
-  // For example no file descriptor left for one more client: those who are in go on.
+  // For example there is no file descriptor left for another client. Open connections go on.
   server.on('error', (cause) => options.report('the broker could not accept a connection', cause));
   const { address, port } = server.address() as AddressInfo;
 

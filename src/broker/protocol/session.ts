@@ -1,7 +1,7 @@
-// What a command sees of the connection that sent it.
+// The connection that sent a command, as the command sees it.
 import type { Reservation } from '../queues/reservations.ts';
 
-/** Who a connection is, for the operator: what its HELLO says cannot be proved. */
+/** The client of a connection, for the operator. The fields of its HELLO are not verified. */
 export interface ClientName {
   address: string;
   wid?: string | undefined;

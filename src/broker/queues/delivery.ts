@@ -11,9 +11,9 @@ import type { State } from '../state.ts';
 import { bulk, error, nil } from '../protocol/wire.ts';
 
 export interface Delivery {
-  /** Answers with a job now, when one arrives, or with nil after two seconds. */
+  /** Replies with a job at once or as one arrives, or with nil after two seconds. */
   fetch(session: Session, names: readonly string[], quiet: boolean): void;
-  /** Gives what a queue has to those who wait for it. */
+  /** Gives the jobs of a queue to the clients that wait for it. */
   serve(queue: AmendedQueue): void;
   ack(jid: string): void;
   /** False: nothing is reserved under this jid. */
@@ -30,7 +30,7 @@ export interface Delivery {
   takeBackOf(wids: ReadonlySet<string>): number;
   /** Stores a job that has its form already, and enqueues it. */
   enqueueText(text: string): void;
-  /** Answers all who wait. */
+  /** Replies to all clients that wait. */
   dismiss(text: string): void;
 }
 
@@ -55,7 +55,7 @@ const reserveSeconds = { default: 1800, min: 60, max: 86_400 };
 
 export function createDelivery({ state, clock, random, limits }: DeliveryOptions): Delivery {
   const waiters = new Set<Waiter>();
-  /** Who waits for a queue, in the order of arrival. */
+  /** Waiting clients by queue, in the order of arrival. */
   const waitersOf = new Map<string, Set<Waiter>>();
 
   function leave(waiter: Waiter): void {
@@ -83,7 +83,7 @@ export function createDelivery({ state, clock, random, limits }: DeliveryOptions
       if (!waiting) waitersOf.set(name, (waiting = new Set()));
       waiting.add(waiter);
     }
-    // One that sends no more may still read: every command has its reply, or those behind it would be taken for it.
+    // A client that sends no more may still read: without a reply to this command, the next reply would be taken for it.
     session.hold(() => {
       leave(waiter);
       session.reply(nil);
@@ -126,7 +126,7 @@ export function createDelivery({ state, clock, random, limits }: DeliveryOptions
     serve(queue);
   }
 
-  /** To the heads of their queues: they have waited already. */
+  /** To the heads of their queues, because these jobs have waited already. */
   function giveBack(reservations: readonly Reservation[], textOf = ({ text }: Reservation): string => text): void {
     const byQueue = new Map<string, Reservation[]>();
     for (const reservation of reservations) {
@@ -146,7 +146,7 @@ export function createDelivery({ state, clock, random, limits }: DeliveryOptions
 
   const delayOfRetry = (count: number): number => retryDelayMs(count, random);
 
-  /** Never throws: its reservation, and those that end with it, are out already, and their jobs would be nowhere. */
+  /** Must not throw: the reservation is removed already, and its job would be lost. */
   function fateOf({ text }: Reservation, failure: FailPayload, delayMs = delayOfRetry): { fate: Fate; text: string } {
     try {
       const job = JSON.parse(text) as WireJob;

@@ -1,4 +1,4 @@
-// What a failure makes of a job: contribsys/faktory v1.9.4, manager/retry.go.
+// Where a failed job goes: contribsys/faktory v1.9.4, manager/retry.go.
 import { rfc3339 } from '../clock.ts';
 import { retryOf, type WireJob } from './job.ts';
 

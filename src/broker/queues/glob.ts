@@ -1,5 +1,5 @@
 // Patterns as Redis has them (util.c, stringmatchlen), on bytes: `*`, `?`, `[ab]`, `[^a]`, `[a-z]`, `\x`. Only the last star is
-// gone back to, so the time is bounded by pattern times text.
+// gone back to, so the time is at most pattern times text.
 
 type Token = 'star' | ((byte: number) => boolean);
 

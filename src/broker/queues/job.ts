@@ -78,7 +78,7 @@ function named(job: unknown): WireJob {
   return fields;
 }
 
-/** What makes Go's decoder refuse the whole command, or undefined. */
+/** Why Go's decoder refuses the whole command; undefined when it does not. */
 function typeProblem(given: unknown, job: WireJob): string | undefined {
   if (given !== null && !isObject(given))
     return `json: cannot unmarshal ${kindOf(given)} into Go value of type client.Job`;

@@ -56,7 +56,7 @@ export interface Reservations {
   /** Brings back what recovery found. */
   restore(key: Buffer, value: Buffer): void;
   count(): number;
-  /** Records on disk: those of jobs that were given back, too. */
+  /** Records on disk, with those of requeued jobs. */
   records(): number;
   bytes(): number;
 }
@@ -115,7 +115,7 @@ export function createReservations(options: ReservationsOptions): Reservations {
     ledger.del(streamKey(stream, reservation.place));
   }
 
-  /** Takes out those of one jid that `ends` names. */
+  /** Takes out the reservations of one jid that `ends` selects. */
   function removeWhere(jid: string, ends: (reservation: Reservation) => boolean): Reservation[] {
     const chain: Reservation[] = [];
     for (let one = latest.get(jid); one; one = one.older) chain.push(one);

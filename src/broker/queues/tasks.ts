@@ -1,11 +1,11 @@
-// What happens by time alone, in Faktory's rhythm (server/tasks.go, v1.9.4).
+// Periodic tasks, with Faktory's intervals (server/tasks.go, v1.9.4).
 import type { BrokerClock } from '../clock.ts';
 import type { Engine } from '../engine.ts';
 import { lookEveryMs, type LostWorkers } from './lost-workers.ts';
 import type { SortedSet } from './sorted-set.ts';
 import type { Workers } from './workers.ts';
 
-/** What INFO tells of the tasks, in Faktory's words: how often a set was looked at, what came out, and how long it took. */
+/** The statistics in INFO, with Faktory's names: how often a set was scanned, how many jobs came out, and how long it took. */
 export interface SetTaskStats {
   cycles: number;
   enqueued: number;
@@ -37,8 +37,8 @@ interface TasksOptions {
 const dueEveryMs = 5000;
 const reapEveryMs = 15_000;
 const purgeEveryMs = 60_000;
-/** One look reads this many jobs; the next follows at once, after what came in between. */
-const lookJobsMax = 1000;
+/** One scan reads at most this many jobs. The next follows at once, after the commands that came in between. */
+const scanJobsMax = 1000;
 
 const freshStats = (): SetTaskStats => ({ cycles: 0, enqueued: 0, wall_time_sec: 0 });
 
@@ -77,7 +77,7 @@ export function startTasks(options: TasksOptions): Tasks {
   async function takeAllDue(set: () => SortedSet, nowMs: number, take: (text: string) => void): Promise<number> {
     let sum = 0;
     for (let taken = 1; taken > 0;) {
-      taken = await set().takeDue(nowMs, lookJobsMax, take);
+      taken = await set().takeDue(nowMs, scanJobsMax, take);
       sum += taken;
       if (taken === 0 || stopped || engine.ledger.broken() !== undefined) break;
       await new Promise<void>((resolve) => {
@@ -101,7 +101,7 @@ export function startTasks(options: TasksOptions): Tasks {
     for (let above = 1, taken = 1; above > 0 && taken > 0; purged += taken) {
       const dead = engine.state().dead;
       above = dead.record().count - deadJobsMax;
-      taken = above > 0 ? await dead.takeDue(Number.MAX_SAFE_INTEGER - 1, Math.min(above, lookJobsMax), () => {}) : 0;
+      taken = above > 0 ? await dead.takeDue(Number.MAX_SAFE_INTEGER - 1, Math.min(above, scanJobsMax), () => {}) : 0;
     }
     return purged;
   }

@@ -1,6 +1,6 @@
 // The parsed heads of all queues share one bound.
 
-/** What the windows of all queues hold together. */
+/** Shared by the windows of all queues. */
 export interface Window {
   bytes: number;
   readonly bytesMax: number;

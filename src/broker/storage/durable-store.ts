@@ -137,7 +137,7 @@ async function start(level: LevelStore, folder: string, options: DurableStoreOpt
   let closing: Promise<void> | undefined;
 
   async function close(inOrder: boolean): Promise<void> {
-    // What LevelDB does not take now is in the log.
+    // Records that LevelDB does not take now stay in the log.
     if (inOrder) await checkpoint(log.sequence, true).catch(() => {});
     else await behind.settle().catch(() => {});
     await log.close();
@@ -151,7 +151,7 @@ async function start(level: LevelStore, folder: string, options: DurableStoreOpt
       behind.add(operations, log.sequence);
     },
     async get(keys) {
-      // What LevelDB lacks is in memory; looking there costs no write.
+      // Records that LevelDB lacks are in memory: to look there costs no write.
       const found = keys.map((key) => behind.find(key));
       const values = await level.get(keys.filter((_, index) => found[index] === undefined));
       let next = 0;

@@ -127,7 +127,7 @@ export function createLedger(options: LedgerOptions): Ledger {
     join(settler) {
       if (!changed) return 0;
       settlers.add(settler);
-      // What changes while the store is broken is refused with the rest, or by itself when that has been done.
+      // A change made while the store is broken is refused together with the others, or alone after them.
       if (broken !== undefined && !inFlight) queueMicrotask(refuseGathered);
       return group;
     },

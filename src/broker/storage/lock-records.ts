@@ -33,7 +33,7 @@ interface LocksOptions {
 /** As the API writes it into `custom.unique_key`: base64url. */
 const mark = '"unique_key":"';
 const idPattern = /^[A-Za-z0-9_-]{43}$/;
-/** Bounds how many locks of an id are read: the valid lock, and expired locks that were not swept yet. */
+/** Limits how many locks of an id are read: the valid lock, and expired locks that were not swept yet. */
 const foundMax = 1000;
 const sweepMax = 1000;
 

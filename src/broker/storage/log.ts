@@ -7,7 +7,7 @@ import { encodeGroup, hasGroup, readGroup, type GroupPlace, type GroupRecord } f
 import type { OpenSegment, Segment } from './segment.ts';
 import { StoreError, type StoreOperation } from './store.ts';
 
-/** What LevelDB is known to hold of the log. */
+/** The part of the log that LevelDB is known to hold. */
 export interface LogState {
   epoch: number;
   /** All groups up to this one survive a crash without the log. */
@@ -105,7 +105,7 @@ export async function hasLog(folder: string): Promise<boolean> {
   return bytes.some((file) => [0, header.length].some((at) => readGroup(file, at, () => true) !== undefined));
 }
 
-/** Makes what is missing of the files. Whatever they hold belongs to an earlier epoch now. */
+/** Makes the files that are missing. The contents of existing files belong to an earlier epoch now. */
 export async function startLog({ folder, epoch, segmentBytes, openSegment, checkpoint }: LogOptions): Promise<Log> {
   const [path, otherPath] = segmentPaths(folder);
   const opened: Segment[] = [];

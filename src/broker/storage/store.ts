@@ -1,4 +1,4 @@
-// What the broker asks of its storage: ordered keys, and batches that are applied as a whole or not at all.
+// The storage that the broker needs: ordered keys, and batches that are applied as a whole or not at all.
 // Two implementations: durable-store.ts and memory-store.ts.
 
 export type StoreOperation =
@@ -10,7 +10,7 @@ export type StoreRecord = readonly [key: Buffer, value: Buffer];
 export interface Store {
   /** Resolves when the batch, and every one before it, survives a crash of the machine. One at a time. */
   write(operations: StoreOperation[]): Promise<void>;
-  /** What was written last under each key, in their order; undefined where there is nothing. */
+  /** The last value under each key, in the order of the keys; undefined for a key without a value. */
   get(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]>;
   /** Records with from <= key < to in key order, as they are when it is called; at least one if there is one. */
   page(from: Buffer, to: Buffer, recordsMax: number, bytesMax: number): Promise<StoreRecord[]>;
