@@ -3,14 +3,15 @@
 import { resolve } from 'node:path';
 import { createAudit, type AuditEntry } from './protocol/audit.ts';
 import { systemClock, type BrokerClock } from './clock.ts';
-import { runCommand, type CommandContext } from './protocol/commands.ts';
+import type { CommandContext } from './protocol/command.ts';
+import { runCommand } from './protocol/commands.ts';
 import { createEngine, type Engine } from './engine.ts';
-import { formatInfo, type BrokerDurability } from './protocol/info.ts';
+import { formatInfo, type BrokerDurability } from './protocol/verbs/info.ts';
 import { openDurableStore } from './storage/durable-store.ts';
 import { defaultLimits, type BrokerLimits } from './limits.ts';
 import { createMemoryStore } from './storage/memory-store.ts';
-import { createMutations, type Mutations } from './protocol/mutate.ts';
-import { createPush, type Push } from './protocol/push.ts';
+import { createMutations, type Mutations } from './queues/mutations.ts';
+import { createPush, type Push } from './queues/push.ts';
 import type { Recovered } from './storage/recovery.ts';
 import { createServer } from './protocol/server.ts';
 import { createLostWorkers } from './queues/lost-workers.ts';
@@ -104,7 +105,7 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Broker>
   const nowMs = () => clock.nowMs();
   let commands = 0;
   const audit = createAudit(engine.ledger, options.onAudit ?? (() => {}));
-  const mutations = createMutations({ engine, audit, nowMs, cancelledJobsMax: limits.cancelledJobsMax });
+  const mutations = createMutations({ engine, nowMs, cancelledJobsMax: limits.cancelledJobsMax });
 
   const push = createPush({ engine, limits, nowMs });
   const context: CommandContext = {

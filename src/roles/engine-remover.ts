@@ -1,5 +1,5 @@
 // Takes jobs out of a broker in this process, before they start.
-import type { Mutations } from '../broker/protocol/mutate.ts';
+import type { Mutations } from '../broker/queues/mutations.ts';
 import { createRemovals } from '../domain/job-removals.ts';
 import { RemovalError, type JobRemover } from '../domain/job-remover.ts';
 

@@ -6,7 +6,7 @@ import type { Attachment } from '../domain/keys.ts';
 import { enqueued, refused, unknown, type Fate, type FrameSender } from '../domain/producer.ts';
 import type { Engine } from '../broker/engine.ts';
 import { messageOf, type GroupOutcome } from '../broker/storage/ledger.ts';
-import type { Push } from '../broker/protocol/push.ts';
+import type { Push } from '../broker/queues/push.ts';
 
 export interface EngineSenderOptions {
   engine: Engine;

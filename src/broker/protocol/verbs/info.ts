@@ -1,9 +1,12 @@
-// INFO in the shape of contribsys/faktory v1.9.4 (server/commands.go); the Rust client wants every key and type of it.
-import { rfc3339 } from '../clock.ts';
-import type { State } from '../state.ts';
-import type { TaskStats } from '../queues/tasks.ts';
+// INFO: the state of the broker, in the shape of contribsys/faktory v1.9.4 (server/commands.go). The Rust client requires every
+// key with its type.
+import { rfc3339 } from '../../clock.ts';
+import type { TaskStats } from '../../queues/tasks.ts';
+import type { State } from '../../state.ts';
+import type { Command } from '../command.ts';
+import { bulk } from '../wire.ts';
 
-/** What an acknowledgement survives: a crash of the machine, or nothing. */
+/** `fsync`: an acknowledged job survives a crash of the machine. `memory`: it survives nothing. */
 export type BrokerDurability = 'fsync' | 'memory';
 
 export interface InfoSource {
@@ -16,6 +19,8 @@ export interface InfoSource {
   tasks: TaskStats;
   durability: BrokerDurability;
 }
+
+export const info: Command = ({ info: text }, session) => session.reply(bulk(text()));
 
 export function formatInfo(source: InfoSource): string {
   const { state, nowMs, startMs, connections, commands, workers, tasks, durability } = source;
@@ -45,7 +50,7 @@ export function formatInfo(source: InfoSource): string {
     },
     server: {
       description: 'Work Factory',
-      // Of the protocol that is spoken: clients compare it with what they need.
+      // The version of the protocol: clients compare it with the version they need.
       faktory_version: '1.9.4',
       uptime: Math.max(0, Math.floor((nowMs - startMs) / 1000)),
       connections,

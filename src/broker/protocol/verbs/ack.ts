@@ -1,0 +1,21 @@
+// ACK {"jid":…}: a job has succeeded.
+import { invalid, type Command } from '../command.ts';
+import { isObject, isTexts } from '../go-json.ts';
+import { ok } from '../wire.ts';
+
+export const ack: Command = ({ engine }, session, rest) => {
+  engine.delivery.ack(jidOf(rest));
+  session.replyStored(ok);
+};
+
+/** Faktory reads a map of strings: the name `jid` must match exactly, and null is the empty string. */
+function jidOf(rest: Buffer): string {
+  try {
+    const payload: unknown = JSON.parse(rest.toString());
+    if (isObject(payload) && isTexts(Object.values(payload)) && 'jid' in payload)
+      return (payload['jid'] ?? '') as string;
+  } catch {
+    // No JSON: the same error.
+  }
+  throw invalid('ACK', rest);
+}

@@ -1,0 +1,131 @@
+// Changes many jobs of a set, or cancels jobs of the queues: a page at a time, so that a million jobs hold up nobody.
+import { cancelQueued } from './cancel.ts';
+import { deadForMs } from './delivery.ts';
+import type { Engine } from '../engine.ts';
+import { createFilter, type Matches } from './job-filter.ts';
+import type { SetName, State } from '../state.ts';
+
+export type MutationCommand = 'clear' | 'kill' | 'discard' | 'requeue';
+/** Jobs in `queues` can only be discarded, and by their jids. */
+export type MutationTarget = SetName | 'queues';
+
+export interface Mutation {
+  cmd: MutationCommand;
+  target: MutationTarget;
+  /** Undefined: all jobs. */
+  matches: Matches;
+  /** How many jids the client gave. */
+  jids: number;
+}
+
+interface Changed {
+  affected: number;
+  /** Empty unless jids were given. */
+  jids: readonly string[];
+}
+
+export interface Mutations {
+  /** One mutation runs at a time. Resolves when all changes are stored; rejects with the text of the refusal. */
+  run(mutation: Mutation): Promise<Changed>;
+  /** For an API in the same process. Resolves, when all is stored, to the discarded jids. */
+  discard(target: MutationTarget, jids: readonly string[]): Promise<readonly string[]>;
+  /** Running mutations end after their page, with an error. */
+  stop(): void;
+}
+
+interface MutationsOptions {
+  engine: Engine;
+  nowMs: () => number;
+  cancelledJobsMax: number;
+}
+
+/** The jobs of a page are matched and moved in one turn. */
+const pageJobsMax = 1000;
+
+export function createMutations({ engine, nowMs, cancelledJobsMax }: MutationsOptions): Mutations {
+  let stopped = false;
+  /** A connection whose mutation waits reads no further command, so the number of connections limits those that wait. */
+  let turn: Promise<unknown> = Promise.resolve();
+
+  async function changeSet(target: SetName, { cmd, matches, jids: given }: Mutation): Promise<Changed> {
+    const state = engine.state();
+    const set = state[target];
+    if (mayClearAtOnce(state, cmd, matches)) {
+      const { count } = set.record();
+      state.clear(target);
+      return { affected: count, jids: [] };
+    }
+    const jids: string[] = [];
+    const last = state.lastSequence();
+    let affected = 0;
+    for (let from: Buffer | undefined, more = true; more; more = from !== undefined) {
+      if (stopped) throw new Error('shutdown in progress, a part of the jobs may be changed');
+      const page = await set.takeWhere(from, pageJobsMax, (text, sequence) => {
+        // A job that this mutation itself has added to the dead set comes again at the end of the set.
+        if (sequence > last || (matches && !matches(text))) return false;
+        apply(engine, cmd, text, nowMs());
+        if (given > 0) jids.push((JSON.parse(text) as { jid: string }).jid);
+        return true;
+      });
+      affected += page.taken;
+      from = page.next;
+      if (engine.state() !== state) throw new Error('the store of the broker failed, the outcome is unknown');
+    }
+    return { affected, jids };
+  }
+
+  async function cancel(matches: NonNullable<Matches>): Promise<Changed> {
+    const jids = await cancelQueued({ engine, cancelledJobsMax, matches });
+    return { affected: jids.length, jids };
+  }
+
+  async function execute(mutation: Mutation): Promise<Changed> {
+    // Pages are read from the disk: what earlier commands have changed must be there.
+    await stored(engine);
+    const { target, matches } = mutation;
+    const changed =
+      target === 'queues' ? await cancel(matches as NonNullable<Matches>) : await changeSet(target, mutation);
+    await stored(engine);
+    return changed;
+  }
+
+  function run(mutation: Mutation): Promise<Changed> {
+    const end = turn.then(() => execute(mutation));
+    turn = end.catch(() => undefined);
+    return end;
+  }
+
+  return {
+    run,
+    async discard(target, jids) {
+      const matches = createFilter({ jids: [...jids] });
+      return (await run({ cmd: 'discard', target, matches, jids: jids.length })).jids;
+    },
+    stop() {
+      stopped = true;
+    },
+  };
+}
+
+/** A set is cleared as a whole, without a look at its jobs, unless a job may hold a lock that must be released. */
+const mayClearAtOnce = ({ locks }: State, cmd: MutationCommand, matches: Matches): boolean =>
+  matches === undefined && (cmd === 'clear' || cmd === 'discard') && !locks.isUsed;
+
+function apply(engine: Engine, cmd: MutationCommand, text: string, nowMs: number): void {
+  if (cmd === 'kill') engine.state().dead.add(nowMs + deadForMs, text);
+  else if (cmd === 'requeue') engine.delivery.enqueueText(text);
+  if (cmd !== 'requeue') engine.state().locks.jobEnded(text);
+}
+
+/** Resolves when all changes up to now are stored. */
+function stored({ ledger }: Engine): Promise<void> {
+  return new Promise((resolve, reject) => {
+    ledger.touch(0);
+    ledger.join({
+      settle: (_group, outcome, detail) =>
+        outcome === 'stored'
+          ? resolve()
+          : reject(new Error(`the store of the broker failed, the outcome is unknown: ${detail}`)),
+    });
+  });
+}
