@@ -43,10 +43,7 @@ export async function attempt(fetch: Fetch, { after }: Surroundings, outgoing: O
     if (stopped === 'aborted') return { failure: abortedBy(signals, 'unknown'), mayPass: false };
     if (stopped === 'no_response')
       return lost({ outcome: 'unknown', code: 'no_response', detail: `No response within ${timeoutMs} ms` }, cause);
-    const why = describe(cause);
-    if (isUnsent(cause))
-      return lost({ outcome: 'not_enqueued', code: 'not_connected', detail: `Could not connect: ${why}` }, cause);
-    return lost({ outcome: 'unknown', code: 'connection_lost', detail: `The connection was lost: ${why}` }, cause);
+    return failedBy(cause);
   } finally {
     timer.cancel();
     unwatch();
@@ -58,7 +55,18 @@ export function abortedBy(signals: readonly AbortSignal[], outcome: Failure['out
   return { outcome, code: 'aborted', detail: 'The caller gave up', cause };
 }
 
-const lost = (failure: Failure, cause: unknown): End => ({ failure: { ...failure, cause }, mayPass: true });
+/** What it tells of the request that `fetch` has failed. */
+export function failedBy(cause: unknown): Extract<End, { failure: Failure }> {
+  const why = describe(cause);
+  if (isUnsent(cause))
+    return lost({ outcome: 'not_enqueued', code: 'not_connected', detail: `Could not connect: ${why}` }, cause);
+  return lost({ outcome: 'unknown', code: 'connection_lost', detail: `The connection was lost: ${why}` }, cause);
+}
+
+const lost = (failure: Failure, cause: unknown): Extract<End, { failure: Failure }> => ({
+  failure: { ...failure, cause },
+  mayPass: true,
+});
 
 /** `fetch` of Node says "fetch failed", and what failed is its cause. */
 const causeOf = (error: unknown): unknown => (error instanceof Error ? (error.cause ?? error) : error);
@@ -89,7 +97,7 @@ function parseObject(text: string): Readonly<Record<string, unknown>> | undefine
   }
 }
 
-function readResponse({ status, headers }: FetchedResponse, text: string): End {
+export function readResponse({ status, headers }: FetchedResponse, text: string): End {
   const body = parseObject(text);
   if (body !== undefined && status >= 200 && status < 300) {
     const isReplayed = headers.get('idempotency-replayed') === 'true';

@@ -11,11 +11,12 @@ import type { Surroundings } from './surroundings.ts';
  * `rejected`: the service will not take it. `failed`: it is certainly not stored, and may be sent again. `unknown`: it may
  * be stored.
  */
-export type EntryResult = { readonly index: number } & (
+export type EntryResult = { readonly index: number } & Result;
+
+export type Result =
   | Stored
   | { readonly status: 'rejected' | 'failed'; readonly code: string; readonly detail: string }
-  | { readonly status: 'unknown'; readonly jobId?: string; readonly code: string; readonly detail: string }
-);
+  | { readonly status: 'unknown'; readonly jobId?: string; readonly code: string; readonly detail: string };
 
 interface Stored {
   readonly status: 'enqueued';
@@ -47,8 +48,6 @@ export interface BatchOptions {
   readonly timeoutMs: number;
   readonly createKey: () => string;
 }
-
-type Result = EntryResult extends infer One ? (One extends unknown ? Omit<One, 'index'> : never) : never;
 
 /** An entry on its way. */
 interface WrittenEntry {
@@ -161,7 +160,8 @@ async function sendChunk(
   }
 }
 
-interface Told {
+/** As the service says it. */
+export interface Told {
   readonly status: string;
   readonly job_id?: string;
   readonly at?: string;
@@ -194,7 +194,7 @@ function settle(entry: WrittenEntry, result: Result): void {
 
 const toEnqueued = (id: unknown): Told => ({ status: 'enqueued', job_id: String(id) });
 
-function resultOf(told: Told, isReplayed: boolean): Result {
+export function resultOf(told: Told, isReplayed: boolean): Result {
   const { status, job_id: jobId, at, duplicate, replayed, code = '', detail = '' } = told;
   if (status === 'enqueued' && jobId !== undefined)
     return {

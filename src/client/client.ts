@@ -6,6 +6,7 @@ import { checkKey, writeEntry } from './entries.ts';
 import { WorkFactoryError } from './error.ts';
 import { createJobQueries, type Cancelled, type Job } from './job.ts';
 import { createSender } from './sender.ts';
+import { startStream, type StreamOptions, type StreamReports } from './stream.ts';
 import { systemSurroundings, type Fetch, type Surroundings } from './surroundings.ts';
 
 export interface ClientOptions {
@@ -57,6 +58,14 @@ export interface Client<Map extends Definitions<Map>> {
   ): Promise<Enqueued>;
   /** Resolves with one result for each entry; a failure is a value here, because other entries may be stored. */
   enqueueBatch(entries: Iterable<Entry<Map>>, options?: CallOptions): Promise<BatchResult>;
+  /**
+   * Any number of entries, as fast as the service takes them: `source` is asked for more only then. A text is a line of NDJSON
+   * as it stands. Reports come in the order of the lines, which are numbered from 1.
+   */
+  stream(
+    source: AsyncIterable<Entry<Map> | string> | Iterable<Entry<Map> | string>,
+    options?: StreamOptions,
+  ): StreamReports;
   /** Undefined: the job is not known here, which does not say that it is not stored. */
   get(jobId: string, options?: CallOptions): Promise<Job | undefined>;
   /** Resolves when the job has ended, or with its state when the time is over. */
@@ -101,6 +110,11 @@ export function createClient<Map extends Definitions<Map> = AnyDefinitions>(
       };
     },
     enqueueBatch: (entries, { signal } = {}) => enqueueAll(entries, batchOptions, signal),
+    stream: (source, streamOptions = {}) =>
+      startStream(source, streamOptions, {
+        ...{ sender, fetch, surroundings, url, apiKey, timeoutMs, attemptTimeoutMs },
+        signal: endSignal,
+      }),
     get: (jobId, { signal } = {}) => jobs.get(jobId, signal),
     wait: (jobId, { timeoutMs: waitMs = 60_000, signal } = {}) => jobs.wait(jobId, waitMs, signal),
     cancel: (jobId, { signal } = {}) => jobs.cancel(jobId, signal),

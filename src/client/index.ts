@@ -5,3 +5,5 @@ export type { CallOptions, Client, ClientOptions, Enqueued, WaitOptions } from '
 export type { Definitions, Entry, JobOptions } from './definitions.ts';
 export { WorkFactoryError } from './error.ts';
 export type { Cancelled, Job } from './job.ts';
+export type { StreamOptions, StreamReports, StreamSummary } from './stream.ts';
+export type { LineReport } from './stream-lines.ts';

@@ -7,7 +7,10 @@ export type Fetch = (
   init: {
     readonly method: string;
     readonly headers: Record<string, string>;
-    readonly body?: string;
+    /** Of a stream it is written while the response is read. */
+    readonly body?: string | ReadableStream<Uint8Array>;
+    /** What Node wants with a body that is a stream. */
+    readonly duplex?: 'half';
     readonly signal: AbortSignal;
     readonly redirect: 'manual';
   },
@@ -16,6 +19,8 @@ export type Fetch = (
 export interface FetchedResponse {
   readonly status: number;
   readonly headers: { get(name: string): string | null };
+  /** Read of a stream only. */
+  readonly body?: ReadableStream<Uint8Array> | null;
   text(): Promise<string>;
 }
 

@@ -53,7 +53,7 @@ export function startScripted(script: Script, options: Partial<ClientOptions> = 
 
   const fetch: Fetch = async (target, { method, headers, body, signal }) => {
     const path = target.slice(url.length - 1);
-    const request = { method, path, headers, body, signal, atMs: clock.now() - startedMs };
+    const request = { method, path, headers, body: body as string | undefined, signal, atMs: clock.now() - startedMs };
     sent.push(request);
     const answer = script(request);
     if (answer instanceof Error) throw answer;

@@ -84,8 +84,6 @@ export function serveStream(
   response.prependOnceListener('finish', () => {
     socket.setTimeout(request.server.server.timeout);
     if (request.raw.complete) return;
-    // Whoever writes all before it reads must get to its reading; then nothing more is taken.
-    body.resume();
     connections.leave(socket);
   });
   return stream;

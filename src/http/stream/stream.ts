@@ -6,6 +6,7 @@ import type { FastifyRequest } from 'fastify';
 import type { Clock } from '../../domain/clock.ts';
 import type { ErrorCode } from '../problems/errors.ts';
 import {
+  lingerMs,
   streamLineBytesMax,
   streamLinesMax,
   streamBytesMax,
@@ -155,7 +156,30 @@ export function createStream(
     });
     if (!isComplete) end(brokenBody);
     while (reports.isOwed) await reports.changed();
-    if (!response.destroyed) response.end(summarize(isComplete));
+    if (response.destroyed) return;
+    if (isComplete) return void response.end(summarize(isComplete));
+    response.write(summarize(isComplete));
+    await untilGone();
+    response.end();
+  }
+
+  /**
+   * A caller that writes while it reads learns from the summary that it need not send more. Some drop what they have not read yet
+   * when a response is complete before its request (undici, which is Node's fetch), so it gets some time.
+   */
+  function untilGone(): Promise<void> {
+    return new Promise((resolve) => {
+      if (body.readableEnded || body.destroyed) return resolve();
+      const timer = clock.after(lingerMs, resolve);
+      const gone = (): void => {
+        timer.cancel();
+        resolve();
+      };
+      body.once('end', gone);
+      body.once('close', gone);
+      // Whoever writes all before it reads must get to its reading.
+      body.resume();
+    });
   }
 
   response.once('close', stop);

@@ -1,0 +1,142 @@
+// The lines of a stream on the side of the caller: read from the source as they are wanted, kept until they are reported,
+// so that a connection that breaks costs no line.
+import type { Result } from './batch.ts';
+import type { JobOptions } from './definitions.ts';
+import { writeEntry, type GivenJob } from './entries.ts';
+import type { WorkFactoryError } from './error.ts';
+
+/** What became of one line. */
+export type LineReport = { readonly line: number } & Result;
+
+/** An entry, or a line of NDJSON as it stands. */
+export type GivenLine = (GivenJob & JobOptions) | string;
+
+/** A line that is not reported yet. */
+export interface OpenLine {
+  readonly line: number;
+  readonly text: string;
+  /** Sent again it is the same job. */
+  readonly isKeyed: boolean;
+  /** Known, and not told yet: lines before it are open. */
+  result: Result | undefined;
+}
+
+export interface StreamLines {
+  /** Resolves when a line behind this one is to be sent; false: none will come. Rejects as the source does. */
+  waitBehind(line: number): Promise<boolean>;
+  nextBehind(line: number): OpenLine | undefined;
+  /** The first open line. */
+  first(): OpenLine | undefined;
+  /** Tells the result, once those of all lines before it are known. */
+  settle(line: OpenLine, result: Result): void;
+  /** Those up to this line, in their order. */
+  openUpTo(line: number): readonly OpenLine[];
+  /** Tells the source that no more is wanted. */
+  stop(): void;
+}
+
+/** As the service has it. */
+const lineBytesMax = 65_536;
+const encoder = new TextEncoder();
+
+const hasKey = (text: string): boolean => {
+  // A search first: parsing takes longer.
+  if (!text.includes('"key"')) return false;
+  try {
+    const entry = JSON.parse(text) as { key?: unknown; args?: unknown; jobtype?: unknown } | null;
+    return typeof entry?.key === 'string' && (entry.args !== undefined || entry.jobtype !== undefined);
+  } catch {
+    return false;
+  }
+};
+
+export interface StreamLinesOptions {
+  readonly source: AsyncIterable<GivenLine> | Iterable<GivenLine>;
+  /** Called in the order of the lines. */
+  readonly tell: (report: LineReport) => void;
+  /** Resolves when the source may be asked for more. */
+  readonly untilWanted: () => Promise<void>;
+}
+
+export function createStreamLines({ source, tell, untilWanted }: StreamLinesOptions): StreamLines {
+  const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+  const open = new Map<number, OpenLine>();
+  let last = 0;
+  let isOver = false;
+  let failure: { readonly error: unknown } | undefined;
+  let pulling: Promise<void> | undefined;
+
+  const first = (): OpenLine | undefined => open.values().next().value;
+
+  function settle(settled: OpenLine, result: Result): void {
+    settled.result = result;
+    for (let next; (next = first()) && next.result !== undefined;) {
+      open.delete(next.line);
+      tell({ line: next.line, ...next.result });
+    }
+  }
+
+  function take(given: GivenLine): void {
+    const line = (last += 1);
+    const reject = (code: string, detail: string): void => {
+      const rejected: OpenLine = { line, text: '', isKeyed: false, result: undefined };
+      open.set(line, rejected);
+      settle(rejected, { status: 'rejected', code, detail });
+    };
+    try {
+      const text = typeof given === 'string' ? given.replace(/\r?\n$/, '') : writeEntry(given, given, given.key);
+      // An empty line is no entry: the service would not report it.
+      if (/^[ \t\r]*$/.test(text)) return;
+      if (text.includes('\n')) return reject('invalid_job', 'A line cannot hold a newline');
+      if (text.length * 3 > lineBytesMax && encoder.encode(text).length > lineBytesMax)
+        return reject('line_too_long', `A line has at most ${lineBytesMax} bytes`);
+      const isKeyed = typeof given === 'string' ? hasKey(text) : given.key !== undefined;
+      open.set(line, { line, text, isKeyed, result: undefined });
+    } catch (error) {
+      const { code, detail } = error as WorkFactoryError;
+      reject(code, detail);
+    }
+  }
+
+  async function pull(): Promise<void> {
+    await untilWanted();
+    try {
+      const next = await iterator.next();
+      if (next.done === true) isOver = true;
+      else take(next.value);
+    } catch (error) {
+      failure = { error };
+    }
+  }
+
+  function nextBehind(line: number): OpenLine | undefined {
+    for (let at = Math.max(line + 1, first()?.line ?? Infinity); at <= last; at++) {
+      const found = open.get(at);
+      if (found && found.result === undefined) return found;
+    }
+    return undefined;
+  }
+
+  return {
+    async waitBehind(line) {
+      while (nextBehind(line) === undefined) {
+        // Whoever asked for it may have gone.
+        if (failure) throw failure.error;
+        if (isOver) return false;
+        // One at a time, whoever asks.
+        pulling ??= pull().finally(() => (pulling = undefined));
+        await pulling;
+      }
+      return true;
+    },
+    nextBehind,
+    first,
+    settle,
+    openUpTo: (line) => [...open.values()].filter((one) => one.line <= line && one.result === undefined),
+    stop() {
+      isOver = true;
+      // A source that hangs holds up nobody.
+      void Promise.resolve(iterator.return?.()).catch(() => undefined);
+    },
+  };
+}
