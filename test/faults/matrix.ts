@@ -32,6 +32,7 @@ const workers = 'faults/workers.test.ts';
 const handlers = 'faults/handlers.test.ts';
 const lostWorkers = 'faults/lost-workers.test.ts';
 const rolling = 'faults/rolling-restarts.test.ts';
+const streams = 'faults/streams.test.ts';
 const client = 'faults/client.test.ts';
 const cron = 'faults/cron.test.ts';
 const keysRedis = 'faults/keys-redis.test.ts';
@@ -409,6 +410,16 @@ export const matrix = {
     promise:
       'no job is there twice, each that is reported as enqueued is there, and what is missing is reported as unknown',
     shownBy: client,
+  },
+  'stream-cut': {
+    fault: 'A stream is cut at random lines and sent again with `?from`, the line behind the last one reported',
+    promise: 'every line reported as enqueued is there; none is there twice but those sent and not reported at a cut',
+    shownBy: streams,
+  },
+  'stream-memory': {
+    fault: '1,000,000 lines in one stream, whose reader stops for 20 s in the middle, on the embedded broker',
+    promise: 'all are enqueued, by a process that stays below 256 MiB, the broker and its index of these jobs included',
+    shownBy: streams,
   },
 
   // Callers who send anything.
