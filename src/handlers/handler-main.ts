@@ -51,24 +51,25 @@ function createRunner(
   };
 }
 
-async function begin(settings: HandlerSettings): Promise<Runner> {
+/** From `ready` on. Called at once: an `abort` may come in the same chunk as its `run`. */
+let runner: Runner | undefined;
+
+async function begin(settings: HandlerSettings): Promise<void> {
   const jobs = await loadJobs(settings.jobsDir, settings.builtIn).catch((error: unknown) => {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exit(1);
   });
+  runner = createRunner(jobs, settings);
   write(formatMessage({ type: 'ready' }));
-  return createRunner(jobs, settings);
 }
-
-let runner: Promise<Runner> | undefined;
 
 // The worker is trusted: its lines have no limit of their own.
 const { read } = createLineReader({
   bytesMax: Infinity,
   onLine(line) {
     const message = JSON.parse(line) as ToHandler;
-    if (message.type === 'begin') return void (runner = begin(message));
-    if (message.type === 'run') return void runner?.then((run) => run(message));
+    if (message.type === 'begin') return void begin(message);
+    if (message.type === 'run') return void runner?.(message);
     write(formatMessage({ type: 'aborted', id: message.id }));
     contexts.get(message.id)?.abort(message.reason);
   },
