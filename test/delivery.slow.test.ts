@@ -1,7 +1,7 @@
 // Deliveries on their whole way: docs/delivery.md as a newcomer follows it, jobs pushed past the API, and receivers that do
 // not answer beside the jobs of other queues.
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, it, type TestContext } from 'node:test';
 import { connectFwp, makeJob, type FwpClient } from './broker/fwp-client.ts';
+import { spawnChild } from './helpers/children.ts';
 import { createCertificate } from './helpers/certificate.ts';
 import { writeJobs } from './helpers/job-folder.ts';
 import { pathOf } from './helpers/paths.ts';
@@ -220,7 +221,7 @@ describe('docs/delivery.md', () => {
     const parts = blocks(language);
     assert.equal(parts.length, 2);
     writeFileSync(join(folder, file), parts.join('\n').replaceAll('8080', String(port)));
-    const child = spawn(program, [join(folder, file)], {
+    const child = spawnChild(program, [join(folder, file)], {
       env: { SECRET: secret },
       stdio: ['ignore', 'pipe', 'inherit'],
     });

@@ -1,7 +1,7 @@
 // What the lines of the log say, and what they leave out.
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { describe, it } from 'node:test';
 import { pino } from 'pino';
@@ -9,6 +9,7 @@ import { loadConfig } from '../../src/config/load.ts';
 import { secretsOf } from '../../src/config/secrets.ts';
 import { listenForDebug } from '../../src/process/debug-switch.ts';
 import { createMask, redact } from '../../src/process/log.ts';
+import { spawnChild } from '../helpers/children.ts';
 import { nodeArgs, programOf } from '../helpers/paths.ts';
 import { startService } from '../helpers/service.ts';
 
@@ -135,7 +136,7 @@ while b'the worker runs' not in seen:
     seen += os.read(fd, 4096)
 os.kill(pid, signal.SIGKILL)
 sys.stdout.buffer.write(seen)`;
-    const child = spawn('python3', ['-c', script, ...command], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawnChild('python3', ['-c', script, ...command], { stdio: ['ignore', 'pipe', 'inherit'] });
     const seen = await text(child.stdout);
     assert.match(seen, /^\[\d\d:\d\d:\d\d\.\d{3}\] INFO: the worker runs \{"queues":/m);
     assert.doesNotMatch(seen, /^\{/m);
