@@ -16,6 +16,11 @@ export const commands: readonly CommandRow[] = [
     load: async () => (await import('./commands/enqueue.ts')).enqueue,
   },
   {
+    name: 'stream',
+    summary: 'posts the jobs of a file or a pipe, one on each line',
+    load: async () => (await import('./commands/stream.ts')).stream,
+  },
+  {
     name: 'status',
     summary: 'says how jobs stand, by their ids',
     load: async () => (await import('./commands/status.ts')).status,

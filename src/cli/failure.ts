@@ -31,6 +31,11 @@ export function noteFailure({ note }: Pick<Output, 'note'>, error: WorkFactoryEr
   // The detail says it when there is one only.
   if (violations.length > 1) for (const { pointer, message } of violations) note(printable(`  ${pointer} ${message}`));
   if (jobIds.length > 0) note(`  ids to ask for: work-factory status ${jobIds.map(printable).join(' ')}`);
+  noteHints({ note }, error);
+}
+
+/** What to do about it. */
+export function noteHints({ note }: Pick<Output, 'note'>, error: WorkFactoryError): void {
   for (const hint of hintsOf(error)) note(`  ${hint}`);
 }
 

@@ -112,7 +112,7 @@ export function createClient<Map extends Definitions<Map> = AnyDefinitions>(
     enqueueBatch: (entries, { signal } = {}) => enqueueAll(entries, batchOptions, signal),
     stream: (source, streamOptions = {}) =>
       startStream(source, streamOptions, {
-        ...{ sender, fetch, surroundings, url, apiKey, timeoutMs, attemptTimeoutMs },
+        ...{ sender, fetch, surroundings, url, apiKey, timeoutMs, attemptTimeoutMs, waitsForService },
         signal: endSignal,
       }),
     get: (jobId, { signal } = {}) => jobs.get(jobId, signal),

@@ -40,6 +40,7 @@ export interface StreamSurroundings {
   /** Without a line that is reported. */
   readonly timeoutMs: number;
   readonly attemptTimeoutMs: number;
+  readonly waitsForService: boolean;
 }
 
 /** Sent and not reported: what a cut makes unknown. Four times what the service pushes at once, for the way there and back. */
@@ -96,7 +97,8 @@ export function startStream(
     attempts += 1;
     const pauseMs = (failure.retryAfterMs ?? 0) + sender.pauseMs(attempts);
     const isLate = surroundings.now() + pauseMs - progressMs > timeoutMs;
-    if ((end.kind === 'failed' && !end.mayPass) || attempts >= attemptsMax || isLate)
+    const isAway = failure.code === 'not_connected' && counts.lines === 0 && !options.waitsForService;
+    if ((end.kind === 'failed' && !end.mayPass) || attempts >= attemptsMax || isLate || isAway)
       throw new WorkFactoryError({ ...failure, outcome, attempts });
     await sender.pause(pauseMs, signal);
   }

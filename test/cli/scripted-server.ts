@@ -4,9 +4,15 @@ import { createServer, type RequestListener, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 
-/** Goes away with the test; resolves with its URL. */
-export async function startServer(t: TestContext, listener: RequestListener): Promise<string> {
+/**
+ * Goes away with the test; resolves with its URL.
+ *
+ * @param listener is called when a request is read
+ * @param begin is called as it begins, and reads it itself
+ */
+export async function startServer(t: TestContext, listener: RequestListener, begin?: RequestListener): Promise<string> {
   const server = createServer((request, response) => {
+    if (begin) return begin(request, response);
     request.resume();
     request.once('end', () => listener(request, response));
   });

@@ -1,0 +1,65 @@
+// The lines of a file or of standard input on their way to the service, and how far the reading is.
+import { isUtf8 } from 'node:buffer';
+import { open } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { UsageError, type Surroundings } from './command.ts';
+import { readLines } from './lines.ts';
+import { printable } from './output.ts';
+
+export interface LineSource {
+  readonly lines: AsyncIterable<string>;
+  /** Of the file, from 0 to 1; undefined where its length is not known. */
+  fraction(): number | undefined;
+  /** Why the reading ended before the end of the input. */
+  problem(): string | undefined;
+}
+
+/** Beyond it the input is no NDJSON. The service takes 64 KiB: a line that is longer is reported as rejected. */
+const lineBytesMax = 1024 * 1024;
+const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
+
+/** @param from the first line that is wanted; 1 is the first one there is */
+export async function openLines(
+  { stdin, signal, output }: Pick<Surroundings, 'stdin' | 'signal' | 'output'>,
+  file: string,
+  from: number,
+): Promise<LineSource> {
+  const { input, size } = file === '-' ? { input: stdin, size: undefined } : await openFile(file);
+  if ((input as { isTTY?: boolean }).isTTY) output.note('Reading lines from the terminal; ^D ends them');
+  let bytes = 0;
+  let problem: string | undefined;
+
+  async function* read(): AsyncGenerator<string> {
+    let number = 0;
+    try {
+      for await (const line of readLines(input, lineBytesMax, signal)) {
+        number += 1;
+        bytes += line.length + 1;
+        if (number < from) continue;
+        if (!isUtf8(line)) throw new UsageError(`line ${number} is not UTF-8`);
+        const hasMark = number === 1 && line.subarray(0, 3).equals(byteOrderMark);
+        yield line.toString('utf8', hasMark ? 3 : 0);
+      }
+    } catch (error) {
+      // The lines before it are told of first.
+      problem = printable((error as Error).message);
+    }
+  }
+
+  return {
+    lines: read(),
+    fraction: () => (size === undefined || size === 0 ? undefined : bytes / size),
+    problem: () => problem,
+  };
+}
+
+async function openFile(file: string): Promise<{ input: Readable; size: number | undefined }> {
+  try {
+    const handle = await open(file);
+    const stats = await handle.stat();
+    if (stats.isDirectory()) throw new Error('it is a folder');
+    return { input: handle.createReadStream(), size: stats.isFile() ? stats.size : undefined };
+  } catch (error) {
+    throw new UsageError(printable(`${file} cannot be read: ${(error as Error).message}`));
+  }
+}
