@@ -2,6 +2,7 @@
 import { createHttpCaller } from './harness/http-caller.ts';
 import { answerTimeoutMs, type Load, type LoadResult } from './harness/load.ts';
 import { createPushbCaller } from './harness/pushb-caller.ts';
+import { createStreamCaller } from './harness/stream-caller.ts';
 import { percentile } from './harness/stats.ts';
 
 /** One connection with one request at a time. */
@@ -40,8 +41,7 @@ async function run(load: Load): Promise<LoadResult> {
     if (started.size === 0) finish();
   };
 
-  const create = load.kind === 'http' ? () => createHttpCaller(load, onDone) : () => createPushbCaller(load, onDone);
-  const callers = Array.from({ length: load.callers }, create);
+  const callers = Array.from({ length: load.callers }, () => createCaller(load, onDone));
   await Promise.all(callers.map(({ opened }) => opened));
   const startedMs = performance.now();
   const cpu = process.cpuUsage();
@@ -64,6 +64,11 @@ async function run(load: Load): Promise<LoadResult> {
     p99Ms: percentile(latenciesMs, 99),
     generatorCpuMs: (user + system) / 1000,
   };
+}
+
+function createCaller(load: Load, onDone: OnDone): Caller {
+  if (load.kind === 'http') return createHttpCaller(load, onDone);
+  return load.kind === 'pushb' ? createPushbCaller(load, onDone) : createStreamCaller(load, onDone);
 }
 
 process.on('message', (load: Load) => void run(load).then((result) => process.send?.(result)));

@@ -17,6 +17,13 @@ export interface PushbLoad {
   jobsPerFrame: number;
 }
 
+/** Streams of as many lines, one after another. */
+export interface StreamLoad {
+  kind: 'stream';
+  port: number;
+  lines: number;
+}
+
 export interface LoadLimits {
   /** Connections, each with one request at a time. */
   callers: number;
@@ -26,7 +33,7 @@ export interface LoadLimits {
   requestsMax?: number;
 }
 
-export type Load = (HttpLoad | PushbLoad) & LoadLimits;
+export type Load = (HttpLoad | PushbLoad | StreamLoad) & LoadLimits;
 
 export interface LoadResult {
   /** Answers 200, 201, 202, and `{}`. */

@@ -13,6 +13,7 @@ import { p10 } from './p10-growth.ts';
 import { p11 } from './p11-few-callers.ts';
 import { p13 } from './p13-few-callers-faktory.ts';
 import { p14 } from './p14-declared-types.ts';
+import { p15 } from './p15-streams.ts';
 import { p17 } from './p17-processes.ts';
 import { frames } from './frames.ts';
 import { batchCallers, callers, distance, distantBatches, sizes } from './sweeps.ts';
@@ -31,6 +32,7 @@ export const scenarios: readonly Scenario[] = [
   p11,
   p13,
   p14,
+  p15,
   p17,
   callers,
   batchCallers,
