@@ -12,6 +12,7 @@ import { defaultLimits, type BrokerLimits } from './limits.ts';
 import { createMemoryStore } from './storage/memory-store.ts';
 import { createMutations, type Mutations } from './queues/mutations.ts';
 import { createPush, type Push } from './queues/push.ts';
+import type { EndedJob } from './queues/ended.ts';
 import type { Recovered } from './storage/recovery.ts';
 import { createServer } from './protocol/server.ts';
 import { createLostWorkers } from './queues/lost-workers.ts';
@@ -50,6 +51,8 @@ export interface BrokerOptions {
   wrapStore?: (store: Store) => Store;
   /** Told of failures that no reply can carry. */
   report?: (message: string, cause?: unknown) => void;
+  /** Told of jobs that no worker has ended: discarded, killed, dead. Never rejects. */
+  onEnded?: (jobs: readonly EndedJob[]) => Promise<void>;
   /** Told of commands that stop or destroy the work of others. */
   onAudit?: (entry: AuditEntry) => void;
 }
@@ -86,6 +89,7 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Broker>
     ownWids,
     report,
     onGroup: options.onGroup,
+    onEnded: options.onEnded,
   }).catch(async (cause: unknown) => {
     await store.close();
     const where = `the data folder ${resolve(dataDir ?? '')} cannot be used`;

@@ -1,6 +1,7 @@
 // The broker without its sockets: state, ledger and delivery, put together again after every failure of the store.
 import type { BrokerClock } from './clock.ts';
 import { createDelivery, type Delivery } from './queues/delivery.ts';
+import { createEndedJobs, type EndedJob, type EndedJobs } from './queues/ended.ts';
 import { createLedger, messageOf, type Ledger } from './storage/ledger.ts';
 import type { BrokerLimits } from './limits.ts';
 import { streamStart } from './storage/records.ts';
@@ -11,6 +12,7 @@ import type { Store } from './storage/store.ts';
 export interface Engine {
   readonly ledger: Ledger;
   readonly delivery: Delivery;
+  readonly ended: EndedJobs;
   readonly recovered: Recovered;
   readonly keysMax: number;
   state(): State;
@@ -28,6 +30,8 @@ export interface EngineOptions {
   ownWids: readonly string[];
   /** A group was synced, or was not; with its time and its size in bytes. */
   onGroup?: ((ms: number, bytes: number) => void) | undefined;
+  /** Told of jobs that no worker has ended. Never rejects. */
+  onEnded?: ((jobs: readonly EndedJob[]) => Promise<void>) | undefined;
   report: (message: string, cause?: unknown) => void;
 }
 
@@ -87,7 +91,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     }
   }
 
-  const delivery = createDelivery({ state: () => state, clock, random: options.random, limits });
+  const ended = createEndedJobs({ ledger, tell: options.onEnded });
+  const delivery = createDelivery({ state: () => state, clock, random: options.random, limits, ended });
   const startMs = performance.now();
   let state = await load();
   const recovered: Recovered = {
@@ -103,6 +108,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   return {
     ledger,
     delivery,
+    ended,
     recovered,
     keysMax: limits.keysMax,
     state: () => state,

@@ -67,10 +67,10 @@ export function createSender(options: SenderOptions): Sender {
     });
   }
 
-  function headersOf({ body, key }: Request, isKeyed: boolean): Record<string, string> {
+  function headersOf({ method, key }: Request, isKeyed: boolean): Record<string, string> {
     return {
       accept: 'application/json',
-      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...(method !== 'GET' && { 'content-type': 'application/json' }),
       ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }),
       ...(isKeyed && key && 'value' in key && { 'idempotency-key': key.value }),
     };

@@ -47,9 +47,29 @@ export interface SetPage {
   readonly cursor: string | undefined;
 }
 
+export const setActions = ['retry', 'discard', 'kill'] as const;
+/** `retry`: to the tail of its queue; `discard`: gone; `kill`: to the dead. */
+export type SetAction = (typeof setActions)[number];
+
+export interface SetChange {
+  readonly set: SetName;
+  readonly action: SetAction;
+  /** Jobs of exactly this jobtype; or, if undefined, those with these jids. */
+  readonly jobtype?: string | undefined;
+  readonly jids?: readonly string[] | undefined;
+}
+
 export interface Operator {
   queues(): Promise<readonly QueueStatus[]>;
+  /** Stops or resumes the delivery of a queue's jobs to workers. False: there is no such queue. */
+  setPaused(queue: string, isPaused: boolean): Promise<boolean>;
   page(query: SetQuery): Promise<SetPage>;
+  /**
+   * Resolves to the number of jobs when it is stored, and the results of jobs that will not run any more are told; to undefined where the
+   * broker does not tell. After `unknown` a part of the jobs may be changed, or more may follow.
+   */
+  change(change: SetChange): Promise<number | undefined>;
+  close(): Promise<void>;
 }
 
 /**

@@ -1,10 +1,11 @@
 // What an operator sees of a broker behind FWP. Faktory has no command that lists a set or tells what is paused
 // (server/commands.go, v1.9.4): its own page does.
 import { isIPv6 } from 'node:net';
-import { OperatorError, type Operator, type SetName } from '../domain/operator.ts';
+import { OperatorError, type Operator, type SetAction, type SetChange, type SetName } from '../domain/operator.ts';
 import type { FaktoryAddress, FaktoryClient } from './client.ts';
+import { createSideClient, SideError, type SideClientOptions } from './side-client.ts';
 
-export interface FaktoryOperatorOptions {
+export interface FaktoryOperatorOptions extends SideClientOptions {
   client: Pick<FaktoryClient, 'info' | 'send' | 'live' | 'downReason' | 'storesInGroups'>;
   address: Pick<FaktoryAddress, 'host'>;
 }
@@ -15,7 +16,33 @@ const namesMax = 500;
 const pagePort = 7420;
 const pages = { scheduled: 'scheduled', retries: 'retries', dead: 'morgue' } as const satisfies Record<SetName, string>;
 
-export function createFaktoryOperator({ client, address }: FaktoryOperatorOptions): Operator {
+const commands = { retry: 'requeue', discard: 'discard', kill: 'kill' } as const satisfies Record<SetAction, string>;
+
+/** As Go writes a text in JSON (encoding/json): three characters more are escaped, for the sake of HTML. */
+const goJson = (text: string): string =>
+  JSON.stringify(text).replace(/[<>&\u2028\u2029]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+/**
+ * Jobs of exactly this jobtype. Faktory's own filter `jobtype` is a pattern, and looks at the arguments, too. The names inside those
+ * are sorted, so that nothing but the job's own jobtype has `created_at` behind it (docs/decisions/0035-operating-routes.md).
+ */
+const patternOf = (jobtype: string): string =>
+  `*,"jobtype":${goJson(jobtype).replace(/[*?[\]\\^-]/g, String.raw`\$&`)},"created_at":"*`;
+
+/** Faktory cuts the line at its spaces. */
+function mutate({ set: target, action, jobtype, jids }: SetChange): string[] {
+  const filter = jobtype === undefined ? { jids } : { regexp: patternOf(jobtype) };
+  const text = JSON.stringify({ cmd: commands[action], target, filter, report: true });
+  return ['MUTATE', text.replaceAll(' ', String.raw`\u0020`)];
+}
+
+const problemOf = (error: unknown): OperatorError =>
+  error instanceof SideError
+    ? new OperatorError(error.outcome, error.message, { cause: error.cause })
+    : new OperatorError('unknown', 'The broker gave no clear answer', { cause: error });
+
+export function createFaktoryOperator({ client, address, ...options }: FaktoryOperatorOptions): Operator {
+  const side = createSideClient(options);
   const pageOf = (path: string): string =>
     `http://${isIPv6(address.host) ? `[${address.host}]` : address.host}:${pagePort}/${path}`;
 
@@ -49,6 +76,18 @@ export function createFaktoryOperator({ client, address }: FaktoryOperatorOption
         throw away(error);
       }
     },
+    async setPaused(queue, isPaused) {
+      const { faktory } = await client.info().catch((error: unknown) => {
+        throw away(error);
+      });
+      if (!Object.hasOwn(faktory.queues, queue)) return false;
+      try {
+        await side.send([['QUEUE', isPaused ? 'PAUSE' : 'RESUME', queue]]);
+        return true;
+      } catch (error) {
+        throw problemOf(error);
+      }
+    },
     page({ set }) {
       if (client.storesInGroups)
         return Promise.reject(
@@ -58,5 +97,15 @@ export function createFaktoryOperator({ client, address }: FaktoryOperatorOption
       const message = `Faktory does not list its sets to others; its own page does, by default ${page}`;
       return Promise.reject(new OperatorError('not_supported', message, { page }));
     },
+    async change(change) {
+      try {
+        const [reply = ''] = await side.send([mutate(change)]);
+        // The embedded broker in another process tells; Faktory does not know the field.
+        return reply === 'OK' ? undefined : (JSON.parse(reply) as { affected: number }).affected;
+      } catch (error) {
+        throw problemOf(error);
+      }
+    },
+    close: () => side.close(),
   };
 }

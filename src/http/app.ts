@@ -199,7 +199,8 @@ function registerRoutes(app: FastifyInstance, options: AppOptions, { lag, budget
     registerJobState(others, { ...options, protect, waitersMax: connectionsMax * limits.waitersShare });
     registerCancelJob(others, { ...options, protect });
     if (operator) {
-      const operating = { operator, protect: adminKeyHook ? [adminKeyHook] : [] };
+      const { clock, enqueueTimeoutMs: actionTimeoutMs } = options;
+      const operating = { operator, clock, actionTimeoutMs, protect: adminKeyHook ? [adminKeyHook] : [] };
       registerQueues(others, operating);
       registerSets(others, operating);
       registerCron(others, { cron: options.cron, protect: operating.protect });

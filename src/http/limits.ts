@@ -70,3 +70,8 @@ export const streamHeldBytes = 2_097_152;
 export const streamsMax = 32;
 /** No byte came, and none was taken. Longer than a broker that hangs is waited for by default, the time that common proxies have. */
 export const streamIdleMs = 60_000;
+/** Actions of operators at once; an action whose caller was answered with 504 counts until it ends. */
+export const actionsMax = 32;
+/** Ids in the body of one action, and the bytes of that body: each id may have `setNameCharsMax` characters. */
+export const actionJobsMax = 1000;
+export const actionBodyBytesMax = 262_144;

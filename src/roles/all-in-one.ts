@@ -10,6 +10,7 @@ import { createMetrics } from '../metrics/metrics.ts';
 import { createEmbeddedResults } from '../results/embedded.ts';
 import { runApi } from './api.ts';
 import { openBroker } from './broker.ts';
+import { createEndedJobsTeller } from './ended-jobs.ts';
 import { createEngineKeys } from './engine-keys.ts';
 import { createEngineLink } from './engine-link.ts';
 import { createEngineTicks } from './engine-ticks.ts';
@@ -19,6 +20,7 @@ import { measureResults } from './measured-results.ts';
 import { createQueueGroups } from './queue-groups.ts';
 import { openRedisResults } from './results.ts';
 import type { BrokerOptions } from '../broker/broker.ts';
+import type { EndedJob } from '../broker/queues/ended.ts';
 import { RoleError, type RoleContext, type Running } from './role.ts';
 import { runWorkers, type RunningWorker } from './worker.ts';
 
@@ -36,7 +38,13 @@ export async function startAllInOne(context: RoleContext): Promise<Running> {
   const jobs = await openJobs(context);
   const groups = createQueueGroups(config, jobs.registry);
   const credentials = passwordOf(config);
-  const settings = { ...credentials, ownWids: groups.map(({ wid }) => wid) };
+  // The results are opened behind the broker, which says first whether the folder can be used.
+  let tellEnded: NonNullable<BrokerOptions['onEnded']> = () => Promise.resolve();
+  const settings = {
+    ...credentials,
+    ownWids: groups.map(({ wid }) => wid),
+    onEnded: (ended: readonly EndedJob[]) => tellEnded(ended),
+  };
   const metrics = createMetrics(version);
   const { broker, dataDir } = await openBroker(context, config.FAKTORY_BIND ?? defaultBind, settings, metrics);
   const { host, port, durability, recovered } = broker;
@@ -44,6 +52,7 @@ export async function startAllInOne(context: RoleContext): Promise<Running> {
   const address = { host, port, tls: false, password: credentials.password };
   const opened = openRedisResults(context) ?? (await openEmbeddedResults(config));
   const results = measureResults(opened, metrics, systemClock, context.log);
+  tellEnded = createEndedJobsTeller(results, log);
   const link = createEngineLink(broker, metrics);
   const engineKeys = createEngineKeys({
     engine: broker.engine,

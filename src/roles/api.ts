@@ -173,7 +173,7 @@ export async function runApi(context: RoleContext, parts: ApiParts): Promise<Run
       const ticksEnded = cron?.close();
       if (!skipDrainDelay) await sleep(config.SHUTDOWN_DRAIN_DELAY_MS);
       await app.close();
-      await Promise.all([producer.close(), parts.link.remover.close(), ticksEnded]);
+      await Promise.all([producer.close(), parts.link.remover.close(), parts.link.operator.close(), ticksEnded]);
       await monitor?.close();
     },
   };

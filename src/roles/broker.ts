@@ -68,7 +68,7 @@ async function refuseOpenDoor({ host, port }: { host: string; port: number }): P
 export async function openBroker(
   { config, log }: Pick<RoleContext, 'config' | 'log'>,
   bind: { host: string; port: number },
-  { password, hashRounds, ownWids }: Pick<BrokerOptions, 'password' | 'hashRounds' | 'ownWids'>,
+  { password, hashRounds, ownWids, onEnded }: Pick<BrokerOptions, 'password' | 'hashRounds' | 'ownWids' | 'onEnded'>,
   metrics: Metrics,
 ): Promise<{ broker: Broker; dataDir: string }> {
   const dataDir = resolve(config.DATA_DIR, 'broker');
@@ -79,6 +79,7 @@ export async function openBroker(
     password,
     hashRounds,
     ownWids,
+    ...(onEnded && { onEnded }),
     lostWorkerMs: config.BROKER_LOST_WORKER_SECONDS * 1000,
     onLostWorkers: (wids, jobs) =>
       log.warn({ workers: wids.slice(0, widsLoggedMax), jobs }, 'workers were lost: their jobs are queued again'),

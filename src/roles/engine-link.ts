@@ -14,7 +14,7 @@ export function createEngineLink({ engine, push, mutations }: InnerBroker, metri
   return {
     sender: createEngineSender({ engine, push, clock: systemClock, onFrame: metrics.faktoryFrame }),
     remover: createEngineRemover(mutations),
-    operator: createEngineOperator(engine),
+    operator: createEngineOperator(engine, mutations),
     readState: async () => readEngineState(engine),
   };
 }

@@ -1,11 +1,18 @@
 // The operator's way into a broker in this process.
 import type { Engine } from '../broker/engine.ts';
+import type { Mutations } from '../broker/queues/mutations.ts';
 import type { JobFailure, WireJob } from '../broker/queues/job.ts';
 import { listJobs } from '../broker/queues/listing.ts';
 import type { TimedJob, TimedPlace } from '../broker/queues/sorted-set.ts';
-import { OperatorError, type Operator, type SetJob, type SetName } from '../domain/operator.ts';
+import { stored } from '../broker/storage/stored.ts';
+import { OperatorError, type Operator, type SetAction, type SetJob, type SetName } from '../domain/operator.ts';
 
-export function createEngineOperator(engine: Engine): Operator {
+const commands = { retry: 'requeue', discard: 'discard', kill: 'kill' } as const satisfies Record<SetAction, string>;
+
+const unclear = (cause: unknown): OperatorError =>
+  new OperatorError('unknown', 'The store of the broker failed: a part may be done', { cause });
+
+export function createEngineOperator(engine: Engine, mutations: Pick<Mutations, 'change'>): Operator {
   function refuseBroken(): void {
     const refusal = engine.refusal();
     if (refusal !== undefined) throw new OperatorError('away', refusal);
@@ -21,6 +28,17 @@ export function createEngineOperator(engine: Engine): Operator {
         isPaused: queue.isPaused(),
       }));
     },
+    async setPaused(name, isPaused) {
+      refuseBroken();
+      const queue = engine.state().queues.get(name);
+      if (!queue) return false;
+      queue.setPaused(isPaused);
+      engine.delivery.serve(queue);
+      await stored(engine.ledger).catch((cause: unknown) => {
+        throw unclear(cause);
+      });
+      return true;
+    },
     async page({ set: name, limit, cursor, jobtype }) {
       refuseBroken();
       const set = engine.state()[name];
@@ -34,6 +52,15 @@ export function createEngineOperator(engine: Engine): Operator {
         cursor: next && `${next.dueMs}-${next.sequence}`,
       };
     },
+    async change({ set, action, jobtype, jids }) {
+      refuseBroken();
+      const change = { cmd: commands[action], target: set, jobtype, jids };
+      const { affected } = await mutations.change(change).catch((cause: unknown) => {
+        throw unclear(cause);
+      });
+      return affected;
+    },
+    close: () => Promise.resolve(),
   };
 }
 

@@ -46,16 +46,16 @@ export function createFaktoryLink(
   // What the broker is: until then it is taken for a Faktory.
   void client.warm.then(() => sender.ping()).catch(() => undefined);
   metrics.readConnections('producer', () => client);
-  const remover = createJobRemover({
+  const side = {
     open: () => new FaktoryClient({ ...clientOptions(config, address), size: 1 }),
-    tells: () => client.storesInGroups,
     clock,
     timeoutMs: config.ENQUEUE_TIMEOUT_MS,
-  });
+  };
+  const remover = createJobRemover({ ...side, tells: () => client.storesInGroups });
   return {
     sender,
     remover,
-    operator: createFaktoryOperator({ client, address }),
+    operator: createFaktoryOperator({ ...side, client, address }),
     // It takes the room of a frame: what waits for that must hear of it.
     readState: () => readBrokerState(client).finally(() => sender.onChange()),
   };

@@ -35,7 +35,7 @@ export function httpContract(name: string, open: () => Promise<HttpTarget>): voi
         method,
         headers: {
           ...(target.apiKey !== undefined && { authorization: `Bearer ${target.apiKey}` }),
-          ...(body !== undefined && { 'content-type': 'application/json' }),
+          ...((body !== undefined || method === 'DELETE') && { 'content-type': 'application/json' }),
           ...headers,
         },
         ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),

@@ -63,6 +63,7 @@ export function operatorContract({ name, open, isEmbedded, skip = false }: Opera
         assert.equal((await target.get(path)).statusCode, 404, path);
     });
 
+    actions();
     if (isEmbedded) listing();
     else
       it('says that it cannot list a set, and where that can be seen', async () => {
@@ -74,6 +75,112 @@ export function operatorContract({ name, open, isEmbedded, skip = false }: Opera
           assert.match(String(problem['detail']), /^Faktory does not list .* http:\/\/127\.0\.0\.1:7420\//);
         }
       });
+
+    async function countsOf(): Promise<Record<string, number>> {
+      const { faktory } = (await client.askJson('INFO')) as {
+        faktory: { sets: Record<string, number>; total_enqueued: number };
+      };
+      const { scheduled = 0, retries = 0, dead = 0 } = faktory.sets;
+      return { scheduled, retries, dead, queued: faktory.total_enqueued };
+    }
+
+    const none = { scheduled: 0, retries: 0, dead: 0, queued: 0 };
+
+    function actions(): void {
+      it('pauses a queue, and resumes it', async () => {
+        const job = makeJob({ queue: 'held' });
+        await fill(job);
+        const paused = await target.post('/queues/held/pause', '');
+        assert.deepEqual([paused.statusCode, paused.json()], [200, { name: 'held', paused: true }]);
+        if (isEmbedded) {
+          const { queues } = (await target.get('/queues')).json<{ queues: { paused: boolean }[] }>();
+          assert.equal(queues[0]?.paused, true);
+        }
+        assert.equal(await client.ask('FETCH held'), null);
+        const resumed = await target.post('/queues/held/resume', {});
+        assert.deepEqual([resumed.statusCode, resumed.json()], [200, { name: 'held', paused: false }]);
+        assert.equal((await client.askJson('FETCH held'))['jid'], job.jid);
+        await client.ask(`ACK {"jid":"${job.jid}"}`);
+      });
+
+      it('answers 404 to a queue that is not there', async () => {
+        for (const name of ['nothing-here', 'a%20b', '*', '__proto__'])
+          assert.equal((await target.post(`/queues/${name}/pause`, {})).statusCode, 404, name);
+      });
+
+      it('retries, discards and kills one job', async () => {
+        const [retried, discarded, killed, kept] = [later(), later(), later(), later()];
+        await fill(retried, discarded, killed, kept);
+        for (const [action, { jid }] of [
+          ['retry', retried],
+          ['discard', discarded],
+          ['kill', killed],
+        ] as const) {
+          const answer = await target.post(`/sets/scheduled/${jid}/${action}`, {});
+          const expected = isEmbedded ? [200, { job_id: jid }] : [202, { affected: null }];
+          assert.deepEqual([answer.statusCode, answer.json()], expected, action);
+        }
+        assert.deepEqual(await countsOf(), { scheduled: 1, retries: 0, dead: 1, queued: 1 });
+        const again = await target.post(`/sets/scheduled/${retried.jid}/retry`, {});
+        assert.equal(again.statusCode, isEmbedded ? 404 : 202);
+        assert.equal((await target.post(`/sets/working/${kept.jid}/retry`, {})).statusCode, 404);
+        assert.equal((await target.post(`/sets/dead/${killed.jid}/retry`, {})).statusCode, isEmbedded ? 200 : 202);
+        assert.deepEqual(await countsOf(), { scheduled: 1, retries: 0, dead: 0, queued: 2 });
+      });
+
+      it('changes the jobs that are named, and those of exactly one jobtype', async () => {
+        const strange = 'a*b [c] <d> \\"e\\" ü?';
+        const jobs = [
+          later({ jobtype: strange }),
+          later({ jobtype: 'a' }),
+          later({ jobtype: 'axxb [c] <d> \\"e\\" ü?' }),
+          later({ jobtype: 'b', args: [{ jobtype: 'a', created_at: 1 }, '"jobtype":"a","created_at":"'] }),
+          later({ jobtype: 'b', custom: { jobtype: 'a' } }),
+          later({ jobtype: 'a*' }),
+        ];
+        await fill(...jobs);
+        const change = async (action: string, body: object): Promise<unknown> => {
+          const answer = await target.post(`/sets/scheduled/${action}`, body);
+          assert.equal(answer.statusCode, isEmbedded ? 200 : 202, answer.payload);
+          return answer.json<{ affected: unknown }>().affected;
+        };
+        const told = (count: number) => (isEmbedded ? count : null);
+        assert.equal(await change('discard', { jobtype: strange }), told(1));
+        assert.equal((await countsOf())['scheduled'], 5);
+        assert.equal(await change('kill', { jobtype: 'a' }), told(1));
+        assert.equal(await change('kill', { jobtype: 'a' }), told(0));
+        assert.deepEqual(await countsOf(), { ...none, scheduled: 4, dead: 1 });
+        assert.equal(await change('retry', { jobtype: 'a*' }), told(1));
+        assert.deepEqual(await countsOf(), { ...none, scheduled: 3, dead: 1, queued: 1 });
+        const named = [jobs[2]?.jid, jobs[4]?.jid, 'never-seen', 'with a space'];
+        assert.equal(await change('discard', { job_ids: named }), told(2));
+        assert.equal((await countsOf())['scheduled'], 1);
+      });
+
+      it('refuses bodies that do not say which jobs, and changes nothing', async () => {
+        await fill(later());
+        for (const [body, status] of [
+          [{}, 422],
+          ['', 422],
+          [[], 422],
+          [{ jobtype: 'test', job_ids: ['a'] }, 422],
+          [{ jobtype: '' }, 422],
+          [{ jobtype: 'x'.repeat(201) }, 422],
+          [{ job_ids: [] }, 422],
+          [{ job_ids: [7] }, 422],
+          [{ job_ids: 'a' }, 422],
+          [{ job_ids: Array.from({ length: 1001 }, () => 'a') }, 422],
+          [{ jobtype: 'test', limit: 1 }, 422],
+          ['{', 400],
+          [{ job_ids: Array.from({ length: 1000 }, () => 'x'.repeat(300)) }, 413],
+        ] as const) {
+          const answer = await target.post('/sets/scheduled/discard', body);
+          assert.equal(answer.statusCode, status, JSON.stringify(body).slice(0, 80));
+        }
+        assert.equal((await target.post('/sets/scheduled/job-x-y-z/discard', { all: true })).statusCode, 422);
+        assert.deepEqual(await countsOf(), { ...none, scheduled: 1 });
+      });
+    }
 
     function listing(): void {
       const list = async (query = '', set = 'scheduled'): Promise<SetAnswer> => {

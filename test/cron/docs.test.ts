@@ -1,4 +1,5 @@
 // docs/cron.md is true: its definition can be used, and GET /cron says of it what the page shows.
+import { idleOperator } from '../helpers/idle-operator.ts';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { it } from 'node:test';
@@ -14,7 +15,7 @@ import { pathOf } from '../helpers/paths.ts';
 import { createRecordingProducer } from '../helpers/recording-producer.ts';
 
 /** The route is one of operators. */
-const operator = { queues: async () => [], page: async () => ({ total: 0, jobs: [], cursor: undefined }) };
+const operator = idleOperator;
 
 const text = readFileSync(pathOf('docs/cron.md'), 'utf8');
 const block = (language: string): string =>

@@ -75,7 +75,8 @@ export function build(
         payload: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body),
       }),
     get: (url, headers = {}) => ask({ method: 'GET', url, headers }),
-    del: (url, headers = {}) => ask({ method: 'DELETE', url, headers }),
+    del: (url, headers = {}) =>
+      ask({ method: 'DELETE', url, headers: { 'content-type': 'application/json', ...headers } }),
     listen: () => app.listen({ host: '127.0.0.1', port: 0 }),
   };
 }

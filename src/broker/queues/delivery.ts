@@ -1,6 +1,7 @@
 // Hands jobs to workers and takes their reports: FETCH, ACK, FAIL. The pop of a job and its reservation are changes of
 // one group, so a crash leaves the job either in its queue or reserved, never in neither.
 import type { BrokerClock } from '../clock.ts';
+import type { EndedJobs } from './ended.ts';
 import { judge, reservationExpired, retryDelayMs, workerLost, type FailPayload, type Fate } from './failure.ts';
 import type { AmendedQueue, TakenJob } from './amended-queue.ts';
 import { formatJob, parseLine, queueNameOf, queueOf, type WireJob } from './job.ts';
@@ -39,6 +40,7 @@ interface DeliveryOptions {
   clock: BrokerClock;
   random: () => number;
   limits: BrokerLimits;
+  ended: EndedJobs;
 }
 
 interface Waiter {
@@ -53,7 +55,7 @@ const fetchWaitMs = 2000;
 export const deadForMs = 180 * 86_400_000;
 const reserveSeconds = { default: 1800, min: 60, max: 86_400 };
 
-export function createDelivery({ state, clock, random, limits }: DeliveryOptions): Delivery {
+export function createDelivery({ state, clock, random, limits, ended }: DeliveryOptions): Delivery {
   const waiters = new Set<Waiter>();
   /** Waiting clients by queue, in the order of arrival. */
   const waitersOf = new Map<string, Set<Waiter>>();
@@ -157,18 +159,21 @@ export function createDelivery({ state, clock, random, limits }: DeliveryOptions
     }
   }
 
-  function settle(fate: Fate, text: string): void {
+  function settle(fate: Fate, text: string, { errtype, message }: FailPayload): void {
     const { counters, retries, dead, locks } = state();
     counters.processed++;
     counters.failures++;
     if (fate.to === 'retries') retries.add(fate.dueMs, text);
-    else locks.jobEnded(text);
+    else {
+      locks.jobEnded(text);
+      ended.add(text, { errtype, message });
+    }
     if (fate.to === 'dead') dead.add(clock.nowMs() + deadForMs, text);
   }
 
   function failed(reservation: Reservation, failure: FailPayload): void {
     const { fate, text } = fateOf(reservation, failure);
-    settle(fate, text);
+    settle(fate, text, failure);
   }
 
   /** Their attempt is counted, so that a job which ends its worker ends among the dead; a pause would help nobody. */
@@ -178,7 +183,7 @@ export function createDelivery({ state, clock, random, limits }: DeliveryOptions
     for (const reservation of reservations) {
       const { fate, text } = fateOf(reservation, workerLost, () => 0);
       if (fate.to === 'retries') again.set(reservation, text);
-      else if (working.remove(reservation)) settle(fate, text);
+      else if (working.remove(reservation)) settle(fate, text, workerLost);
     }
     counters.processed += again.size;
     counters.failures += again.size;

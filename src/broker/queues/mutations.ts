@@ -2,7 +2,10 @@
 import { cancelQueued } from './cancel.ts';
 import { deadForMs } from './delivery.ts';
 import type { Engine } from '../engine.ts';
+import type { EndReason } from './ended.ts';
 import { createFilter, type Matches } from './job-filter.ts';
+import { isOfJobtype } from './listing.ts';
+import { stored } from '../storage/stored.ts';
 import type { SetName, State } from '../state.ts';
 
 export type MutationCommand = 'clear' | 'kill' | 'discard' | 'requeue';
@@ -16,6 +19,17 @@ export interface Mutation {
   matches: Matches;
   /** How many jids the client gave. */
   jids: number;
+  /** Whoever cancels the jobs tells their results so. */
+  isCancellation?: true;
+}
+
+/** As an operator wants it. */
+export interface Change {
+  cmd: 'requeue' | 'discard' | 'kill';
+  target: SetName;
+  /** Jobs of exactly this jobtype, or else with these jids. */
+  jobtype?: string | undefined;
+  jids?: readonly string[] | undefined;
 }
 
 interface Changed {
@@ -29,6 +43,8 @@ export interface Mutations {
   run(mutation: Mutation): Promise<Changed>;
   /** For an API in the same process. Resolves, when all is stored, to the discarded jids. */
   discard(target: MutationTarget, jids: readonly string[]): Promise<readonly string[]>;
+  /** The same of an operator; resolves when the results have been told, too. */
+  change(change: Change): Promise<Changed>;
   /** Running mutations end after their page, with an error. */
   stop(): void;
 }
@@ -47,10 +63,12 @@ export function createMutations({ engine, nowMs, cancelledJobsMax }: MutationsOp
   /** A connection whose mutation waits reads no further command, so the number of connections limits those that wait. */
   let turn: Promise<unknown> = Promise.resolve();
 
-  async function changeSet(target: SetName, { cmd, matches, jids: given }: Mutation): Promise<Changed> {
+  async function changeSet(target: SetName, mutation: Mutation): Promise<Changed> {
+    const { cmd, matches, jids: given } = mutation;
+    const reason = mutation.isCancellation || !engine.ended.isHeard ? undefined : reasons[cmd];
     const state = engine.state();
     const set = state[target];
-    if (mayClearAtOnce(state, cmd, matches)) {
+    if (reason === undefined && mayClearAtOnce(state, cmd, matches)) {
       const { count } = set.record();
       state.clear(target);
       return { affected: count, jids: [] };
@@ -64,14 +82,22 @@ export function createMutations({ engine, nowMs, cancelledJobsMax }: MutationsOp
         // A job that this mutation itself has added to the dead set comes again at the end of the set.
         if (sequence > last || (matches && !matches(text))) return false;
         apply(engine, cmd, text, nowMs());
+        if (reason) engine.ended.add(text, reason);
         if (given > 0) jids.push((JSON.parse(text) as { jid: string }).jid);
         return true;
       });
       affected += page.taken;
       from = page.next;
       if (engine.state() !== state) throw new Error('the store of the broker failed, the outcome is unknown');
+      if (reason && page.taken > 0) await told();
     }
     return { affected, jids };
+  }
+
+  /** The results know of the jobs of one page before the next one is read. */
+  async function told(): Promise<void> {
+    await stored(engine.ledger);
+    await engine.ended.told();
   }
 
   async function cancel(matches: NonNullable<Matches>): Promise<Changed> {
@@ -81,11 +107,11 @@ export function createMutations({ engine, nowMs, cancelledJobsMax }: MutationsOp
 
   async function execute(mutation: Mutation): Promise<Changed> {
     // Pages are read from the disk: what earlier commands have changed must be there.
-    await stored(engine);
+    await stored(engine.ledger);
     const { target, matches } = mutation;
     const changed =
       target === 'queues' ? await cancel(matches as NonNullable<Matches>) : await changeSet(target, mutation);
-    await stored(engine);
+    await stored(engine.ledger);
     return changed;
   }
 
@@ -99,13 +125,24 @@ export function createMutations({ engine, nowMs, cancelledJobsMax }: MutationsOp
     run,
     async discard(target, jids) {
       const matches = createFilter({ jids: [...jids] });
-      return (await run({ cmd: 'discard', target, matches, jids: jids.length })).jids;
+      return (await run({ cmd: 'discard', target, matches, jids: jids.length, isCancellation: true })).jids;
+    },
+    change({ cmd, target, jobtype, jids = [] }) {
+      const matches = jobtype === undefined ? createFilter({ jids: [...jids] }) : isOfJobtype(jobtype);
+      return run({ cmd, target, matches, jids: jids.length });
     },
     stop() {
       stopped = true;
     },
   };
 }
+
+const reasons: Readonly<Record<MutationCommand, EndReason | undefined>> = {
+  clear: { errtype: 'Discarded', message: 'an operator discarded the job' },
+  discard: { errtype: 'Discarded', message: 'an operator discarded the job' },
+  kill: { errtype: 'Killed', message: 'an operator killed the job' },
+  requeue: undefined,
+};
 
 /** A set is cleared as a whole, without a look at its jobs, unless a job may hold a lock that must be released. */
 const mayClearAtOnce = ({ locks }: State, cmd: MutationCommand, matches: Matches): boolean =>
@@ -115,17 +152,4 @@ function apply(engine: Engine, cmd: MutationCommand, text: string, nowMs: number
   if (cmd === 'kill') engine.state().dead.add(nowMs + deadForMs, text);
   else if (cmd === 'requeue') engine.delivery.enqueueText(text);
   if (cmd !== 'requeue') engine.state().locks.jobEnded(text);
-}
-
-/** Resolves when all changes up to now are stored. */
-function stored({ ledger }: Engine): Promise<void> {
-  return new Promise((resolve, reject) => {
-    ledger.touch(0);
-    ledger.join({
-      settle: (_group, outcome, detail) =>
-        outcome === 'stored'
-          ? resolve()
-          : reject(new Error(`the store of the broker failed, the outcome is unknown: ${detail}`)),
-    });
-  });
 }

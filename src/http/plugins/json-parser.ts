@@ -77,6 +77,7 @@ export function useJsonOnly(app: FastifyInstance): void {
     // read "not enqueued" for a job under way.
     if (!request.raw.readableEnded)
       return done(new AppError('malformed_json', 'Bytes follow the end of the compressed body'));
+    if (body === '' && request.routeOptions.config.bodyMayBeEmpty === true) return done(null, {});
     let parsed: unknown;
     try {
       parsed = parse(body);

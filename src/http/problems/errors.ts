@@ -14,6 +14,7 @@ export const errorTable = {
   unknown_jobtype: { status: 422, title: 'The jobtype is neither declared nor passed through' },
   key_reused: { status: 422, title: 'The key was sent before, with another body' },
   unauthorized: { status: 401, title: 'A valid API key is required' },
+  cross_origin: { status: 403, title: 'The request comes from a page of another origin' },
   not_found: { status: 404, title: 'Not found' },
   method_not_allowed: { status: 405, title: 'Method not allowed' },
   in_progress: { status: 409, title: 'A request with this key is under way', retryAfterSeconds: 1 },

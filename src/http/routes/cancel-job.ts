@@ -7,6 +7,7 @@ import { RemovalError, type JobRemover } from '../../domain/job-remover.ts';
 import type { JobRegistry } from '../../domain/job-type.ts';
 import { unlock, type KeyStore } from '../../domain/keys.ts';
 import { isEnded, isWaiting, type JobRecord, type ResultStore } from '../../domain/results.ts';
+import { refuseOtherPages } from '../plugins/own-pages.ts';
 import { AppError } from '../problems/errors.ts';
 import { notKept, notKnown, readJobId, storeAway } from './job-state.ts';
 import { cancellationsMax, cancelMarginMs } from '../limits.ts';
@@ -23,6 +24,8 @@ export interface CancelJobOptions {
 }
 
 const problems = [
+  'cross_origin',
+  'unsupported_media_type',
   'not_found',
   'validation_failed',
   'not_cancellable',
@@ -46,7 +49,8 @@ export function registerCancelJob(
     },
   };
   let underWay = 0;
-  app.delete('/jobs/:job_id', { schema, onRequest: [...protect] }, async (request, reply) => {
+  const options = { schema, config: { bodyMayBeEmpty: true }, onRequest: [...protect, refuseOtherPages] };
+  app.delete('/jobs/:job_id', options, async (request, reply) => {
     const jid = readJobId(request.params, registry, reply);
     if (results === undefined) throw notKept();
     if (underWay >= cancellationsMax) throw new AppError('overloaded', 'Too many jobs are being cancelled');

@@ -50,6 +50,18 @@ export const operatorProblems = [
   'outcome_unknown',
 ] as const;
 
+export const actionProblems = [
+  ...operatorProblems,
+  'cross_origin',
+  'not_found',
+  'unsupported_media_type',
+  'malformed_json',
+  'body_too_large',
+  'request_timeout',
+  'validation_failed',
+  'overloaded',
+] as const;
+
 const shown = (text: string | undefined, max: number): string | undefined =>
   text === undefined ? undefined : cut(text, max);
 

@@ -1,19 +1,17 @@
-// GET /queues: what waits, for how long, and what is paused.
-import type { FastifyInstance, onRequestHookHandler } from 'fastify';
-import type { Operator } from '../../domain/operator.ts';
-import { answered, operatorProblems, queueList } from './operator-answers.ts';
+// GET /queues: what waits, for how long, and what is paused. POST /queues/{name}/pause and /resume.
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { cut } from '../problems/caller-text.ts';
+import { AppError } from '../problems/errors.ts';
+import { createActions, type OperatorRouteOptions } from './operator-action.ts';
+import { actionProblems, answered, operatorProblems, queueList } from './operator-answers.ts';
 import { problemResponses } from './schemas.ts';
-
-export interface OperatorRouteOptions {
-  operator: Operator;
-  /** Asks for a key of an operator. */
-  protect: readonly onRequestHookHandler[];
-}
 
 const byName = (one: { name: string }, other: { name: string }): number =>
   one.name < other.name ? -1 : Number(one.name > other.name);
 
-export function registerQueues(app: FastifyInstance, { operator, protect }: OperatorRouteOptions): void {
+export function registerQueues(app: FastifyInstance, options: OperatorRouteOptions): void {
+  const { operator, protect } = options;
   const schema = {
     summary: 'Queues, their depth and latency',
     response: { 200: queueList, ...problemResponses(operatorProblems) },
@@ -30,4 +28,29 @@ export function registerQueues(app: FastifyInstance, { operator, protect }: Oper
       })),
     };
   });
+  registerPauses(app, options);
+}
+
+function registerPauses(app: FastifyInstance, options: OperatorRouteOptions): void {
+  const actions = createActions(options);
+  for (const action of ['pause', 'resume'] as const) {
+    const schema = {
+      summary: action === 'pause' ? 'Hand out no more jobs of a queue' : 'Hand out jobs of a queue again',
+      params: z.object({ name: z.string() }),
+      response: {
+        200: z.object({ name: z.string(), paused: z.boolean() }),
+        ...problemResponses(actionProblems),
+      },
+    };
+    app.post(`/queues/:name/${action}`, { schema, ...actions.route }, async (request) => {
+      const { name } = request.params as { name: string };
+      const paused = action === 'pause';
+      const about = { action, queue: cut(name) };
+      await actions.run(request, about, async () => {
+        if (!(await options.operator.setPaused(name, paused)))
+          throw new AppError('not_found', `There is no queue ${cut(name)}; GET /queues lists them`);
+      });
+      return { name, paused };
+    });
+  }
 }

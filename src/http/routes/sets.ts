@@ -5,8 +5,9 @@ import { setNames } from '../../domain/operator.ts';
 import { setPageJobs } from '../limits.ts';
 import { invalid } from '../problems/violations.ts';
 import { answered, jobIn, operatorProblems, readSetName, setPage } from './operator-answers.ts';
-import type { OperatorRouteOptions } from './queues.ts';
+import type { OperatorRouteOptions } from './operator-action.ts';
 import { problemResponses } from './schemas.ts';
+import { registerSetActions } from './set-actions.ts';
 
 const query = z.strictObject({
   limit: z.coerce
@@ -19,7 +20,8 @@ const query = z.strictObject({
   jobtype: z.string('must be given once').min(1, 'must not be empty').max(1000, 'is too long').optional(),
 });
 
-export function registerSets(app: FastifyInstance, { operator, protect }: OperatorRouteOptions): void {
+export function registerSets(app: FastifyInstance, options: OperatorRouteOptions): void {
+  const { operator, protect } = options;
   const schema = {
     summary: 'Jobs that are scheduled, to be retried, or dead',
     params: z.object({ set: z.enum(setNames) }),
@@ -35,4 +37,5 @@ export function registerSets(app: FastifyInstance, { operator, protect }: Operat
     reply.header('cache-control', 'no-store');
     return { set, total: page.total, jobs: page.jobs.map(jobIn), cursor: page.cursor ?? null };
   });
+  registerSetActions(app, options);
 }

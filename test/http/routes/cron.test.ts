@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ScheduleState } from '../../../src/domain/cron.ts';
-import type { Operator } from '../../../src/domain/operator.ts';
+import { idleOperator } from '../../helpers/idle-operator.ts';
 import { build } from '../../helpers/app.ts';
 
 const atMs = Date.parse('2026-12-01T01:30:00Z');
@@ -17,10 +17,7 @@ const state: ScheduleState = {
 };
 
 /** Its route is one of operators. */
-const operator: Operator = {
-  queues: async () => [],
-  page: async () => ({ total: 0, jobs: [], cursor: undefined }),
-};
+const operator = idleOperator;
 
 describe('GET /cron', () => {
   it('lists schedules with the next and the last tick', async (t) => {

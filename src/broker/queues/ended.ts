@@ -1,0 +1,59 @@
+// Jobs that will not run any more although no worker has ended them: discarded, killed, or dead. Whoever keeps their results
+// is told once that is on disk.
+import type { Ledger } from '../storage/ledger.ts';
+
+export interface EndReason {
+  errtype: string;
+  message: string;
+}
+
+export interface EndedJob extends EndReason {
+  jid: string;
+}
+
+export interface EndedJobs {
+  /** False: nobody wants to know. */
+  readonly isHeard: boolean;
+  /** @param text the job's JSON */
+  add(text: string, reason: EndReason): void;
+  /** Resolves when whoever keeps the results has taken all that were on disk by now. */
+  told(): Promise<void>;
+}
+
+interface EndedJobsOptions {
+  ledger: Ledger;
+  /** Never rejects. */
+  tell: ((jobs: readonly EndedJob[]) => Promise<void>) | undefined;
+}
+
+/** A message is kept as a result's error: as much as FAIL keeps. */
+const messageCharsMax = 1000;
+
+export function createEndedJobs({ ledger, tell }: EndedJobsOptions): EndedJobs {
+  const byGroup = new Map<number, EndedJob[]>();
+  let telling: Promise<void> = Promise.resolve();
+
+  const settler = {
+    settle(group: number, outcome: string) {
+      const jobs = byGroup.get(group) ?? [];
+      byGroup.delete(group);
+      // Of an unknown outcome the disk decides: what is gone there is never told of, and stays pending.
+      if (outcome === 'stored' && jobs.length > 0) telling = telling.then(() => tell?.(jobs));
+    },
+  };
+
+  return {
+    isHeard: tell !== undefined,
+    add(text, { errtype, message }) {
+      if (!tell) return;
+      const { jid } = JSON.parse(text) as { jid?: unknown };
+      if (typeof jid !== 'string') return;
+      ledger.touch(0);
+      const group = ledger.join(settler);
+      const jobs = byGroup.get(group) ?? [];
+      jobs.push({ jid, errtype, message: message.slice(0, messageCharsMax) });
+      byGroup.set(group, jobs);
+    },
+    told: () => telling,
+  };
+}

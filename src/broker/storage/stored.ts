@@ -1,0 +1,15 @@
+// Waits for the disk, for those who have no connection that a reply would go to.
+import type { Ledger } from './ledger.ts';
+
+/** Resolves when all that has changed so far is on disk; rejects when that is not known, or is certainly not so. */
+export function stored(ledger: Ledger): Promise<void> {
+  return new Promise((resolve, reject) => {
+    ledger.touch(0);
+    ledger.join({
+      settle: (_group, outcome, detail) =>
+        outcome === 'stored'
+          ? resolve()
+          : reject(new Error(`the store of the broker failed, the outcome is unknown: ${detail}`)),
+    });
+  });
+}

@@ -1,0 +1,63 @@
+// A connection of its own for commands that may take long: Faktory (v1.9.4, server/mutate.go) looks through a whole set for each
+// MUTATE, and a job that is enqueued must not wait behind that. It is opened for the first command.
+import type { Clock } from '../domain/clock.ts';
+import type { FaktoryClient } from './client.ts';
+
+export interface SideClientOptions {
+  /** Opens a client of one connection. */
+  open: () => Pick<FaktoryClient, 'live' | 'downReason' | 'onChange' | 'send' | 'close'>;
+  clock: Clock;
+  /** For the replies. */
+  timeoutMs: number;
+}
+
+export interface SideClient {
+  /** Sends the commands one behind another; rejects with a SideError. */
+  send(commands: readonly string[][]): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+/** `away`: nothing was sent; `unknown`: there was no clear reply. */
+export class SideError extends Error {
+  readonly outcome: 'away' | 'unknown';
+
+  constructor(outcome: SideError['outcome'], cause: unknown) {
+    super(outcome === 'away' ? 'The broker is away' : 'The broker gave no clear answer', { cause });
+    this.outcome = outcome;
+  }
+}
+
+export function createSideClient({ open, clock, timeoutMs }: SideClientOptions): SideClient {
+  let client: ReturnType<SideClientOptions['open']> | undefined;
+  /** It is connected, or could not be. */
+  let tried: Promise<void> | undefined;
+
+  function openClient(): NonNullable<typeof client> {
+    const opened = open();
+    tried = new Promise((resolve) => {
+      opened.onChange = () => {
+        if (opened.live.length > 0 || opened.downReason) resolve();
+      };
+    });
+    return opened;
+  }
+
+  async function inTime<Value>(waited: Promise<Value>): Promise<Value> {
+    let onLate: (error: Error) => void;
+    const late = new Promise<never>((_, reject) => (onLate = reject));
+    const timer = clock.after(timeoutMs, () => onLate(new Error('no answer from the broker in time')));
+    return Promise.race([waited, late]).finally(() => timer.cancel());
+  }
+
+  return {
+    async send(commands) {
+      const opened = (client ??= openClient());
+      await tried;
+      if (opened.live.length === 0) throw new SideError('away', opened.downReason);
+      return inTime(Promise.all(commands.map((command) => opened.send([...command])))).catch((error: unknown) => {
+        throw new SideError('unknown', error);
+      });
+    },
+    close: async () => client?.close(),
+  };
+}

@@ -1,0 +1,37 @@
+// What a request must have that changes how the service works, so that a page of another site cannot make a browser send it:
+// a content type that no form has, and, where the browser says where the request comes from, that it comes from here.
+import type { FastifyRequest, onRequestHookHandler } from 'fastify';
+import { AppError } from '../problems/errors.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** A request without a body is one with no fields. */
+    bodyMayBeEmpty?: boolean;
+  }
+}
+
+/** `Sec-Fetch-Site` (Fetch Metadata) where the browser sends it, else `Origin`; other clients send neither. */
+function isFromHere({ headers }: FastifyRequest): boolean {
+  const { 'sec-fetch-site': site, origin, host } = headers;
+  if (site !== undefined) return site === 'same-origin';
+  if (origin === undefined) return true;
+  // Only the host: a proxy in front may speak another scheme.
+  return URL.canParse(origin) && new URL(origin).host === host?.toLowerCase();
+}
+
+const isJson = ({ headers }: FastifyRequest): boolean =>
+  /^application\/json[\t ]*(?:;|$)/i.test(headers['content-type'] ?? '');
+
+/** For every POST and DELETE of an operator. Comes behind the hook that asks for a key. */
+export const refuseOtherPages: onRequestHookHandler = (request, _reply, done) => {
+  if (!isFromHere(request))
+    return done(new AppError('cross_origin', 'A page of another origin may not do this: Sec-Fetch-Site or Origin'));
+  if (!isJson(request))
+    return done(
+      new AppError(
+        'unsupported_media_type',
+        "Send content-type: application/json; curl: -H 'content-type: application/json'",
+      ),
+    );
+  done();
+};

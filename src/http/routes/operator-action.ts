@@ -1,0 +1,71 @@
+// One action of an operator: who may do it, within which time, and the line of the log that names who did it.
+import type { FastifyRequest, onRequestHookHandler } from 'fastify';
+import type { Clock } from '../../domain/clock.ts';
+import { OperatorError, type Operator } from '../../domain/operator.ts';
+import { actionsMax } from '../limits.ts';
+import { callerOf } from '../once/idempotency-key.ts';
+import { refuseOtherPages } from '../plugins/own-pages.ts';
+import { AppError } from '../problems/errors.ts';
+import { answered } from './operator-answers.ts';
+
+export interface OperatorRouteOptions {
+  operator: Operator;
+  clock: Clock;
+  /** After it an action is answered with `outcome_unknown`, and goes on. */
+  actionTimeoutMs: number;
+  /** Asks for a key of an operator. */
+  protect: readonly onRequestHookHandler[];
+}
+
+/** Of the log line, for example `{ action: 'pause', queue: 'images' }`. */
+type About = Readonly<{ action: string } & Record<string, unknown>>;
+
+export interface Actions {
+  /** Of the routes, besides their schema. */
+  readonly route: { config: { bodyMayBeEmpty: true }; onRequest: onRequestHookHandler[] };
+  /** Rejects with what the caller is told; `toldOf` adds what came of it to the log line. */
+  run<Value>(
+    request: FastifyRequest,
+    about: About,
+    act: () => Promise<Value>,
+    toldOf?: (value: Value) => object,
+  ): Promise<Value>;
+}
+
+export function createActions({ clock, actionTimeoutMs, protect }: OperatorRouteOptions): Actions {
+  let underWay = 0;
+
+  function inTime<Value>(acting: Promise<Value>): Promise<Value> {
+    let onLate: (error: Error) => void;
+    const late = new Promise<never>((_, reject) => (onLate = reject));
+    const message = `Not done within ${actionTimeoutMs} ms; it goes on, and a part is done already`;
+    const timer = clock.after(actionTimeoutMs, () => onLate(new OperatorError('unknown', message)));
+    return Promise.race([acting, late]).finally(() => timer.cancel());
+  }
+
+  return {
+    route: { config: { bodyMayBeEmpty: true }, onRequest: [...protect, refuseOtherPages] },
+    async run(request, about, act, toldOf = () => ({})) {
+      if (underWay >= actionsMax) throw new AppError('overloaded', 'Too many actions of operators are under way');
+      const log = (outcome: string, told: object = {}): void =>
+        request.log.warn(
+          { ...about, ...told, outcome, key_name: callerOf(request) || undefined, request_id: request.id },
+          'an operator acted',
+        );
+      underWay++;
+      const acting = act();
+      void acting.then(
+        () => underWay--,
+        () => underWay--,
+      );
+      try {
+        const value = await answered(inTime(acting));
+        log('done', toldOf(value));
+        return value;
+      } catch (error) {
+        log(error instanceof AppError ? error.code : 'internal');
+        throw error;
+      }
+    },
+  };
+}

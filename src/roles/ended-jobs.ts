@@ -1,0 +1,34 @@
+// Jobs that the broker in this process has ended without a worker (discarded, killed, dead): whoever asks for one is told
+// that it failed, and why.
+import type { Logger } from 'pino';
+import type { EndedJob } from '../broker/queues/ended.ts';
+import { isEnded, type JobRecord, type ResultStore } from '../domain/results.ts';
+
+/** Looked up and written together. */
+const jobsMax = 500;
+
+/** Never rejects: what the store does not take stays pending until its time. */
+export function createEndedJobsTeller(
+  results: Pick<ResultStore, 'get' | 'put'>,
+  log: Pick<Logger, 'warn'>,
+): (jobs: readonly EndedJob[]) => Promise<void> {
+  async function tell(jobs: readonly EndedJob[]): Promise<void> {
+    const known = await Promise.all(jobs.map(({ jid }) => results.get(jid)));
+    const finishedAt = new Date().toISOString();
+    const records = jobs.flatMap(({ errtype, message }, index): JobRecord[] => {
+      const record = known[index];
+      // Unknown ids are of others, or forgotten. What a worker has told of the end says more.
+      if (record === undefined || isEnded(record)) return [];
+      return [{ ...record, state: 'failed', error: message, errtype, finished_at: finishedAt }];
+    });
+    if (records.length > 0) await results.put(records);
+  }
+
+  return async (jobs) => {
+    for (let start = 0; start < jobs.length; start += jobsMax) {
+      await tell(jobs.slice(start, start + jobsMax)).catch((error: unknown) =>
+        log.warn({ err: error, jobs: jobs.length }, 'the results were not told of jobs that the broker has ended'),
+      );
+    }
+  };
+}
