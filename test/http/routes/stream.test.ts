@@ -1,9 +1,7 @@
 // POST /jobs/stream over real connections: what is reported, in which order, and how a stream ends.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
 import { describe, it } from 'node:test';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { refused, unknown, type Fate } from '../../../src/domain/producer.ts';
 import { build, connectRaw } from '../../helpers/app.ts';
 import { openKeys } from '../../helpers/key-store.ts';
@@ -300,30 +298,5 @@ describe('a stream that ends before its body', () => {
     // Twice the time, by the same timers.
     setTimeout(() => answer(), 120);
     assert.deepEqual(summaryOf(await stream.rest()), { lines: 1, enqueued: 1, ...whole });
-  });
-
-  it('pushes no more for a caller that has gone', async (t) => {
-    const { listen, producer, app } = build(t);
-    const connected = once(app.server, 'connection') as Promise<[Socket]>;
-    const url = await listen();
-    const { pushBulk } = producer;
-    const answers: (() => void)[] = [];
-    producer.pushBulk = async (jobs, deadlineMs) => {
-      const fates = pushBulk.call(producer, jobs, deadlineMs);
-      await new Promise<void>((resolve) => void answers.push(resolve));
-      return fates;
-    };
-    const stream = await openStream(t, url);
-    stream.write(adds(1000));
-    const [socket] = await connected;
-    const windowIsFull = async (): Promise<void> => {
-      while (answers.length < 2) await nextTurn();
-    };
-    await windowIsFull();
-    stream.request.destroy();
-    await once(socket, 'end');
-    answers.forEach((answer) => answer());
-    for (let turn = 0; turn < 10; turn++) await nextTurn();
-    assert.equal(producer.jobs.length, 200);
   });
 });
