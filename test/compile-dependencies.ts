@@ -1,6 +1,6 @@
 // Writes each package that src and many tests import as one file, into build/node_modules: to find and read the some
 // thousand files of Fastify and the others takes most of the time that a process of a test needs to start.
-// What is packed (test/package.test.ts) runs with the packages as npm installs them.
+// What is packed (test/package.slow.test.ts) runs with the packages as npm installs them.
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
