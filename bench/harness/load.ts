@@ -17,7 +17,7 @@ export interface PushbLoad {
   jobsPerFrame: number;
 }
 
-/** Streams of as many lines, one after another. */
+/** A caller that sends streams of `lines` lines; a stream begins when the last has ended. */
 export interface StreamLoad {
   kind: 'stream';
   port: number;

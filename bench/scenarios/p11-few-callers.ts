@@ -1,5 +1,5 @@
-// P11 and P12: single jobs of one, eight and 64 callers, all in one process, synced before every 202, beside bare Fastify,
-// the disk, and the rivals that are at hand.
+// P11 and P12: single jobs of 1, 8 and 64 callers. The all-in-one syncs before every 202. Beside it run bare Fastify, a sync
+// of the disk, and zizq and bunqueue where variables name their programs.
 import { compareRates, type Turns } from '../harness/comparison.ts';
 import { singles, takeTurnsAfresh } from '../harness/contestants.ts';
 import { useFaktoryCounter } from '../harness/counts.ts';

@@ -1,4 +1,4 @@
-// P13: single jobs of one and eight callers on a Faktory nearby, beside the documented way.
+// P13: single jobs of 1 and 8 callers. The service and the documented way use the same Faktory on this machine.
 import { compareRates } from '../harness/comparison.ts';
 import { singles, takeTurnsAfresh } from '../harness/contestants.ts';
 import { useFaktoryCounter } from '../harness/counts.ts';

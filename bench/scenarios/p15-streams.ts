@@ -1,4 +1,4 @@
-// P15: one stream beside batches of 100 from 8 callers, embedded and on real Faktory.
+// P15: a single stream is compared with batches of 100 from 8 callers, on the embedded broker and on real Faktory.
 import { compareRates } from '../harness/comparison.ts';
 import { batches, batchSchedule, takeTurnsAfresh, type Contestant, type Schedule } from '../harness/contestants.ts';
 import { useFaktoryCounter, type Counter } from '../harness/counts.ts';
@@ -10,7 +10,7 @@ import { startAllInOne, startApi, type HttpServer } from '../servers/service.ts'
 
 const ofBatches = 'batches of 100, 8 callers';
 const ofStream = 'one stream, a report for each line';
-/** Of one stream; the next begins when it has ended. */
+/** Lines of each stream. The caller begins the next stream when the last has ended. */
 const lines = 20_000;
 
 export const p15: Scenario = {

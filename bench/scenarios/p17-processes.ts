@@ -1,4 +1,4 @@
-// P17: two API processes behind one port beside a single one, on real Faktory.
+// P17: the service with two API processes is compared with the service with a single process, on real Faktory.
 import { availableParallelism } from 'node:os';
 import { singles, takeTurnsAfresh, type Turn } from '../harness/contestants.ts';
 import { useFaktoryCounter } from '../harness/counts.ts';

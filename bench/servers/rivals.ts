@@ -74,7 +74,7 @@ async function startBunqueue(scope: Scope, command: string): Promise<Rival> {
   };
 }
 
-/** Starts those that are at hand. */
+/** Starts each rival whose variable names a program. */
 export async function startRivals(scope: Scope): Promise<Rival[]> {
   const { ZIZQ_BIN, BUNQUEUE_BIN } = process.env;
   return [

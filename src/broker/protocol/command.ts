@@ -1,4 +1,4 @@
-// The interface of a verb of FWP. Texts and formats are those of contribsys/faktory v1.9.4 (server/commands.go).
+// The interface of a verb of FWP. The texts and formats follow contribsys/faktory v1.9.4 (server/commands.go).
 import type { Engine } from '../engine.ts';
 import type { Mutations } from '../queues/mutations.ts';
 import type { Push } from '../queues/push.ts';
@@ -20,7 +20,7 @@ export interface CommandContext {
 }
 
 /**
- * Runs one command and replies to it once: now, when its group is stored, or when a job comes.
+ * Runs a command. The session gets a single reply: at once, when the group of the command is stored, or when a job comes.
  * An Error that it throws becomes the error reply.
  *
  * @param rest the line behind the verb and a space

@@ -33,7 +33,7 @@ const commands = new Map<string, Command>([
 /** Commands that need no store. */
 const alwaysServed = new Set(['BEAT', 'END']);
 
-/** Runs one line. Replies to it in every case. */
+/** Runs the command of a line. Every line gets a reply. */
 export function runCommand(context: CommandContext, session: Session, line: Buffer): void {
   const space = line.indexOf(0x20);
   const verb = line.toString('latin1', 0, space === -1 ? line.length : space);
