@@ -1,20 +1,10 @@
 // The load generator's process: takes a load, runs it, sends back what it saw, until the bench lets go of it.
+import type { Caller, OnDone } from './harness/caller.ts';
 import { createHttpCaller } from './harness/http-caller.ts';
 import { answerTimeoutMs, type Load, type LoadResult } from './harness/load.ts';
 import { createPushbCaller } from './harness/pushb-caller.ts';
 import { createStreamCaller } from './harness/stream-caller.ts';
 import { percentile } from './harness/stats.ts';
-
-/** One connection with one request at a time. */
-export interface Caller {
-  /** Resolves when the connection is open and ready to be used. */
-  opened: Promise<void>;
-  /** Starts a request; its end is reported to `onDone`. */
-  next(): void;
-  close(): void;
-}
-
-export type OnDone = (caller: Caller, isAccepted: boolean) => void;
 
 async function run(load: Load): Promise<LoadResult> {
   const started = new Map<Caller, number>();

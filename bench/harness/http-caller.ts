@@ -1,5 +1,5 @@
 // A caller that posts one body again and again.
-import type { Caller, OnDone } from '../load-generator.ts';
+import type { Caller, OnDone } from './caller.ts';
 import { encodeRequest, openHttpConnection } from './http-connection.ts';
 import type { HttpLoad } from './load.ts';
 

@@ -1,6 +1,6 @@
 // A caller that pushes frames straight to the broker: jobs as the service writes them, with a fresh id each.
 import { randomUUID } from 'node:crypto';
-import type { Caller, OnDone } from '../load-generator.ts';
+import type { Caller, OnDone } from './caller.ts';
 import { openFaktoryLink, type RespLink } from './resp-link.ts';
 import type { PushbLoad } from './load.ts';
 

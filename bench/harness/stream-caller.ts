@@ -1,6 +1,6 @@
 // A caller that sends the same stream again and again: it writes all lines, and reads the reports meanwhile.
 import { connect } from 'node:net';
-import type { Caller, OnDone } from '../load-generator.ts';
+import type { Caller, OnDone } from './caller.ts';
 import type { StreamLoad } from './load.ts';
 
 /** The end of a chunked body (RFC 9112, 7.1). */

@@ -1,6 +1,6 @@
 // What is enqueued by time: the schedules of definitions, their ticks, and the last tick of each. Times are milliseconds
 // since 1970.
-import type { JobArgs } from './job-type.ts';
+import type { JobArgs } from './job-args.ts';
 
 export interface Schedule {
   /**

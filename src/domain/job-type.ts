@@ -2,6 +2,7 @@
 // of JOBS_DIR.
 import type { z } from 'zod';
 import type { Schedule } from './cron.ts';
+import type { JobArgs } from './job-args.ts';
 
 export interface JobType {
   /** Names the route `POST /jobs/{name}`, the `operation` of an entry and the label of metrics. */
@@ -56,18 +57,6 @@ export type Issues = readonly (Pick<z.core.$ZodIssue, 'path' | 'message'> & { co
 
 export type ArgsReading =
   { readonly success: true; readonly args: JobArgs } | { readonly success: false; readonly issues: Issues };
-
-/** Arguments that passed the type's schema, in the form in which they travel. */
-export interface JobArgs {
-  /** The schema's output. */
-  readonly value: unknown;
-  /** What stands between the brackets of the wire's `args`. */
-  readonly json: string;
-  /** Length of `json` in UTF-8. */
-  readonly jsonBytes: number;
-  /** What goes into `custom.request_id`; undefined also where the arguments carry it. */
-  readonly requestId: string | undefined;
-}
 
 /** Exactly one of `result`, `error` and `thrown`. */
 export interface InlineEnd {

@@ -1,8 +1,8 @@
 // A job as it goes to the broker: made once, with its jid and its one wire form, before anything can wait or fail. The
 // wire form is a prefix, the encoded arguments and a suffix; prefix and suffix of a type without options are made once.
-import type { JobArgs, JobType } from './job-type.ts';
+import type { JobArgs } from './job-args.ts';
+import type { JobType } from './job-type.ts';
 import { createJid } from './jid.ts';
-import type { Attachment } from './keys.ts';
 import type { JobRecord } from './results.ts';
 
 /** What each job has on the wire besides its jid and its arguments. */
@@ -22,6 +22,13 @@ export interface JobOptions {
 export interface Uniqueness {
   readonly id: Buffer;
   readonly ms: number;
+}
+
+/** Stored with jobs by a broker in this process, in one write. */
+export interface Attachment {
+  /** Puts the record. Called when the broker has taken the jobs; `refusals` says, by jid, why it did not take some. */
+  write(refusals: ReadonlyMap<string, string>): void;
+  settle(outcome: 'stored' | 'unknown' | 'not stored'): void;
 }
 
 export interface Job {

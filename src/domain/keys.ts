@@ -78,13 +78,6 @@ export interface Settlement {
   readonly jids?: readonly string[];
 }
 
-/** Stored with jobs by a broker in this process, in one write. */
-export interface Attachment {
-  /** Puts the record. Called when the broker has taken the jobs; `refusals` says, by jid, why it did not take some. */
-  write(refusals: ReadonlyMap<string, string>): void;
-  settle(outcome: 'stored' | 'unknown' | 'not stored'): void;
-}
-
 /** Beyond the time in which a request is answered: a claim that is older belongs to a process that is gone. */
 export const underWayMarginMs = 5000;
 

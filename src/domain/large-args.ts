@@ -1,7 +1,7 @@
 // Large arguments on the wire: compressed by the API, read by the worker. Both work synchronously: libuv's pool
 // also syncs the broker's disk (docs/decisions/0020-large-arguments.md).
 import { constants, gunzipSync, gzipSync } from 'node:zlib';
-import type { JobArgs } from './job-type.ts';
+import type { JobArgs } from './job-args.ts';
 
 const encoding = 'gzip+base64';
 /** In `custom`: only where it says so are arguments decoded. */

@@ -1,7 +1,19 @@
 // What waits for a slot, and how it is packed: small parcels share a frame, large ones have one each, and where both
 // wait they take turns, so that a flood of batches does not starve single jobs.
+import type { Linked } from '../domain/chain.ts';
 import { createFifo, type Fifo } from '../domain/fifo.ts';
-import type { Parcel } from './group-commit.ts';
+import type { Job } from '../domain/job.ts';
+import type { Fate } from '../domain/producer.ts';
+
+/** Jobs of one caller that leave in one frame. */
+export interface Parcel extends Linked<Parcel> {
+  readonly jobs: readonly Job[];
+  readonly bytes: number;
+  readonly pushedMs: number;
+  readonly deadlineMs: number;
+  /** `fates` are the whole frame's; this parcel's begin at `start`. */
+  readonly settle: (fates: readonly Fate[], start: number) => void;
+}
 
 export interface FrameQueueOptions {
   /** Jobs of a frame of small parcels, at present. */

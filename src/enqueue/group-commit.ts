@@ -1,13 +1,13 @@
 // Many callers, few round trips: jobs that wait leave together in one frame as soon as a slot is free. Nothing waits on
 // an idle path; a near broker gets large frames, a distant one many in flight (docs/decisions/0003-group-commit.md).
 // Relies on a FrameSender below, and on deadlines that come in the order of the pushes.
-import { createChain, type Linked } from '../domain/chain.ts';
+import { createChain } from '../domain/chain.ts';
 import type { Clock, Timer } from '../domain/clock.ts';
 import type { Job } from '../domain/job.ts';
 import { refused, unknown, type Fate, type FrameSender, type JobProducer } from '../domain/producer.ts';
 import { cutBatch } from './cut-batch.ts';
 import { createDrainRate } from './drain-rate.ts';
-import { createFrameQueue } from './frame-queue.ts';
+import { createFrameQueue, type Parcel } from './frame-queue.ts';
 
 export interface GroupCommitOptions {
   sender: FrameSender;
@@ -21,16 +21,6 @@ export interface GroupCommitOptions {
   lingerMs: number;
   /** Called with a frame's jobs as it is written, and with how long its first ones have waited for it. */
   onWrite?: (jobs: readonly Job[], waitedMs: number) => void;
-}
-
-/** Jobs of one caller that leave in one frame. */
-export interface Parcel extends Linked<Parcel> {
-  readonly jobs: readonly Job[];
-  readonly bytes: number;
-  readonly pushedMs: number;
-  readonly deadlineMs: number;
-  /** `fates` are the whole frame's; this parcel's begin at `start`. */
-  readonly settle: (fates: readonly Fate[], start: number) => void;
 }
 
 /** Deadlines are kept to this; the contract allows 250 ms. */

@@ -115,7 +115,7 @@ export class FaktoryClient extends Client {
           onWritten: () => this.onRoom(),
           onCommand: options.onCommand,
           // Not for a worker: its other connections notice a silent broker by themselves within seconds.
-          ...(options.wid === undefined && { onSilence: (silent, sinceMs) => standings.silent(silent, sinceMs) }),
+          ...(options.wid === undefined && { onSilence: (sinceMs) => standings.silent(connection, sinceMs) }),
         });
         this.#open.add(connection);
         void connection.closed.then(() => this.#open.delete(connection));

@@ -1,7 +1,6 @@
 // Options of a connection.
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../domain/clock.ts';
-import type { Connection } from './connection.ts';
 
 export interface ConnectionOptions {
   /** Opens the socket: a plain one or TLS. */
@@ -24,5 +23,5 @@ export interface ConnectionOptions {
   /** Called with each command that ended: its line, its time from the moment that it was given, and how it ended. */
   onCommand?: ((line: string, ms: number, outcome: 'ok' | 'refused' | 'lost') => void) | undefined;
   /** Called when it is given up because the broker has done nothing since `sinceMs`, before its commands are told. */
-  onSilence?: (connection: Connection, sinceMs: number) => void;
+  onSilence?: (sinceMs: number) => void;
 }

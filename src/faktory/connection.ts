@@ -157,7 +157,7 @@ export class Connection {
   }
 
   #giveUp(reason: string, sinceMs: number): void {
-    if (this.#live) this.#options.onSilence?.(this, sinceMs);
+    if (this.#live) this.#options.onSilence?.(sinceMs);
     this.destroy(new Error(reason));
   }
 

@@ -3,7 +3,8 @@ import type { JobType } from '../domain/job-type.ts';
 import { add } from './add.ts';
 import type { Defined } from './define-job.ts';
 import { divide } from './divide.ts';
-import { createHttpRequest, type HttpRequestSettings } from './http-request/definition.ts';
+import { createHttpRequest } from './http-request/definition.ts';
+import type { HttpRequestSettings } from './http-request/delivery.ts';
 import { multiply } from './multiply.ts';
 import { subtract } from './subtract.ts';
 

@@ -6,6 +6,7 @@ import { encodeJson } from '../domain/json-structure.ts';
 import { queueNameProblem } from '../domain/queue-name.ts';
 import { requestId } from '../domain/request-id.ts';
 import { describeIssue } from './argument-errors.ts';
+import type { Compiled, DefinitionProblem } from './compiled.ts';
 import { readCron, scheduleType } from './read-cron.ts';
 import { findAsynchronousCheck } from './schema-checks.ts';
 
@@ -60,14 +61,6 @@ const definitionSchema = z.strictObject({
 });
 
 type ParsedDefinition = z.output<typeof definitionSchema>;
-
-/** One thing that is wrong: the field, where it is about one, and a sentence. */
-export interface DefinitionProblem {
-  field: string;
-  message: string;
-}
-
-export type Compiled = { type: JobType } | { problems: readonly DefinitionProblem[] };
 
 export function compileDefinition(definition: unknown): Compiled {
   const cron = readCron((definition as { cron?: unknown } | null)?.cron);

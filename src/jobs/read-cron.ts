@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { isTimeZone, readPattern, type Pattern } from '../cron/pattern.ts';
 import type { Schedule } from '../domain/cron.ts';
 import type { JobType } from '../domain/job-type.ts';
-import type { Compiled, DefinitionProblem } from './compile-definition.ts';
+import type { Compiled, DefinitionProblem } from './compiled.ts';
 
 const schedulesMax = 100;
 /** As much as a caller may post (JOB_BODY_BYTES_MAX). */

@@ -1,14 +1,18 @@
 // The schedules of the API process.
 import { createCron, type Cron } from '../cron/cron.ts';
 import type { WallClock } from '../domain/clock.ts';
-import { hasSchedules } from '../domain/job-type.ts';
+import type { TickStore } from '../domain/cron.ts';
+import { hasSchedules, type JobRegistry } from '../domain/job-type.ts';
 import type { KeyStore } from '../domain/keys.ts';
 import type { JobProducer } from '../domain/producer.ts';
 import { createJobMaker } from '../http/entries/entry.ts';
-import type { ApiParts } from './api.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import { RoleError, type RoleContext } from './role.ts';
 
-export interface CronParts extends Pick<ApiParts, 'registry' | 'ticks' | 'metrics'> {
+export interface CronParts {
+  registry: JobRegistry;
+  ticks: TickStore | undefined;
+  metrics: Metrics;
   keys: KeyStore | undefined;
   producer: JobProducer;
   clock: WallClock;

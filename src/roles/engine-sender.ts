@@ -1,8 +1,7 @@
 // The way into the broker for an API in the same process: its frames go to the engine, and into the same groups as the
 // commands of all connections. There is no connection that could be lost, and no reply to read.
 import type { Clock } from '../domain/clock.ts';
-import type { Job } from '../domain/job.ts';
-import type { Attachment } from '../domain/keys.ts';
+import type { Attachment, Job } from '../domain/job.ts';
 import { enqueued, refused, unknown, type Fate, type FrameSender } from '../domain/producer.ts';
 import type { Engine } from '../broker/engine.ts';
 import { messageOf, type GroupOutcome } from '../broker/storage/ledger.ts';

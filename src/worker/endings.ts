@@ -3,10 +3,10 @@ import type { Clock } from '../domain/clock.ts';
 import type { ResultStore } from '../domain/results.ts';
 import type { FaktoryClient } from '../faktory/client.ts';
 import { createGiveBack } from './give-back.ts';
-import { queuedAgain, type Failure, type JobEnd } from './job-end.ts';
+import { queuedAgain, type Failure, type JobEnd, type Told } from './job-end.ts';
 import { createJobLog, type WorkerLog } from './job-log.ts';
 import { createRecorder } from './recorder.ts';
-import { createReporter, type Told } from './reporter.ts';
+import { createReporter } from './reporter.ts';
 
 export interface EndingsOptions {
   /** For ACK and FAIL. */

@@ -31,6 +31,15 @@ export interface JobEnd {
   logged: Readonly<Record<string, unknown>>;
 }
 
+/** What the broker now knows of a job. */
+export interface Told {
+  end: JobEnd;
+  /** Of the FAIL; undefined: it was an ACK. */
+  failure: Failure | undefined;
+  /** False: the broker did not know the job any more, which it says of a FAIL only. */
+  isKnown: boolean;
+}
+
 /** A job whose run has ended, and what else is known of it. */
 export interface Ran {
   job: FetchedJob;

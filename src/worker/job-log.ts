@@ -2,7 +2,7 @@
 // because a line costs more than a job. Failed jobs have a sample of their own: they are few, and operators look for them.
 import type { Logger } from 'pino';
 import type { Clock, Timer } from '../domain/clock.ts';
-import type { Told } from './reporter.ts';
+import type { Told } from './job-end.ts';
 import type { Fate } from './fetched-job.ts';
 
 /** The part of pino that the worker uses. */

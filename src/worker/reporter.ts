@@ -6,7 +6,7 @@ import type { FaktoryClient } from '../faktory/client.ts';
 import type { Connection } from '../faktory/connection.ts';
 import type { Reply } from '../faktory/reply-reader.ts';
 import type { WorkerLog } from './job-log.ts';
-import type { Failure, JobEnd } from './job-end.ts';
+import type { Failure, JobEnd, Told } from './job-end.ts';
 
 export interface ReporterOptions {
   client: FaktoryClient;
@@ -16,15 +16,6 @@ export interface ReporterOptions {
   /** Called whenever a report has ended: the broker has answered, or was away for too long. */
   onOver: (end: JobEnd) => void;
   log: WorkerLog;
-}
-
-/** What the broker now knows of a job. */
-export interface Told {
-  end: JobEnd;
-  /** Of the FAIL; undefined: it was an ACK. */
-  failure: Failure | undefined;
-  /** False: the broker did not know the job any more, which it says of a FAIL only. */
-  isKnown: boolean;
 }
 
 export interface Reporter {

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { compressArgs, decodeArgs, encodedArgsMark } from '../../src/domain/large-args.ts';
-import type { JobArgs } from '../../src/domain/job-type.ts';
+import type { JobArgs } from '../../src/domain/job-args.ts';
 
 const bytesMax = 65_536;
 const custom = encodedArgsMark;

@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { Job } from '../../src/domain/job.ts';
-import { createFrameQueue } from '../../src/enqueue/frame-queue.ts';
-import type { Parcel } from '../../src/enqueue/group-commit.ts';
+import { createFrameQueue, type Parcel } from '../../src/enqueue/frame-queue.ts';
 import { createJobs } from '../helpers/producer.ts';
 
 const frameJobsMax = 10;

@@ -6,8 +6,8 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { variables } from '../../src/config/variables.ts';
 import type { AllowedHost } from '../../src/domain/allowed-host.ts';
-import { createHttpRequest, type HttpRequestSettings } from '../../src/jobs/http-request/definition.ts';
-import type { Delivered, DeliveryParts } from '../../src/jobs/http-request/delivery.ts';
+import { createHttpRequest } from '../../src/jobs/http-request/definition.ts';
+import type { Delivered, DeliveryParts, HttpRequestSettings } from '../../src/jobs/http-request/delivery.ts';
 import type { JobContext } from '../../src/jobs/define-job.ts';
 
 export interface Got {

@@ -4,8 +4,7 @@ import { describe, it } from 'node:test';
 import type { JobRecord } from '../../src/domain/results.ts';
 import { createJobLog, linesPerWindowMax } from '../../src/worker/job-log.ts';
 import { createRecorder } from '../../src/worker/recorder.ts';
-import type { Told } from '../../src/worker/reporter.ts';
-import type { JobEnd } from '../../src/worker/job-end.ts';
+import type { JobEnd, Told } from '../../src/worker/job-end.ts';
 import { createFakeClock } from '../helpers/fake-clock.ts';
 import { createHeldResults } from './worker-harness.ts';
 

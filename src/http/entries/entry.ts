@@ -2,7 +2,8 @@
 // a batch, and whatever else takes entries.
 import { createJid } from '../../domain/jid.ts';
 import { createJob, createJobWith, type Job, type JobOptions } from '../../domain/job.ts';
-import type { JobArgs, JobType } from '../../domain/job-type.ts';
+import type { JobArgs } from '../../domain/job-args.ts';
+import type { JobType } from '../../domain/job-type.ts';
 import { compressArgs, encodedArgsMark } from '../../domain/large-args.ts';
 import type { JobRecord } from '../../domain/results.ts';
 import { cut } from '../problems/caller-text.ts';
@@ -14,7 +15,7 @@ import {
   type Order,
   type Refusal,
 } from './explicit-form.ts';
-import { lockName } from '../once/unique.ts';
+import { lockName } from './uniqueness.ts';
 import { createFlatReader } from './flat-form.ts';
 
 export interface EntryOptions extends ExplicitFormOptions {

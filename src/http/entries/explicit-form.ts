@@ -6,7 +6,7 @@ import { encodeJson } from '../../domain/json-structure.ts';
 import { cut } from '../problems/caller-text.ts';
 import { checkSize, createArgsCheck } from './flat-form.ts';
 import { optionFields, readOptions } from './job-options.ts';
-import { lockName, uniquenessOf } from '../once/unique.ts';
+import { lockName, uniquenessOf } from './uniqueness.ts';
 
 export interface ExplicitFormOptions {
   registry: JobRegistry;

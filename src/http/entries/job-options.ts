@@ -7,7 +7,7 @@ import type { Issues } from '../../domain/job-type.ts';
 import { queueNameProblem } from '../../domain/queue-name.ts';
 import { requestId } from '../../domain/request-id.ts';
 import { keyMessage, keyPattern } from '../once/idempotency-key.ts';
-import type { UniqueOptions } from '../once/unique.ts';
+import type { UniqueOptions } from './uniqueness.ts';
 import { parseTime, timeMessage, writeTime } from './time.ts';
 
 const secondsMax = 31_536_000;

@@ -7,7 +7,7 @@ import type { Metrics } from '../../metrics/metrics.ts';
 import { createBatchAnswer } from './batch-answer.ts';
 import { createBatchReader, readEnvelope, type BatchEntries } from './batch-entries.ts';
 import { describeEntry } from '../entries/entry-document.ts';
-import { claimEntries } from '../once/entry-key.ts';
+import { claimEntries } from '../once/claim-entries.ts';
 import { outcomeOf, type JobRoutesOptions } from './jobs.ts';
 import { sendProblem } from '../problems/problem.ts';
 import {
@@ -66,7 +66,7 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
     read: BatchEntries,
     deadlineMs: number,
   ): Promise<FastifyReply | AcceptedBatch | PartialBatch> {
-    const { entries, claimed } = await claimEntries(once, request, read);
+    const { entries, claimed } = await claimEntries(once.keys, request, read);
     const fates = await once.push(request, entries.jobs, deadlineMs, claimed);
     return answerBatch(reply, entries, fates);
   }

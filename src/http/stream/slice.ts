@@ -5,7 +5,7 @@ import type { Clock } from '../../domain/clock.ts';
 import type { Fate, JobProducer } from '../../domain/producer.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import type { EntryOptions } from '../entries/entry.ts';
-import { claimEntries } from '../once/entry-key.ts';
+import { claimEntries } from '../once/claim-entries.ts';
 import type { Once } from '../once/once.ts';
 import { readJson } from '../plugins/json-parser.ts';
 import { AppError } from '../problems/errors.ts';
@@ -69,7 +69,7 @@ export function createSlicePusher(options: SliceOptions): SlicePusher {
     deadlineMs: number,
   ): Promise<{ entries: BatchEntries; fates: readonly Fate[] }> {
     if (read.keyed.length > 0) {
-      const { entries, claimed } = await claimEntries(once, request, read);
+      const { entries, claimed } = await claimEntries(once.keys, request, read);
       return { entries, fates: await once.push(request, entries.jobs, deadlineMs, claimed) };
     }
     if (read.hasUnique) return { entries: read, fates: await once.push(request, read.jobs, deadlineMs) };

@@ -2,11 +2,21 @@
 import type { LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import type { AllowedHost } from '../../domain/allowed-host.ts';
 import { PermanentError, type JobContext } from '../define-job.ts';
 import { hostOf, type AllowList } from './allow-list.ts';
-import type { HttpRequestArgs, HttpRequestSettings } from './definition.ts';
+import type { HttpRequestArgs } from './args.ts';
 import { exchange, type Received } from './exchange.ts';
 import { sign } from './signature.ts';
+
+export interface HttpRequestSettings {
+  /** HTTP_REQUEST_ALLOW. */
+  allow: readonly AllowedHost[];
+  /** HTTP_REQUEST_SECRET: none, one or two. */
+  secrets: readonly string[];
+  /** The response's text is cut so that the result has at most so many bytes of JSON. */
+  resultBytesMax: number;
+}
 
 export type Resolve = (host: string) => Promise<readonly LookupAddress[]>;
 

@@ -1,45 +1,10 @@
-// Unique jobs (`unique_for`, `unique_key`): what makes two jobs the same, and their locks.
+// The locks of unique jobs.
 import type { FastifyRequest } from 'fastify';
 import type { Job, Uniqueness } from '../../domain/job.ts';
-import type { JobArgs, JobType } from '../../domain/job-type.ts';
 import { lockHolder, lockOf, type Claim, type Settlement, type Verdict } from '../../domain/keys.ts';
 import { enqueued, unknown, type Fate } from '../../domain/producer.ts';
-import { digestOf } from './idempotency-key.ts';
-import type { Once } from './once.ts';
-
-/** As options say it. */
-export interface UniqueOptions {
-  seconds: number;
-  key: string | undefined;
-}
-
-/** JSON with sorted names, so that the order in which they came does not count. */
-function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
-  const fields = Object.entries(value).filter(([, field]) => field !== undefined);
-  fields.sort(([one], [other]) => (one < other ? -1 : 1));
-  return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${canonical(field)}`).join(',')}}`;
-}
-
-/** The arithmetic has its `request_id` among the arguments. */
-function withoutRequestId(type: JobType | undefined, { value }: JobArgs): unknown {
-  if (type?.runs !== 'inline') return value;
-  const { request_id: _, ...args } = value as { request_id?: unknown };
-  return args;
-}
-
-export function uniquenessOf(
-  { seconds, key }: UniqueOptions,
-  { type, jobtype, queue, args }: { type: JobType | undefined; jobtype: string; queue: string; args: JobArgs },
-): Uniqueness {
-  const text =
-    key === undefined ? `args\n${jobtype}\n${queue}\n${canonical(withoutRequestId(type, args))}` : `key\n${key}`;
-  return { id: digestOf(text), ms: seconds * 1000 };
-}
-
-/** As the broker and the worker find it in `custom.unique_key`. */
-export const lockName = ({ id }: Uniqueness): string => id.toString('base64url');
+import { lockName } from '../entries/uniqueness.ts';
+import type { RequestKeys } from './request-keys.ts';
 
 export interface Locked {
   /** Jobs to push: jobs that got their lock, and jobs that are not unique. */
@@ -52,7 +17,7 @@ export interface Locked {
 const outcomes = { enqueued: 'done', refused: 'refused', unknown: 'unknown' } as const;
 
 /** Takes the locks of unique jobs; of two of one request the second shares the first one's fate. */
-export async function lockJobs(once: Once, request: FastifyRequest, jobs: readonly Job[]): Promise<Locked> {
+export async function lockJobs(keys: RequestKeys, request: FastifyRequest, jobs: readonly Job[]): Promise<Locked> {
   const leaders = new Map<string, Job>();
   const followed = new Map<Job, Job>();
   for (const job of jobs) {
@@ -63,8 +28,8 @@ export async function lockJobs(once: Once, request: FastifyRequest, jobs: readon
   }
   const locking = [...leaders.values()];
   const claims = locking.map(({ jid, unique: lock }) => lockOf((lock as Uniqueness).id, jid, (lock as Uniqueness).ms));
-  const verdicts = await once.claim(request, claims);
-  const others = await Promise.all(verdicts.map((verdict) => fateBy(once, verdict)));
+  const verdicts = await keys.claim(request, claims);
+  const others = await Promise.all(verdicts.map((verdict) => fateBy(keys, verdict)));
   const locks = new Map<Job, Claim>();
   const decided = new Map<Job, Fate>();
   for (const [index, job] of locking.entries()) {
@@ -73,7 +38,7 @@ export async function lockJobs(once: Once, request: FastifyRequest, jobs: readon
     else locks.set(job, claims[index] as Claim);
   }
   for (const [job, claim] of locks)
-    once.store?.attach(claim, [job], ([fate]) => (fate?.outcome === 'enqueued' ? claim.answer : undefined));
+    keys.store?.attach(claim, [job], ([fate]) => (fate?.outcome === 'enqueued' ? claim.answer : undefined));
   const left = jobs.filter((job) => !decided.has(job) && !followed.has(job));
   return {
     jobs: left,
@@ -95,12 +60,12 @@ const followerFate = (leader: Job, fate: Fate): Fate =>
   fate.outcome === 'refused' ? fate : { ...fate, standIn: fate.standIn ?? leader.jid };
 
 /** What another job makes of this one; undefined: it is to be pushed. */
-async function fateBy(once: Once, verdict: Verdict): Promise<Fate | undefined> {
+async function fateBy(keys: RequestKeys, verdict: Verdict): Promise<Fate | undefined> {
   if (verdict.state === 'done') return { ...enqueued, standIn: lockHolder(verdict.answer) };
   if (verdict.state !== 'in_progress' && verdict.state !== 'unknown') return undefined;
   const [standIn = ''] = verdict.jids;
   if (verdict.state === 'in_progress')
     return { ...unknown('a job like it is on its way'), code: 'in_progress', standIn };
-  if (await once.areStored([standIn])) return { ...enqueued, standIn };
+  if (await keys.areStored([standIn])) return { ...enqueued, standIn };
   return { ...unknown('whether a job like it was stored is not known'), standIn };
 }

@@ -1,0 +1,125 @@
+// Claims for the entries of a batch that have a key, and the kept answers of repeated entries.
+import type { FastifyRequest } from 'fastify';
+import type { Job } from '../../domain/job.ts';
+import type { Claim, KeptAnswer, Settlement, Verdict } from '../../domain/keys.ts';
+import type { Fate } from '../../domain/producer.ts';
+import { scheduledAt } from '../entries/entry.ts';
+import type { BatchEntries, RejectedEntry } from '../routes/batch-entries.ts';
+import type { BatchResult } from '../routes/schemas.ts';
+import type { FoundEntry, KeyedEntry } from './entry-key.ts';
+import { idOf } from './idempotency-key.ts';
+import type { RequestKeys } from './request-keys.ts';
+import type { Claimed } from './settled-push.ts';
+
+/** What a batch says of an entry that was enqueued. */
+type EnqueuedEntry = Pick<BatchResult, 'job_id' | 'at' | 'duplicate'>;
+
+function keptOf(job: Job): KeptAnswer {
+  const entry: EnqueuedEntry = { job_id: job.jid, at: scheduledAt(job) };
+  return { status: 202, body: JSON.stringify(entry) };
+}
+
+function claimOf(request: FastifyRequest, { key, fingerprint, job }: KeyedEntry): Claim {
+  const id = idOf(request, 'entry', key);
+  const answer = job ? keptOf(job) : { status: 0, body: '' };
+  return { id, fingerprint, jids: job ? [job.jid] : [], answer };
+}
+
+export interface ClaimedEntries {
+  /** Without the entries whose answer was kept. */
+  entries: BatchEntries;
+  claimed: Claimed;
+}
+
+/** Rejects with the failure of the whole request when the store of keys takes nothing. */
+export async function claimEntries(
+  keys: RequestKeys,
+  request: FastifyRequest,
+  entries: BatchEntries,
+): Promise<ClaimedEntries> {
+  const { keyed } = entries;
+  const claims = keyed.map((entry) => claimOf(request, entry));
+  const verdicts = await keys.claim(request, claims);
+  const claimed = new Map<Job, Claim>();
+  const reused: RejectedEntry[] = [];
+  const earlier: { index: number; verdict: Earlier }[] = [];
+  for (const [place, { index, job }] of keyed.entries()) {
+    const [claim, verdict] = [claims[place] as Claim, verdicts[place] as Verdict];
+    if (verdict.state === 'absent') continue;
+    keys.count(request, verdict.state === 'done' ? 'replayed' : verdict.state, claim.jids);
+    if (verdict.state === 'claimed') claimed.set(job as Job, claim);
+    else if (verdict.state === 'reused') reused.push(reusedEntry(index));
+    else earlier.push({ index, verdict });
+  }
+  const found = await Promise.all(earlier.map(({ index, verdict }) => answerOf(keys, index, verdict)));
+  const left = leaveOut(entries, claimed, found, reused);
+  return {
+    entries: left,
+    claimed: {
+      settlementsOf: (fates) =>
+        left.jobs.flatMap((job, index) => {
+          const claim = claimed.get(job);
+          return claim ? [settlementOf(claim, fates[index] as Fate)] : [];
+        }),
+      onLocked(pushed) {
+        for (const job of pushed) {
+          const claim = claimed.get(job);
+          if (claim)
+            keys.store?.attach(claim, [job], ([fate]) => (fate?.outcome === 'enqueued' ? claim.answer : undefined));
+        }
+      },
+    },
+  };
+}
+
+const outcomes = { enqueued: 'done', refused: 'refused', unknown: 'unknown' } as const;
+
+/** An entry that another job stands in for has pushed nothing: it is a duplicate, or its key is free. */
+function settlementOf(claim: Claim, fate: Fate): Settlement {
+  if (fate.outcome === 'refused' || fate.standIn === undefined) return { claim, outcome: outcomes[fate.outcome] };
+  if (fate.outcome === 'unknown') return { claim, outcome: 'refused' };
+  const duplicate: EnqueuedEntry = { job_id: fate.standIn, duplicate: true };
+  return { claim, outcome: 'done', answer: { status: 202, body: JSON.stringify(duplicate) } };
+}
+
+function leaveOut(
+  { total, jobs, rejected, keyed, hasUnique }: BatchEntries,
+  claimed: ReadonlyMap<Job, Claim>,
+  found: readonly FoundEntry[],
+  reused: readonly RejectedEntry[],
+): BatchEntries {
+  const unclaimed = new Set(keyed.flatMap(({ job }) => (job && !claimed.has(job) ? [job] : [])));
+  const answered = new Set([...found.map(({ result }) => result.index), ...reused.map(({ index }) => index)]);
+  return {
+    total,
+    jobs: jobs.filter((job) => !unclaimed.has(job)),
+    rejected: [...rejected.filter(({ index }) => !answered.has(index)), ...reused].sort(byIndex),
+    keyed,
+    hasUnique,
+    found: [...found],
+  };
+}
+
+const byIndex = (one: { index: number }, other: { index: number }): number => one.index - other.index;
+
+function reusedEntry(index: number): RejectedEntry {
+  const detail = 'This key was sent before, with another entry';
+  const violations = [{ pointer: `/jobs/${index}/key`, message: detail }];
+  return { index, code: 'key_reused', detail, error: detail, operation: 'other', violations };
+}
+
+type Earlier = Extract<Verdict, { state: 'done' | 'in_progress' | 'unknown' }>;
+
+async function answerOf(keys: RequestKeys, index: number, verdict: Earlier): Promise<FoundEntry> {
+  const { state } = verdict;
+  if (state === 'done' || (state === 'unknown' && (await keys.areStored(verdict.jids)))) {
+    const entry = JSON.parse(verdict.answer.body) as EnqueuedEntry;
+    return { result: { index, status: 'enqueued', ...entry, replayed: true } };
+  }
+  const [code, detail] =
+    state === 'in_progress'
+      ? ['in_progress', 'Another entry with this key is under way']
+      : ['outcome_unknown', 'Whether the first entry with this key was stored is not known'];
+  const result = { index, status: 'unknown' as const, job_id: verdict.jids[0], code, detail };
+  return { result, error: `Outcome unknown: ${detail}` };
+}

@@ -1,0 +1,67 @@
+// The store of keys as requests use it: its failures become responses, and what it says is counted.
+import type { FastifyRequest } from 'fastify';
+import { KeyStoreError, type Claim, type KeyOutcome, type KeyStore, type Verdict } from '../../domain/keys.ts';
+import { isEnded, type JobRecord, type ResultStore } from '../../domain/results.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
+import { AppError } from '../problems/errors.ts';
+import { callerOf } from './idempotency-key.ts';
+
+export interface RequestKeysOptions {
+  /** Undefined when this deployment keeps no keys. */
+  keys: KeyStore | undefined;
+  results: Pick<ResultStore, 'get'> | undefined;
+  metrics: Pick<Metrics, 'key'>;
+}
+
+export interface RequestKeys {
+  readonly store: KeyStore | undefined;
+  /** Claims for a request. Rejects with the failure that it is answered with. */
+  claim(request: FastifyRequest, claims: readonly Claim[]): Promise<readonly Verdict[]>;
+  /** Whether a worker is seen to have had all these jobs, whose outcome was unknown: then they were stored. */
+  areStored(jids: readonly string[]): Promise<boolean>;
+  count(request: FastifyRequest, outcome: KeyOutcome, jids: readonly string[]): void;
+}
+
+/** Jobs whose records are read at the same time. The first without a sign of a worker ends the search. */
+const readAtOnce = 50;
+/** Only a worker writes these fields: a record alone may be of a job that was not stored. */
+const wasSeen = (record: JobRecord | undefined): boolean =>
+  isEnded(record) || record?.started_at !== undefined || record?.attempts !== undefined;
+
+const notKept = (message: string): AppError => new AppError('keys_not_kept', message);
+
+export function createRequestKeys({ keys, results, metrics }: RequestKeysOptions): RequestKeys {
+  return {
+    store: keys,
+    async claim(request, claims) {
+      if (keys === undefined) throw notKept('This deployment keeps no keys: KEYS_URL is not set');
+      try {
+        return await keys.claim(claims);
+      } catch (error) {
+        metrics.key('unavailable');
+        if (!(error instanceof KeyStoreError)) throw error;
+        // src/roles/measured-keys.ts warns once for all requests.
+        request.log.debug({ err: error, request_id: request.id }, 'the store of keys took no key');
+        if (error.reason === 'unkept') throw notKept(error.message);
+        const why = error.reason === 'full' ? 'is full' : 'does not answer';
+        throw new AppError('keys_unavailable', `The store of keys ${why}: nothing was enqueued`);
+      }
+    },
+    async areStored(jids) {
+      if (results === undefined || jids.length === 0) return false;
+      for (let start = 0; start < jids.length; start += readAtOnce) {
+        const read = jids.slice(start, start + readAtOnce).map((jid) => results.get(jid));
+        const records = await Promise.all(read).catch(() => [undefined]);
+        if (!records.every(wasSeen)) return false;
+      }
+      return true;
+    },
+    count(request, outcome, jids) {
+      metrics.key(outcome);
+      if (outcome === 'claimed') return;
+      const fields = { request_id: request.id, caller: callerOf(request), jid: jids[0] };
+      if (outcome === 'reused') request.log.warn(fields, 'a key was sent again with another body');
+      else request.log.info(fields, `a key was sent again: ${outcome.replace('_', ' ')}`);
+    },
+  };
+}

@@ -1,0 +1,80 @@
+// Pushes jobs that keys or locks were claimed for, and settles the claims by what becomes of the jobs.
+import type { FastifyRequest } from 'fastify';
+import type { Clock } from '../../domain/clock.ts';
+import type { Job } from '../../domain/job.ts';
+import type { Settlement } from '../../domain/keys.ts';
+import { refused, unknown, type Fate, type JobProducer } from '../../domain/producer.ts';
+import { lockJobs, type Locked } from './locks.ts';
+import type { RequestKeys } from './request-keys.ts';
+
+/** Claims of keys that jobs are pushed for. */
+export interface Claimed {
+  /** By the fates of all jobs. */
+  settlementsOf(fates: readonly Fate[]): readonly Settlement[];
+  /** Called with the jobs that will be pushed; `complete` turns their fates into the fates of all jobs. */
+  onLocked?(pushed: readonly Job[], complete: (fates: readonly Fate[]) => readonly Fate[]): void;
+}
+
+export interface SettledPushOptions {
+  keys: RequestKeys;
+  producer: JobProducer;
+  clock: Clock;
+  enqueueTimeoutMs: number;
+}
+
+/** Takes the locks of unique jobs, pushes the rest, and settles all claims by the fates; answers by the deadline. */
+export type SettledPush = (
+  request: FastifyRequest,
+  jobs: readonly Job[],
+  deadlineMs: number,
+  claimed?: Claimed,
+) => Promise<readonly Fate[]>;
+
+const noAnswerInTime = unknown('no answer from the broker in time');
+const unclaimed: Claimed = { settlementsOf: () => [] };
+const unlocked = (jobs: readonly Job[]): Locked => ({ jobs, complete: (fates) => fates, settlementsOf: () => [] });
+
+export function createSettledPush({ keys, producer, clock, enqueueTimeoutMs }: SettledPushOptions): SettledPush {
+  /** The promise's value, or undefined when the time comes first. */
+  function inTime<Value>(promise: Promise<Value>, deadlineMs: number): Promise<Value | undefined> {
+    return new Promise((resolve, reject) => {
+      const timer = clock.after(Math.max(0, deadlineMs - clock.now()), () => resolve(undefined));
+      promise.then(resolve, reject).finally(() => timer.cancel());
+    });
+  }
+
+  /** Deadlines come in the order of the pushes (group-commit.ts): the caller's own, which is earlier, is kept by `inTime`. */
+  async function pushNow(jobs: readonly Job[]): Promise<readonly Fate[]> {
+    const lateMs = clock.now() + enqueueTimeoutMs;
+    const [first] = jobs;
+    if (first === undefined) return [];
+    return jobs.length === 1 ? [await producer.push(first, lateMs)] : producer.pushBulk(jobs, lateMs);
+  }
+
+  /** When the locks cannot be had, the keys are free again. */
+  async function lock(request: FastifyRequest, jobs: readonly Job[], { settlementsOf }: Claimed): Promise<Locked> {
+    if (jobs.every(({ unique }) => unique === undefined)) return unlocked(jobs);
+    try {
+      return await lockJobs(keys, request, jobs);
+    } catch (error) {
+      await keys.store?.settle(settlementsOf(jobs.map(() => refused('overloaded', ''))));
+      throw error;
+    }
+  }
+
+  return async (request, jobs, deadlineMs, claimed = unclaimed) => {
+    const locked = await lock(request, jobs, claimed);
+    claimed.onLocked?.(locked.jobs, locked.complete);
+    const pushed = pushNow(locked.jobs);
+    // The claims are settled also when the broker replies after the caller was told that the outcome is unknown.
+    const settled = pushed.then((fates) =>
+      keys.store?.settle([...claimed.settlementsOf(locked.complete(fates)), ...locked.settlementsOf(fates)]),
+    );
+    settled.catch(() => undefined);
+    const fates = await inTime(pushed, deadlineMs);
+    if (fates === undefined) return locked.complete(locked.jobs.map(() => noAnswerInTime));
+    // A repetition gets the same response only after this. A store that hangs delays nobody beyond the deadline.
+    await inTime(settled, deadlineMs);
+    return locked.complete(fates);
+  };
+}
