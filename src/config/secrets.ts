@@ -1,7 +1,8 @@
 // The secrets of a configuration, so that the log can leave them out wherever they turn up.
 import type { Config } from './load.ts';
+import type { FaktoryAddress } from '../domain/faktory-address.ts';
 import { variableNames, variables } from './variables.ts';
-import type { FaktoryAddress, Variable } from './values.ts';
+import type { Variable } from './values.ts';
 
 /** A shorter one would be found in the middle of innocent words. */
 const charsMin = 6;

@@ -1,5 +1,6 @@
 // What the text of a variable may be: one reader for each kind of value, whose error message says what it accepts.
 import { readFileSync } from 'node:fs';
+import type { FaktoryAddress } from '../domain/faktory-address.ts';
 import { z } from 'zod';
 
 export interface Variable<T extends z.ZodType = z.ZodType> {
@@ -11,13 +12,6 @@ export interface Variable<T extends z.ZodType = z.ZodType> {
   reason: string;
   /** Its value is never printed. */
   secret?: true;
-}
-
-export interface FaktoryAddress {
-  host: string;
-  port: number;
-  tls: boolean;
-  password: string | undefined;
 }
 
 export interface BindAddress {

@@ -6,9 +6,19 @@ import { jobVariables } from './job-variables.ts';
 import { keyVariables } from './key-variables.ts';
 import { monitorVariables } from './monitor-variables.ts';
 import { operatorVariables } from './operator-variables.ts';
-import { bindAddress, commaList, faktoryUrl, integer, keyList, networks, path, redisUrl, seconds } from './values.ts';
 import { processVariables } from './process-variables.ts';
-import type { Variable } from './values.ts';
+import {
+  bindAddress,
+  commaList,
+  faktoryUrl,
+  integer,
+  keyList,
+  networks,
+  path,
+  redisUrl,
+  seconds,
+  type Variable,
+} from './values.ts';
 
 export const durabilityClasses = ['fsync', 'second', 'snapshot', 'memory', 'unknown'] as const;
 export type Durability = (typeof durabilityClasses)[number];

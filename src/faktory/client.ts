@@ -7,19 +7,14 @@ import { connect as connectTls } from 'node:tls';
 import { Client } from 'faktory-worker';
 import { createPool } from 'generic-pool';
 import type { Clock } from '../domain/clock.ts';
+import type { FaktoryAddress } from '../domain/faktory-address.ts';
 import { isBrokerDeadline } from './classify.ts';
 import { Connection, ReplyError } from './connection.ts';
 import type { ConnectionOptions } from './connection-options.ts';
 import { createConnector } from './connector.ts';
+import { leastBusy } from './least-busy.ts';
 import { ProtocolError } from './reply-reader.ts';
 import { createStandings } from './standings.ts';
-
-export interface FaktoryAddress {
-  host: string;
-  port: number;
-  tls: boolean;
-  password: string | undefined;
-}
 
 export interface FaktoryClientOptions {
   address: FaktoryAddress;
@@ -200,10 +195,7 @@ export class FaktoryClient extends Client {
   }
 
   #leastBusy(): Connection {
-    let best: Connection | undefined;
-    for (const connection of this.live) {
-      if (best === undefined || connection.inFlight < best.inFlight) best = connection;
-    }
+    const best = leastBusy(this.live);
     if (best === undefined) throw new Error('no live connection to the broker', { cause: this.downReason });
     return best;
   }

@@ -2,6 +2,7 @@
 // attempts follow each other after a growing pause: a dead broker is not hammered, and callers fail at once. An attempt whose
 // packets vanish would hide the broker's return until its timeout: after a while another one begins beside it.
 import type { Factory } from 'generic-pool';
+import { backoffMs } from '../domain/backoff.ts';
 import type { Clock, Timer } from '../domain/clock.ts';
 import type { Connection } from './connection.ts';
 
@@ -80,7 +81,7 @@ export function createConnector({ open, connectTimeoutMs, clock, random, backoff
   function pauseAfterFailure(): void {
     if (isClosed || pause !== undefined) return;
     patience?.cancel();
-    const delayMs = Math.min(backoffMsMin * 2 ** Math.max(0, Math.min(failures - 1, 10)), backoffMsMax);
+    const delayMs = backoffMs(failures, { minMs: backoffMsMin, maxMs: backoffMsMax });
     pause = clock.after(delayMs * (0.5 + random() / 2), () => {
       pause = undefined;
       if (wanted.length > 0) begin();

@@ -6,6 +6,7 @@ import { classifyBulkReply, isBrokerDeadline } from './classify.ts';
 import type { FaktoryClient } from './client.ts';
 import { ProtocolError } from './reply-reader.ts';
 import { createLeast } from './least.ts';
+import { leastBusy } from './least-busy.ts';
 import type { Connection } from './connection.ts';
 import type { Loss } from './reply-handler.ts';
 
@@ -52,11 +53,7 @@ export function createFrameSender({ client, clock, syncs, onFrame, onDown }: Fra
 
   function pick(): Connection | undefined {
     const frames = framesPerConnection();
-    let best: Connection | undefined;
-    for (const connection of client.live) {
-      if (hasRoom(connection, frames) && (best === undefined || connection.inFlight < best.inFlight)) best = connection;
-    }
-    return best;
+    return leastBusy(client.live, (connection) => hasRoom(connection, frames));
   }
 
   const sender: FrameSender = {

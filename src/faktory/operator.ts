@@ -2,7 +2,8 @@
 // (server/commands.go, v1.9.4): its own page does.
 import { isIPv6 } from 'node:net';
 import { OperatorError, type Operator, type SetAction, type SetChange, type SetName } from '../domain/operator.ts';
-import type { FaktoryAddress, FaktoryClient } from './client.ts';
+import type { FaktoryAddress } from '../domain/faktory-address.ts';
+import type { FaktoryClient } from './client.ts';
 import { createSideClient, SideError, type SideClientOptions } from './side-client.ts';
 
 export interface FaktoryOperatorOptions extends SideClientOptions {

@@ -1,4 +1,5 @@
 // Keeps one handler process alive: starts it again when it has ended, after a pause that grows while it goes on ending.
+import { backoffMs } from '../domain/backoff.ts';
 import type { Clock, Timer } from '../domain/clock.ts';
 import type { HandlerProcess, HandlerProcessOptions } from './handler-process.ts';
 import type { FromHandler } from './messages.ts';
@@ -44,9 +45,8 @@ export function countProcesses(supervisors: readonly Supervisor[]): HandlerCount
   return counts;
 }
 
-const pauseMsMin = 100;
-/** Long enough that a start which fails costs little, short enough that a worker recovers soon after a mend. */
-const pauseMsMax = 10_000;
+/** At its longest a start that fails costs little, and yet a worker recovers soon after its file was corrected. */
+const pause = { minMs: 100, maxMs: 10_000 };
 /** A process that has lived so long has not failed at its start. */
 const livedMs = 10_000;
 
@@ -81,7 +81,7 @@ export function createSupervisor({ start, clock, onReady, onMessage, onGone }: S
     current = undefined;
     if (isClosed) return;
     failures = clock.now() - startedMs < livedMs ? failures + 1 : 1;
-    timer = clock.after(Math.min(pauseMsMin * 2 ** Math.min(failures - 1, 10), pauseMsMax), open);
+    timer = clock.after(backoffMs(failures, pause), open);
   }
 
   return {

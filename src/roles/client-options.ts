@@ -1,6 +1,6 @@
 // From the environment's names and units to those of src/faktory.
 import type { Config } from '../config/load.ts';
-import type { FaktoryAddress } from '../config/values.ts';
+import type { FaktoryAddress } from '../domain/faktory-address.ts';
 import { systemClock } from '../domain/clock.ts';
 import type { FaktoryClientOptions } from '../faktory/client.ts';
 

@@ -1,5 +1,5 @@
 // The API's connections to a broker in another process.
-import type { FaktoryAddress } from '../config/values.ts';
+import type { FaktoryAddress } from '../domain/faktory-address.ts';
 import { systemClock } from '../domain/clock.ts';
 import { readBrokerState } from '../faktory/broker-state.ts';
 import { FaktoryClient } from '../faktory/client.ts';

@@ -1,7 +1,7 @@
 // What every role is given and gives back.
 import type { Logger } from 'pino';
 import type { Config } from '../config/load.ts';
-import type { FaktoryAddress } from '../config/values.ts';
+import type { FaktoryAddress } from '../domain/faktory-address.ts';
 import type { Member } from '../supervisor/member.ts';
 
 export interface RoleContext {

@@ -1,7 +1,7 @@
 // The worker process: fetches jobs of the configured queues, runs them, stores the results, acknowledges.
 import type { Logger } from 'pino';
 import type { Config } from '../config/load.ts';
-import type { FaktoryAddress } from '../config/values.ts';
+import type { FaktoryAddress } from '../domain/faktory-address.ts';
 import { systemClock } from '../domain/clock.ts';
 import { unlock, type KeyStore } from '../domain/keys.ts';
 import type { ResultStore } from '../domain/results.ts';

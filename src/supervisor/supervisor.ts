@@ -1,6 +1,7 @@
 // Keeps several API processes behind one port: starts them, replaces those that end, restarts them one after another, and
 // stops them together. Requests never pass through it; connections do, once, when it hands them out in turn.
 import type { Logger } from 'pino';
+import { backoffMs } from '../domain/backoff.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { FromMember, FromSupervisor } from './messages.ts';
 import { createMetricsPage } from './metrics-page.ts';
@@ -43,8 +44,7 @@ interface Member {
   readonly ended: Promise<number | null>;
 }
 
-const backoffMsMin = 1000;
-const backoffMsMax = 30_000;
+const restart = { minMs: 1000, maxMs: 30_000 };
 /** A process that lived this long starts the counting of failures anew. */
 const healthyMs = 60_000;
 
@@ -104,7 +104,7 @@ export function createSupervisor({ count, fork, clock, log }: SupervisorOptions)
   function replace({ child: { pid } }: Member, startedMs: number, end: object): void {
     if (isStopping) return;
     failures = clock.now() - startedMs >= healthyMs ? 1 : failures + 1;
-    const delayMs = Math.min(backoffMsMin * 2 ** Math.min(failures - 1, 10), backoffMsMax);
+    const delayMs = backoffMs(failures, restart);
     log.error({ process: pid, ...end, restartInMs: delayMs }, 'an API process ended by itself');
     clock.after(delayMs, () => void tryAgain());
   }

@@ -1,19 +1,20 @@
-// The end of a job's run: its record is stored, then the broker is told, then the log. Jobs that were cut short are requeued.
+// The end of a job's run: its record is stored, then the broker is told, then the line of the log is written. Jobs that did
+// not end in time are requeued.
 import type { Clock } from '../domain/clock.ts';
 import type { ResultStore } from '../domain/results.ts';
 import type { FaktoryClient } from '../faktory/client.ts';
-import { createGiveBack } from './give-back.ts';
-import { queuedAgain, type Failure, type JobEnd, type Told } from './job-end.ts';
+import { type Failure, type JobEnd, type Told } from './job-end.ts';
 import { createJobLog, type WorkerLog } from './job-log.ts';
 import { createRecorder } from './recorder.ts';
 import { createReporter } from './reporter.ts';
+import { createRequeue } from './requeue.ts';
 
 export interface EndingsOptions {
   /** For ACK and FAIL. */
   client: FaktoryClient;
   results: ResultStore | undefined;
   clock: Clock;
-  /** The broker takes back what did not run, as far as is known. */
+  /** As far as is known, the broker takes back a job that did not run. */
   takesBack: () => boolean;
   /** A job is over, or the store takes writes. */
   onChange: () => void;
@@ -35,11 +36,11 @@ export interface Endings {
   add(end: JobEnd): void;
   /** Stores what was added in this turn. */
   flush(): void;
-  /** From now on the broker is told without the store. Returns how many jobs were not stored. */
+  /** From now on the broker is told and nothing is stored. Returns how many records were not stored. */
   cutShort(): number;
-  /** Jobs given back from now on are not reported: the broker takes them back by itself. */
-  leaveGivenBack(): void;
-  /** Writes what the log has left out. */
+  /** Jobs to requeue are not reported from now on: the broker requeues them when the worker has ended. */
+  leaveToBroker(): void;
+  /** Logs the number of lines that the log has left out. */
   close(): void;
 }
 
@@ -51,23 +52,22 @@ const isOver = ({ end: { outcome, fate }, failure, isKnown }: Told): boolean =>
   failure === undefined || (isKnown && (fate === 'gone' || (fate === 'dead' && outcome !== 'given back')));
 
 export function createEndings(options: EndingsOptions): Endings {
-  const { client, results, clock, takesBack, onChange, log } = options;
+  const { client, results, clock, onChange, log } = options;
   const jobLog = createJobLog(log, clock);
   let isCutShort = false;
-  let leavesGivenBack = false;
 
-  const giveBack = createGiveBack({ client, onChange, log });
+  const requeue = createRequeue(options);
   const reporter = createReporter({
     client,
     clock,
     onTold(told) {
-      if (told.end.outcome === 'given back' && told.isKnown) giveBack.failed(told.end);
+      if (told.end.outcome === 'given back' && told.isKnown) requeue.failed(told.end);
       jobLog.write(told);
       const { lock, jid } = told.end;
       if (lock !== undefined && isOver(told)) options.onUnlocked?.(lock, jid);
     },
     onOver(end) {
-      if (end.outcome === 'given back') giveBack.over();
+      if (end.outcome === 'given back') requeue.over();
       onChange();
     },
     log,
@@ -97,19 +97,15 @@ export function createEndings(options: EndingsOptions): Endings {
       return reporter.pending;
     },
     get isIdle() {
-      return (recorder?.size ?? 0) + reporter.pending + giveBack.pending === 0;
+      return (recorder?.size ?? 0) + reporter.pending + requeue.pending === 0;
     },
     get takesResults() {
       return recorder?.isUp ?? true;
     },
     start: () => recorder?.start(),
     add(given) {
-      let end = given;
-      if (end.outcome === 'given back') {
-        if (leavesGivenBack) return log.info({ jid: end.jid, operation: end.operation }, 'job left to the broker');
-        if (takesBack()) end = queuedAgain(end);
-        giveBack.failing();
-      }
+      const end = given.outcome === 'given back' ? requeue.enter(given) : given;
+      if (end === undefined) return;
       if (isCutShort) reporter.fail(end, end.failure ?? stopped);
       else if (recorder && end.record) recorder.add(end);
       else report(end);
@@ -121,11 +117,7 @@ export function createEndings(options: EndingsOptions): Endings {
       for (const end of left) reporter.fail(end, end.failure ?? stopped);
       return left.length;
     },
-    leaveGivenBack() {
-      leavesGivenBack = true;
-    },
-    close() {
-      jobLog.flush();
-    },
+    leaveToBroker: requeue.leaveToBroker,
+    close: jobLog.flush,
   };
 }

@@ -1,6 +1,6 @@
-// The FETCHes of one connection. Faktory runs them one after another, each blocks 2 s on an empty queue, and one whose
-// client has gone still takes a job (contribsys/faktory server/commands.go, v1.9.4). So there is one while nothing waits in
-// the queue, as many as the round trip needs while something does, and after a nil no more until all are answered.
+// The FETCHes of one connection. Faktory runs them one after another. Each blocks 2 s on an empty queue, and takes a job
+// even when its client has gone (contribsys/faktory server/commands.go, v1.9.4). So a lane sends one FETCH while the queue is
+// empty, as many as the round trip needs while jobs wait, and after a nil none until all are answered.
 import type { Clock } from '../domain/clock.ts';
 import type { Connection } from '../faktory/connection.ts';
 import type { Reply } from '../faktory/reply-reader.ts';
@@ -11,12 +11,12 @@ export interface FetchLaneOptions {
   fetchLine: () => string;
   clock: Clock;
   pollIntervalMs: number;
-  /** The broker answers all of them at once when the worker stops: there may be many. */
+  /** The broker replies to all FETCHes at once when the worker stops: then many do not delay the stop. */
   endsFetches: () => boolean;
   onJob: (text: string) => void;
   /** Called whenever a FETCH has ended, and when the lane is ready again after a pause. */
   onChange: () => void;
-  /** Called with the broker's words when it answers a FETCH with neither a job nor nil; once per pause. */
+  /** Called with the broker's reply when it is neither a job nor nil; once per pause. */
   onRefused: (text: string) => void;
 }
 
@@ -28,16 +28,16 @@ export interface FetchLane {
   fetch(): void;
 }
 
-/** More would only make a stop longer: on an empty queue they take 2 s each. */
+/** More would make a stop longer: on an empty queue each takes 2 s. */
 export const fetchesPerConnectionMax = 10;
-/** Near: the server begins the second while the reply to the first is under way. */
+/** For a near broker: it begins the second FETCH while its reply to the first is under way. */
 const fetchesMin = 2;
-/** A connection asks for a job in each of them, also at a distance. */
+/** A connection asks for a job each millisecond, at any distance. */
 const msPerFetch = 1;
-/** A reply that took this much longer than the path was waited for: nothing was in the queue. */
+/** A reply that took so much longer than the round trip was held by the broker: the queue was empty. */
 const emptyMsMin = 50;
 const errorPauseMs = 1000;
-/** A broker that says nil at once must not make this loop spin. */
+/** A broker that replies nil at once must not keep this loop busy. */
 const quickNilPauseMs = 100;
 
 export function createFetchLane(options: FetchLaneOptions): FetchLane {
@@ -47,15 +47,13 @@ export function createFetchLane(options: FetchLaneOptions): FetchLane {
   let isFlowing = false;
   /** The shortest time from a FETCH to its reply so far. */
   let roundTripMs = connection.handshakeMs;
-  /** Since when the oldest FETCH has been the broker's next one. */
+  /** When the broker could begin with the oldest FETCH. */
   let headSinceMs = 0;
-  let isDraining = false;
-  let pauseMs = 0;
+  const rest = createRest(clock, onChange);
 
-  function drain(forMs: number): void {
-    isDraining = true;
+  function restFor(ms: number): void {
+    rest.begin(ms);
     isFlowing = false;
-    pauseMs = Math.max(pauseMs, forMs);
   }
 
   function fetchesMax(): number {
@@ -73,25 +71,16 @@ export function createFetchLane(options: FetchLaneOptions): FetchLane {
       isFlowing = waitedMs <= emptyMsMin + 1.5 * connection.handshakeMs;
       onJob(reply.text);
     } else if (reply.type === 'nil') {
-      drain(waitedMs < emptyMsMin ? Math.max(quickNilPauseMs, pollIntervalMs) : pollIntervalMs);
+      restFor(waitedMs < emptyMsMin ? Math.max(quickNilPauseMs, pollIntervalMs) : pollIntervalMs);
     } else {
-      if (!isDraining) onRefused(reply.text);
-      drain(errorPauseMs);
+      if (!rest.isOn) onRefused(reply.text);
+      restFor(errorPauseMs);
     }
   }
 
   function settle(): void {
     outstanding--;
-    if (outstanding === 0 && isDraining) {
-      if (pauseMs > 0) clock.after(pauseMs, reopen);
-      else isDraining = false;
-      pauseMs = 0;
-    }
-    onChange();
-  }
-
-  function reopen(): void {
-    isDraining = false;
+    if (outstanding === 0) rest.allAnswered();
     onChange();
   }
 
@@ -100,7 +89,7 @@ export function createFetchLane(options: FetchLaneOptions): FetchLane {
       return outstanding;
     },
     get hasRoom() {
-      return !isDraining && outstanding < fetchesMax() && connection.isLive;
+      return !rest.isOn && outstanding < fetchesMax() && connection.isLive;
     },
     fetch() {
       const sentMs = clock.now();
@@ -113,6 +102,31 @@ export function createFetchLane(options: FetchLaneOptions): FetchLane {
         },
         onLost: settle,
       });
+    },
+  };
+}
+
+/** No FETCH is sent from a nil or an error on, until all FETCHes are answered and the longest of their pauses is over. */
+function createRest(clock: Clock, onOver: () => void) {
+  let isOn = false;
+  let pauseMs = 0;
+  function end(): void {
+    isOn = false;
+    onOver();
+  }
+  return {
+    get isOn() {
+      return isOn;
+    },
+    begin(forMs: number): void {
+      isOn = true;
+      pauseMs = Math.max(pauseMs, forMs);
+    },
+    allAnswered(): void {
+      if (!isOn) return;
+      if (pauseMs > 0) clock.after(pauseMs, end);
+      else isOn = false;
+      pauseMs = 0;
     },
   };
 }

@@ -1,21 +1,41 @@
 // The FETCH of a worker: the queues in the order in which the broker looks into them.
 import type { JobRegistry } from '../domain/job-type.ts';
+import type { Handlers } from '../handlers/handlers.ts';
 
-/** The queues that can be served while no handler process is ready. */
-export const inlineQueuesOf = (queues: readonly string[], { types }: JobRegistry): string[] =>
-  queues.filter((queue) => !types.some((type) => type.runs === 'in handler process' && type.queue === queue));
+export interface FetchLines {
+  /** False: no handler process is ready, and every queue needs one. */
+  readonly canFetch: boolean;
+  /** Only while `canFetch` is true. */
+  next(): string;
+}
 
-/**
- * @param isInOrder false: no queue comes first, because a full one would keep the others from being served
- * (contribsys/faktory server/commands.go, v1.9.4: the first queue that has a job)
- */
-export function createFetchLine(queues: readonly string[], isInOrder: boolean, random: () => number): () => string {
-  const inOrder = `FETCH ${queues.join(' ')}`;
-  if (isInOrder || queues.length < 2) return () => inOrder;
-  return () => {
-    const left = [...queues];
-    let line = 'FETCH';
-    while (left.length > 0) line += ` ${left.splice(Math.floor(random() * left.length), 1)[0] ?? ''}`;
-    return line;
+export interface FetchLinesOptions {
+  queues: readonly string[];
+  /**
+   * False: the order is random, because a full queue would keep the queues after it from being served
+   * (contribsys/faktory server/commands.go, v1.9.4: the first queue that has a job).
+   */
+  isInOrder: boolean;
+  registry: JobRegistry;
+  handlers: Handlers | undefined;
+  random: () => number;
+}
+
+export function createFetchLines({ queues, isInOrder, registry, handlers, random }: FetchLinesOptions): FetchLines {
+  const needsHandler = (queue: string): boolean =>
+    registry.types.some((type) => type.runs === 'in handler process' && type.queue === queue);
+  const inlineQueues = queues.filter((queue) => !needsHandler(queue));
+  const served = (): readonly string[] => ((handlers?.isUp ?? true) ? queues : inlineQueues);
+  return {
+    get canFetch() {
+      return served().length > 0;
+    },
+    next: () => `FETCH ${(isInOrder ? served() : shuffled(served(), random)).join(' ')}`,
   };
+}
+
+function shuffled(queues: readonly string[], random: () => number): readonly string[] {
+  if (queues.length < 2) return queues;
+  const left = [...queues];
+  return queues.map(() => left.splice(Math.floor(random() * left.length), 1)[0] as string);
 }

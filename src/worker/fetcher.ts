@@ -15,19 +15,22 @@ const refusalQuietMs = 1000;
 export interface Fetcher {
   /** FETCHes without a reply. */
   readonly outstanding: number;
-  /** Sends at most so many FETCHes more, spread over the connections. */
+  /** From now on FETCHes are sent. */
+  start(): void;
+  /** Sends at most so many more FETCHes, spread over the connections. */
   pump(room: number): void;
-  /** Takes up connections that became live. */
+  /** Uses connections that became live. */
   adopt(): void;
   /** Sends no more FETCHes. FETCHes without a reply may still bring jobs. */
   stop(): void;
-  /** Lets the broker know, so that one which looks need not let the FETCHes wait. After `stop`. */
+  /** After `stop`: tells the broker, so that an embedded one replies to the FETCHes at once. */
   finish(): void;
 }
 
 export function createFetcher({ client, log, ...laneOptions }: FetcherOptions): Fetcher {
   const lanes = new Map<Connection, FetchLane>();
-  let isStopped = false;
+  /** `new` -> `fetching` -> `stopped`, or `new` -> `stopped`. */
+  let state: 'new' | 'fetching' | 'stopped' = 'new';
   let warnedMs = -Infinity;
 
   function onRefused(reply: string): void {
@@ -43,8 +46,11 @@ export function createFetcher({ client, log, ...laneOptions }: FetcherOptions): 
       for (const lane of lanes.values()) outstanding += lane.outstanding;
       return outstanding;
     },
+    start() {
+      if (state === 'new') state = 'fetching';
+    },
     pump(room) {
-      let left = isStopped ? 0 : room;
+      let left = state === 'fetching' ? room : 0;
       for (let hasSent = true; hasSent && left > 0;) {
         hasSent = false;
         for (const lane of lanes.values()) {
@@ -59,12 +65,12 @@ export function createFetcher({ client, log, ...laneOptions }: FetcherOptions): 
       for (const connection of client.live) {
         if (lanes.has(connection)) continue;
         lanes.set(connection, createFetchLane({ connection, onRefused, ...laneOptions }));
-        // Every command has been told of the loss by then.
+        // Every command has been told of the loss before.
         void connection.closed.then(() => lanes.delete(connection));
       }
     },
     stop() {
-      isStopped = true;
+      state = 'stopped';
     },
     finish() {
       for (const connection of lanes.keys()) connection.finish();

@@ -1,10 +1,10 @@
-// Stores the records of jobs that ran in the same turn with one call, before the broker is told. Nothing is fetched until
-// the store has shown that it takes writes: at the start, and again after each failure. A store that refuses is asked for a
-// while; then the jobs are given back to the broker.
-import type { Clock, Timer } from '../domain/clock.ts';
+// Stores the records of jobs that ran in the same turn with one call, before the broker is told. A store that refuses them
+// is asked again for a while; then the broker gets the jobs back.
+import type { Clock } from '../domain/clock.ts';
 import type { JobRecord, ResultStore } from '../domain/results.ts';
 import type { WorkerLog } from './job-log.ts';
 import type { JobEnd } from './job-end.ts';
+import { createStoreAttempts } from './store-attempts.ts';
 
 export interface RecorderOptions {
   results: ResultStore;
@@ -36,25 +36,19 @@ interface Entry {
   addedMs: number;
 }
 
-/** One command to the store; more would hold up its other callers. */
+/** Records of one command to the store. More would delay the store's other callers. */
 const groupMax = 500;
 /** A restart of Redis takes less; together with the broker's retries well below the 60 s of a reservation. */
 const retryForMs = 15_000;
-const retryPauseMsMin = 100;
-const retryPauseMsMax = 2000;
 
 export function createRecorder({ results, clock, onStored, onGivenUp, onUp, log }: RecorderOptions): Recorder {
   let waiting: Entry[] = [];
   let storing: Entry[] = [];
-  let isUp = false;
-  /** In a row. */
-  let failures = 0;
-  let timer: Timer | undefined;
-  let isClosed = false;
+  const attempts = createStoreAttempts({ clock, onUp, onEnded: flush, log });
 
   function flush(): void {
-    if (isClosed || storing.length > 0 || waiting.length === 0) return;
-    timer?.cancel();
+    if (storing.length > 0 || waiting.length === 0) return;
+    attempts.cancel();
     storing = waiting.slice(0, groupMax);
     waiting = waiting.slice(groupMax);
     store();
@@ -63,64 +57,28 @@ export function createRecorder({ results, clock, onStored, onGivenUp, onUp, log 
   function store(): void {
     const group = storing;
     const put = results.put(group.map(({ end }) => end.record as JobRecord));
-    ask(put, {
+    attempts.begin(put, {
       onTaken() {
         storing = [];
         onStored(group.map(({ end }) => end));
       },
       onRefused() {
-        if (clock.now() - (group[0] as Entry).addedMs < retryForMs) return void again(store);
+        if (clock.now() - (group[0] as Entry).addedMs < retryForMs) return attempts.later(store);
         storing = [];
         log.warn({ jobs: group.length }, 'results could not be stored: their jobs are given back to the broker');
         onGivenUp(group.map(({ end }) => end));
-        if (waiting.length === 0) again(probe);
+        if (waiting.length === 0) attempts.later(probe);
       },
     });
   }
 
   function probe(): void {
-    ask(results.check(), {
+    attempts.begin(results.check(), {
       onTaken: () => undefined,
       onRefused() {
-        if (storing.length === 0) again(probe);
+        if (storing.length === 0) attempts.later(probe);
       },
     });
-  }
-
-  function ask(attempt: Promise<void>, { onTaken, onRefused }: { onTaken: () => void; onRefused: () => void }): void {
-    attempt
-      .then(
-        () => {
-          if (isClosed) return;
-          taken();
-          onTaken();
-        },
-        (error: unknown) => {
-          if (isClosed) return;
-          refused(error as Error);
-          onRefused();
-        },
-      )
-      .finally(flush);
-  }
-
-  function again(attempt: () => void): void {
-    const pauseMs = Math.min(retryPauseMsMin * 2 ** Math.min(failures - 1, 10), retryPauseMsMax);
-    timer?.cancel();
-    timer = clock.after(pauseMs, attempt);
-  }
-
-  function taken(): void {
-    if (failures > 0) log.info('the result store takes results again');
-    failures = 0;
-    if (isUp) return;
-    isUp = true;
-    onUp();
-  }
-
-  function refused({ message }: Error): void {
-    isUp = false;
-    if (failures++ === 0) log.error({ error: message }, 'the result store takes no results: nothing is fetched');
   }
 
   return {
@@ -128,14 +86,13 @@ export function createRecorder({ results, clock, onStored, onGivenUp, onUp, log 
       return waiting.length + storing.length;
     },
     get isUp() {
-      return isUp;
+      return attempts.isUp;
     },
     start: probe,
     add: (end) => void waiting.push({ end, addedMs: clock.now() }),
     flush,
     takeAll() {
-      isClosed = true;
-      timer?.cancel();
+      attempts.close();
       const left = [...storing, ...waiting].map(({ end }) => end);
       storing = [];
       waiting = [];

@@ -4,6 +4,7 @@ import type { Clock } from '../domain/clock.ts';
 import { createFifo } from '../domain/fifo.ts';
 import type { FaktoryClient } from '../faktory/client.ts';
 import type { Connection } from '../faktory/connection.ts';
+import { leastBusy } from '../faktory/least-busy.ts';
 import type { Reply } from '../faktory/reply-reader.ts';
 import type { WorkerLog } from './job-log.ts';
 import type { Failure, JobEnd, Told } from './job-end.ts';
@@ -42,13 +43,7 @@ export function createReporter({ client, clock, onTold, onOver, log }: ReporterO
   const waiting = createFifo<Report>();
   let pending = 0;
 
-  function pick(): Connection | undefined {
-    let best: Connection | undefined;
-    for (const connection of client.live) {
-      if (connection.isLive && (best === undefined || connection.inFlight < best.inFlight)) best = connection;
-    }
-    return best;
-  }
+  const pick = (): Connection | undefined => leastBusy(client.live, ({ isLive }) => isLive);
 
   function pump(): void {
     for (let connection; waiting.size > 0 && (connection = pick());) send(connection, waiting.shift() as Report);

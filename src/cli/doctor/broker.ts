@@ -1,6 +1,6 @@
 // The Faktory of the settings, asked from this machine.
 import type { Config } from '../../config/load.ts';
-import type { FaktoryAddress } from '../../config/values.ts';
+import type { FaktoryAddress } from '../../domain/faktory-address.ts';
 import { FaktoryClient } from '../../faktory/client.ts';
 import { clientOptions } from '../../roles/client-options.ts';
 import { printable } from '../output.ts';

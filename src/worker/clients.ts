@@ -1,0 +1,40 @@
+// The connections of a worker, by their purpose: a FETCH that blocks on an empty queue delays no ACK and no BEAT.
+import { FaktoryClient, type FaktoryClientOptions } from '../faktory/client.ts';
+import { fetchesPerConnectionMax } from './fetch-lane.ts';
+import type { WorkerLog } from './job-log.ts';
+
+export type WorkerClients = Readonly<Record<'fetch' | 'report' | 'beat', FaktoryClient>>;
+
+export interface WorkerClientsOptions extends Omit<FaktoryClientOptions, 'size'> {
+  concurrency: number;
+  /** Of the fetch connections. */
+  connectionsMax: number;
+}
+
+/** The server handles the ACKs of a connection one after another, at four Redis commands each: twice the work of a FETCH. */
+const reportConnectionsMax = 4;
+
+export function createClients(options: WorkerClientsOptions): WorkerClients {
+  const size = Math.min(options.connectionsMax, Math.ceil(options.concurrency / fetchesPerConnectionMax));
+  const open = (connections: number): FaktoryClient =>
+    new FaktoryClient({ labels: ['work-factory'], ...options, size: connections });
+  return { fetch: open(size), report: open(Math.min(reportConnectionsMax, size)), beat: open(1) };
+}
+
+/** Logs that the broker is away and that it is there again. */
+export function createAwayLog({ fetch }: WorkerClients, log: WorkerLog) {
+  let isAway = false;
+  let isEnded = false;
+  return {
+    look(): void {
+      const reason = fetch.downReason;
+      if (reason && !isAway && !isEnded) log.warn({ error: reason.message }, 'the broker is away');
+      if (!reason && isAway) log.info('the broker is there again');
+      isAway = reason !== undefined;
+    },
+    /** The worker stops: it closes its connections itself. */
+    end(): void {
+      isEnded = true;
+    },
+  };
+}
