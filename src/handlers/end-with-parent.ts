@@ -1,10 +1,10 @@
-// Ends a handler process whose worker has died. The closed socket says so, too, but not while a job blocks the event loop:
-// such a process would use a processor for ever. A thread looks, because nothing else runs then.
+// Ends a handler process whose worker has died. The process sees that its socket was closed, but not while a job blocks its
+// event loop, and then it would use a processor for ever. So a thread of its own compares the parent's process id.
 import { Worker } from 'node:worker_threads';
 
 const lookMs = 1000;
 
-/** In the language of the thread; an orphan is given another parent (getppid(2)). */
+/** The code of the thread. A process whose parent has died gets another parent (getppid(2)). */
 const watch = `
 const { workerData } = require('node:worker_threads');
 setInterval(() => {

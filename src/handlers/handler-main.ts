@@ -14,12 +14,12 @@ const socket = new Socket({ fd: messagesFd, readable: true, writable: true });
 const write = createLineWriter(socket);
 const contexts = new Map<number, OpenContext>();
 
-// A stop of a process group reaches this process, too. It goes on: the worker says when it must end.
+// A signal to the process group reaches this process, too. It goes on until the worker ends it.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const)
   process.on(signal, () => undefined);
 
 endWithParent();
-// The worker has gone, or has let this process go.
+// The worker has ended, or has closed the socket so that this process ends.
 socket.on('error', () => process.exit());
 socket.on('close', () => process.exit());
 
@@ -51,7 +51,7 @@ function createRunner(
   };
 }
 
-/** From `ready` on. Called at once: an `abort` may come in the same chunk as its `run`. */
+/** Undefined before `ready`. A run begins in the turn of its message: its `abort` may come in the same chunk. */
 let runner: Runner | undefined;
 
 async function begin(settings: HandlerSettings): Promise<void> {
@@ -63,7 +63,7 @@ async function begin(settings: HandlerSettings): Promise<void> {
   write(formatMessage({ type: 'ready' }));
 }
 
-// The worker is trusted: its lines have no limit of their own.
+// The worker is trusted: its lines have no limit.
 const { read } = createLineReader({
   bytesMax: Infinity,
   onLine(line) {

@@ -10,7 +10,7 @@ import { createLineReader } from './line-reader.ts';
 import { createLineWriter } from './line-writer.ts';
 import { formatMessage, lineBytesMax, readFromHandler, type FromHandler, type HandlerSettings } from './messages.ts';
 
-/** The socket of messages. Not Node's own channel: that one has no limit, and one wrong byte throws in the worker. */
+/** The socket of messages. Node's own channel has no limit, and a wrong byte on it throws in the worker. */
 export const messagesFd = 3;
 
 export interface HandlerProcessOptions {
@@ -19,29 +19,29 @@ export interface HandlerProcessOptions {
   onMessage: (message: FromHandler) => void;
   /** A line of its standard output or error, cut where it is too long. */
   onOutput: (line: string) => void;
-  /** It has ended, or has sent what is no message and was killed. Called once, and not after `kill`. */
+  /** It has ended, or was killed because it sent a line that is no message. Called once, and not after `kill`. */
   onGone: (reason: string) => void;
 }
 
 export interface HandlerProcess {
   send(line: string): void;
-  /** At once; nothing that it says is heard any more. */
+  /** Ends it at once. Nothing that it sends is read any more. */
   kill(): void;
-  /** Lets it end by itself for a moment. Resolves when it has ended. */
+  /** Gives it a moment to end by itself. Resolves when it has ended. */
   close(): Promise<void>;
 }
 
-/** Where processors are short, the worker and what runs beside it come first: about three times the share of a job that computes. */
+/** On a busy machine the worker and the API get about three times the processor time of a job that computes. */
 const niceness = 5;
 const outputLineBytesMax = 8192;
-/** For what it wrote before it ended; a process that it has started may hold its socket open. */
+/** Time to read what it wrote before it ended. A process that it has started may hold its socket open. */
 const lastWordsMs = 500;
 const closeMsMax = 500;
 
 export function startHandlerProcess(options: HandlerProcessOptions): HandlerProcess {
   const { settings, clock, onMessage, onOutput } = options;
   const child = spawn(process.execPath, command(), { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
-  // Without one when the process could not be started.
+  // A process that could not be started has no socket.
   const socket = ((child.stdio as ChildProcess['stdio'] | undefined)?.[messagesFd] ?? new Socket()) as Socket;
   if (child.pid !== undefined) setPriority(child.pid, Math.min(19, getPriority() + niceness));
   let isOver = false;
@@ -106,7 +106,7 @@ export function startHandlerProcess(options: HandlerProcessOptions): HandlerProc
 function command(): string[] {
   const extension = extname(import.meta.url);
   const entry = fileURLToPath(new URL(`./handler-main${extension}`, import.meta.url));
-  // Run from the sources: the loader of this process may not be in its own command line.
+  // From the sources, the loader of TypeScript is not always in the command line of this process.
   const loader = extension === '.ts' ? ['--import', import.meta.resolve('tsx')] : [];
   return [...loader, entry];
 }

@@ -1,4 +1,4 @@
-// The second argument of a job's `run`. Everything that `run` sends through it is limited here, before it crosses to the worker.
+// The second argument of a job's `run`. All that `run` sends through it is limited here, before it goes to the worker.
 import type { JobContext, JobLogger } from '../jobs/define-job.ts';
 import type { AbortReason, FromHandler, LogLevel, WireJob } from './messages.ts';
 
@@ -12,7 +12,7 @@ export interface ContextOptions {
 export interface OpenContext {
   context: JobContext;
   abort(reason: AbortReason): void;
-  /** The run has ended: what it has left behind says nothing any more. */
+  /** The run has ended: from now on nothing is sent for it. */
   end(): void;
 }
 
@@ -87,7 +87,7 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 
 function boundFields(fields: unknown): Record<string, unknown> {
   try {
-    // Its author may have passed anything.
+    // The author of the job may have passed any value.
     const text = JSON.stringify(isObject(fields) ? fields : { value: fields });
     return text.length <= logFieldsCharsMax
       ? (JSON.parse(text) as Record<string, unknown>)

@@ -1,5 +1,5 @@
-// Limits the log lines of jobs per second, and counts the lines that were left out. A loop that logs must not cost the
-// worker its time.
+// Limits the log lines of jobs per second, and counts the lines that were left out: a job that logs in a loop must not keep
+// the worker busy.
 import type { Clock, Timer } from '../domain/clock.ts';
 import type { LogLevel } from './messages.ts';
 
@@ -8,7 +8,7 @@ export type HandlerLog = Readonly<Record<LogLevel, (fields: object, message: str
 
 export interface LineBudget {
   write(level: LogLevel, message: string, fields: object): void;
-  /** Writes the count of what was left out. */
+  /** Logs the number of lines that were left out. */
   flush(): void;
 }
 

@@ -2,7 +2,7 @@
 
 export interface LineReaderOptions {
   bytesMax: number;
-  /** `isCut`: the line is longer, and its rest is passed over. */
+  /** `isCut`: the line is longer, and the rest of it is dropped. */
   onLine: (line: string, isCut: boolean) => void;
 }
 
@@ -10,7 +10,7 @@ const newline = 0x0a;
 
 export interface LineReader {
   read(chunk: Buffer): void;
-  /** The stream has ended: what stands behind the last newline is a line, too. */
+  /** The stream has ended: the bytes after the last newline are a line, too. */
   end(): void;
 }
 

@@ -1,5 +1,5 @@
-// The messages between the worker and its handler processes: one line of JSON each, over a socket of their own.
-// The code of jobs runs on the other side and could write anything there: the length of each line is limited, and it is checked.
+// The messages between the worker and its handler processes: one line of JSON each, over a socket of their own. A handler
+// process runs the code of jobs, which could write anything to the socket: each of its lines has a limit and is checked.
 import { z } from 'zod';
 import type { BuiltInSettings } from '../jobs/built-in.ts';
 
@@ -8,7 +8,7 @@ export type AbortReason = 'timeout' | 'stop';
 
 /** From the worker to the process. */
 export type ToHandler =
-  /** The first one. Not as arguments of the process: every user of the machine may read those, and it has secrets. */
+  /** The first message. It has secrets, and every user of the machine may read the arguments of a process. */
   | ({ type: 'begin' } & HandlerSettings)
   | { type: 'run'; id: number; name: string; attempt: number; job: WireJob }
   | { type: 'abort'; id: number; reason: AbortReason };
@@ -21,7 +21,7 @@ export interface HandlerSettings {
   resultBytesMax: number;
 }
 
-/** The job as it was fetched: of all but its jid nobody has checked the form. */
+/** The job as it was fetched. Only its jid was checked. */
 export interface WireJob {
   jid: string;
   args?: unknown;
@@ -33,7 +33,7 @@ const levels = ['debug', 'info', 'warn', 'error'] as const;
 
 const fromHandler = z.discriminatedUnion('type', [
   z.object({ type: z.literal('succeeded'), id, result: z.unknown() }),
-  /** It will fail the same way every time. */
+  /** It fails in the same way every time. */
   z.object({ type: z.literal('failed'), id, errtype: z.string(), message: z.string() }),
   z.object({
     type: z.literal('threw'),
@@ -50,7 +50,7 @@ const fromHandler = z.discriminatedUnion('type', [
     message: z.string(),
     fields: z.record(z.string(), z.unknown()).optional(),
   }),
-  /** The answer to `abort`: a process that blocks gives none. */
+  /** The reply to `abort`. A process whose event loop is blocked sends none. */
   z.object({ type: z.literal('aborted'), id }),
   z.object({ type: z.literal('ready') }),
 ]);
@@ -60,7 +60,7 @@ export type FromHandler = z.output<typeof fromHandler>;
 export type HandlerEnd = Extract<FromHandler, { type: 'succeeded' | 'failed' | 'threw' }>;
 export type LogLevel = (typeof levels)[number];
 
-/** Room in a line for all but the result: a backtrace of 50 lines, or the fields of a log line. */
+/** Bytes of a line besides the result: a backtrace of 50 lines, or the fields of a log line. */
 const lineOverhead = 256 * 1024;
 export const lineBytesMax = (resultBytesMax: number): number => resultBytesMax + lineOverhead;
 

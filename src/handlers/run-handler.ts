@@ -1,5 +1,5 @@
 // Runs one job in a handler process: checks its arguments (anyone may have pushed it), calls `run`, checks the result.
-// Never rejects: how the job ended is told in words that its author can use.
+// Never rejects: the author of the job reads how it ended.
 import type { Issues, JobType } from '../domain/job-type.ts';
 import { decodeArgs } from '../domain/large-args.ts';
 import { describeIssue } from '../jobs/argument-errors.ts';
@@ -86,14 +86,14 @@ const describeIssues = (issues: Issues): string =>
 
 function formatThrown(id: number, thrown: unknown): string {
   const { name, message, stack } = describe(thrown);
-  // By its name: it may be of another copy of this package.
+  // Known by its name: its class may be of another copy of this package.
   if (name === 'PermanentError') return formatFailed(id, name, message);
   const lines = stack.split('\n', backtraceLinesMax + 1).slice(1);
   const backtrace = lines.map((line) => line.trim().slice(0, backtraceLineCharsMax));
   return formatMessage({ type: 'threw', id, errtype: name, message, backtrace });
 }
 
-/** Of anything that can be thrown: an object may have fields that throw themselves. */
+/** Anything can be thrown, also an object whose fields throw when they are read. */
 function describe(thrown: unknown): { name: string; message: string; stack: string } {
   try {
     if (typeof thrown !== 'object' || thrown === null || !('message' in thrown))

@@ -1,27 +1,35 @@
-// Keeps one handler process alive: starts it again when it has ended, after a pause that grows while it goes on ending.
+// Keeps one handler process alive: starts it again when it has ended, after a pause that grows with each end in a row. Logs
+// what the process writes.
 import { backoffMs } from '../domain/backoff.ts';
 import type { Clock, Timer } from '../domain/clock.ts';
 import type { HandlerProcess, HandlerProcessOptions } from './handler-process.ts';
+import type { LineBudget } from './line-budget.ts';
 import type { FromHandler } from './messages.ts';
 
 export interface SupervisorOptions {
-  start: (events: Pick<HandlerProcessOptions, 'onMessage' | 'onGone'>) => HandlerProcess;
+  start: (events: Pick<HandlerProcessOptions, 'onMessage' | 'onOutput' | 'onGone'>) => HandlerProcess;
   clock: Clock;
+  budget: LineBudget;
   onReady: () => void;
   onMessage: (message: Exclude<FromHandler, { type: 'ready' }>) => void;
-  /** It has ended by itself, with the jobs that it ran. */
-  onGone: (reason: string) => void;
+  /**
+   * It has ended by itself, with the jobs that it ran.
+   *
+   * @param lastWords the last line that it wrote, which often says why
+   */
+  onGone: (reason: string, lastWords: string | undefined) => void;
 }
 
 export interface Supervisor {
   /** It takes jobs. */
   readonly isReady: boolean;
-  /** How often it has ended by itself, and was killed because it hung. */
+  /** How often it has ended by itself. */
   readonly ended: number;
+  /** How often it was killed because it hung. */
   readonly replaced: number;
   start(): void;
   send(line: string): void;
-  /** Kills the process and starts another one. The caller sees to the jobs that it ran. */
+  /** Kills the process and starts another. What becomes of the jobs that it ran is up to the caller. */
   replace(): void;
   close(): Promise<void>;
 }
@@ -47,10 +55,11 @@ export function countProcesses(supervisors: readonly Supervisor[]): HandlerCount
 
 /** At its longest a start that fails costs little, and yet a worker recovers soon after its file was corrected. */
 const pause = { minMs: 100, maxMs: 10_000 };
+const lastWordsCharsMax = 300;
 /** A process that has lived so long has not failed at its start. */
 const livedMs = 10_000;
 
-export function createSupervisor({ start, clock, onReady, onMessage, onGone }: SupervisorOptions): Supervisor {
+export function createSupervisor({ start, clock, budget, onReady, onMessage, onGone }: SupervisorOptions): Supervisor {
   let current: HandlerProcess | undefined;
   let isReady = false;
   let isClosed = false;
@@ -61,6 +70,7 @@ export function createSupervisor({ start, clock, onReady, onMessage, onGone }: S
   let timer: Timer | undefined;
 
   function open(): void {
+    let lastWords: string | undefined;
     startedMs = clock.now();
     current = start({
       onMessage(message) {
@@ -68,10 +78,14 @@ export function createSupervisor({ start, clock, onReady, onMessage, onGone }: S
         isReady = true;
         onReady();
       },
+      onOutput(output) {
+        lastWords = output.trim().slice(0, lastWordsCharsMax) || lastWords;
+        budget.write('info', 'a handler process wrote', { output });
+      },
       onGone(reason) {
         ended++;
         again();
-        onGone(reason);
+        onGone(reason, lastWords);
       },
     });
   }

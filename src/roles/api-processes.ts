@@ -3,7 +3,8 @@
 // meet in one process, the port stays open while all are replaced, and Node 20 has no SO_REUSEPORT for TCP.
 import cluster from 'node:cluster';
 import { systemClock } from '../domain/clock.ts';
-import { createSupervisor, type Child } from '../supervisor/supervisor.ts';
+import type { Child } from '../supervisor/member-process.ts';
+import { createSupervisor } from '../supervisor/supervisor.ts';
 import { requireFaktory, RoleError, type Role } from './role.ts';
 
 function forkApi(): Child {

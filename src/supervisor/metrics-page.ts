@@ -1,18 +1,20 @@
 // One page of metrics of several processes: each is asked for its own, and they are added up by the rule of each metric.
 import { AggregatorRegistry } from 'prom-client';
 import type { Clock } from '../domain/clock.ts';
-import type { FromSupervisor, MetricSnapshot } from './messages.ts';
+import type { FromMember, FromSupervisor, MetricSnapshot } from './messages.ts';
 
 interface Asked {
   send(message: FromSupervisor): void;
 }
 
 export interface MetricsPage {
-  /** Resolves with Prometheus' text format, of the members that replied within 2 s. */
-  read(members: readonly Asked[]): Promise<string>;
-  /** Keeps what a member that ends has counted: a sum that falls would be read as a restart of all. */
-  keepCounts(metrics: readonly MetricSnapshot[]): Promise<void>;
-  take(id: number, metrics: readonly MetricSnapshot[]): void;
+  /**
+   * Answers a message about metrics. A page has the metrics of the members that reply within 2 s, and the last counts of
+   * the members that ended in order: a sum that falls would be read as a restart of all.
+   *
+   * @param members all that may be asked
+   */
+  take(message: Exclude<FromMember, { type: 'ready' }>, from: Asked, members: readonly Asked[]): void;
 }
 
 /** Prometheus itself waits 10 s by default. */
@@ -22,6 +24,8 @@ export function createMetricsPage(clock: Clock): MetricsPage {
   let count = 0;
   /** Of the members that ended in order. */
   let ended: readonly MetricSnapshot[] = [];
+  /** Members whose last counts are kept: asked again they would be counted twice. */
+  const counted = new WeakSet<Asked>();
   const rounds = new Map<number, (metrics: readonly MetricSnapshot[]) => void>();
 
   function collect(members: readonly Asked[]): Promise<(readonly MetricSnapshot[])[]> {
@@ -42,14 +46,31 @@ export function createMetricsPage(clock: Clock): MetricsPage {
     });
   }
 
+  async function keepCounts(metrics: readonly MetricSnapshot[]): Promise<void> {
+    const counts = metrics.filter(({ type }) => type === 'counter' || type === 'histogram');
+    ended = await AggregatorRegistry.aggregate([ended, counts]).getMetricsAsJSON();
+  }
+
+  async function sendPage(id: number, to: Asked, members: readonly Asked[]): Promise<void> {
+    const snapshots = await collect(members);
+    to.send({ type: 'page', id, text: await AggregatorRegistry.aggregate([ended, ...snapshots]).metrics() });
+  }
+
   return {
-    async read(members) {
-      return AggregatorRegistry.aggregate([ended, ...(await collect(members))]).metrics();
+    take(message, from, members) {
+      switch (message.type) {
+        case 'snapshot':
+          return rounds.get(message.id)?.(message.metrics);
+        case 'last counts':
+          counted.add(from);
+          return void keepCounts(message.metrics);
+        case 'page wanted':
+          return void sendPage(
+            message.id,
+            from,
+            members.filter((member) => !counted.has(member)),
+          );
+      }
     },
-    async keepCounts(metrics) {
-      const counts = metrics.filter(({ type }) => type === 'counter' || type === 'histogram');
-      ended = await AggregatorRegistry.aggregate([ended, counts]).getMetricsAsJSON();
-    },
-    take: (id, metrics) => rounds.get(id)?.(metrics),
   };
 }

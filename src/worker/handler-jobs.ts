@@ -2,7 +2,8 @@
 import type { Clock } from '../domain/clock.ts';
 import type { JobType } from '../domain/job-type.ts';
 import type { JobRecord, ResultStore } from '../domain/results.ts';
-import type { HandlerJob, Handlers } from '../handlers/handlers.ts';
+import type { Handlers } from '../handlers/handlers.ts';
+import type { RunEnd } from '../handlers/run.ts';
 import { aboutOf, attemptsOf, reserveSecondsOf, type FetchedJob } from './fetched-job.ts';
 import { createEnd, createFailedEnd, createGivenBackEnd, type JobEnd, type Ran } from './job-end.ts';
 import { createProgressKeeper } from './progress.ts';
@@ -54,7 +55,7 @@ export function createHandlerJobs({ handlers, clock, results, onEnd }: HandlerJo
   };
 }
 
-function endOf(ran: Ran, end: Parameters<HandlerJob['onEnd']>[0]): JobEnd {
+function endOf(ran: Ran, end: RunEnd): JobEnd {
   switch (end.type) {
     case 'succeeded':
       return createEnd(ran, 'succeeded', { result: end.result });

@@ -1,6 +1,7 @@
 // The stop of a worker: it waits for the jobs that run, requeues the jobs that do not end in time, tells the broker of all
 // others, and closes.
-import { graceMs, type Handlers } from '../handlers/handlers.ts';
+import type { Handlers } from '../handlers/handlers.ts';
+import { graceMs } from '../handlers/lane.ts';
 import type { WorkerParts } from './worker-parts.ts';
 
 /** The share of a stop's time in which jobs may still end. */

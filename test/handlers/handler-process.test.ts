@@ -4,7 +4,8 @@ import { getPriority } from 'node:os';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { systemClock } from '../../src/domain/clock.ts';
 import { startHandlerProcess } from '../../src/handlers/handler-process.ts';
-import type { HandlerJob, Handlers } from '../../src/handlers/handlers.ts';
+import type { Handlers } from '../../src/handlers/handlers.ts';
+import type { HandlerJob } from '../../src/handlers/run.ts';
 import type { HandlerLog } from '../../src/handlers/line-budget.ts';
 import { createTestHandlers, writeJobs } from '../helpers/job-folder.ts';
 

@@ -1,7 +1,8 @@
 // Handler processes that a test plays: it reads what they are sent and says what they answer.
 import type { Clock } from '../../src/domain/clock.ts';
 import { createFakeClock, type FakeClock } from '../helpers/fake-clock.ts';
-import { createHandlers, type HandlerJob, type Handlers } from '../../src/handlers/handlers.ts';
+import { createHandlers, type Handlers } from '../../src/handlers/handlers.ts';
+import type { HandlerJob } from '../../src/handlers/run.ts';
 import type { HandlerProcessOptions } from '../../src/handlers/handler-process.ts';
 import type { FromHandler, ToHandler as AnyToHandler } from '../../src/handlers/messages.ts';
 

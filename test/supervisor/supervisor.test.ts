@@ -5,7 +5,8 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { pino } from 'pino';
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { FromMember, FromSupervisor } from '../../src/supervisor/messages.ts';
-import { createSupervisor, type Child } from '../../src/supervisor/supervisor.ts';
+import type { Child } from '../../src/supervisor/member-process.ts';
+import { createSupervisor } from '../../src/supervisor/supervisor.ts';
 import { createFakeClock } from '../helpers/fake-clock.ts';
 
 interface Scripted extends Child {

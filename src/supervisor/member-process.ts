@@ -1,0 +1,65 @@
+// One API process as its supervisor sees it.
+import type { FromMember, FromSupervisor } from './messages.ts';
+
+/** An API process: a cluster worker, or what a test has in its place. */
+export interface Child {
+  readonly pid: number | undefined;
+  send(message: FromSupervisor): void;
+  kill(signal: NodeJS.Signals): void;
+  onMessage(take: (message: FromMember) => void): void;
+  /** @param take called once; `code` is null when a signal ended it */
+  onExit(take: (code: number | null, signal: NodeJS.Signals | null) => void): void;
+}
+
+export interface Member {
+  readonly child: Child;
+  /** starting -> ready -> ending -> ended; from each of the first three straight to ended when it dies. */
+  readonly state: 'starting' | 'ready' | 'ending' | 'ended';
+  /** Rejects when it ends before it is ready. */
+  readonly ready: Promise<void>;
+  /** Resolves with its exit code, or null, when it has ended. */
+  end(signal: NodeJS.Signals): Promise<number | null>;
+}
+
+export interface MemberEvents {
+  onMessage: (message: Exclude<FromMember, { type: 'ready' }>) => void;
+  /** @param wasReady it took requests, and nobody had ended it */
+  onEnded: (end: { code: number | null; signal: NodeJS.Signals | null }, wasReady: boolean) => void;
+}
+
+export function startMember(child: Child, { onMessage, onEnded }: MemberEvents): Member {
+  let state: Member['state'] = 'starting';
+  let tellReady: () => void;
+  let refuse: (error: Error) => void;
+  let tellEnded: (code: number | null) => void;
+  const ready = new Promise<void>((resolve, reject) => ([tellReady, refuse] = [resolve, reject]));
+  const ended = new Promise<number | null>((resolve) => (tellEnded = resolve));
+  ready.catch(() => undefined);
+  child.onMessage((message) => {
+    if (message.type !== 'ready') return onMessage(message);
+    if (state !== 'starting') return;
+    state = 'ready';
+    tellReady();
+  });
+  child.onExit((code, signal) => {
+    const wasReady = state === 'ready';
+    state = 'ended';
+    refuse(new Error(`an API process ended with ${signal ?? code ?? 'nothing'} before it was ready`));
+    tellEnded(code);
+    onEnded({ code, signal }, wasReady);
+  });
+  return {
+    child,
+    get state() {
+      return state;
+    },
+    ready,
+    end(signal) {
+      if (state !== 'ended') {
+        state = 'ending';
+        child.kill(signal);
+      }
+      return ended;
+    },
+  };
+}
