@@ -1,6 +1,6 @@
 // Folders of data belong to the user that runs the program, and to nobody else: they hold everybody's jobs and results.
 // Files that come later are made private by the umask that main.ts sets.
-import { chmod, mkdir, readdir } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 const forOwner = { folder: 0o700, file: 0o600 };
@@ -38,5 +38,15 @@ export async function makePrivateFolder(folder: string): Promise<void> {
   await restrict(folder, forOwner.folder);
   for (const entry of entries) {
     if (entry.isFile()) await restrict(join(folder, entry.name), forOwner.file);
+  }
+}
+
+/** A new file survives a power loss only when the folder that names it was synced. Windows cannot and need not. */
+export async function syncFolder(folder: string): Promise<void> {
+  try {
+    const handle = await open(folder);
+    await handle.sync().finally(() => handle.close());
+  } catch (error) {
+    if (process.platform !== 'win32') throw error;
   }
 }

@@ -54,6 +54,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   handlers: ['domain', 'jobs', 'zod', 'node:'],
   results: ['domain', 'private-folder.ts', 'classic-level', 'ioredis', 'pino', 'node:'],
   keys: ['domain', 'results', 'ioredis', 'node:'],
+  backup: ['domain', 'private-folder.ts', 'node:'],
   broker: ['private-folder.ts', 'node:', 'classic-level'],
   // Of the domain the form of what a variable reads.
   config: ['domain', 'zod', 'node:fs'],
@@ -76,6 +77,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'results',
     'keys',
     'cron',
+    'backup',
     'broker',
     'config',
     'jobs',

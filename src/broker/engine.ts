@@ -7,7 +7,7 @@ import type { BrokerLimits } from './limits.ts';
 import { streamStart } from './storage/records.ts';
 import { recover, type Recovered } from './storage/recovery.ts';
 import { createState, type State } from './state.ts';
-import type { Store } from './storage/store.ts';
+import type { Store, StoreRecord } from './storage/store.ts';
 
 export interface Engine {
   readonly ledger: Ledger;
@@ -16,6 +16,8 @@ export interface Engine {
   readonly recovered: Recovered;
   readonly keysMax: number;
   state(): State;
+  /** All that the broker keeps, in pages, as it is between two groups soon after the first page is asked for. */
+  records(): AsyncIterable<readonly StoreRecord[]>;
   /** Why the store takes nothing now, or undefined. Asking makes it try to open the store again. */
   refusal(): string | undefined;
   close(): Promise<void>;
@@ -112,6 +114,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     recovered,
     keysMax: limits.keysMax,
     state: () => state,
+    records: () => store.records(),
     refusal() {
       const detail = ledger.broken();
       if (detail === undefined) return undefined;

@@ -45,6 +45,16 @@ export const commands: readonly CommandRow[] = [
     summary: 'says what is wrong with the settings, and with what they lead to',
     load: async () => (await import('./commands/doctor.ts')).doctor,
   },
+  {
+    name: 'backup',
+    summary: 'copies jobs, keys and results of a service that runs',
+    load: async () => (await import('./commands/backup.ts')).backup,
+  },
+  {
+    name: 'restore',
+    summary: 'makes the data of a service that does not run from such a copy',
+    load: async () => (await import('./commands/restore.ts')).restore,
+  },
 ];
 
 /** The row whose name the arguments begin with, the longest first; undefined when there is none. */

@@ -1,7 +1,8 @@
 // The service that a command talks to: where it is, the key for it, and how long to try.
-import type { ApiResponse } from '../client/attempt.ts';
+import { attempt, type ApiResponse } from '../client/attempt.ts';
 import { createClient, type Client } from '../client/client.ts';
 import type { AnyDefinitions } from '../client/definitions.ts';
+import { WorkFactoryError } from '../client/error.ts';
 import { createSender } from '../client/sender.ts';
 import { systemSurroundings } from '../client/surroundings.ts';
 import { UsageError, type OptionSpecs, type Options, type Surroundings } from './command.ts';
@@ -29,17 +30,20 @@ export interface Service {
   readonly client: Client<AnyDefinitions>;
   /** Of paths that the client has no call for. Rejects with a WorkFactoryError. */
   send(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<ApiResponse>;
+  /** One POST that enqueues nothing, sent once. Rejects with a WorkFactoryError without an outcome. */
+  act(path: string, body: object): Promise<ApiResponse>;
 }
 
 interface Given extends Pick<Surroundings, 'env' | 'signal'> {
   readonly options: Options<typeof serviceOptions>;
 }
 
-export function openService({ env, signal, options }: Given): Service {
+/** @param timeoutSeconds how long to try unless it is said */
+export function openService({ env, signal, options }: Given, timeoutSeconds = 60): Service {
   const url = readUrl(options.url ?? (env['WORK_FACTORY_URL'] || defaultUrl));
   const apiKey = readKey(options['api-key'] ?? (env['WORK_FACTORY_API_KEY'] || undefined));
   const seconds = readSeconds('timeout', options.timeout);
-  const timeoutMs = (seconds ?? 60) * 1000;
+  const timeoutMs = (seconds ?? timeoutSeconds) * 1000;
   const waitsForService = seconds !== undefined;
   const client = createClient({ url, apiKey, signal, timeoutMs, waitsForService });
   const sender = createSender({
@@ -55,6 +59,17 @@ export function openService({ env, signal, options }: Given): Service {
         ...{ method, path, deadlineMs: systemSurroundings.now() + timeoutMs },
         ...(body !== undefined && { body: JSON.stringify(body) }),
       }),
+    async act(path, body) {
+      const headers = {
+        accept: 'application/json',
+        'content-type': 'application/json',
+        ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }),
+      };
+      const outgoing = { method: 'POST', headers, body: JSON.stringify(body), timeoutMs, signals: [signal] } as const;
+      const end = await attempt(globalThis.fetch, systemSurroundings, { ...outgoing, url: url + path });
+      if ('response' in end) return end.response;
+      throw new WorkFactoryError({ ...end.failure, outcome: undefined });
+    },
   };
 }
 

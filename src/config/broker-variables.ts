@@ -1,5 +1,5 @@
 // The variables of the embedded broker.
-import { bindAddress, integer, password, type Variable } from './values.ts';
+import { bindAddress, integer, password, path, type Variable } from './values.ts';
 
 export const brokerVariables = {
   FAKTORY_BIND: {
@@ -14,6 +14,12 @@ export const brokerVariables = {
     secret: true,
     reason:
       'The password that the embedded broker asks for. Unset: none; in the all-in-one without FAKTORY_BIND a new secret one at each start.',
+  },
+  BACKUP_DIR: {
+    schema: path,
+    unit: 'path',
+    reason:
+      'The folder, of this service alone, in which POST /admin/backup makes copies of the data of the all-in-one while it runs. Unset: there is no such route.',
   },
   BROKER_LOST_WORKER_SECONDS: {
     schema: integer(0, 3600),

@@ -36,6 +36,10 @@ const rules: readonly Rule[] = [
     says: 'KEYS_URL has no effect without FAKTORY_URL: the one process keeps its own keys',
   },
   {
+    holds: (config) => isSet(config, 'FAKTORY_URL') && isSet(config, 'BACKUP_DIR'),
+    says: 'BACKUP_DIR has no effect with FAKTORY_URL: the data are not in this process, and are copied where they are',
+  },
+  {
     holds: (config) => !isLoopback(config.BIND_ADDR.host) && !isSet(config, 'API_KEYS'),
     says: 'BIND_ADDR is beyond loopback and API_KEYS is not set: whoever reaches the port may enqueue jobs',
   },

@@ -9,12 +9,14 @@ import {
   type onRequestHookHandler,
 } from 'fastify';
 import { AppError } from './problems/errors.ts';
+import type { Backups } from '../domain/backup.ts';
 import { jidPattern } from '../domain/jid.ts';
 import { createAddressRange, isLoopback } from './plugins/addresses.ts';
 import { createAllowedMethods } from './plugins/allowed-methods.ts';
 import { createAnswerHook, setResponseHeaders } from './plugins/response-headers.ts';
 import { registerApiDocument, registerDocumentRoutes } from './routes/api-document.ts';
 import { createApiKeyHook } from './plugins/api-keys.ts';
+import { registerBackup } from './routes/backup.ts';
 import { registerBatchRoute, type BatchRouteOptions } from './routes/batch.ts';
 import { registerCancelJob, type CancelJobOptions } from './routes/cancel-job.ts';
 import { registerCron, type CronRouteOptions } from './routes/cron.ts';
@@ -57,6 +59,8 @@ export interface AppOptions
   apiKeys?: readonly string[];
   /** Undefined where nobody operates the broker over HTTP: its routes are not there. */
   operator?: Operator | undefined;
+  /** Undefined where no copies are made: the route is not there. */
+  backups?: Backups | undefined;
   /** When there are any, the routes of operators want one of them, else what /jobs wants. */
   adminKeys?: readonly string[] | undefined;
   /** Connections of all callers. */
@@ -203,6 +207,7 @@ function registerRoutes(app: FastifyInstance, options: AppOptions, { lag, budget
       const operating = { operator, clock, actionTimeoutMs, protect: adminKeyHook ? [adminKeyHook] : [] };
       registerQueues(others, operating);
       registerSets(others, operating);
+      if (options.backups) registerBackup(others, { clock, backups: options.backups, protect: operating.protect });
       registerCron(others, { cron: options.cron, protect: operating.protect });
     }
     registerProbes(others, { ...options, authenticate, lag });

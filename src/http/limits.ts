@@ -72,6 +72,8 @@ export const streamsMax = 32;
 export const streamIdleMs = 60_000;
 /** Actions of operators at once; an action whose caller was answered with 504 counts until it ends. */
 export const actionsMax = 32;
+/** How long the caller of a backup waits for it: some 10 GB. Node's fetch waits 300 s for a response. */
+export const backupTimeoutMs = 240_000;
 /** Ids in the body of one action, and the bytes of that body: each id may have `setNameCharsMax` characters. */
 export const actionJobsMax = 1000;
 export const actionBodyBytesMax = 262_144;

@@ -2,6 +2,7 @@
 // several. Labels come from closed sets, or from names within a limit (names.ts), never from a caller's text. Names follow
 // the Prometheus guide. docs/metrics.md is made from what is registered here.
 import { Registry } from 'prom-client';
+import { createBackupMetrics, type BackupMetrics } from './backups.ts';
 import { createBrokerMetrics, type BrokerMetrics } from './broker.ts';
 import { createFaktoryMetrics, type FaktoryMetrics } from './faktory.ts';
 import { createHttpMetrics, type HttpMetrics } from './http.ts';
@@ -12,7 +13,15 @@ import { createStoreMetrics, type StoreMetrics } from './stores.ts';
 import { createWorkerMetrics, type WorkerMetrics } from './worker.ts';
 
 export interface Metrics
-  extends HttpMetrics, JobMetrics, FaktoryMetrics, StoreMetrics, WorkerMetrics, BrokerMetrics, ProcessMetrics {
+  extends
+    HttpMetrics,
+    JobMetrics,
+    FaktoryMetrics,
+    StoreMetrics,
+    WorkerMetrics,
+    BrokerMetrics,
+    BackupMetrics,
+    ProcessMetrics {
   readonly contentType: string;
   /** The page, in Prometheus' text format. */
   render(): Promise<string>;
@@ -38,6 +47,7 @@ export function createMetrics(version: string): Metrics {
     ...createStoreMetrics(registry),
     ...createWorkerMetrics(registry, queueNames),
     ...createBrokerMetrics(registry, queueNames),
+    ...createBackupMetrics(registry),
     ...createProcessMetrics(registry, version),
   };
 }

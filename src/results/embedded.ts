@@ -1,7 +1,8 @@
 // The result store of the all-in-one process: a database of its own, written by one writer that groups what has come
 // meanwhile, with one sync for all records of a group. Relies on classic-level (LevelDB): one process per folder.
 import { isEnded, isWaiting, presentOf, type JobRecord, type ResultStore } from '../domain/results.ts';
-import { openDatabase, openError } from './database.ts';
+import type { CopiedRecord } from '../domain/backup.ts';
+import { openDatabase, openError, readAll } from './database.ts';
 import { createGenerations, keyOf, metaKeyOf, metaRange, rangesOf, type Generation } from './generations.ts';
 import { createLasting, type Lasting } from './lasting.ts';
 import { createWaiters } from './waiters.ts';
@@ -14,6 +15,11 @@ export interface EmbeddedResultsOptions {
   resultsMax: number;
   /** Milliseconds since 1970. */
   now?: () => number;
+}
+
+export interface EmbeddedResults extends ResultStore {
+  /** For a copy: all records, in pages, with every id and record that came before. */
+  records(): AsyncIterable<readonly CopiedRecord[]>;
 }
 
 /** Of enqueued jobs. */
@@ -44,7 +50,7 @@ const idsLingerMs = 20;
 const groupMax = 2000;
 
 /** Rejects with a text for the operator when the folder cannot be opened, for example because another process has it. */
-export async function createEmbeddedResults(options: EmbeddedResultsOptions): Promise<ResultStore> {
+export async function createEmbeddedResults(options: EmbeddedResultsOptions): Promise<EmbeddedResults> {
   const { now = Date.now, resultsMax } = options;
   const ttlMs = options.ttlSeconds * 1000;
   let db = await openDatabase(options.dataDir);
@@ -210,6 +216,10 @@ export async function createEmbeddedResults(options: EmbeddedResultsOptions): Pr
     cancel: (record) => put([record], (_, known) => isWaiting(known)),
     // A write of its own, synced like that of a record.
     check: async () => void (await put([])),
+    async *records() {
+      await put([]);
+      yield* readAll(db);
+    },
     remember(jobs) {
       for (const { jid, record } of jobs) {
         if (record) {

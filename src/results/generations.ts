@@ -34,6 +34,8 @@ const name = (generation: number): string => generation.toString(16).padStart(8,
 
 /** `i` for an id, `r` for a record. */
 export const keyOf = (kind: 'i' | 'r', { number }: Generation, jid: string): string => kind + name(number) + jid;
+/** Of the record of a job that has ended. */
+export const isRecordKey = (key: Buffer): boolean => key[0] === 'r'.charCodeAt(0);
 export const metaKeyOf = ({ number }: Generation): string => `m${name(number)}`;
 export const metaRange = { gte: 'm', lt: 'n' } as const;
 export const rangesOf = ({ number }: Generation): { gte: string; lt: string }[] =>

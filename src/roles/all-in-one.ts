@@ -7,8 +7,9 @@ import type { ResultStore } from '../domain/results.ts';
 import { systemClock } from '../domain/clock.ts';
 import { underWayMarginMs } from '../domain/keys.ts';
 import { createMetrics } from '../metrics/metrics.ts';
-import { createEmbeddedResults } from '../results/embedded.ts';
+import { createEmbeddedResults, type EmbeddedResults } from '../results/embedded.ts';
 import { runApi } from './api.ts';
+import { openBackups } from './backups.ts';
 import { openBroker } from './broker.ts';
 import { createEndedJobsTeller } from './ended-jobs.ts';
 import { createEngineKeys } from './engine-keys.ts';
@@ -50,8 +51,9 @@ export async function startAllInOne(context: RoleContext): Promise<Running> {
   const { host, port, durability, recovered } = broker;
   log.info({ broker: `${host}:${port}`, durability, dataDir, recovered }, 'the embedded broker listens');
   const address = { host, port, tls: false, password: credentials.password };
-  const opened = openRedisResults(context) ?? (await openEmbeddedResults(config));
-  const results = measureResults(opened, metrics, systemClock, context.log);
+  const redisResults = openRedisResults(context);
+  const ownResults = redisResults ? undefined : await openEmbeddedResults(config);
+  const results = measureResults((redisResults ?? ownResults) as ResultStore, metrics, systemClock, context.log);
   tellEnded = createEndedJobsTeller(results, log);
   const link = createEngineLink(broker, metrics);
   const engineKeys = createEngineKeys({
@@ -65,20 +67,22 @@ export async function startAllInOne(context: RoleContext): Promise<Running> {
   const workerProblem = (): string | undefined => worker?.problem();
   const { registry } = jobs;
   const ticks = createEngineTicks(broker.engine);
-  const api = await runApi(context, { registry, link, durability, results, keys, ticks, metrics, workerProblem });
+  const backups = openBackups(context, broker, ownResults, metrics);
+  const parts = { registry, link, durability, results, keys, ticks, backups, metrics, workerProblem };
+  const api = await runApi(context, parts);
   // Last: a job that it fetched before a start that fails would stay reserved.
   const running = (worker = runWorkers(context, { jobs, address, results, metrics, groups }));
   return {
     async stop(options) {
       // Side by side: each may take most of SHUTDOWN_TIMEOUT_MS. What is enqueued meanwhile waits in the broker.
-      await Promise.all([api.stop(options), running.stop(options)]);
+      await Promise.all([backups?.close(), api.stop(options), running.stop(options)]);
       await results.close();
       await broker.close();
     },
   };
 }
 
-const openEmbeddedResults = (config: Config): Promise<ResultStore> =>
+const openEmbeddedResults = (config: Config): Promise<EmbeddedResults> =>
   createEmbeddedResults({
     dataDir: join(config.DATA_DIR, 'results'),
     ttlSeconds: config.RESULT_TTL_SECONDS,

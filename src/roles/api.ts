@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/load.ts';
 import type { Durability } from '../config/variables.ts';
+import type { Backups } from '../domain/backup.ts';
 import { systemClock } from '../domain/clock.ts';
 import type { TickStore } from '../domain/cron.ts';
 import { hasSchedules, type JobRegistry } from '../domain/job-type.ts';
@@ -13,6 +14,7 @@ import { answeredHosts } from '../http/plugins/hosts.ts';
 import { replaced } from '../http/server/drain.ts';
 import { listen, resolveHost } from '../http/server/listen.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
+import { noBackups } from './backups.ts';
 import { createBrokerPoll } from './broker-poll.ts';
 import { createFaktoryLink } from './faktory-link.ts';
 import type { BrokerLink } from './link.ts';
@@ -35,6 +37,8 @@ export interface ApiParts {
   keys: MeasuredKeys | undefined;
   /** Of schedules; undefined where nothing keeps them. */
   ticks: TickStore | undefined;
+  /** Undefined without BACKUP_DIR. */
+  backups: Backups | undefined;
   metrics: Metrics;
   /** Of the worker in the same process. */
   workerProblem?: () => string | undefined;
@@ -67,6 +71,7 @@ export async function startApi(context: RoleContext): Promise<Running> {
     results,
     keys,
     ticks,
+    backups: config.BACKUP_DIR === undefined ? undefined : noBackups,
     metrics,
   });
   return {
@@ -132,6 +137,7 @@ export async function runApi(context: RoleContext, parts: ApiParts): Promise<Run
     producer,
     remover: parts.link.remover,
     operator: isOperable(config, host) ? parts.link.operator : undefined,
+    backups: parts.backups,
     adminKeys,
     results,
     keys: parts.keys,

@@ -1,8 +1,10 @@
 // The embedded broker alone, for other processes and for any Faktory client.
+import { existsSync } from 'node:fs';
 import { lookup } from 'node:dns/promises';
 import { BlockList, isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
 import { createBroker, type Broker, type BrokerOptions } from '../broker/broker.ts';
+import { restoringFolder } from '../domain/backup.ts';
 import type { BrokerState } from '../domain/broker-state.ts';
 import { systemClock } from '../domain/clock.ts';
 import { checkOf, reportOf, type ReadinessReport } from '../domain/readiness.ts';
@@ -21,6 +23,9 @@ loopback.addAddress('::1', 'ipv6');
 
 const damageAdvice =
   'Jobs that were acknowledged may be missing: restore the folder from a copy, or move it away to start with an empty one';
+
+const unfinishedRestore = (dataDir: string): string =>
+  `a copy was being restored into DATA_DIR ${dataDir} and that did not end: empty the folder, and restore again`;
 
 const widsLoggedMax = 10;
 
@@ -72,6 +77,7 @@ export async function openBroker(
   metrics: Metrics,
 ): Promise<{ broker: Broker; dataDir: string }> {
   const dataDir = resolve(config.DATA_DIR, 'broker');
+  if (existsSync(resolve(config.DATA_DIR, restoringFolder))) throw new RoleError(unfinishedRestore(config.DATA_DIR));
   if (password === undefined) await refuseOpenDoor(bind);
   const broker = await createBroker({
     ...bind,
@@ -97,7 +103,7 @@ export async function openBroker(
     );
   });
   metrics.readBroker(() => ({ ...broker.counts, isStoring: broker.engine.ledger.broken() === undefined }));
-  const warning = dataMountWarning(dataDir);
+  const warning = dataMountWarning('DATA_DIR', dataDir);
   if (warning !== undefined) log.warn({ dataDir }, warning);
   return { broker, dataDir };
 }

@@ -32,12 +32,15 @@ export function reasonToLose(path: string, mountinfo: string, isContainer: boole
   return undefined;
 }
 
-/** A warning when an existing folder is on nothing that outlives the container; elsewhere than on Linux never. */
-export function dataMountWarning(folder: string): string | undefined {
+/**
+ * A warning when an existing folder is on nothing that outlives the container; elsewhere than on Linux never.
+ * @param name of the variable
+ */
+export function dataMountWarning(name: string, folder: string): string | undefined {
   try {
     const isContainer = existsSync('/.dockerenv') || existsSync('/run/.containerenv');
     const reason = reasonToLose(realpathSync(folder), readFileSync('/proc/self/mountinfo', 'utf8'), isContainer);
-    return reason && `DATA_DIR does not outlive this container: ${reason}`;
+    return reason && `${name} does not outlive this container: ${reason}`;
   } catch {
     return undefined;
   }

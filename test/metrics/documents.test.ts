@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { it } from 'node:test';
 import { Registry } from 'prom-client';
+import { createBackupMetrics } from '../../src/metrics/backups.ts';
 import { createBrokerMetrics } from '../../src/metrics/broker.ts';
 import { createFaktoryMetrics } from '../../src/metrics/faktory.ts';
 import { createHttpMetrics } from '../../src/metrics/http.ts';
@@ -22,6 +23,7 @@ const parts: readonly (readonly [string, (registry: Registry) => unknown])[] = [
   ['Stores of results and keys: API and worker', createStoreMetrics],
   ['Workers and their handler processes: worker', (registry) => createWorkerMetrics(registry, names)],
   ['What the broker holds: processes with the API, and broker', (registry) => createBrokerMetrics(registry, names)],
+  ['Copies: the all-in-one with BACKUP_DIR', createBackupMetrics],
   ['Every process', (registry) => createProcessMetrics(registry, '1')],
 ];
 

@@ -2,7 +2,8 @@
 // batches, and is what is read. Every open begins an epoch: what the log holds is brought to LevelDB's disk first, so that
 // a log damaged by a failed write or sync is never read again (docs/decisions/0015-log-before-leveldb.md).
 import { resolve } from 'node:path';
-import { openLevelStore, syncFolder, type LevelStore, type OpenLevelStore } from './level-store.ts';
+import { syncFolder } from '../../private-folder.ts';
+import { openLevelStore, type LevelStore, type OpenLevelStore } from './level-store.ts';
 import { hasLog, makeLogFiles, readLog, startLog, type LogState } from './log.ts';
 import { formatKey, metaKey, sealJson, unsealJson } from './records.ts';
 import { openSegment, type OpenSegment } from './segment.ts';
@@ -164,6 +165,11 @@ async function start(level: LevelStore, folder: string, options: DurableStoreOpt
       await behind.settle();
       return level.page(from, to, recordsMax, bytesMax);
     },
+    async *records() {
+      // All that was acknowledged; LevelDB takes the operations of whole groups at once.
+      await behind.settle();
+      yield* level.records(metaKey);
+    },
     async clear(from, to) {
       await behind.settle();
       await level.clear(from, to);
@@ -180,6 +186,7 @@ export async function openDurableStore(dataDir: string, options: DurableStoreOpt
     write: (operations) => store.write(operations),
     get: (keys) => store.get(keys),
     page: (from, to, recordsMax, bytesMax) => store.page(from, to, recordsMax, bytesMax),
+    records: () => store.records(),
     clear: (from, to) => store.clear(from, to),
     async reopen() {
       await store.close(false);

@@ -2,10 +2,10 @@
 // by counting. What cannot be found by counting is refused here: a folder whose files have lost their CURRENT would be
 // taken for an empty one.
 import { existsSync } from 'node:fs';
-import { open, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
-import { makePrivateFolder } from '../../private-folder.ts';
+import { makePrivateFolder, syncFolder } from '../../private-folder.ts';
 import { StoreError, type StoreOperation, type StoreRecord } from './store.ts';
 
 type Database = ClassicLevel<Buffer, Buffer>;
@@ -22,6 +22,8 @@ export interface LevelStore {
   get(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]>;
   /** Records with from <= key < to in key order, as they are when it is called; at least one if there is one. */
   page(from: Buffer, to: Buffer, recordsMax: number, bytesMax: number): Promise<StoreRecord[]>;
+  /** Records from this key on, in key order, as they are when the first page is asked for. */
+  records(from: Buffer): AsyncIterable<readonly StoreRecord[]>;
   /** Deletes from <= key < to; a crash may leave some. */
   clear(from: Buffer, to: Buffer): Promise<void>;
   close(): Promise<void>;
@@ -40,16 +42,6 @@ async function prepareFolder(folder: string): Promise<void> {
   const files = await readdir(folder);
   if (files.some((file) => databaseFile.test(file))) {
     throw new StoreError('damaged', `the broker's data in ${folder} are damaged: the file CURRENT is missing`);
-  }
-}
-
-/** A new file survives a power loss only when the folder that names it was synced. Windows cannot and need not. */
-export async function syncFolder(folder: string): Promise<void> {
-  try {
-    const handle = await open(folder);
-    await handle.sync().finally(() => handle.close());
-  } catch (error) {
-    if (process.platform !== 'win32') throw error;
   }
 }
 
@@ -115,6 +107,20 @@ async function readPage(db: Database, from: Buffer, to: Buffer, recordsMax: numb
   return records;
 }
 
+async function* readAll(db: Database, from: Buffer): AsyncGenerator<StoreRecord[]> {
+  // An iterator reads what was there when it was made.
+  const iterator = db.iterator({ gte: from, fillCache: false, highWaterMarkBytes: 256 * 1024 });
+  try {
+    for (;;) {
+      const entries = await iterator.nextv(1000);
+      if (entries.length === 0) return;
+      yield entries;
+    }
+  } finally {
+    await iterator.close();
+  }
+}
+
 /** Rejects with `locked`, `damaged` or `failed`, each naming the folder. */
 export const openLevelStore: OpenLevelStore = async (folder, again = false) => {
   if (again && !existsSync(join(folder, 'CURRENT'))) {
@@ -135,6 +141,7 @@ export const openLevelStore: OpenLevelStore = async (folder, again = false) => {
     flush: () => db.compactRange(behindAllKeys, behindAllKeys),
     get: (keys) => db.getMany([...keys]),
     page: (from, to, recordsMax, bytesMax) => readPage(db, from, to, recordsMax, bytesMax),
+    records: (from) => readAll(db, from),
     clear: (from, to) => db.clear({ gte: from, lt: to }),
     close: () => db.close(),
   };

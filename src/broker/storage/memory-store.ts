@@ -79,6 +79,9 @@ export function createMemoryStore(): Store {
     },
     get: async (keys) => keys.map(text).map((key) => streams.get(key.slice(0, 4))?.values.get(key)),
     page: async (from, to, recordsMax, bytesMax) => range(text(from), text(to), recordsMax, bytesMax),
+    async *records() {
+      yield range('', '\u{ff}'.repeat(5), Infinity, Infinity);
+    },
     async clear(from, to) {
       for (const [key] of range(text(from), text(to), Infinity, Infinity)) {
         del(streamOf(text(key)), text(key));

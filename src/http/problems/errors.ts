@@ -18,6 +18,8 @@ export const errorTable = {
   not_found: { status: 404, title: 'Not found' },
   method_not_allowed: { status: 405, title: 'Method not allowed' },
   in_progress: { status: 409, title: 'A request with this key is under way', retryAfterSeconds: 1 },
+  backup_exists: { status: 409, title: 'There is a backup of this name' },
+  backup_under_way: { status: 409, title: 'Another backup is being made' },
   not_cancellable: { status: 409, title: 'The job cannot be cancelled' },
   request_timeout: { status: 408, title: 'The request was sent too slowly' },
   body_too_large: { status: 413, title: 'The body is too large' },
@@ -36,6 +38,7 @@ export const errorTable = {
   overloaded: { status: 503, title: 'The service is overloaded', retryAfterSeconds: 1 },
   shutting_down: { status: 503, title: 'The service is shutting down', retryAfterSeconds: 1 },
   outcome_unknown: { status: 504, title: 'The outcome is unknown' },
+  backup_failed: { status: 500, title: 'The backup was not made' },
   internal: { status: 500, title: 'Internal error' },
 } as const satisfies Record<string, ErrorRow>;
 

@@ -32,7 +32,7 @@ export interface Actions {
   ): Promise<Value>;
 }
 
-export function createActions({ clock, actionTimeoutMs, protect }: OperatorRouteOptions): Actions {
+export function createActions({ clock, actionTimeoutMs, protect }: Omit<OperatorRouteOptions, 'operator'>): Actions {
   let underWay = 0;
 
   function inTime<Value>(acting: Promise<Value>): Promise<Value> {

@@ -1,0 +1,56 @@
+// `work-factory backup`: a copy of what the service keeps, made while it runs.
+import { WorkFactoryError } from '../../client/error.ts';
+import { backupNamePattern } from '../../domain/backup.ts';
+import { defineCommand, exitCodes, UsageError, type ExitCode, type Invocation } from '../command.ts';
+import { failureJson } from '../failure.ts';
+import { printable } from '../output.ts';
+import { openService, serviceOptions } from '../service.ts';
+
+const options = {
+  ...serviceOptions,
+  timeout: { value: 'SECONDS', about: 'how long to wait for the end of the copy, 300 by default and at most' },
+} as const;
+
+export const backup = defineCommand({
+  operands: 'NAME',
+  operandCount: { min: 1, max: 1 },
+  options,
+  about: `  NAME  of the folder that the service makes under its BACKUP_DIR: letters, digits, ".", "_" and "-"
+
+Copies the jobs, keys and results of a service that runs all in one (npm start without FAKTORY_URL)
+while it goes on. Whatever was acknowledged before is in the copy. The folder has its name only once
+all of it is on disk. The service wants a key of ADMIN_KEYS where it has some: WORK_FACTORY_API_KEY.
+work-factory restore brings a copy back.`,
+  exits: {
+    done: 'the copy is whole, and on disk',
+    failed: 'there is no copy; the reason is printed',
+    usage: 'wrong usage',
+    unknown: 'it was not done in time and goes on: the log of the service says how it ends',
+    unreachable: 'the service cannot be reached',
+  },
+  examples: ['work-factory backup before-upgrade', 'work-factory backup "nightly-$(date +%F)"'],
+  run: makeBackup,
+});
+
+/** Node's fetch waits no longer for a response. */
+const timeoutSeconds = 300;
+/** Nobody knows how it ended. */
+const open: ReadonlySet<string> = new Set(['outcome_unknown', 'no_response', 'connection_lost', 'aborted']);
+
+async function makeBackup(given: Invocation<typeof options>): Promise<ExitCode> {
+  const { output, options: chosen, operands } = given;
+  const [name = ''] = operands;
+  if (!backupNamePattern.test(name))
+    throw new UsageError('NAME has 1 to 100 letters, digits, ".", "_" or "-", and begins with a letter or a digit');
+  try {
+    const { body } = await openService(given, timeoutSeconds).act('/admin/backup', { name });
+    if (chosen.json) await output.printJson(body);
+    else await output.print(`${name}: ${String(body['bytes'])} bytes in ${String(body['seconds'])} s`);
+    return exitCodes.done;
+  } catch (error) {
+    if (!(error instanceof WorkFactoryError && open.has(error.code))) throw error;
+    if (chosen.json) await output.printJson(failureJson(error));
+    else output.note(`${printable(error.detail)} (${error.code}). The log of the service says how it ends`);
+    return exitCodes.unknown;
+  }
+}
