@@ -193,6 +193,7 @@ export function createState(recovery: Recovery, options: StateOptions): State {
       writtenGarbage.forEach(options.clear);
     },
     dispose() {
+      keys.dispose();
       for (const queue of queues.values()) queue.dispose();
       for (const name of ['scheduled', 'retries', 'dead'] as const) state[name].dispose();
     },

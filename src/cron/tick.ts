@@ -1,9 +1,9 @@
 // One tick: its job is enqueued once however many processes try, because the tick is claimed as a key first. Whoever is
 // refused tries again until the next tick.
-import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { WallClock } from '../domain/clock.ts';
 import type { LastTick, Schedule, TickOutcome, TickStore } from '../domain/cron.ts';
+import { sha256 } from '../domain/digest.ts';
 import type { Job } from '../domain/job.ts';
 import type { JobArgs } from '../domain/job-args.ts';
 import type { JobType } from '../domain/job-type.ts';
@@ -45,10 +45,8 @@ const marginMs = 3_600_000;
 /** Before each further try. The last one is repeated: an outage costs two commands of the store in 5 s. */
 const retryMs = [250, 500, 1000, 2000, 5000];
 
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-
 /** Keys of requests have a path in their second line: they never meet. */
-export const tickId = (name: string, atMs: number): Buffer => digest(`cron\n${name}\n${atMs}`);
+export const tickId = (name: string, atMs: number): Buffer => sha256(`cron\n${name}\n${atMs}`);
 
 const settled = { enqueued: 'done', refused: 'refused', unknown: 'unknown' } as const;
 

@@ -95,8 +95,11 @@ export interface KeyStore {
    * @param answerOf by their fates, as far as they are known before the write; undefined when nothing is to be kept
    */
   attach(claim: Claim, jobs: readonly Job[], answerOf: (fates: readonly Fate[]) => KeptAnswer | undefined): void;
-  /** Never rejects: what the store does not take now, it is told again. Resolves when the store has answered. */
-  settle(settlements: readonly Settlement[]): Promise<void>;
+  /**
+   * Never rejects: what the store does not take now, it is told again. Resolves when the store has answered; undefined when
+   * there is nothing to wait for.
+   */
+  settle(settlements: readonly Settlement[]): Promise<void> | undefined;
   /** Rejects while `claim` would. */
   check(): Promise<void>;
   close(): Promise<void>;

@@ -1,8 +1,8 @@
 // `cron` of a definition: one schedule or a list of them, each checked, so that a wrong one stops the start.
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { isTimeZone, readPattern, type Pattern } from '../cron/pattern.ts';
 import type { Schedule } from '../domain/cron.ts';
+import { sha256 } from '../domain/digest.ts';
 import type { JobType } from '../domain/job-type.ts';
 import type { Compiled, DefinitionProblem } from './compiled.ts';
 
@@ -72,9 +72,8 @@ function readEntry(given: unknown, field: string): { entry: Entry } | { problems
 
 /** Stable while a list is sorted otherwise or grows; another one when the schedule changes. */
 function nameByContent({ pattern, timeZone }: Entry, argsJson: string): string {
-  return createHash('sha256')
-    .update(JSON.stringify([pattern, timeZone, argsJson]))
-    .digest('hex')
+  return sha256(JSON.stringify([pattern, timeZone, argsJson]))
+    .toString('hex')
     .slice(0, 8);
 }
 

@@ -14,6 +14,7 @@ import {
   type Verdict,
 } from '../domain/keys.ts';
 import { enqueued, refused } from '../domain/producer.ts';
+import { encodeKeyRecord, isSameRequest, verdictByRecord } from './key-record.ts';
 
 export interface EngineKeysOptions {
   engine: Engine;
@@ -23,10 +24,16 @@ export interface EngineKeysOptions {
   underWayMsMax: number;
 }
 
-/** A claim whose jobs are on their way. */
+/** What the disk says to a claim with the id of the record that was found. */
+type Stored = (claim: Claim) => Verdict;
+
+/** A claim whose record is looked for, or whose jobs are on their way. */
 interface Open {
-  claim: Claim;
-  sinceMs: number;
+  readonly claim: Claim;
+  readonly name: string;
+  readonly sinceMs: number;
+  /** Until it is known whether there is a record on disk: others with the id wait for the same answer. */
+  looking: Promise<Stored | undefined> | undefined;
   /** The broker has its record and its jobs, and the disk perhaps: only the end of the group frees the key. */
   isWritten: boolean;
   /** Its group has failed: what is on disk counts, once the store is open again. */
@@ -35,33 +42,13 @@ interface Open {
 
 /** One look-up in LevelDB; more would hold up the thread that does it. */
 const lookUpMax = 500;
-const fingerprintBytes = 32;
-
-function encode(fingerprint: Buffer, { status, body }: KeptAnswer): Buffer {
-  const bytes = Buffer.allocUnsafe(fingerprintBytes + 2 + Buffer.byteLength(body));
-  fingerprint.copy(bytes);
-  bytes.writeUInt16BE(status, fingerprintBytes);
-  bytes.write(body, fingerprintBytes + 2);
-  return bytes;
-}
-
-const isSame = (claim: Claim, fingerprint: Buffer): boolean => claim.fingerprint.equals(fingerprint);
-
-function verdictOf(claim: Claim, record: Buffer): Verdict {
-  if (!isSame(claim, record.subarray(0, fingerprintBytes))) return { state: 'reused' };
-  const answer = {
-    status: record.readUInt16BE(fingerprintBytes),
-    body: record.toString('utf8', fingerprintBytes + 2),
-  };
-  return { state: 'done', answer };
-}
-
 export function createEngineKeys(options: EngineKeysOptions): KeyStore {
   const { engine, clock, durability, underWayMsMax } = options;
   const { keysMax } = engine;
   const { ledger } = engine;
   /** By id: as many as there are jobs under way. */
   const open = new Map<string, Open>();
+  let hasUnknown = false;
   const lookUp = createGather<Buffer, Buffer | undefined>({
     ask: (ids) => engine.state().keys.find(ids),
     itemsMax: lookUpMax,
@@ -70,12 +57,18 @@ export function createEngineKeys(options: EngineKeysOptions): KeyStore {
 
   const nameOf = ({ id }: Claim): string => id.toString('latin1');
 
+  function entryOf(claim: Claim): Open | undefined {
+    const entry = open.get(nameOf(claim));
+    return entry?.claim === claim ? entry : undefined;
+  }
+
   function free(claim: Claim): void {
-    if (open.get(nameOf(claim))?.claim === claim) open.delete(nameOf(claim));
+    const entry = entryOf(claim);
+    if (entry !== undefined) open.delete(entry.name);
   }
 
   function verdictOfOpen(claim: Claim, { claim: first, sinceMs, isUnknown }: Open): Verdict {
-    if (!isSame(claim, first.fingerprint)) return { state: 'reused' };
+    if (!isSameRequest(claim, first.fingerprint)) return { state: 'reused' };
     const { jids, answer } = first;
     const isUnderWay = !isUnknown && clock.now() - sinceMs < underWayMsMax;
     return isUnderWay ? { state: 'in_progress', jids } : { state: 'unknown', jids, answer };
@@ -83,60 +76,92 @@ export function createEngineKeys(options: EngineKeysOptions): KeyStore {
 
   /** What was unknown is on disk, or it is not: the store has been opened again since. */
   function forgetUnknown(): void {
+    if (!hasUnknown) return;
+    hasUnknown = false;
     for (const [name, { isUnknown }] of open) if (isUnknown) open.delete(name);
   }
 
-  /** Undefined: the key is this claim's, unless there is a record on disk. */
-  function enter(claim: Claim): Verdict | undefined {
-    const name = nameOf(claim);
-    const found = open.get(name);
-    if (found) return verdictOfOpen(claim, found);
-    if (claim.jids.length > 0) open.set(name, { claim, sinceMs: clock.now(), isWritten: false, isUnknown: false });
-    return undefined;
-  }
+  /** Most keys are new: then nothing is read. */
+  const mayBeStored = ({ id, lockMs }: Claim): boolean => lockMs !== undefined || engine.state().keys.mayHave(id);
 
-  /** What the disk says of it. */
-  async function find(claim: Claim): Promise<Verdict | undefined> {
-    if (claim.lockMs === undefined) {
-      const [record] = await lookUp([claim.id]);
-      return record && verdictOf(claim, record);
+  async function find({ id, lockMs }: Claim): Promise<Stored | undefined> {
+    if (lockMs === undefined) {
+      const [record] = await lookUp([id]);
+      return record && ((claim) => verdictByRecord(claim, record));
     }
-    const jid = await engine.state().locks.find(claim.id);
-    return jid === undefined ? undefined : { state: 'done', answer: lockAnswer(jid) };
+    const jid = await engine.state().locks.find(id);
+    return jid === undefined ? undefined : () => ({ state: 'done', answer: lockAnswer(jid) });
   }
 
-  /** The verdicts on claims that this process has entered as under way. */
-  async function decide(claims: readonly Claim[]): Promise<Verdict[]> {
-    const isFull = engine.state().keys.count() >= keysMax;
-    const records = await Promise.all(claims.map(find));
-    return claims.map((claim, index) => {
-      const verdict = records[index];
-      if (verdict !== undefined) {
-        free(claim);
-        return verdict;
-      }
-      if (claim.jids.length === 0) return { state: 'absent' };
-      if (isFull) throw new KeyStoreError('full', `the store holds ${keysMax} keys, its limit`);
-      return { state: 'claimed' };
-    });
+  /** The key is this claim's, unless the look for a record finds one. */
+  function openFor(claim: Claim, looking?: Open['looking']): Open {
+    const name = nameOf(claim);
+    const entry = { claim, name, sinceMs: clock.now(), looking, isWritten: false, isUnknown: false };
+    open.set(name, entry);
+    return entry;
+  }
+
+  /** Of a key without a record. */
+  function decide(claim: Claim): Verdict {
+    if (claim.jids.length === 0) return { state: 'absent' };
+    if (engine.state().keys.count() >= keysMax)
+      throw new KeyStoreError('full', `the store holds ${keysMax} keys, its limit`);
+    if (entryOf(claim) === undefined) openFor(claim);
+    return { state: 'claimed' };
+  }
+
+  async function look(claim: Claim): Promise<Verdict> {
+    const looking = find(claim);
+    if (claim.jids.length > 0) {
+      const entry = openFor(claim, looking);
+      const ended = (): void => void (entry.looking = undefined);
+      looking.then(ended, ended);
+    }
+    const stored = await looking;
+    if (stored === undefined) return decide(claim);
+    free(claim);
+    return stored(claim);
+  }
+
+  async function lookWith(other: Promise<Stored | undefined>, claim: Claim): Promise<Verdict> {
+    const stored = await other;
+    return stored ? stored(claim) : verdictOn(claim);
+  }
+
+  /** A promise where LevelDB is asked. */
+  function verdictOn(claim: Claim): Verdict | Promise<Verdict> {
+    const entry = open.get(nameOf(claim));
+    if (entry?.looking) return lookWith(entry.looking, claim);
+    if (entry) return verdictOfOpen(claim, entry);
+    return mayBeStored(claim) ? look(claim) : decide(claim);
+  }
+
+  /** Rejects when one is not known: then all keys that were claimed are free again. */
+  async function verdictsOn(claims: readonly Claim[]): Promise<readonly Verdict[]> {
+    const [claim] = claims;
+    if (claims.length === 1) return [await verdictOn(claim as Claim)];
+    const ends = await Promise.allSettled(claims.map(async (one) => verdictOn(one)));
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed) throw failed.reason;
+    return ends.map((end) => (end as PromiseFulfilledResult<Verdict>).value);
   }
 
   function write(claim: Claim, answer: KeptAnswer): void {
     const { id, fingerprint, jids, lockMs } = claim;
-    if (lockMs === undefined) engine.state().keys.put(id, encode(fingerprint, answer));
+    if (lockMs === undefined) engine.state().keys.put(id, encodeKeyRecord(fingerprint, answer));
     else engine.state().locks.put(id, jids[0] as string, lockMs);
   }
 
   function end(claim: Claim, outcome: GroupOutcome): void {
-    const entry = open.get(nameOf(claim));
-    if (entry?.claim !== claim) return;
-    if (outcome === 'unknown') entry.isUnknown = true;
-    else free(claim);
+    const entry = entryOf(claim);
+    if (entry === undefined) return;
+    if (outcome === 'unknown') hasUnknown = entry.isUnknown = true;
+    else open.delete(entry.name);
   }
 
   function markWritten(claim: Claim): void {
-    const entry = open.get(nameOf(claim));
-    if (entry?.claim === claim) entry.isWritten = true;
+    const entry = entryOf(claim);
+    if (entry !== undefined) entry.isWritten = true;
   }
 
   /** A record without jobs. */
@@ -158,12 +183,13 @@ export function createEngineKeys(options: EngineKeysOptions): KeyStore {
     });
   }
 
-  async function settleOne({ claim, outcome, answer = claim.answer }: Settlement): Promise<void> {
-    const entry = open.get(nameOf(claim));
+  function settleOne({ claim, outcome, answer = claim.answer }: Settlement): Promise<void> | undefined {
+    const entry = entryOf(claim);
     // The end of its group settles it.
-    if (entry?.claim !== claim || entry.isWritten) return;
+    if (entry === undefined || entry.isWritten) return undefined;
     if (outcome === 'done') return writeAlone(claim, answer);
     if (outcome === 'refused') free(claim);
+    return undefined;
   }
 
   return {
@@ -174,14 +200,10 @@ export function createEngineKeys(options: EngineKeysOptions): KeyStore {
       if (refusal !== undefined && !claims.every((claim) => open.has(nameOf(claim))))
         throw new KeyStoreError('away', refusal);
       if (refusal === undefined) forgetUnknown();
-      const verdicts = claims.map(enter);
-      const entered = claims.filter((_, index) => verdicts[index] === undefined);
       try {
-        const decided = await decide(entered);
-        let next = 0;
-        return verdicts.map((verdict) => verdict ?? (decided[next++] as Verdict));
+        return await verdictsOn(claims);
       } catch (error) {
-        entered.forEach(free);
+        claims.forEach(free);
         throw error instanceof KeyStoreError ? error : new KeyStoreError('away', 'the store did not answer', error);
       }
     },
@@ -201,7 +223,10 @@ export function createEngineKeys(options: EngineKeysOptions): KeyStore {
       };
       for (const job of jobs) job.attachments = [attachment, ...(job.attachments ?? [])];
     },
-    settle: async (settlements) => void (await Promise.all(settlements.map(settleOne))),
+    settle(settlements) {
+      const writing = settlements.map(settleOne).filter((written) => written !== undefined);
+      return writing.length === 0 ? undefined : Promise.all(writing).then(() => undefined);
+    },
     async check() {
       const refusal = engine.refusal();
       if (refusal !== undefined) throw new KeyStoreError('away', refusal);

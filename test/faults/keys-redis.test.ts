@@ -63,6 +63,16 @@ function startLoad(urls: readonly string[]): Load {
     }
   }
 
+  /** Does not wait for an answer: while the store hangs, all other callers may wait for one. */
+  async function callAnyway(): Promise<void> {
+    const asking: Promise<void>[] = [];
+    for (let a = 0; !isStopped; a++) {
+      asking.push(askAgain(`anyway-${a}`, a));
+      await delay(500);
+    }
+    await Promise.all(asking);
+  }
+
   async function callWithoutKey(): Promise<void> {
     for (let a = 0; !isStopped; a++) {
       unkeyed.push((await post(anyUrl(), { a, b: 0, request_id: 'none' })).status);
@@ -70,7 +80,7 @@ function startLoad(urls: readonly string[]): Load {
     }
   }
 
-  const all = [...Array.from({ length: callers }, (_, caller) => call(caller)), callWithoutKey()];
+  const all = [...Array.from({ length: callers }, (_, caller) => call(caller)), callAnyway(), callWithoutKey()];
   return {
     answers,
     unkeyed,

@@ -5,6 +5,7 @@ import { createGroupCommit } from '../../src/enqueue/group-commit.ts';
 import { systemClock, type Clock } from '../../src/domain/clock.ts';
 import type { Job } from '../../src/domain/job.ts';
 import type { Claim, KeyStore, Verdict } from '../../src/domain/keys.ts';
+import type { Store } from '../../src/broker/storage/store.ts';
 import type { Fate } from '../../src/domain/producer.ts';
 import { createEngineKeys } from '../../src/roles/engine-keys.ts';
 import { createEngineSender } from '../../src/roles/engine-sender.ts';
@@ -53,6 +54,16 @@ function answerOf({ answer }: Claim, fates: readonly Fate[]) {
   return stored === fates.length ? answer : { status: 206, body: `{"count":${stored}}` };
 }
 
+const counting =
+  (reads: { keys: number }) =>
+  (store: Store): Store => ({
+    ...store,
+    get(keys) {
+      reads.keys += keys.length;
+      return store.get(keys);
+    },
+  });
+
 const jobsOf = (count: number): Job[] =>
   Array.from({ length: count }, (_, a) => createArithmeticJob('add', { a, b: 1 }));
 
@@ -70,6 +81,46 @@ describe('embedded keys', () => {
     const again = await startBroker(t, { dataDir });
     assert.equal(queued(again), 1);
     assert.deepEqual(await claimOne(openKeys(again), claimOf('k')), { state: 'done', answer: claim.answer });
+  });
+
+  it('are found while those of an earlier process are still read, and after it', async (t) => {
+    const dataDir = brokerFolder(t);
+    const first = await open(t, { dataDir });
+    const names = Array.from({ length: 2500 }, (_, index) => `k${index}`);
+    const claims = names.map((name) => claimOf(name));
+    await first.keys.claim(claims);
+    await first.keys.settle(claims.map((claim) => ({ claim, outcome: 'done' })));
+    await first.broker.close();
+    const clock = createFakeClock(Date.now());
+    const reads = { keys: 0 };
+    const broker = await startBroker(t, { dataDir, clock, wrapStore: counting(reads) });
+    const keys = openKeys(broker);
+    const isDone = async (): Promise<boolean> =>
+      (await keys.claim(names.map((name) => claimOf(name)))).every(({ state }) => state === 'done');
+    assert.ok(await isDone());
+    const mayHave = (): boolean => broker.engine.state().keys.mayHave(claimOf('another').id);
+    assert.ok(mayHave(), 'nothing is known to be new yet');
+    for (let tries = 0; mayHave(); tries++) {
+      assert.ok(tries < 500);
+      clock.advance(10);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    assert.ok(await isDone());
+    reads.keys = 0;
+    await keys.claim([claimOf('another')]);
+    assert.equal(reads.keys, 0, 'a new key needs no look');
+  });
+
+  it('are answered alike to all who ask while the record is read', async (t) => {
+    const { keys } = await open(t);
+    const claim = claimOf('k');
+    await claimOne(keys, claim);
+    await keys.settle([{ claim, outcome: 'done' }]);
+    const verdicts = await Promise.all(
+      ['body', 'body', 'other', 'body'].map((body) => claimOne(keys, claimOf('k', body))),
+    );
+    const done = { state: 'done', answer: claim.answer };
+    assert.deepEqual(verdicts, [done, done, { state: 'reused' }, done]);
   });
 
   it('are stored with a whole batch, or not at all: no write holds a part of it', async (t) => {

@@ -2,6 +2,7 @@
 // Records are on disk only. A generation begins after half of the time that they are kept, in a stream of its own, and is
 // forgotten as a whole: nothing ever looks for the oldest record.
 import type { BrokerClock } from '../clock.ts';
+import { createKnownIds } from './known-ids.ts';
 import type { Ledger } from './ledger.ts';
 import { bytesOfPlace, seal, streamStart, unseal } from './records.ts';
 import type { Store } from './store.ts';
@@ -16,12 +17,15 @@ export interface KeyRecords {
   /** Records in the store. An expired record counts until its generation is dropped. */
   count(): number;
   put(id: Buffer, body: Buffer): void;
+  /** False: there is certainly no record of this id. */
+  mayHave(id: Buffer): boolean;
   /** By id, in their order; undefined where there is none, or its time is over. */
   find(ids: readonly Buffer[]): Promise<(Buffer | undefined)[]>;
   /** Forgets generations whose time is over. */
   dropOld(): void;
   /** Oldest first; undefined while there are none. */
   record(): KeyGeneration[] | undefined;
+  dispose(): void;
 }
 
 export interface KeyRecordsOptions {
@@ -49,6 +53,11 @@ export function createKeyRecords(options: KeyRecordsOptions): KeyRecords {
   const { store, ledger, clock, keptMs } = options;
   const partMs = keptMs / generationsPerTime;
   let generations = [...options.generations];
+  const known = createKnownIds(
+    store,
+    clock,
+    generations.map(({ stream }) => stream),
+  );
 
   function current(): KeyGeneration {
     const newest = generations.at(-1);
@@ -56,6 +65,7 @@ export function createKeyRecords(options: KeyRecordsOptions): KeyRecords {
     if (newest && nowMs - newest.startedMs < partMs) return newest;
     const next = { stream: options.nextStream(), startedMs: nowMs, count: 0 };
     generations.push(next);
+    known.begin(next.stream);
     dropOld();
     return next;
   }
@@ -66,7 +76,10 @@ export function createKeyRecords(options: KeyRecordsOptions): KeyRecords {
     const over = generations.filter(isOver);
     if (over.length === 0) return;
     generations = generations.filter((one) => !isOver(one));
-    for (const { stream } of over) options.forget(stream);
+    for (const { stream } of over) {
+      known.drop(stream);
+      options.forget(stream);
+    }
     ledger.touch(0);
   }
 
@@ -81,8 +94,10 @@ export function createKeyRecords(options: KeyRecordsOptions): KeyRecords {
       const generation = current();
       const key = keyOf(generation.stream, id);
       ledger.put(key, seal(key, stampOf(clock.nowMs()), body));
+      known.add(generation.stream, id);
       generation.count++;
     },
+    mayHave: (id) => generations.some(({ stream }) => known.mayHave(stream, id)),
     async find(ids) {
       const streams = generations.map(({ stream }) => stream).reverse();
       const keys = ids.flatMap((id) => streams.map((stream) => keyOf(stream, id)));
@@ -98,5 +113,6 @@ export function createKeyRecords(options: KeyRecordsOptions): KeyRecords {
     },
     dropOld,
     record: () => (generations.length === 0 ? undefined : generations),
+    dispose: () => known.dispose(),
   };
 }

@@ -9,6 +9,8 @@ export const queuesStream = 1;
 /** The first number that is given to a stream of jobs. */
 export const firstStream = 16;
 
+/** With which every key begins. */
+export const bytesOfStream = 4;
 export const bytesOfPlace = 8;
 
 /** Says which program may read the folder, and what of the log LevelDB holds: durable-store.ts. */

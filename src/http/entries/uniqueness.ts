@@ -1,8 +1,8 @@
 // What makes two jobs the same: `unique_for` and `unique_key` of an explicit job.
+import { sha256 } from '../../domain/digest.ts';
 import type { Uniqueness } from '../../domain/job.ts';
 import type { JobArgs } from '../../domain/job-args.ts';
 import type { JobType } from '../../domain/job-type.ts';
-import { digestOf } from '../once/idempotency-key.ts';
 
 /** As options say it. */
 export interface UniqueOptions {
@@ -32,7 +32,7 @@ export function uniquenessOf(
 ): Uniqueness {
   const text =
     key === undefined ? `args\n${jobtype}\n${queue}\n${canonical(withoutRequestId(type, args))}` : `key\n${key}`;
-  return { id: digestOf(text), ms: seconds * 1000 };
+  return { id: sha256(text), ms: seconds * 1000 };
 }
 
 /** As the broker and the worker find it in `custom.unique_key`. */

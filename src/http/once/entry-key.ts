@@ -1,8 +1,9 @@
 // `key` of an explicit entry.
+import { sha256 } from '../../domain/digest.ts';
 import type { Job } from '../../domain/job.ts';
 import { isExplicit } from '../entries/explicit-form.ts';
 import type { BatchResult } from '../routes/schemas.ts';
-import { digestOf, keyPattern } from './idempotency-key.ts';
+import { keyPattern } from './idempotency-key.ts';
 
 export interface EntryKey {
   readonly key: string;
@@ -30,5 +31,5 @@ export function readEntryKey(entry: unknown): EntryKey | undefined {
   if (typeof entry !== 'object' || entry === null || !('key' in entry)) return undefined;
   const { key } = entry;
   if (typeof key !== 'string' || !keyPattern.test(key) || !isExplicit({ ...entry })) return undefined;
-  return { key, fingerprint: digestOf(JSON.stringify(entry)) };
+  return { key, fingerprint: sha256(JSON.stringify(entry)) };
 }

@@ -1,7 +1,7 @@
 // `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07) and `key` of an entry: what they may be, and under which
 // id they are kept: a caller's name and a path have keys of their own.
-import { createHash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
+import { sha256 } from '../../domain/digest.ts';
 import { AppError } from '../problems/errors.ts';
 import { violationFields } from '../problems/violations.ts';
 
@@ -12,7 +12,7 @@ const callers = new WeakMap<FastifyRequest, string>();
 /** SHA-256 of the body of a request with an Idempotency-Key; undefined without one. */
 export const fingerprintOf = (request: FastifyRequest): Buffer | undefined => fingerprints.get(request);
 export const setFingerprint = (request: FastifyRequest, body: string): void =>
-  void fingerprints.set(request, digestOf(body));
+  void fingerprints.set(request, sha256(body));
 
 /** The name of its API key; empty where keys have none. */
 export const callerOf = (request: FastifyRequest): string => callers.get(request) ?? '';
@@ -23,8 +23,6 @@ export const replayedHeader = 'idempotency-replayed';
 export const keyCharsMax = 255;
 export const keyPattern = /^[\x21-\x7e]{1,255}$/;
 export const keyMessage = `must be 1 to ${keyCharsMax} visible ASCII characters`;
-
-export const digestOf = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 /** The key of the header. */
 export function readKeyHeader(request: FastifyRequest): string {
@@ -37,5 +35,5 @@ export function readKeyHeader(request: FastifyRequest): string {
 
 /** Keys of the header and of entries never meet. */
 export function idOf(request: FastifyRequest, kind: 'header' | 'entry', key: string): Buffer {
-  return digestOf(`${callerOf(request)}\n${request.routeOptions.url ?? ''}\n${kind}\n${key}`);
+  return sha256(`${callerOf(request)}\n${request.routeOptions.url ?? ''}\n${kind}\n${key}`);
 }

@@ -36,7 +36,7 @@ export function createOnce(options: OnceOptions): Once {
   const keys = createRequestKeys(options);
   const push = createSettledPush({ ...options, keys });
 
-  async function first(request: FastifyRequest, claim: Claim, attempt: Attempt, deadlineMs: number): Promise<Answered> {
+  async function first(request: FastifyRequest, claim: Claim, attempt: Attempt, deadlineMs: number): Promise<Sent> {
     const { jobs, answerOf } = attempt;
     const answerKept = (fates: readonly Fate[]): KeptAnswer | undefined =>
       areEnqueued(fates) ? claim.answer : keptOf(answerOf(fates));
@@ -45,7 +45,7 @@ export function createOnce(options: OnceOptions): Once {
       onLocked: (pushed, complete) => keys.store?.attach(claim, pushed, (ends) => answerKept(complete(ends))),
     });
     attempt.onFates(fates);
-    return answerOf(fates);
+    return areEnqueued(fates) ? claim.answer : sentOf(answerOf(fates));
   }
 
   return {
@@ -71,7 +71,7 @@ export function createOnce(options: OnceOptions): Once {
           return answerUnknown(keys, request, reply, verdict);
         default:
           if (attempt instanceof AppError) throw attempt;
-          return send(reply, attempt.answerOf([]));
+          return send(reply, sentOf(attempt.answerOf([])));
       }
     },
   };
@@ -92,13 +92,14 @@ async function answerUnknown(
   throw new AppError('outcome_unknown', detail, { job_ids: jids });
 }
 
-function replay(reply: FastifyReply, { status, body }: KeptAnswer): FastifyReply {
-  return reply.code(status).header(replayedHeader, 'true').header('content-type', jsonContentType).send(body);
+/** In the very bytes that are kept. */
+type Sent = KeptAnswer | Extract<Answered, { problem: unknown }>;
+const sentOf = (answered: Answered): Sent => ('problem' in answered ? answered : keep(answered));
+
+function send(reply: FastifyReply, sent: Sent): FastifyReply {
+  if ('problem' in sent) return sendProblem(reply, sent.problem);
+  return reply.code(sent.status).header('content-type', jsonContentType).send(sent.body);
 }
 
-/** In the very bytes that are kept. */
-function send(reply: FastifyReply, answered: Answered): FastifyReply {
-  if ('problem' in answered) return sendProblem(reply, answered.problem);
-  const { status, body } = keep(answered);
-  return reply.code(status).header('content-type', jsonContentType).send(body);
-}
+const replay = (reply: FastifyReply, answer: KeptAnswer): FastifyReply =>
+  send(reply.header(replayedHeader, 'true'), answer);

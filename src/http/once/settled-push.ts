@@ -30,6 +30,9 @@ export type SettledPush = (
   claimed?: Claimed,
 ) => Promise<readonly Fate[]>;
 
+/** Beyond the caller's deadline. With the sweep of group commit it stays below the 250 ms that the contract allows. */
+const lateMsMax = 100;
+
 const noAnswerInTime = unknown('no answer from the broker in time');
 const unclaimed: Claimed = { settlementsOf: () => [] };
 const unlocked = (jobs: readonly Job[]): Locked => ({ jobs, complete: (fates) => fates, settlementsOf: () => [] });
@@ -43,9 +46,7 @@ export function createSettledPush({ keys, producer, clock, enqueueTimeoutMs }: S
     });
   }
 
-  /** Deadlines come in the order of the pushes (group-commit.ts): the caller's own, which is earlier, is kept by `inTime`. */
-  async function pushNow(jobs: readonly Job[]): Promise<readonly Fate[]> {
-    const lateMs = clock.now() + enqueueTimeoutMs;
+  async function pushNow(jobs: readonly Job[], lateMs: number): Promise<readonly Fate[]> {
     const [first] = jobs;
     if (first === undefined) return [];
     return jobs.length === 1 ? [await producer.push(first, lateMs)] : producer.pushBulk(jobs, lateMs);
@@ -53,7 +54,6 @@ export function createSettledPush({ keys, producer, clock, enqueueTimeoutMs }: S
 
   /** When the locks cannot be had, the keys are free again. */
   async function lock(request: FastifyRequest, jobs: readonly Job[], { settlementsOf }: Claimed): Promise<Locked> {
-    if (jobs.every(({ unique }) => unique === undefined)) return unlocked(jobs);
     try {
       return await lockJobs(keys, request, jobs);
     } catch (error) {
@@ -63,18 +63,21 @@ export function createSettledPush({ keys, producer, clock, enqueueTimeoutMs }: S
   }
 
   return async (request, jobs, deadlineMs, claimed = unclaimed) => {
-    const locked = await lock(request, jobs, claimed);
+    const hasLocks = jobs.some(({ unique }) => unique !== undefined);
+    const locked = hasLocks ? await lock(request, jobs, claimed) : unlocked(jobs);
     claimed.onLocked?.(locked.jobs, locked.complete);
-    const pushed = pushNow(locked.jobs);
-    // The claims are settled also when the broker replies after the caller was told that the outcome is unknown.
-    const settled = pushed.then((fates) =>
-      keys.store?.settle([...claimed.settlementsOf(locked.complete(fates)), ...locked.settlementsOf(fates)]),
-    );
-    settled.catch(() => undefined);
-    const fates = await inTime(pushed, deadlineMs);
+    // Deadlines come in the order of the pushes (group-commit.ts): the caller's own, which is earlier, needs a timer.
+    const lateMs = clock.now() + enqueueTimeoutMs;
+    let settled: Promise<void> | undefined;
+    const ended = pushNow(locked.jobs, lateMs).then((fates) => {
+      // Also when the broker replies after the caller was told that the outcome is unknown.
+      settled = keys.store?.settle([...claimed.settlementsOf(locked.complete(fates)), ...locked.settlementsOf(fates)]);
+      return fates;
+    });
+    const fates = await (lateMs - deadlineMs <= lateMsMax ? ended : inTime(ended, deadlineMs));
     if (fates === undefined) return locked.complete(locked.jobs.map(() => noAnswerInTime));
     // A repetition gets the same response only after this. A store that hangs delays nobody beyond the deadline.
-    await inTime(settled, deadlineMs);
+    if (settled !== undefined) await inTime(settled, deadlineMs);
     return locked.complete(fates);
   };
 }

@@ -1,11 +1,11 @@
 // `Authorization: Bearer KEY`. Keys are kept and compared as SHA-256 digests: equal lengths, and the comparison takes
 // the same time whatever was presented. Neither is ever logged.
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import type { onRequestHookHandler } from 'fastify';
+import { sha256 } from '../../domain/digest.ts';
 import { AppError } from '../problems/errors.ts';
 import { setCaller } from '../once/idempotency-key.ts';
 
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 /** `web:KEY`: several keys of one name are one caller. Without a name the whole text is the key. */
 const named = /^([A-Za-z0-9_-]{1,64}):([\x21-\x7e]{16,})$/;
 
@@ -15,12 +15,12 @@ const bearer = /^bearer +([\x21-\x7e]+)$/i;
 export function createApiKeyHook(keys: readonly string[]): onRequestHookHandler {
   const accepted = keys.map((text) => {
     const [, name = '', key = text] = named.exec(text) ?? [];
-    return { name, digest: digest(key) };
+    return { name, digest: sha256(key) };
   });
   return (request, _reply, done) => {
     const key = bearer.exec(request.headers.authorization ?? '')?.[1];
     // Every key is compared, so that the time does not tell which one matched.
-    const presented = digest(key ?? '');
+    const presented = sha256(key ?? '');
     const [match] = accepted.filter((candidate) => timingSafeEqual(candidate.digest, presented));
     if (key === undefined || match === undefined)
       return done(new AppError('unauthorized', 'Send Authorization: Bearer KEY'));
