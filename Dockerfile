@@ -21,6 +21,7 @@ WORKDIR /app
 COPY package.json ./
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist dist
+COPY console console
 # node's number: some platforms check that it is not 0 and cannot read names.
 USER 1000:1000
 EXPOSE 3000 9464

@@ -1,7 +1,7 @@
 // Compiles src, test and bench into build/, file by file and without looking at types: a test run starts some hundred
 // processes, and each that read TypeScript would spend a third of a second of processor time on it. Only what has changed
 // is compiled again.
-import { cpSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { build, type BuildOptions, type Plugin } from 'esbuild';
 import { compileDependencies } from './compile-dependencies.ts';
@@ -67,6 +67,9 @@ export async function compile(root: string): Promise<string> {
   const packagesMs = Math.max(sinceMs, modifiedMs(join(root, 'node_modules/.package-lock.json')));
   if (modifiedMs(join(output, 'node_modules')) <= packagesMs) await compileDependencies(root, output);
   for (const folder of ['src', 'test', 'bench']) await compileFolder(join(root, folder), join(output, folder), sinceMs);
+  // src/http/console/files.ts looks for it beside its own folder.
+  const page = join(output, 'console');
+  if (!existsSync(page)) symlinkSync(join(root, 'console'), page);
   // src/main.ts reads its version from there; another run may do so at this moment.
   const [from, to] = ['package.json', 'build/package.json'].map((file) => join(root, file)) as [string, string];
   if (modifiedMs(to) <= modifiedMs(from)) cpSync(from, to);

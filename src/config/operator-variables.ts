@@ -1,5 +1,5 @@
 // Variables for operators: a part of variables.ts.
-import { keyList, type Variable } from './values.ts';
+import { keyList, onOff, type Variable } from './values.ts';
 
 export const operatorVariables = {
   ADMIN_KEYS: {
@@ -8,5 +8,12 @@ export const operatorVariables = {
     secret: true,
     reason:
       'When set, /queues, /sets, /cron and /admin want one of these as `Authorization: Bearer KEY`. Unset: on a loopback bind they want what /jobs wants; beyond loopback, or with ALLOWED_HOSTS or TRUSTED_PROXIES, they do not exist. The log names the key by the NAME of `NAME:KEY`.',
+  },
+  CONSOLE: {
+    schema: onOff,
+    default: 'on',
+    unit: 'on, off',
+    reason:
+      'The page at /, without data of its own: what it shows and does wants the keys of the routes behind it. off: / leads to /docs.',
   },
 } as const satisfies Record<string, Variable>;

@@ -14,11 +14,12 @@ import { jidPattern } from '../domain/jid.ts';
 import { createAddressRange, isLoopback } from './plugins/addresses.ts';
 import { createAllowedMethods } from './plugins/allowed-methods.ts';
 import { createAnswerHook, setResponseHeaders } from './plugins/response-headers.ts';
-import { registerApiDocument, registerDocumentRoutes } from './routes/api-document.ts';
+import { leadToDocument, registerApiDocument, registerDocumentRoutes } from './routes/api-document.ts';
 import { createApiKeyHook } from './plugins/api-keys.ts';
 import { registerBackup } from './routes/backup.ts';
 import { registerBatchRoute, type BatchRouteOptions } from './routes/batch.ts';
 import { registerCancelJob, type CancelJobOptions } from './routes/cancel-job.ts';
+import { registerConsole, type ConsoleOptions } from './console/routes.ts';
 import { registerCron, type CronRouteOptions } from './routes/cron.ts';
 import { createBodyBudget, type BodyBudget } from './plugins/body-budget.ts';
 import { createClientErrorHandler, refuseTunnels } from './server/client-errors.ts';
@@ -63,6 +64,8 @@ export interface AppOptions
   backups?: Backups | undefined;
   /** When there are any, the routes of operators want one of them, else what /jobs wants. */
   adminKeys?: readonly string[] | undefined;
+  /** Undefined: there is no console, and / leads to the API document. */
+  console?: ConsoleOptions | undefined;
   /** Connections of all callers. */
   connectionsMax?: number;
   /** Of 10,000 connections those of one address, and as many of fewer in proportion; this machine and trusted proxies excepted. */
@@ -210,6 +213,9 @@ function registerRoutes(app: FastifyInstance, options: AppOptions, { lag, budget
       if (options.backups) registerBackup(others, { clock, backups: options.backups, protect: operating.protect });
       registerCron(others, { cron: options.cron, protect: operating.protect });
     }
+    if (options.console)
+      registerConsole(others, options.console, { ...options, connections, operatorHook: adminKeyHook });
+    else leadToDocument(others);
     registerProbes(others, { ...options, authenticate, lag });
     registerDocumentRoutes(others);
   });

@@ -77,3 +77,13 @@ export const backupTimeoutMs = 240_000;
 /** Ids in the body of one action, and the bytes of that body: each id may have `setNameCharsMax` characters. */
 export const actionJobsMax = 1000;
 export const actionBodyBytesMax = 262_144;
+/** The console: one reading for all who watch. */
+export const consoleTickMs = 1000;
+/** Pages that watch at once, each a connection and some KB a second. */
+export const consoleWatchersMax = 32;
+/** A page that takes nothing for so many readings is cut off; what it did not take is left out, not kept. */
+export const consoleMissedMax = 15;
+/** Five minutes, some 50 KB for a page that is opened. */
+export const consoleHistoryPoints = 300;
+/** Queues that are shown, the fullest ones. */
+export const consoleQueuesMax = 100;

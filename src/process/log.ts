@@ -6,12 +6,16 @@ import { pino, stdTimeFunctions, type Logger } from 'pino';
 import type { Config } from '../config/load.ts';
 import { secretsOf } from '../config/secrets.ts';
 import { systemClock } from '../domain/clock.ts';
+import type { Trouble } from '../domain/trouble.ts';
 import { openWithoutBlocking } from './descriptors.ts';
 import { createLogDestination } from './log-destination.ts';
+import { createTroubles } from './troubles.ts';
 
 export interface ProgramLog {
   log: Logger;
   lostLines: () => number;
+  /** The last lines that warn. */
+  troubles: () => readonly Trouble[];
   /** Writes what waits, for this long at most. */
   flush: (timeoutMs: number) => Promise<void>;
 }
@@ -49,6 +53,7 @@ export async function openLog(
 ): Promise<ProgramLog> {
   const format = isatty(1) ? await createPretty(!noColor) : (line: string) => line;
   const mask = createMask(secretsOf(config));
+  const troubles = createTroubles();
   const output = openWithoutBlocking(1);
   const errors = openWithoutBlocking(2);
   const destination = createLogDestination({
@@ -63,11 +68,18 @@ export async function openLog(
   });
   const log = pino(
     { level: config.LOG_LEVEL, timestamp: stdTimeFunctions.isoTime, redact },
-    { write: (line: string) => destination.write(format(mask(line))) },
+    {
+      write(line: string) {
+        const masked = mask(line);
+        troubles.take(masked);
+        destination.write(format(masked));
+      },
+    },
   );
   return {
     log,
     lostLines: () => destination.lostLines,
+    troubles: () => troubles.list(),
     async flush(timeoutMs) {
       await destination.flush(timeoutMs);
       // Where a write can block after all (see descriptors.ts), the exit would wait for it.

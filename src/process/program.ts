@@ -52,7 +52,7 @@ export async function runProgram(options: ProgramOptions): Promise<number> {
 async function runRole(
   { role: name, stop, version }: ProgramOptions,
   config: Config,
-  { log, lostLines }: ProgramLog,
+  { log, lostLines, troubles }: ProgramLog,
 ): Promise<number> {
   stayAlive();
   if (stop.reason) return endBeforeStart(log, stop.reason.error);
@@ -61,7 +61,7 @@ async function runRole(
   const start = roleOf(name, config, member !== undefined);
   // A terminal that closes sends SIGHUP as well: then it is a stop.
   const onRestart = (restart: () => void): void => void (hasTerminal() || stop.reserve('SIGHUP', restart));
-  const running = start({ config, log, version, lostLogLines: lostLines, fail, member, onRestart });
+  const running = start({ config, log, version, lostLogLines: lostLines, troubles, fail, member, onRestart });
   void running.then(
     () => member?.tellReady(),
     () => undefined,

@@ -1,4 +1,5 @@
 // The API process: HTTP in, jobs out to a broker. Builds the way of a job from the broker up, closes it from HTTP down.
+import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/load.ts';
 import type { Durability } from '../config/variables.ts';
@@ -116,7 +117,8 @@ export async function runApi(context: RoleContext, parts: ApiParts): Promise<Run
   }));
   metrics.readAdmission(() => producer.refusals);
   metrics.knowQueues([...parts.registry.types.map(({ queue }) => queue), ...(config.ENQUEUE_QUEUES ?? [])]);
-  metrics.readBrokerState(createBrokerPoll(clock, parts.link.readState));
+  const poll = createBrokerPoll(clock, parts.link.readState);
+  metrics.readBrokerState(poll);
   metrics.readStores(() => ({ results: results?.isUp, keys: parts.keys?.isUp }));
   if (parts.keys) metrics.knowKeys();
 
@@ -139,6 +141,7 @@ export async function runApi(context: RoleContext, parts: ApiParts): Promise<Run
     operator: isOperable(config, host) ? parts.link.operator : undefined,
     backups: parts.backups,
     adminKeys,
+    console: config.CONSOLE ? { poll, troubles: context.troubles, about: aboutProcess(context) } : undefined,
     results,
     keys: parts.keys,
     cron,
@@ -184,6 +187,14 @@ export async function runApi(context: RoleContext, parts: ApiParts): Promise<Run
     },
   };
 }
+
+/** Whose figures the console shows. */
+const aboutProcess = ({ version, member }: RoleContext): object => ({
+  version,
+  host: hostname(),
+  pid: process.pid,
+  all_processes: member !== undefined,
+});
 
 /** Without keys of its own the API is operated from this machine only; behind a proxy nobody can tell where a request is from. */
 function isOperable({ ADMIN_KEYS, ALLOWED_HOSTS, TRUSTED_PROXIES }: Config, address: string): boolean {

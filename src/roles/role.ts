@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config/load.ts';
 import type { FaktoryAddress } from '../domain/faktory-address.ts';
+import type { Trouble } from '../domain/trouble.ts';
 import type { Member } from '../supervisor/member.ts';
 
 export interface RoleContext {
@@ -10,6 +11,8 @@ export interface RoleContext {
   version: string;
   /** Lines that the log lost because it could not be written, since the start. */
   lostLogLines: () => number;
+  /** The last lines of the log that warn. */
+  troubles: () => readonly Trouble[];
   /** Ends the process, in order, because a part of it that cannot be replaced is gone. */
   fail: (error: Error) => void;
   /** Of an API process that is one of several behind one port. */

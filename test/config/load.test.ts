@@ -63,6 +63,7 @@ suite('defaults', () => {
         DATA_DIR: './data',
         BIND_ADDR: { host: '127.0.0.1', port: 3000 },
         CONNECTIONS_PER_ADDRESS_MAX: 2500,
+        CONSOLE: true,
         HTTP_KEEPALIVE_SECONDS: 72,
         RESULTS_REQUIRED: false,
         LOG_LEVEL: 'info',

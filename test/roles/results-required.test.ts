@@ -11,6 +11,7 @@ const contextOf = (env: Record<string, string>): RoleContext => ({
   log: pino({ level: 'silent' }),
   version: '1',
   lostLogLines: () => 0,
+  troubles: () => [],
   fail: () => undefined,
   member: undefined,
   onRestart: () => undefined,

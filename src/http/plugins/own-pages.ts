@@ -22,10 +22,16 @@ function isFromHere({ headers }: FastifyRequest): boolean {
 const isJson = ({ headers }: FastifyRequest): boolean =>
   /^application\/json[\t ]*(?:;|$)/i.test(headers['content-type'] ?? '');
 
+const otherOrigin = (): AppError =>
+  new AppError('cross_origin', 'A page of another origin may not do this: Sec-Fetch-Site or Origin');
+
+/** For what a page of another site could have held open although it cannot read it. */
+export const refuseOtherOrigins: onRequestHookHandler = (request, _reply, done) =>
+  done(isFromHere(request) ? undefined : otherOrigin());
+
 /** For every POST and DELETE of an operator. Comes behind the hook that asks for a key. */
 export const refuseOtherPages: onRequestHookHandler = (request, _reply, done) => {
-  if (!isFromHere(request))
-    return done(new AppError('cross_origin', 'A page of another origin may not do this: Sec-Fetch-Site or Origin'));
+  if (!isFromHere(request)) return done(otherOrigin());
   if (!isJson(request))
     return done(
       new AppError(

@@ -98,10 +98,13 @@ const leadToPage: onRequestHookHandler = (request, reply, done) => {
   reply.redirect(location);
 };
 
+/** In place of the console, where that is off. */
+export const leadToDocument = (app: FastifyInstance): void =>
+  void app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('docs/'));
+
 /** The routes that show it. */
 export function registerDocumentRoutes(app: FastifyInstance): void {
   const hidden = { schema: { hide: true } };
-  app.get('/', hidden, (_request, reply) => reply.redirect('docs/'));
   app.get('/openapi.json', hidden, () => app.swagger());
   app.get(errorsPath, hidden, (_request, reply) =>
     reply.header('content-security-policy', errorsPagePolicy).type('text/html; charset=utf-8').send(errorsPage),

@@ -1,0 +1,92 @@
+// The console: which view is shown, and what the live figures go to.
+import { byId, setText } from './dom.js';
+import { createEnqueue } from './enqueue.js';
+import { follow } from './feed.js';
+import { createJobList } from './job-list.js';
+import { createOverview } from './overview.js';
+import { createQueues } from './queues.js';
+import { showTroubles } from './troubles.js';
+
+/** @typedef {import('./figures.js').Figures} Figures */
+/** @typedef {import('./figures.js').Opening} Opening */
+
+const views = ['overview', 'jobs', 'enqueue', 'errors'];
+const overview = createOverview();
+const queues = createQueues();
+const jobs = createJobList();
+const enqueue = createEnqueue();
+
+/** @type {Readonly<Record<import('./feed.js').FeedState, [string, string]>>} */
+const states = {
+  connecting: ['Connecting', 'quiet'],
+  live: ['Live', 'good'],
+  lost: ['Connecting again', 'bad'],
+  full: ['Too many pages watch', 'bad'],
+  locked: ['Enter a key', 'quiet'],
+  absent: ['No live figures', 'quiet'],
+};
+
+/** @param {string} text @param {string} tone */
+function setState(text, tone) {
+  const state = byId('state');
+  setText(state, text);
+  state.dataset['tone'] = tone;
+}
+
+function showView() {
+  const wanted = location.hash.slice(1);
+  const view = views.includes(wanted) ? wanted : 'overview';
+  for (const name of views) byId(`view-${name}`).hidden = name !== view;
+  for (const link of document.querySelectorAll('.views a'))
+    if (link.getAttribute('href') === `#${view}`) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+  if (view === 'jobs') jobs.open();
+  else jobs.close();
+  if (view === 'enqueue') void enqueue.open();
+}
+
+/** @param {Opening} opening */
+function begin({ version, host, pid, all_processes: all, history, troubles }) {
+  overview.begin(history);
+  showTroubles(troubles);
+  const whose = all ? `of all API processes of ${host}` : `of API process ${pid} on ${host}`;
+  setText(byId('about'), `Work Factory ${version}. Figures ${whose}; queues and jobs are those of the broker.`);
+}
+
+/** @param {Figures} figures */
+function show(figures) {
+  overview.show(figures);
+  queues.show(figures.broker);
+  jobs.show(figures.broker);
+  if (figures.troubles) showTroubles(figures.troubles);
+  const { status, checks } = figures.readiness;
+  const failed = Object.entries(checks).filter(([, { ok }]) => !ok);
+  if (status === 'ready') setState('Live', 'good');
+  else setState(`Not ready: ${failed.map(([name]) => name).join(', ')}`, 'bad');
+}
+
+async function watch() {
+  byId('unlock').hidden = true;
+  await follow(
+    (event, data) => {
+      if (event === 'opening') begin(data);
+      else if (event === 'figures') show(data);
+      else if (event === 'missing') setState('No figures came', 'bad');
+    },
+    (state) => {
+      // The figures say more than that they come.
+      if (state !== 'live') setState(...states[state]);
+      byId('unlock').hidden = state !== 'locked';
+      if (state === 'absent')
+        setText(
+          byId('queues-note'),
+          'Queues, jobs and figures are shown once ADMIN_KEYS is set, or on a loopback address.',
+        );
+    },
+  );
+}
+
+addEventListener('hashchange', showView);
+byId('unlock').addEventListener('click', () => void watch());
+showView();
+void watch();

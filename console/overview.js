@@ -1,0 +1,186 @@
+// What is going on now: numbers, charts, job types, health, workers and connections.
+import { createChart } from './chart.js';
+import { byId, createRows, make, setText } from './dom.js';
+import { ago, count, duration, nothing, rate } from './format.js';
+
+/** @typedef {import('./chart.js').Point} Point */
+/** @typedef {import('./figures.js').Figures} Figures */
+
+const pointsMax = 300;
+
+const charts = [
+  createChart({
+    title: 'Jobs per second',
+    kind: 'lines',
+    series: [
+      { key: 'enqueued', name: 'enqueued', tone: 'blue' },
+      { key: 'processed', name: 'run', tone: 'green' },
+    ],
+    format: rate,
+    floor: 1,
+  }),
+  createChart({
+    title: 'Response to POST /jobs',
+    kind: 'lines',
+    series: [
+      { key: 'p95', name: '95 %', tone: 'violet' },
+      { key: 'p50', name: 'median', tone: 'blue' },
+    ],
+    format: duration,
+    floor: 0.005,
+  }),
+  createChart({
+    title: 'Failures per second',
+    kind: 'stack',
+    series: [
+      { key: 'failed', name: 'failed', tone: 'red' },
+      { key: 'rejected', name: 'rejected', tone: 'amber' },
+      { key: 'refused', name: 'refused', tone: 'violet' },
+      { key: 'unknown', name: 'unknown', tone: 'grey' },
+    ],
+    format: rate,
+    floor: 1,
+  }),
+  createChart({
+    title: 'Age of the oldest queued job',
+    kind: 'lines',
+    series: [{ key: 'latency', name: 'waits', tone: 'amber' }],
+    format: duration,
+    floor: 1,
+  }),
+];
+
+/** @type {[string, string, (figures: Figures, point: Point | undefined) => string][]} */
+const numbers = [
+  ['queued', 'Queued', ({ broker }) => count(broker?.queued)],
+  ['working', 'Running', ({ broker }) => count(broker?.working)],
+  ['retries', 'To be retried', ({ broker }) => count(broker?.retries)],
+  ['dead', 'Dead', ({ broker }) => count(broker?.dead)],
+  ['scheduled', 'Scheduled', ({ broker }) => count(broker?.scheduled)],
+  ['rate', 'Enqueued / s', (_, point) => rate(point?.['enqueued'])],
+  ['p95', 'Response, 95 %', (_, point) => duration(point?.['p95'])],
+];
+
+/** @param {HTMLElement} parent */
+const createPairs = (parent) =>
+  createRows(
+    parent,
+    (/** @type {[string, string]} */ [name]) => name,
+    ([name]) => make('div', {}, make('dt', {}, name), make('dd')),
+    (row, [, value]) => setText(/** @type {Node} */ (row.lastChild), value),
+  );
+
+/** @param {Figures} figures @returns {[string, string][]} */
+function workerPairs({ worker, broker }) {
+  /** @type {[string, string][]} */
+  const pairs = [];
+  if (broker?.workers != null) pairs.push(['Connected workers', count(broker.workers)]);
+  pairs.push(['Jobs that workers have', count(broker?.working)]);
+  if (worker === null) return [...pairs, ['Worker in this process', 'none']];
+  const { slots, jobs, handlers } = worker;
+  pairs.push(['Slots in this process', count(slots)]);
+  pairs.push(['In handler processes', count(jobs['running'] ?? 0)]);
+  if (handlers['ready'] !== undefined)
+    pairs.push([
+      'Handler processes',
+      `${handlers['ready']} ready${handlers['starting'] ? `, ${handlers['starting']} starting` : ''}`,
+    ]);
+  if (worker.last_fetch_at !== null)
+    pairs.push(['Last reply to a FETCH', ago(new Date(worker.last_fetch_at * 1000).toISOString())]);
+  return pairs;
+}
+
+/** @param {Figures} figures @returns {[string, string][]} */
+function connectionPairs({ connections, broker, pending }) {
+  const { http, broker: roles } = connections;
+  /** @type {[string, string][]} */
+  const pairs = [
+    [
+      'Callers',
+      `${count((http['idle'] ?? 0) + (http['receiving'] ?? 0) + (http['answering'] ?? 0))} open, ${count(http['answering'] ?? 0)} waiting`,
+    ],
+    ['Jobs on their way to the broker', count((pending['waiting'] ?? 0) + (pending['in_flight'] ?? 0))],
+  ];
+  if (broker?.connections != null) pairs.push(['To the embedded broker', count(broker.connections)]);
+  for (const { role, up, states } of roles) {
+    const open = (states['idle'] ?? 0) + (states['busy'] ?? 0);
+    pairs.push([`To the broker: ${role}`, up ? `${count(open)} open, ${count(states['busy'] ?? 0)} busy` : 'away']);
+  }
+  return pairs;
+}
+
+/** @typedef {{ name: string, ok: boolean, reason?: string }} Check */
+
+/** @param {Figures['readiness']} readiness @returns {Check[]} */
+function checksOf({ checks, worker }) {
+  const all = Object.entries({ ...checks, ...(worker && { worker }) });
+  return all.map(([name, check]) => ({ ...check, name: checkNames[name] ?? name }));
+}
+
+/** @type {Readonly<Record<string, string>>} */
+const checkNames = {
+  broker: 'Broker answers',
+  accepting: 'Jobs are accepted',
+  draining: 'Stays up',
+  results: 'Store of results answers',
+  keys: 'Store of keys answers',
+  worker: 'Worker runs jobs',
+};
+
+export function createOverview() {
+  /** @type {Point[]} */
+  let points = [];
+  const values = numbers.map(([key, name]) => {
+    const value = make('dd', {}, nothing);
+    byId('numbers').append(make('div', { class: `of-${key}` }, make('dt', {}, name), value));
+    return value;
+  });
+  byId('charts').append(...charts.map(({ element }) => element));
+
+  const showTypes = createRows(
+    byId('type-rows'),
+    (/** @type {Figures['types'][number]} */ { name }) => name,
+    ({ name }) => {
+      const cells = [1, 2, 3].map(() => make('td', { class: 'number' }));
+      return make('tr', {}, make('th', { scope: 'row' }, name), ...cells);
+    },
+    (row, { enqueued, succeeded, failed }) =>
+      [enqueued, succeeded, failed].forEach((value, index) =>
+        setText(/** @type {Node} */ (row.cells[index + 1]), count(value)),
+      ),
+  );
+  const showChecks = createRows(
+    byId('checks'),
+    (/** @type {Check} */ { name }) => name,
+    () => make('li', {}, make('i', { 'aria-hidden': 'true' }), make('span'), make('span', { class: 'quiet' })),
+    (row, { name, ok, reason }) => {
+      row.dataset['ok'] = String(ok);
+      const [, title, detail] = row.children;
+      setText(/** @type {Node} */ (title), name);
+      setText(/** @type {Node} */ (detail), ok ? 'yes' : (reason ?? 'no'));
+    },
+  );
+  const showWorkers = createPairs(byId('workers'));
+  const showConnections = createPairs(byId('connections'));
+  const draw = () => charts.forEach(({ update }) => update(points));
+
+  return {
+    /** @param {readonly Point[]} history */
+    begin(history) {
+      points = [...history];
+      draw();
+    },
+    /** @param {Figures} figures */
+    show(figures) {
+      if (figures.point) points = [...points, figures.point].slice(-pointsMax);
+      draw();
+      numbers.forEach(([, , read], index) =>
+        setText(/** @type {Node} */ (values[index]), read(figures, figures.point ?? undefined)),
+      );
+      showTypes(figures.types);
+      showChecks(checksOf(figures.readiness));
+      showWorkers(workerPairs(figures));
+      showConnections(connectionPairs(figures));
+    },
+  };
+}

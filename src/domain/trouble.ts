@@ -1,0 +1,12 @@
+// A line of the log that warns, as the console shows it.
+
+/** Every text is cut. */
+export interface Trouble {
+  /** RFC 3339, UTC. */
+  readonly time: string;
+  /** pino's: 40 warn, 50 error, 60 fatal. */
+  readonly level: number;
+  readonly msg: string;
+  /** Further fields of docs/logs.md that the line has. */
+  readonly about: Readonly<Record<string, string>>;
+}

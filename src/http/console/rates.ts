@@ -1,0 +1,75 @@
+// A point of the console's charts, from the counters of two moments.
+import type { Counts } from './figures.ts';
+
+/** Jobs a second, seconds, jobs. Null: nothing to tell. */
+export interface Point {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly enqueued: number;
+  readonly duplicate: number;
+  readonly rejected: number;
+  readonly refused: number;
+  readonly unknown: number;
+  /** Jobs that ended, and attempts that failed, by whichever worker. */
+  readonly processed: number | null;
+  readonly failed: number | null;
+  /** Of the responses to POST /jobs*. */
+  readonly p50: number | null;
+  readonly p95: number | null;
+  /** Jobs in all queues, and the age of the oldest of them. */
+  readonly queued: number | null;
+  readonly latency: number | null;
+}
+
+/** Three digits are more than a chart shows. */
+const short = (value: number): number => Number(value.toPrecision(3));
+
+/** A process that was killed took its counts along: a sum may fall. */
+const rateOf = (before: number, now: number, seconds: number): number => short(Math.max(0, now - before) / seconds);
+
+/** Linear within a bucket; of the last bucket, its lower bound. Undefined without an observation. */
+export function quantileOf(buckets: ReadonlyMap<number, number>, share: number): number | undefined {
+  const bounds = [...buckets].sort(([one], [other]) => one - other);
+  const rank = share * (bounds.at(-1)?.[1] ?? 0);
+  if (!(rank > 0)) return undefined;
+  let [lower, below] = [0, 0];
+  for (const [upper, count] of bounds) {
+    if (count >= rank) return upper === Infinity ? lower : lower + ((upper - lower) * (rank - below)) / (count - below);
+    [lower, below] = [upper, count];
+  }
+  return lower;
+}
+
+function since(before: Counts['responses'], now: Counts['responses']): ReadonlyMap<number, number> {
+  const fell = [...now].some(([bound, count]) => count < (before.get(bound) ?? 0));
+  return fell ? new Map() : new Map([...now].map(([bound, count]) => [bound, count - (before.get(bound) ?? 0)]));
+}
+
+/** Of what the broker counts: nothing when it did not say once. */
+const brokerRate = (before: number | undefined, now: number | undefined, seconds: number): number | null =>
+  before === undefined || now === undefined ? null : rateOf(before, now, seconds);
+
+/** What is no rate. */
+export type Levels = Pick<Point, 'at' | 'queued' | 'latency'>;
+
+export function pointBetween(before: Counts, now: Counts, levels: Levels): Point {
+  const seconds = (now.atMs - before.atMs) / 1000;
+  const offered = (outcome: string): number => rateOf(before.offered[outcome] ?? 0, now.offered[outcome] ?? 0, seconds);
+  const responses = since(before.responses, now.responses);
+  const quantile = (share: number): number | null => {
+    const value = quantileOf(responses, share);
+    return value === undefined ? null : short(value);
+  };
+  return {
+    ...levels,
+    enqueued: offered('enqueued'),
+    duplicate: offered('duplicate'),
+    rejected: offered('rejected'),
+    refused: offered('refused'),
+    unknown: offered('unknown'),
+    processed: brokerRate(before.processed, now.processed, seconds),
+    failed: brokerRate(before.failures, now.failures, seconds),
+    p50: quantile(0.5),
+    p95: quantile(0.95),
+  };
+}
