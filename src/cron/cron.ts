@@ -1,106 +1,53 @@
 // Decides which ticks are due, and begins them. Every process with the API role does so: there is no leader, and
 // tick.ts sees to it that a tick is enqueued once.
 import type { Timer } from '../domain/clock.ts';
-import type { CronView, LastTick, Schedule } from '../domain/cron.ts';
+import type { CronView, LastTick, Schedule, ScheduleState } from '../domain/cron.ts';
 import type { JobType } from '../domain/job-type.ts';
-import { lateMsMax, runTick, type TickOptions } from './tick.ts';
+import { createLine, lateMsMax, type Line } from './line.ts';
+import { runTick, type TickOptions } from './tick.ts';
+import { createWorks } from './works.ts';
 
 export interface CronOptions extends TickOptions {
   types: readonly JobType[];
 }
 
 export interface Cron extends CronView {
-  /** Ticks before are missed. */
+  /** A tick before this time counts as missed. */
   start(): void;
   /** Begins no tick from now on; resolves when those under way have ended. */
   close(): Promise<void>;
 }
 
-/** Longest time between two looks at the clock: it may be set, and timers stand still while the machine sleeps. */
+/** Longest time between two looks at the clock: the clock may be set, and timers stand still while the machine sleeps. */
 const lookMsMax = 1000;
-/** A clock that goes back by more was set; then what is next is found anew. */
+/** A clock that goes back by more was set. Then the next tick of each schedule is found anew. */
 const backMsMax = 1000;
-/** Between two questions to a store that does not tell the last tick. */
+/** Between two questions to a store that does not answer with the last tick. */
 const askAgainMs = 5000;
-
-/** A schedule of a type, and its next tick. */
-interface Line {
-  readonly type: JobType;
-  readonly schedule: Schedule;
-  /** Infinity: there is none. */
-  nextMs: number;
-}
 
 export function createCron(options: CronOptions): Cron {
   const { clock, ticks, log, types } = options;
-  const running = new Set<Promise<void>>();
-  const pauses = new Set<() => void>();
-  let isClosed = false;
+  const works = createWorks(clock, (error) => log.error({ err: error }, 'a schedule failed'));
   let timer: Timer | undefined;
   let seenMs = clock.wallMs();
-
-  const after = (schedule: Schedule, timeMs: number): number => schedule.nextAfter(timeMs) ?? Infinity;
-
-  const lines: Line[] = types.flatMap((type) =>
-    (type.schedules ?? []).map((schedule) => ({ type, schedule, nextMs: after(schedule, seenMs) })),
-  );
-
-  /** False: nothing new may begin. */
-  function pause(ms: number): Promise<boolean> {
-    if (isClosed) return Promise.resolve(false);
-    return new Promise((resolve) => {
-      const end = (): void => {
-        waiting.cancel();
-        pauses.delete(end);
-        resolve(!isClosed);
-      };
-      const waiting = clock.after(ms, end);
-      pauses.add(end);
-    });
-  }
-
-  function run(work: Promise<void>): void {
-    const ended = work
-      .catch((error: unknown) => log.error({ err: error }, 'a schedule failed'))
-      .finally(() => running.delete(ended));
-    running.add(ended);
-  }
+  const lines = types.flatMap((type) => (type.schedules ?? []).map((schedule) => createLine(type, schedule, seenMs)));
 
   function begin({ type, schedule }: Line, atMs: number, untilMs: number): void {
-    run(runTick({ type, schedule, atMs, untilMs }, options, pause));
+    works.run(runTick({ type, schedule, atMs, untilMs }, options, works.pause));
   }
-
-  /** Begins what is due of one schedule. */
-  function serve(line: Line, nowMs: number): void {
-    const { schedule } = line;
-    if (line.nextMs < nowMs - lateMsMax) {
-      const missedMs = line.nextMs;
-      line.nextMs = after(schedule, nowMs - lateMsMax - 1);
-      const about = { schedule: schedule.name, since: new Date(missedMs).toISOString() };
-      log.warn(about, 'this process stood still, or its clock was set: ticks are missed, unless another process ran');
-      const latestMs = schedule.catchUp ? schedule.latestUntil(nowMs) : undefined;
-      if (latestMs !== undefined && line.nextMs > nowMs) begin(line, latestMs, line.nextMs);
-    }
-    while (line.nextMs <= nowMs) {
-      const atMs = line.nextMs;
-      line.nextMs = after(schedule, atMs);
-      begin(line, atMs, line.nextMs);
-    }
-  }
-
-  /** Finding the next tick takes about a millisecond: other work comes between two schedules. */
-  const turn = (): Promise<void> => new Promise((resolve) => clock.soon(resolve));
 
   async function look(): Promise<void> {
     const nowMs = clock.wallMs();
-    if (nowMs < seenMs - backMsMax) for (const line of lines) line.nextMs = after(line.schedule, nowMs);
+    if (nowMs < seenMs - backMsMax) for (const line of lines) line.reset(nowMs);
     seenMs = nowMs;
     try {
       for (const line of lines) {
         if (line.nextMs > nowMs) continue;
-        serve(line, nowMs);
-        await turn();
-        if (isClosed) return;
+        if (line.nextMs < nowMs - lateMsMax) warnOfMissed(log, line);
+        for (const { atMs, untilMs } of line.due(nowMs)) begin(line, atMs, untilMs);
+        // Finding the next tick takes about a millisecond: other work comes between two schedules.
+        await new Promise<void>((resolve) => clock.soon(resolve));
+        if (works.isClosed) return;
       }
     } finally {
       arm();
@@ -108,13 +55,13 @@ export function createCron(options: CronOptions): Cron {
   }
 
   function arm(): void {
-    if (isClosed) return;
+    if (works.isClosed) return;
     const earliestMs = Math.min(...lines.map(({ nextMs }) => nextMs));
     const delayMs = Math.min(Math.max(0, earliestMs - clock.wallMs()), lookMsMax);
-    timer = clock.after(delayMs, () => run(look()));
+    timer = clock.after(delayMs, () => works.run(look()));
   }
 
-  /** What was missed while nothing ran. */
+  /** Makes up the latest tick that was missed while nothing ran. */
   async function lookBack(line: Line): Promise<void> {
     const { schedule, nextMs } = line;
     const latestMs = schedule.latestUntil(seenMs);
@@ -122,36 +69,42 @@ export function createCron(options: CronOptions): Cron {
     while (clock.wallMs() < nextMs) {
       try {
         const [last] = await ticks.last([schedule.name]);
-        if (!isClosed && hasMissed(schedule, last, latestMs)) begin(line, latestMs, nextMs);
+        if (!works.isClosed && hasMissed(schedule, last, latestMs)) begin(line, latestMs, nextMs);
         return;
       } catch (error) {
         log.warn({ schedule: schedule.name, error: (error as Error).message }, 'the last tick is not known yet');
       }
-      if (!(await pause(askAgainMs))) return;
+      if (!(await works.pause(askAgainMs))) return;
     }
   }
 
   return {
     start() {
       seenMs = clock.wallMs();
-      for (const line of lines) line.nextMs = after(line.schedule, seenMs);
-      for (const line of lines) if (line.schedule.catchUp) run(lookBack(line));
+      for (const line of lines) line.reset(seenMs);
+      for (const line of lines) if (line.schedule.catchUp) works.run(lookBack(line));
       if (lines.length > 0) arm();
     },
     async list() {
       const last = lines.length === 0 ? [] : await ticks.last(lines.map(({ schedule }) => schedule.name));
-      return lines.map(({ type, schedule: { name, pattern, timeZone, catchUp }, nextMs }, index) => {
-        const next = nextMs === Infinity ? undefined : nextMs;
-        return { name, operation: type.name, pattern, timeZone, catchUp, nextMs: next, last: last[index] };
-      });
+      return lines.map((line, index) => stateOf(line, last[index]));
     },
-    async close() {
-      isClosed = true;
+    close() {
       timer?.cancel();
-      for (const end of [...pauses]) end();
-      while (running.size > 0) await Promise.all(running);
+      return works.close();
     },
   };
+}
+
+function warnOfMissed(log: CronOptions['log'], { schedule, nextMs }: Line): void {
+  const about = { schedule: schedule.name, since: new Date(nextMs).toISOString() };
+  log.warn(about, 'this process stood still, or its clock was set: ticks are missed, unless another process ran');
+}
+
+function stateOf({ type, schedule, nextMs }: Line, last: LastTick | undefined): ScheduleState {
+  const { name, pattern, timeZone, catchUp } = schedule;
+  const next = nextMs === Infinity ? undefined : nextMs;
+  return { name, operation: type.name, pattern, timeZone, catchUp, nextMs: next, last };
 }
 
 /** A schedule that is new, or has changed, has missed nothing. */

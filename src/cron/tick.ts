@@ -9,6 +9,7 @@ import type { JobArgs } from '../domain/job-args.ts';
 import type { JobType } from '../domain/job-type.ts';
 import { KeyStoreError, lockHolder, lockOf, type Claim, type KeyStore, type Verdict } from '../domain/keys.ts';
 import type { Fate, JobProducer } from '../domain/producer.ts';
+import { lateMsMax } from './line.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 
 export interface TickOptions {
@@ -29,12 +30,6 @@ export interface Tick {
   /** When the next tick is due; Infinity: never. */
   readonly untilMs: number;
 }
-
-/**
- * A tick that is found due so late is still enqueued: a busy process, or one whose clock was set, has not missed it. Of a
- * tick each second these are 10 at once.
- */
-export const lateMsMax = 10_000;
 
 /**
  * A key is kept until the next tick, after which nobody tries this one, and for so long: processes whose clocks differ by less

@@ -5,7 +5,7 @@ import { refused, unknown, type Fate, type FrameSender } from '../domain/produce
 import { classifyBulkReply, isBrokerDeadline } from './classify.ts';
 import type { FaktoryClient } from './client.ts';
 import { ProtocolError } from './reply-reader.ts';
-import { createLeast } from './least.ts';
+import { createFrameLimits } from './frame-limits.ts';
 import { leastBusy } from './least-busy.ts';
 import type { Connection } from './connection.ts';
 import type { Loss } from './reply-handler.ts';
@@ -16,49 +16,21 @@ export interface FrameSenderOptions {
   /** The broker, unless it is the embedded one, is said to sync for each job. */
   syncs?: boolean;
   /** Called once per frame, with its time from write to reply or loss. */
-  onFrame?: (jobs: number, seconds: number, outcome: 'ok' | 'refused' | 'lost') => void;
+  onFrame?: (jobs: number, seconds: number, outcome: FrameOutcome) => void;
   /** Called as the broker goes away, with the reason, and as it is there again, without. */
   onDown?: (reason: Error | undefined) => void;
 }
 
-/**
- * On a long path a frame leaves about this often. The number of frames in flight is then the round trip divided by it.
- */
-const frameIntervalMs = 0.5;
-/** Smaller frames save at most some 3 ms of a batch. On a longer path that does not matter, unless each job waits for a sync. */
-const nearMs = 5;
-/** A lost connection makes at most this many frames unknown. */
-const framesPerConnectionMax = 32;
-
 export function createFrameSender({ client, clock, syncs, onFrame, onDown }: FrameSenderOptions): FrameSender {
-  const roundTrip = createLeast(clock);
-  // Of the live connections: under a load that never rests, every frame's time holds the queue that we made ourselves, and
-  // more in flight would lengthen that.
-  let leastHandshakeMs = Infinity;
+  const limits = createFrameLimits(client, clock, syncs === true);
   let inFlight = 0;
-
-  const pathMs = (): number => Math.min(roundTrip.value, leastHandshakeMs);
-  const syncsEachJob = (): boolean => syncs === true && !client.storesInGroups;
-
-  const inFlightTarget = (): number => {
-    const connections = client.live.length;
-    const wanted = Math.max(Math.round(pathMs() / frameIntervalMs), syncsEachJob() ? connections : 0);
-    return Math.min(wanted, connections * framesPerConnectionMax);
-  };
-  const framesPerConnection = (): number =>
-    Math.min(framesPerConnectionMax, Math.max(2, Math.ceil(inFlightTarget() / Math.max(1, client.live.length))));
 
   const hasRoom = (connection: Connection, frames: number): boolean =>
     connection.isLive && !connection.isWriting && connection.inFlight < frames;
 
-  function pick(): Connection | undefined {
-    const frames = framesPerConnection();
-    return leastBusy(client.live, (connection) => hasRoom(connection, frames));
-  }
-
   const sender: FrameSender = {
     get slots() {
-      const frames = framesPerConnection();
+      const frames = limits.framesPerConnection;
       let slots = 0;
       for (const connection of client.live) if (hasRoom(connection, frames)) slots++;
       return slots;
@@ -67,43 +39,34 @@ export function createFrameSender({ client, clock, syncs, onFrame, onDown }: Fra
       return inFlight;
     },
     get inFlightTarget() {
-      return inFlightTarget();
+      return limits.inFlightTarget;
     },
     get lanes() {
-      const isWorthIt = !client.storesInGroups && (pathMs() < nearMs || syncsEachJob());
-      return isWorthIt ? Math.max(1, client.live.length) : 1;
+      return limits.lanes;
     },
     get syncsEachJob() {
-      return syncsEachJob();
+      return limits.syncsEachJob;
     },
     get downReason() {
       return client.downReason;
     },
     onChange: () => undefined,
     send(jobs, settle) {
-      const connection = pick();
+      const frames = limits.framesPerConnection;
+      const connection = leastBusy(client.live, (live) => hasRoom(live, frames));
       if (connection === undefined) throw new Error('send without a free slot');
       const startedMs = clock.now();
-      const done = (fates: readonly Fate[], outcome: 'ok' | 'refused' | 'lost'): void => {
-        inFlight--;
-        onFrame?.(jobs.length, (clock.now() - startedMs) / 1000, outcome);
-        settle(fates);
-        sender.onChange();
-      };
       inFlight++;
-      connection.exchange(frameOf(jobs), {
-        onReply(reply) {
-          const ageMs = clock.now() - startedMs;
-          roundTrip.observe(ageMs);
-          if (reply.type !== 'nil' && reply.text !== '{}' && isBrokerDeadline(reply.text))
-            client.late(connection, startedMs);
-          const verdict = classifyBulkReply(reply, jobs, ageMs);
-          if (!('violation' in verdict)) return done(verdict, reply.type === 'error' ? 'refused' : 'ok');
-          const error = new ProtocolError(verdict.violation);
-          connection.destroy(error);
-          done(fatesOfLoss(jobs, { maybeSent: true, reason: error }), 'lost');
+      exchangeFrame(connection, jobs, {
+        ageMs: () => clock.now() - startedMs,
+        onReply: limits.observe,
+        onLate: () => client.late(connection, startedMs),
+        onEnd(fates, outcome) {
+          inFlight--;
+          onFrame?.(jobs.length, (clock.now() - startedMs) / 1000, outcome);
+          settle(fates);
+          sender.onChange();
         },
-        onLost: (loss) => done(fatesOfLoss(jobs, loss), 'lost'),
       });
     },
     // INFO reaches the broker's store, and fails when its disk is full; `PUSHB []` proves nothing about it.
@@ -111,7 +74,7 @@ export function createFrameSender({ client, clock, syncs, onFrame, onDown }: Fra
       try {
         await client.info();
       } finally {
-        // A ping takes the room of a frame: what waits for that must hear of it.
+        // A ping takes the room of a frame. Frames that wait for room are told that it is free.
         sender.onChange();
       }
     },
@@ -123,8 +86,7 @@ export function createFrameSender({ client, clock, syncs, onFrame, onDown }: Fra
     const { downReason } = client;
     if (isDown !== (downReason !== undefined)) onDown?.(downReason);
     isDown = downReason !== undefined;
-    leastHandshakeMs = Math.min(...client.live.map(({ handshakeMs }) => handshakeMs));
-    roundTrip.observe(leastHandshakeMs);
+    limits.adopt();
     sender.onChange();
   };
   return sender;
@@ -137,4 +99,30 @@ function fatesOfLoss(jobs: readonly Job[], { maybeSent, reason }: Loss): Fate[] 
     ? unknown(`connection to the broker lost: ${reason.message}`)
     : refused('broker_unavailable', `connection to the broker lost before sending: ${reason.message}`);
   return jobs.map(() => fate);
+}
+
+type FrameOutcome = 'ok' | 'refused' | 'lost';
+
+interface FrameExchange {
+  ageMs: () => number;
+  onReply: (ageMs: number) => void;
+  /** The broker replied with a deadline of its own. */
+  onLate: () => void;
+  onEnd: (fates: readonly Fate[], outcome: FrameOutcome) => void;
+}
+
+function exchangeFrame(connection: Connection, jobs: readonly Job[], { ageMs, onReply, onLate, onEnd }: FrameExchange) {
+  connection.exchange(frameOf(jobs), {
+    onReply(reply) {
+      const age = ageMs();
+      onReply(age);
+      if (reply.type !== 'nil' && reply.text !== '{}' && isBrokerDeadline(reply.text)) onLate();
+      const verdict = classifyBulkReply(reply, jobs, age);
+      if (!('violation' in verdict)) return onEnd(verdict, reply.type === 'error' ? 'refused' : 'ok');
+      const reason = new ProtocolError(verdict.violation);
+      connection.destroy(reason);
+      onEnd(fatesOfLoss(jobs, { maybeSent: true, reason }), 'lost');
+    },
+    onLost: (loss) => onEnd(fatesOfLoss(jobs, loss), 'lost'),
+  });
 }

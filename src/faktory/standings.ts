@@ -17,7 +17,6 @@
 import type { Clock, Timer } from '../domain/clock.ts';
 import { isBrokerDeadline } from './classify.ts';
 import type { Connection } from './connection.ts';
-import type { Reply } from './reply-reader.ts';
 import { ProtocolError } from './reply-reader.ts';
 
 export interface StandingsOptions {
@@ -53,22 +52,12 @@ export function createStandings({ size, clock, onChange }: StandingsOptions): St
   const trusted: Connection[] = [];
   const doubted = new Map<Connection, 'asked' | 'resting'>();
   let isDoubtOpen = false;
-  let downReason: Error | undefined;
-  let grace: Timer | undefined;
+  const down = createDown(clock, onChange);
 
   function review(): void {
     if (doubted.size === 0 && trusted.length === size) isDoubtOpen = false;
-    if (trusted.length > 0 || !isDoubtOpen) {
-      grace?.cancel();
-      grace = undefined;
-      downReason = undefined;
-    } else if (downReason === undefined) {
-      grace ??= clock.after(graceMs, () => {
-        grace = undefined;
-        downReason = new Error('it does not answer in time');
-        onChange();
-      });
-    }
+    if (trusted.length > 0 || !isDoubtOpen) down.clear();
+    else down.begin();
     onChange();
   }
 
@@ -85,20 +74,15 @@ export function createStandings({ size, clock, onChange }: StandingsOptions): St
   function ask(connection: Connection): void {
     distrust(connection);
     doubted.set(connection, 'asked');
-    connection.exchange('INFO', {
-      onReply: (reply) => hear(connection, reply),
+    askInfo(connection, {
+      onLate: () => rest(connection),
+      onAlive() {
+        doubted.delete(connection);
+        trusted.push(connection);
+        review();
+      },
       onLost: () => forget(connection),
     });
-  }
-
-  function hear(connection: Connection, reply: Reply): void {
-    if (reply.type === 'error' && isBrokerDeadline(reply.text)) return rest(connection);
-    if (reply.type !== 'error' && !(reply.type === 'bulk' && reply.text.startsWith('{'))) {
-      return connection.destroy(new ProtocolError('INFO was answered with something else than an object'));
-    }
-    doubted.delete(connection);
-    trusted.push(connection);
-    review();
   }
 
   function rest(connection: Connection): void {
@@ -118,7 +102,7 @@ export function createStandings({ size, clock, onChange }: StandingsOptions): St
       return doubted.size;
     },
     get downReason() {
-      return downReason;
+      return down.reason;
     },
     opened(connection) {
       if (isDoubtOpen) ask(connection);
@@ -136,6 +120,45 @@ export function createStandings({ size, clock, onChange }: StandingsOptions): St
     late(connection, sentMs) {
       if (trusted.includes(connection)) ask(connection);
       doubt(sentMs);
+    },
+  };
+}
+
+/** Calls one of them; a reply that is neither an error nor an object destroys the connection. */
+function askInfo(
+  connection: Connection,
+  { onAlive, onLate, onLost }: Record<'onAlive' | 'onLate' | 'onLost', () => void>,
+): void {
+  connection.exchange('INFO', {
+    onReply(reply) {
+      if (reply.type === 'error') return isBrokerDeadline(reply.text) ? onLate() : onAlive();
+      if (reply.type === 'bulk' && reply.text.startsWith('{')) return onAlive();
+      connection.destroy(new ProtocolError('INFO was answered with something else than an object'));
+    },
+    onLost,
+  });
+}
+
+/** The broker counts as down when no connection has become trusted for a moment. */
+function createDown(clock: Clock, onChange: () => void) {
+  let reason: Error | undefined;
+  let grace: Timer | undefined;
+  return {
+    get reason() {
+      return reason;
+    },
+    begin(): void {
+      if (reason !== undefined) return;
+      grace ??= clock.after(graceMs, () => {
+        grace = undefined;
+        reason = new Error('it does not answer in time');
+        onChange();
+      });
+    },
+    clear(): void {
+      grace?.cancel();
+      grace = undefined;
+      reason = undefined;
     },
   };
 }

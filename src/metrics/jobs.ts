@@ -45,6 +45,41 @@ type Counts = Record<JobOutcome, Count>;
 
 const noQueue = 'none';
 
+interface Readers {
+  pending?: () => Readonly<Pending>;
+  admission?: () => Readonly<AdmissionRefusals>;
+}
+
+function readByStage(registry: Registry, readers: Readers): void {
+  const ofJobs = {
+    registry,
+    name: 'work_factory_pending_jobs',
+    help: 'Jobs that wait for a frame or for its reply.',
+    labelNames: ['stage'] as const,
+  };
+  readBy(ofJobs, 'gauge', () => {
+    const now = readers.pending?.();
+    return now && { waiting: now.waitingJobs, in_flight: now.inFlightJobs };
+  });
+  const ofBytes = {
+    registry,
+    name: 'work_factory_pending_bytes',
+    help: 'The size of these jobs on the wire.',
+    labelNames: ['stage'] as const,
+  };
+  readBy(ofBytes, 'gauge', () => {
+    const now = readers.pending?.();
+    return now && { waiting: now.waitingBytes, in_flight: now.inFlightBytes };
+  });
+  const ofRefusals = {
+    registry,
+    name: 'work_factory_admission_refusals_total',
+    help: 'Jobs refused at once as overloaded, by the limit that they met.',
+    labelNames: ['limit'] as const,
+  };
+  readBy(ofRefusals, 'counter', () => readers.admission && { ...readers.admission() });
+}
+
 export function createJobMetrics(registry: Registry, queueNames: Names): JobMetrics {
   const jobs = createCounter({
     registry,
@@ -59,8 +94,8 @@ export function createJobMetrics(registry: Registry, queueNames: Names): JobMetr
     buckets: secondsBuckets,
   });
   const known = new Map<OperationLabel, Map<string, Counts>>();
-  let pending: (() => Readonly<Pending>) | undefined;
-  let admission: (() => Readonly<AdmissionRefusals>) | undefined;
+  const readers: Readers = {};
+  readByStage(registry, readers);
 
   function countsOf(operation: OperationLabel, queue: string): Counts {
     let queues = known.get(operation);
@@ -68,7 +103,7 @@ export function createJobMetrics(registry: Registry, queueNames: Names): JobMetr
     const counts = queues.get(queue);
     if (counts !== undefined) return counts;
     const label = queue === noQueue ? noQueue : queueNames.labelOf(queue);
-    // Under another name: it is not kept, so that made up names take no memory here, either.
+    // A name beyond the limit of names is not kept: names that callers make up take no memory.
     if (label !== queue) return countsOf(operation, label);
     const made = Object.fromEntries(
       jobOutcomes
@@ -78,34 +113,6 @@ export function createJobMetrics(registry: Registry, queueNames: Names): JobMetr
     queues.set(queue, made);
     return made;
   }
-
-  const ofJobs = {
-    registry,
-    name: 'work_factory_pending_jobs',
-    help: 'Jobs that wait for a frame or for its reply.',
-    labelNames: ['stage'] as const,
-  };
-  readBy(ofJobs, 'gauge', () => {
-    const now = pending?.();
-    return now && { waiting: now.waitingJobs, in_flight: now.inFlightJobs };
-  });
-  const ofBytes = {
-    registry,
-    name: 'work_factory_pending_bytes',
-    help: 'The size of these jobs on the wire.',
-    labelNames: ['stage'] as const,
-  };
-  readBy(ofBytes, 'gauge', () => {
-    const now = pending?.();
-    return now && { waiting: now.waitingBytes, in_flight: now.inFlightBytes };
-  });
-  const ofRefusals = {
-    registry,
-    name: 'work_factory_admission_refusals_total',
-    help: 'Jobs refused at once as overloaded, by the limit that they met.',
-    labelNames: ['limit'] as const,
-  };
-  readBy(ofRefusals, 'counter', () => admission && { ...admission() });
 
   return {
     job(operation, outcome, queue = noQueue) {
@@ -117,7 +124,7 @@ export function createJobMetrics(registry: Registry, queueNames: Names): JobMetr
       countsOf(operation, noQueue);
     },
     frameWait: waits,
-    readPending: (read) => void (pending = read),
-    readAdmission: (read) => void (admission = read),
+    readPending: (read) => void (readers.pending = read),
+    readAdmission: (read) => void (readers.admission = read),
   };
 }

@@ -82,63 +82,21 @@ export function createSlicePusher(options: SliceOptions): SlicePusher {
       countJobs(metrics, entries, fates);
       return resultsOf(entries, fates);
     } catch (error) {
-      return failAll(request, read, error);
+      return failAll(metrics, request, read, error);
     }
-  }
-
-  /** The store of keys takes nothing; or a bug, of which nothing can be said. */
-  function failAll(request: FastifyRequest, read: BatchEntries, error: unknown): readonly BatchResult[] {
-    if (!(error instanceof AppError)) {
-      request.log.error({ err: error, request_id: request.id }, 'lines of a stream failed by a bug');
-      const fate: Fate = { outcome: 'unknown', code: 'outcome_unknown', detail: 'An error on our side' };
-      const fates = read.jobs.map(() => fate);
-      countJobs(metrics, read, fates);
-      return resultsOf(read, fates);
-    }
-    const { code, message: detail } = error;
-    const status = code === 'keys_not_kept' ? 'rejected' : 'failed';
-    for (const { operation, queue } of read.jobs)
-      metrics.job(operation, status === 'failed' ? 'refused' : 'rejected', queue);
-    for (const { operation } of read.rejected) metrics.job(operation, 'rejected');
-    const results = resultsOf(
-      { ...read, keyed: [] },
-      read.jobs.map(() => noFate),
-    );
-    return results.map((result) =>
-      result.status === 'rejected' ? result : { index: result.index, status, code, detail },
-    );
   }
 
   return (request, first, texts) => {
-    const results: LineResult[] = [];
-    const plain: Part = { values: [], places: [] };
-    const keyed: Part = { values: [], places: [] };
-    for (const [offset, text] of texts.entries()) {
-      if (empty.test(text)) continue;
-      const line = first + offset;
-      const read = readJson(text);
-      if (read === undefined) {
-        metrics.job('other', 'rejected');
-        results.push({ line, ...notJson });
-        continue;
-      }
-      const part = isForOnce(read.value) ? keyed : plain;
-      part.values.push(read.value);
-      part.places.push(results.length);
-      // Its status comes with its outcome.
-      results.push({ line, status: 'unknown' });
-    }
-    // Read before any of them is pushed: what throws here has enqueued nothing.
-    const parts = [plain, keyed]
-      .filter(({ values }) => values.length > 0)
-      .map(({ values, places }) => ({ read: readEntries(values, false), places }));
-    const settled = parts.map(async ({ read, places }) => {
+    const { results, parts } = sortLines(first, texts, () => metrics.job('other', 'rejected'));
+    // All are read before any is pushed: when the reading throws, nothing was enqueued.
+    const reads = parts.map(({ values, places }) => ({ read: readEntries(values, false), places }));
+    const settled = reads.map(async ({ read, places }) => {
       for (const { index, ...result } of await push(request, read)) {
         const place = places[index] as number;
         results[place] = { line: (results[place] as LineResult).line, ...result };
       }
     });
-    const jobs = parts.flatMap(({ read }) => read.jobs);
+    const jobs = reads.flatMap(({ read }) => read.jobs);
     return {
       lines: results.length,
       bytes: jobs.reduce((sum, { wireBytes }) => sum + wireBytes, 0),
@@ -148,3 +106,57 @@ export function createSlicePusher(options: SliceOptions): SlicePusher {
 }
 
 const noFate: Fate = { outcome: 'refused', code: 'overloaded', detail: '' };
+
+/** The values of the lines, by their way to the broker, and a result for each line, to be completed by its outcome. */
+function sortLines(
+  first: number,
+  texts: readonly string[],
+  onNotJson: () => void,
+): { results: LineResult[]; parts: Part[] } {
+  const results: LineResult[] = [];
+  const plain: Part = { values: [], places: [] };
+  const keyed: Part = { values: [], places: [] };
+  for (const [offset, text] of texts.entries()) {
+    if (empty.test(text)) continue;
+    const line = first + offset;
+    const read = readJson(text);
+    if (read === undefined) {
+      onNotJson();
+      results.push({ line, ...notJson });
+      continue;
+    }
+    const part = isForOnce(read.value) ? keyed : plain;
+    part.values.push(read.value);
+    part.places.push(results.length);
+    results.push({ line, status: 'unknown' });
+  }
+  return { results, parts: [plain, keyed].filter(({ values }) => values.length > 0) };
+}
+
+/** The results of lines when the store of keys takes nothing, or when a bug has left their outcomes unknown. */
+function failAll(
+  metrics: SliceOptions['metrics'],
+  request: FastifyRequest,
+  read: BatchEntries,
+  error: unknown,
+): readonly BatchResult[] {
+  if (!(error instanceof AppError)) {
+    request.log.error({ err: error, request_id: request.id }, 'lines of a stream failed by a bug');
+    const fate: Fate = { outcome: 'unknown', code: 'outcome_unknown', detail: 'An error on our side' };
+    const fates = read.jobs.map(() => fate);
+    countJobs(metrics, read, fates);
+    return resultsOf(read, fates);
+  }
+  const { code, message: detail } = error;
+  const status = code === 'keys_not_kept' ? 'rejected' : 'failed';
+  for (const { operation, queue } of read.jobs)
+    metrics.job(operation, status === 'failed' ? 'refused' : 'rejected', queue);
+  for (const { operation } of read.rejected) metrics.job(operation, 'rejected');
+  const results = resultsOf(
+    { ...read, keyed: [] },
+    read.jobs.map(() => noFate),
+  );
+  return results.map((result) =>
+    result.status === 'rejected' ? result : { index: result.index, status, code, detail },
+  );
+}

@@ -15,7 +15,7 @@ import {
 } from '../limits.ts';
 import { createBodyChunks } from './body-chunks.ts';
 import { createLineSplitter, type Lines } from './line-splitter.ts';
-import { createReports, writeLine, type ReportMode } from './reports.ts';
+import { createReports, writeLine, type ReportMode, type Reports } from './reports.ts';
 import type { PushedSlice, SlicePusher } from './slice.ts';
 import type { Room, StreamWindow } from './window.ts';
 
@@ -65,6 +65,7 @@ export function createStream(
   const chunks = createBodyChunks(body);
   const splitter = createLineSplitter({ from, bytesMax: streamLineBytesMax });
   const reports = createReports(response, report, { linesMax: streamLinesMax, bytesMax: streamBytesMax });
+  const pushReported = createReportedPush(request, reports, { clock, pushSlice });
   let why: StreamEnd | undefined;
   let isOver = false;
   /** The first line that was not read. */
@@ -81,26 +82,6 @@ export function createStream(
     stop();
   }
 
-  const nextTurn = (): Promise<void> => new Promise((resolve) => clock.soon(resolve));
-
-  function push(first: number, texts: readonly string[], room: Room): void {
-    const startedMs = clock.now();
-    let pushed: PushedSlice;
-    try {
-      pushed = pushSlice(request, first, texts);
-    } catch (error) {
-      room.release(undefined);
-      throw error;
-    }
-    const { lines, bytes, results } = pushed;
-    room.use(lines, bytes);
-    const settle = reports.add(lines, bytes);
-    void results.then((settled) => {
-      room.release(lines === 0 ? undefined : clock.now() - startedMs);
-      settle(settled);
-    });
-  }
-
   /** False when the stream is over before all of them. */
   async function pushAll({ first, texts }: Lines): Promise<boolean> {
     for (let start = 0; start < texts.length;) {
@@ -111,11 +92,11 @@ export function createStream(
         room?.release(undefined);
         return false;
       }
-      push(first + start, texts.slice(start, stopAt), room);
+      pushReported(first + start, texts.slice(start, stopAt), room);
       nextLine = first + stopAt;
       start = stopAt;
-      // Others have their turn: a slice takes about a millisecond.
-      await nextTurn();
+      // Other requests have their turn: a slice takes about a millisecond.
+      await new Promise<void>((resolve) => clock.soon(resolve));
     }
     return true;
   }
@@ -159,27 +140,8 @@ export function createStream(
     if (response.destroyed) return;
     if (isComplete) return void response.end(summarize(isComplete));
     response.write(summarize(isComplete));
-    await untilGone();
+    await untilGone(body, clock);
     response.end();
-  }
-
-  /**
-   * A caller that writes while it reads learns from the summary that it need not send more. Some drop what they have not read yet
-   * when a response is complete before its request (undici, which is Node's fetch), so it gets some time.
-   */
-  function untilGone(): Promise<void> {
-    return new Promise((resolve) => {
-      if (body.readableEnded || body.destroyed) return resolve();
-      const timer = clock.after(lingerMs, resolve);
-      const gone = (): void => {
-        timer.cancel();
-        resolve();
-      };
-      body.once('end', gone);
-      body.once('close', gone);
-      // Whoever writes all before it reads must get to its reading.
-      body.resume();
-    });
   }
 
   response.once('close', stop);
@@ -190,6 +152,52 @@ export function createStream(
     end,
     ended: run(),
   };
+}
+
+type ReportedPush = (first: number, texts: readonly string[], room: Room) => void;
+
+/** Pushes a slice, and reports what becomes of it. */
+function createReportedPush(
+  request: FastifyRequest,
+  reports: Reports,
+  { clock, pushSlice }: Pick<StreamOptions, 'clock' | 'pushSlice'>,
+): ReportedPush {
+  return (first, texts, room) => {
+    const startedMs = clock.now();
+    let pushed: PushedSlice;
+    try {
+      pushed = pushSlice(request, first, texts);
+    } catch (error) {
+      room.release(undefined);
+      throw error;
+    }
+    const { lines, bytes, results } = pushed;
+    room.use(lines, bytes);
+    const settle = reports.add(lines, bytes);
+    void results.then((settled) => {
+      room.release(lines === 0 ? undefined : clock.now() - startedMs);
+      settle(settled);
+    });
+  };
+}
+
+/**
+ * A caller that writes while it reads learns from the summary that it need not send more. Some drop what they have not read yet
+ * when a response is complete before its request (undici, which is Node's fetch), so it gets some time.
+ */
+function untilGone(body: Readable, clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    if (body.readableEnded || body.destroyed) return resolve();
+    const timer = clock.after(lingerMs, resolve);
+    const gone = (): void => {
+      timer.cancel();
+      resolve();
+    };
+    body.once('end', gone);
+    body.once('close', gone);
+    // Whoever writes all before it reads must get to its reading.
+    body.resume();
+  });
 }
 
 /** At least one line. */

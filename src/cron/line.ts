@@ -1,0 +1,57 @@
+// One schedule of a type, and which of its ticks are due.
+import type { Schedule } from '../domain/cron.ts';
+import type { JobType } from '../domain/job-type.ts';
+
+export interface DueTick {
+  readonly atMs: number;
+  /** When the tick after it is due; Infinity: never. */
+  readonly untilMs: number;
+}
+
+export interface Line {
+  readonly type: JobType;
+  readonly schedule: Schedule;
+  /** Infinity: there is none. */
+  readonly nextMs: number;
+  /** The next tick is the first after a time. */
+  reset(timeMs: number): void;
+  /** The ticks up to a time, of missed ones only the latest where the schedule makes it up. */
+  due(nowMs: number): DueTick[];
+}
+
+/**
+ * A tick that is found due so late is still enqueued: a busy process, or one whose clock was set, has not missed it. Of a
+ * tick each second these are 10 at once.
+ */
+export const lateMsMax = 10_000;
+
+export function createLine(type: JobType, schedule: Schedule, nowMs: number): Line {
+  const after = (timeMs: number): number => schedule.nextAfter(timeMs) ?? Infinity;
+  let nextMs = after(nowMs);
+
+  function skipMissed(untilMs: number): DueTick[] {
+    nextMs = after(untilMs - lateMsMax - 1);
+    const latestMs = schedule.catchUp ? schedule.latestUntil(untilMs) : undefined;
+    return latestMs !== undefined && nextMs > untilMs ? [{ atMs: latestMs, untilMs: nextMs }] : [];
+  }
+
+  return {
+    type,
+    schedule,
+    get nextMs() {
+      return nextMs;
+    },
+    reset(timeMs) {
+      nextMs = after(timeMs);
+    },
+    due(untilMs) {
+      const ticks = nextMs < untilMs - lateMsMax ? skipMissed(untilMs) : [];
+      while (nextMs <= untilMs) {
+        const atMs = nextMs;
+        nextMs = after(atMs);
+        ticks.push({ atMs, untilMs: nextMs });
+      }
+      return ticks;
+    },
+  };
+}
