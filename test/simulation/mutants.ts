@@ -40,7 +40,7 @@ export const mutants: readonly Mutant[] = [
     'acknowledges at the write',
     frameSender,
     'connection.exchange(frameOf(jobs), {',
-    `settle(jobs.map(() => ({ outcome: 'enqueued' as const })));\n      connection.exchange(frameOf(jobs), {`,
+    `onEnd(jobs.map(() => ({ outcome: 'enqueued' as const })), 'ok');\n  connection.exchange(frameOf(jobs), {`,
   ),
   one(
     'matches a reply to the second oldest command',
@@ -104,7 +104,7 @@ export const mutants: readonly Mutant[] = [
   ),
   one('takes any map for success', classify, `reply.text === '{}'`, `reply.text.startsWith('{')`),
   one('accepts a map with a foreign jid', classify, 'matched === refusals.size', 'matched >= 0'),
-  one('keeps a connection that answered nonsense', frameSender, 'connection.destroy(error);', 'void error;'),
+  one('keeps a connection that answered nonsense', frameSender, 'connection.destroy(reason);', 'void reason;'),
   one(
     'shifts the fates of a batch by one',
     groupCommit,
@@ -169,10 +169,15 @@ export const mutants: readonly Mutant[] = [
   one(
     "goes on writing after the broker's own deadline",
     frameSender,
-    'client.late(connection, startedMs);',
-    'void isBrokerDeadline;',
+    'onLate: () => client.late(connection, startedMs),',
+    'onLate: () => undefined,',
   ),
-  one('believes for ever that the broker hangs', standings, 'trusted.push(connection);\n    review();', 'review();'),
+  one(
+    'believes for ever that the broker hangs',
+    standings,
+    'trusted.push(connection);\n        review();',
+    'review();',
+  ),
   one('keeps callers waiting while the broker hangs', standings, 'const graceMs = 30;', 'const graceMs = 3000;'),
   one('sends no second frame before a reply', frameSender, 'client.onRoom = () => sender.onChange();', ''),
   one(
