@@ -50,6 +50,23 @@ const hasKey = (text: string): boolean => {
   }
 };
 
+type LineReading = { text: string; isKeyed: boolean } | { code: string; detail: string };
+
+/** Undefined: an empty line is no entry, and the service would not report it. */
+function readLine(given: GivenLine): LineReading | undefined {
+  try {
+    const text = typeof given === 'string' ? given.replace(/\r?\n$/, '') : writeEntry(given, given, given.key);
+    if (/^[ \t\r]*$/.test(text)) return undefined;
+    if (text.includes('\n')) return { code: 'invalid_job', detail: 'A line cannot hold a newline' };
+    if (text.length * 3 > lineBytesMax && encoder.encode(text).length > lineBytesMax)
+      return { code: 'line_too_long', detail: `A line has at most ${lineBytesMax} bytes` };
+    return { text, isKeyed: typeof given === 'string' ? hasKey(text) : given.key !== undefined };
+  } catch (error) {
+    const { code, detail } = error as WorkFactoryError;
+    return { code, detail };
+  }
+}
+
 export interface StreamLinesOptions {
   readonly source: AsyncIterable<GivenLine> | Iterable<GivenLine>;
   /** Called in the order of the lines. */
@@ -78,24 +95,12 @@ export function createStreamLines({ source, tell, untilWanted }: StreamLinesOpti
 
   function take(given: GivenLine): void {
     const line = (last += 1);
-    const reject = (code: string, detail: string): void => {
-      const rejected: OpenLine = { line, text: '', isKeyed: false, result: undefined };
-      open.set(line, rejected);
-      settle(rejected, { status: 'rejected', code, detail });
-    };
-    try {
-      const text = typeof given === 'string' ? given.replace(/\r?\n$/, '') : writeEntry(given, given, given.key);
-      // An empty line is no entry: the service would not report it.
-      if (/^[ \t\r]*$/.test(text)) return;
-      if (text.includes('\n')) return reject('invalid_job', 'A line cannot hold a newline');
-      if (text.length * 3 > lineBytesMax && encoder.encode(text).length > lineBytesMax)
-        return reject('line_too_long', `A line has at most ${lineBytesMax} bytes`);
-      const isKeyed = typeof given === 'string' ? hasKey(text) : given.key !== undefined;
-      open.set(line, { line, text, isKeyed, result: undefined });
-    } catch (error) {
-      const { code, detail } = error as WorkFactoryError;
-      reject(code, detail);
-    }
+    const read = readLine(given);
+    if (read === undefined) return;
+    const { text = '', isKeyed = false } = 'text' in read ? read : {};
+    const entered: OpenLine = { line, text, isKeyed, result: undefined };
+    open.set(line, entered);
+    if ('code' in read) settle(entered, { status: 'rejected', ...read });
   }
 
   async function pull(): Promise<void> {

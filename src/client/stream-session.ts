@@ -1,4 +1,4 @@
-// One request of a stream: lines go out and reports come in until it ends, in whatever way.
+// One request of a stream: lines go out and reports come in until it ends or fails.
 import { watchSignals } from './abort.ts';
 import { failedBy, readResponse } from './attempt.ts';
 import type { Told } from './batch.ts';
@@ -12,9 +12,9 @@ export interface SessionOptions {
   readonly url: string;
   readonly headers: Record<string, string>;
   readonly signals: readonly AbortSignal[];
-  /** Lines that are sent and not reported. */
+  /** Limit of lines that are sent and not reported. */
   readonly linesMax: number;
-  /** Reports are due, and nothing comes. */
+  /** After so long without a byte, while reports are due, the connection counts as lost. */
   readonly silenceMs: number;
 }
 
@@ -43,7 +43,7 @@ type Reported = Told & { readonly line?: number; readonly summary?: Summary };
 const encoder = new TextEncoder();
 /** Lines leave together when they have so many characters, or after this turn of the event loop. */
 const flushChars = 16_384;
-/** Of the body's own queue. */
+/** Of the queue of the body's stream. */
 const bodyBytesMax = 65_536;
 
 /** The body of the request, with backpressure. */
@@ -109,7 +109,12 @@ export async function runSession(
   const { fetch, surroundings, url, headers, signals, linesMax, silenceMs } = options;
   const controller = new AbortController();
   const body = createBody(surroundings);
-  let heardMs = surroundings.now();
+  const silence = watchSilence(
+    surroundings,
+    silenceMs,
+    () => sent > reported,
+    (error) => controller.abort(error),
+  );
   let isOver = false;
   let sent = 0;
   let reported = 0;
@@ -123,7 +128,7 @@ export async function runSession(
       if (isOver || !(await lines.waitBehind(lastSent))) break;
       const next = isOver ? undefined : lines.nextBehind(lastSent);
       if (next === undefined) break;
-      if (sent === reported) heardMs = surroundings.now();
+      if (sent === reported) silence.heard();
       lastSent = next.line;
       sent += 1;
       await body.write(next.text);
@@ -136,39 +141,23 @@ export async function runSession(
     const response = await fetch(url, { ...init, signal: controller.signal });
     if (response.status !== 200 || !response.body) {
       const end = readResponse(response, await response.text());
-      return 'failure' in end ? { kind: 'failed', lastSent, ...end } : broken('The response is not one of a stream');
+      return 'failure' in end
+        ? { kind: 'failed', lastSent, ...end }
+        : brokenAt(lastSent, 'The response is not one of a stream');
     }
-    for await (const told of readLines(response.body, () => (heardMs = surroundings.now()))) {
-      if (told.summary) return endBy(told.summary);
+    for await (const told of readLines(response.body, silence.heard)) {
+      if (told.summary) return endBy(told.summary, lastSent, sent - reported);
       const next = lines.first();
       reported += 1;
       if (told.line !== reported || next === undefined || next.line > lastSent)
-        return broken('The service reported another line than the next one');
+        return brokenAt(lastSent, 'The service reported another line than the next one');
       await onReport(next, told);
-      heardMs = surroundings.now();
+      silence.heard();
       wake();
     }
-    return broken('The response ended without a summary');
+    return brokenAt(lastSent, 'The response ended without a summary');
   }
 
-  function endBy({ completed, code = '', detail = '' }: Summary): SessionEnd {
-    if (!completed) return { kind: 'left', failure: { outcome: 'not_enqueued', code, detail } };
-    return reported === sent ? { kind: 'ended' } : broken('The service has not reported all lines');
-  }
-
-  const broken = (detail: string): SessionEnd => ({
-    kind: 'failed',
-    failure: { outcome: 'unknown', code: 'connection_lost', detail },
-    mayPass: true,
-    lastSent,
-  });
-
-  let timer = surroundings.after(silenceMs, watch);
-  function watch(): void {
-    const leftMs = heardMs + silenceMs - surroundings.now();
-    if (sent > reported && leftMs <= 0) return controller.abort(new Error(`Nothing came for ${silenceMs} ms`));
-    timer = surroundings.after(Math.max(leftMs, 1000), watch);
-  }
   const unwatch = watchSignals(signals, () => controller.abort());
   void send().catch((error: unknown) => {
     sourceError = { error };
@@ -181,10 +170,39 @@ export async function runSession(
     return { kind: 'failed', lastSent, ...failedBy(cause) };
   } finally {
     isOver = true;
-    timer.cancel();
+    silence.cancel();
     unwatch();
     body.end();
     wake();
     controller.abort();
   }
+}
+
+/** Tells when reports are due, and nothing has come for so long. */
+function watchSilence(
+  { after, now }: Surroundings,
+  silenceMs: number,
+  isDue: () => boolean,
+  onSilence: (error: Error) => void,
+): { heard(): void; cancel(): void } {
+  let heardMs = now();
+  let timer = after(silenceMs, look);
+  function look(): void {
+    const leftMs = heardMs + silenceMs - now();
+    if (leftMs <= 0 && isDue()) return onSilence(new Error(`Nothing came for ${silenceMs} ms`));
+    timer = after(Math.max(leftMs, 1000), look);
+  }
+  return { heard: () => void (heardMs = now()), cancel: () => timer.cancel() };
+}
+
+const brokenAt = (lastSent: number, detail: string): SessionEnd => ({
+  kind: 'failed',
+  failure: { outcome: 'unknown', code: 'connection_lost', detail },
+  mayPass: true,
+  lastSent,
+});
+
+function endBy({ completed, code = '', detail = '' }: Summary, lastSent: number, unreported: number): SessionEnd {
+  if (!completed) return { kind: 'left', failure: { outcome: 'not_enqueued', code, detail } };
+  return unreported === 0 ? { kind: 'ended' } : brokenAt(lastSent, 'The service has not reported all lines');
 }

@@ -3,6 +3,7 @@ import { cancelQueued } from './cancel.ts';
 import { deadForMs } from './delivery.ts';
 import type { Engine } from '../engine.ts';
 import type { EndReason } from './ended.ts';
+import { createTurn } from './in-turn.ts';
 import { createFilter, type Matches } from './job-filter.ts';
 import { isOfJobtype } from './listing.ts';
 import { stored } from '../storage/stored.ts';
@@ -61,7 +62,7 @@ const pageJobsMax = 1000;
 export function createMutations({ engine, nowMs, cancelledJobsMax }: MutationsOptions): Mutations {
   let stopped = false;
   /** A connection whose mutation waits reads no further command, so the number of connections limits those that wait. */
-  let turn: Promise<unknown> = Promise.resolve();
+  const inTurn = createTurn();
 
   async function changeSet(target: SetName, mutation: Mutation): Promise<Changed> {
     const { cmd, matches, jids: given } = mutation;
@@ -89,15 +90,10 @@ export function createMutations({ engine, nowMs, cancelledJobsMax }: MutationsOp
       affected += page.taken;
       from = page.next;
       if (engine.state() !== state) throw new Error('the store of the broker failed, the outcome is unknown');
-      if (reason && page.taken > 0) await told();
+      // The results know of the jobs of a page before the next page is read.
+      if (reason && page.taken > 0) await stored(engine.ledger).then(() => engine.ended.told());
     }
     return { affected, jids };
-  }
-
-  /** The results know of the jobs of one page before the next one is read. */
-  async function told(): Promise<void> {
-    await stored(engine.ledger);
-    await engine.ended.told();
   }
 
   async function cancel(matches: NonNullable<Matches>): Promise<Changed> {
@@ -115,11 +111,7 @@ export function createMutations({ engine, nowMs, cancelledJobsMax }: MutationsOp
     return changed;
   }
 
-  function run(mutation: Mutation): Promise<Changed> {
-    const end = turn.then(() => execute(mutation));
-    turn = end.catch(() => undefined);
-    return end;
-  }
+  const run = (mutation: Mutation): Promise<Changed> => inTurn(() => execute(mutation));
 
   return {
     run,

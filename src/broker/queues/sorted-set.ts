@@ -1,5 +1,7 @@
 // Jobs that wait for a moment: scheduled, to be retried, or dead until they are purged. They are on disk only, sorted
 // by their moment; in memory there is a count, and the key from which the next look starts (see queue.ts for why).
+import { createTurn } from './in-turn.ts';
+import { createUnstoredKeys, lower } from './unstored-keys.ts';
 import type { GroupOutcome, Ledger } from '../storage/ledger.ts';
 import { bytesOfPlace, placeOf, seal, streamStart, timedKey, unseal } from '../storage/records.ts';
 import type { Store } from '../storage/store.ts';
@@ -58,41 +60,23 @@ export function createSortedSet(options: SortedSetOptions): SortedSet {
   const { stream } = options.record;
   let { count } = options.record;
   let from = streamStart(stream);
-  /** The lowest key of each group that is not on disk yet: a look does not see it, and must not move `from` past it. */
-  let unstored: { readonly group: number; lowest: Buffer }[] = [];
-  /** The lowest key that the look under way may not see. */
-  let unseen: Buffer | undefined;
+  const unstored = createUnstoredKeys(ledger);
   /** What the last look took out is gone from disk: before that a look from an earlier key would see it again. */
   let removed: Promise<GroupOutcome> = Promise.resolve('stored');
-  let looking = false;
   let disposed = false;
-  /** Looks come one after another: none sees what another takes out. */
-  let turn: Promise<unknown> = Promise.resolve();
-
-  const lower = (one: Buffer | undefined, other: Buffer): Buffer => (one && one.compare(other) < 0 ? one : other);
-
-  const settler = {
-    settle(ended: number) {
-      unstored = unstored.filter(({ group }) => group > ended);
-    },
-  };
-
-  function trackUnstored(key: Buffer): void {
-    const group = ledger.join(settler);
-    const last = unstored.at(-1);
-    if (last?.group === group) last.lowest = lower(last.lowest, key);
-    else unstored.push({ group, lowest: key });
-    if (looking) unseen = lower(unseen, key);
-  }
+  /** One look must not see a job that another takes out. */
+  const inTurn = createTurn();
 
   async function look(start: Buffer | undefined, to: Buffer, jobsMax: number, take: Take) {
     const none = { taken: 0, next: undefined };
     if (count === 0 || (await removed) !== 'stored' || disposed) return none;
-    looking = true;
-    unseen = unstored.reduce<Buffer | undefined>((lowest, group) => lower(lowest, group.lowest), undefined);
+    unstored.beginLook();
     // What lies before the first job that stays need not be looked at again.
     let isHead = start === undefined || start.equals(from);
-    const records = await store.page(start ?? from, to, jobsMax, lookBytesMax).finally(() => (looking = false));
+    let unseen: Buffer | undefined;
+    const records = await store
+      .page(start ?? from, to, jobsMax, lookBytesMax)
+      .finally(() => (unseen = unstored.endLook()));
     if (disposed) return none;
     let taken = 0;
     let next: Buffer | undefined;
@@ -112,18 +96,12 @@ export function createSortedSet(options: SortedSetOptions): SortedSet {
     return { taken, next };
   }
 
-  function inTurn(run: () => ReturnType<typeof look>): ReturnType<typeof look> {
-    const result = turn.then(run);
-    turn = result.catch(() => undefined);
-    return result;
-  }
-
   return {
     add(dueMs, text) {
       const key = timedKey(stream, dueMs, options.nextSequence());
       ledger.put(key, seal(key, Buffer.from(text)));
       count++;
-      trackUnstored(key);
+      unstored.add(key);
       // The clock was set back: the new job would be behind the place where the last look ended.
       if (key.compare(from) < 0) from = key;
     },
@@ -136,11 +114,7 @@ export function createSortedSet(options: SortedSetOptions): SortedSet {
     async read(start, jobsMax, bytesMax) {
       const first = start ? timedKey(stream, start.dueMs, start.sequence) : from;
       const records = await store.page(first, streamStart(stream + 1), jobsMax, bytesMax);
-      return records.map(([key, value]) => ({
-        dueMs: placeOf(key),
-        sequence: placeOf(key.subarray(bytesOfPlace)),
-        text: unseal(key, value).toString(),
-      }));
+      return records.map(([key, value]) => timedJobOf(key, value));
     },
     record: () => ({ stream, count }),
     dispose() {
@@ -148,3 +122,9 @@ export function createSortedSet(options: SortedSetOptions): SortedSet {
     },
   };
 }
+
+const timedJobOf = (key: Buffer, value: Buffer): TimedJob => ({
+  dueMs: placeOf(key),
+  sequence: placeOf(key.subarray(bytesOfPlace)),
+  text: unseal(key, value).toString(),
+});

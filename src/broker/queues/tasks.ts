@@ -51,28 +51,12 @@ export function startTasks(options: TasksOptions): Tasks {
     Busy: { reaped: 0 },
     Workers: { reaped: 0 },
   };
-  const cancels = new Set<() => void>();
   let stopped = false;
-
-  function every(delayMs: number, run: () => Promise<void> | void): void {
-    const cancel = clock.after(delayMs, () => {
-      cancels.delete(cancel);
-      Promise.resolve()
-        .then(() => (engine.ledger.broken() === undefined ? run() : undefined))
-        .catch((error: unknown) => report('a periodic task of the broker failed', error))
-        .finally(() => {
-          if (!stopped) every(delayMs, run);
-        });
-    });
-    cancels.add(cancel);
-  }
-
-  async function measured(task: SetTaskStats, run: () => Promise<number>): Promise<void> {
-    const startMs = performance.now();
-    task.enqueued += await run();
-    task.cycles++;
-    task.wall_time_sec += (performance.now() - startMs) / 1000;
-  }
+  const { every, cancel } = createTimetable(clock, (run) =>
+    Promise.resolve()
+      .then(() => (engine.ledger.broken() === undefined ? run() : undefined))
+      .catch((error: unknown) => report('a periodic task of the broker failed', error)),
+  );
 
   async function takeAllDue(set: () => SortedSet, nowMs: number, take: (text: string) => void): Promise<number> {
     let sum = 0;
@@ -116,6 +100,38 @@ export function startTasks(options: TasksOptions): Tasks {
     stats,
     stop() {
       stopped = true;
+      cancel();
+    },
+  };
+}
+
+async function measured(task: SetTaskStats, run: () => Promise<number>): Promise<void> {
+  const startMs = performance.now();
+  task.enqueued += await run();
+  task.cycles++;
+  task.wall_time_sec += (performance.now() - startMs) / 1000;
+}
+
+/** @param guard runs a task, and never rejects */
+function createTimetable(clock: BrokerClock, guard: (run: () => Promise<void> | void) => Promise<void>) {
+  const cancels = new Set<() => void>();
+  let isOver = false;
+
+  function every(delayMs: number, run: () => Promise<void> | void): void {
+    const cancel = clock.after(delayMs, () => {
+      cancels.delete(cancel);
+      void guard(run).then(() => {
+        if (!isOver) every(delayMs, run);
+      });
+    });
+    cancels.add(cancel);
+  }
+
+  return {
+    /** Runs a task again and again, each time so long after the last run has ended. */
+    every,
+    cancel(): void {
+      isOver = true;
       for (const cancel of cancels) cancel();
     },
   };
