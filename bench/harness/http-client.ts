@@ -9,7 +9,6 @@ export interface HttpAnswer {
 export interface HttpClient {
   get(path: string): Promise<HttpAnswer>;
   post(path: string, body: string): Promise<HttpAnswer>;
-  delete(path: string): Promise<HttpAnswer>;
   close(): void;
 }
 
@@ -27,7 +26,6 @@ export function createHttpClient(port: number): HttpClient {
   return {
     get: (path) => call(encodeRequest('GET', path)),
     post: (path, body) => call(encodeRequest('POST', path, body)),
-    delete: (path) => call(encodeRequest('DELETE', path)),
     close: connection.close,
   };
 }

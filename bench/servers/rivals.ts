@@ -21,6 +21,9 @@ export interface Rival {
 export const zizq = 'zizq, fsync';
 export const bunqueue = 'bunqueue, durable';
 
+/** Deleting 288,000 jobs takes zizq 17 s: jobs are counted by the difference, and each process has one turn. */
+const leaveJobs = async (): Promise<void> => undefined;
+
 const pair = { a: 1, b: 2 };
 const repeat = <T>(count: number, value: T): T[] => Array.from({ length: count }, () => value);
 
@@ -43,7 +46,7 @@ async function startZizq(scope: Scope, command: string): Promise<Rival> {
     batchOf: (jobs) => ({ path: '/jobs/bulk', body: JSON.stringify({ jobs: repeat(jobs, job) }) }),
     counter: {
       queued: async () => (JSON.parse((await client.get('/jobs/count')).body) as { count: number }).count,
-      clear: async () => void (await client.delete('/jobs')),
+      clear: leaveJobs,
     },
   };
 }
@@ -69,7 +72,7 @@ async function startBunqueue(scope: Scope, command: string): Promise<Rival> {
         };
         return counts.waiting;
       },
-      clear: async () => void (await client.post('/queues/default/drain', '{}')),
+      clear: leaveJobs,
     },
   };
 }
