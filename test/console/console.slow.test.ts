@@ -1,0 +1,171 @@
+// The console in a real browser, on the whole program.
+import assert from 'node:assert/strict';
+import { before, describe, it } from 'node:test';
+import type { Browser, Locator, Page } from 'playwright-core';
+import { accessibilityProblems, openBrowser, openPage } from '../helpers/browser.ts';
+import { createJobsFolder } from '../helpers/jobs-folder.ts';
+import { browserPath } from '../helpers/real-parts.ts';
+import { get, post, startService } from '../helpers/service.ts';
+import { createSuite } from '../helpers/suite.ts';
+
+const skip = browserPath() === undefined && 'no Chromium on this machine';
+const markup = '<img src=x onerror="document.title = \'run\'">';
+
+const jobs = {
+  'greet.mjs': `import { defineJob, z } from 'work-factory';
+export default defineJob({
+  name: 'greet',
+  args: z.object({ name: z.string().max(20), loud: z.boolean().optional(), times: z.int(), tone: z.enum(['warm', 'cool']).optional(), tags: z.array(z.string()).optional() }),
+  run: ({ name, loud, times, tone, tags }) => ({ said: name.repeat(times), loud, tone, tags }),
+  examples: [{ args: { name: 'Ada', times: 2 } }],
+});`,
+  'fails.mjs': `import { defineJob, z } from 'work-factory';
+export default defineJob({
+  name: 'fails', retry: 5, args: z.object({ text: z.string() }),
+  run: ({ text }) => { throw new Error('it says ' + text); },
+  examples: [{ args: { text: 'no' } }],
+});`,
+  'either.mjs': `import { defineJob, z } from 'work-factory';
+export default defineJob({
+  name: 'either', args: z.union([z.object({ a: z.string() }), z.object({ b: z.number() })]), run: (args) => args,
+  examples: [{ args: { a: 'x' } }],
+});`,
+};
+
+/** The row of a result with this text. */
+const result = (page: Page, text: string): Locator => page.locator('#results li', { hasText: text }).last();
+const field = (page: Page, name: string): Locator => page.locator('#enqueue-view').getByLabel(name, { exact: false });
+const body = (page: Page): Locator => page.getByRole('textbox', { name: /^Body/ });
+const problem = (page: Page, text: string | RegExp): Locator => page.locator('.field .problem', { hasText: text });
+const toast = (page: Page, text: string | RegExp): Promise<void> => page.locator('#toast', { hasText: text }).waitFor();
+
+async function choose(page: Page, type: string): Promise<void> {
+  await page.getByLabel('Job type', { exact: true }).and(page.locator('#type')).selectOption(type);
+}
+
+describe('the console in a browser', { skip, concurrency: false }, () => {
+  const suite = createSuite();
+  let browser: Browser;
+  let url: string;
+  before(async () => {
+    const service = startService(suite, { JOBS_DIR: createJobsFolder(suite, jobs), SHUTDOWN_DRAIN_DELAY_MS: '0' });
+    [browser, url] = await Promise.all([openBrowser(suite), service.readyUrl()]);
+  });
+
+  it('enqueues a job by the form of its type and shows its result', async (t) => {
+    const { page, complaints } = await openPage(t, browser, `${url}/#enqueue`);
+    await choose(page, 'greet');
+    await field(page, 'name').fill(markup.slice(0, 14));
+    await field(page, 'times').fill('2');
+    await field(page, 'loud').check();
+    await field(page, 'tone').selectOption('cool');
+    await field(page, 'tags').fill('["a"]');
+    await page.getByRole('button', { name: 'Enqueue', exact: true }).click();
+    const row = result(page, 'greet');
+    await row.locator('.state', { hasText: 'succeeded' }).waitFor();
+    const said = JSON.parse((await row.locator('pre').textContent()) ?? '') as object;
+    assert.deepEqual(said, { said: markup.slice(0, 14).repeat(2), loud: true, tone: 'cool', tags: ['a'] });
+    assert.deepEqual(complaints, []);
+  });
+
+  it('says at its field what is wrong, and keeps what was typed when the body is written as JSON', async (t) => {
+    const { page } = await openPage(t, browser, `${url}/#enqueue`);
+    await choose(page, 'greet');
+    await field(page, 'name').fill('x'.repeat(21));
+    await field(page, 'times').fill('many');
+    await page.getByRole('button', { name: 'Enqueue', exact: true }).click();
+    await problem(page, 'must be a number').waitFor();
+    await field(page, 'times').fill('1');
+    await page.getByRole('button', { name: 'Enqueue', exact: true }).click();
+    await problem(page, /20/).waitFor();
+    assert.equal(await field(page, 'name').getAttribute('aria-invalid'), 'true');
+    await page.getByLabel('Write the body as JSON').check();
+    assert.equal(JSON.parse(await body(page).inputValue()).name, 'x'.repeat(21));
+  });
+
+  it('takes JSON where a schema is more than fields can express', async (t) => {
+    const { page } = await openPage(t, browser, `${url}/#enqueue`);
+    await choose(page, 'either');
+    await body(page).fill('{"b": 7}');
+    await page.getByRole('button', { name: 'Enqueue', exact: true }).click();
+    await result(page, 'either').locator('.state', { hasText: 'succeeded' }).waitFor();
+    assert.equal(await result(page, 'either').locator('pre').textContent(), '{"b":7}');
+  });
+
+  it('takes a batch and NDJSON, and says of each entry what became of it', async (t) => {
+    const { page } = await openPage(t, browser, `${url}/#enqueue`);
+    await page.getByLabel('Batch or NDJSON').check();
+    const add = { operation: 'add', a: 1, b: 2 };
+    await page.getByLabel('Entries').fill(JSON.stringify([add, { operation: 'pow', a: 1, b: 2 }]));
+    await page.getByRole('button', { name: 'Enqueue all' }).click();
+    await result(page, 'Entry 2').getByText('Unknown operation: pow').first().waitFor();
+    await page.locator('#results li[data-state=succeeded]').first().waitFor();
+    await page.getByLabel('Entries').fill(`${JSON.stringify(add)}\n{"operation"\n${JSON.stringify({ ...add, a: 39 })}`);
+    await page.getByRole('button', { name: 'Enqueue all' }).click();
+    await toast(page, 'Enqueued 2 of 3 lines');
+    await result(page, 'Line 2').waitFor();
+    await page.locator('#results li[data-state=succeeded] .said', { hasText: '41' }).waitFor();
+  });
+
+  it('shows a failed job as text, and retries and discards it', async (t) => {
+    const { page, complaints } = await openPage(t, browser, `${url}/#jobs`);
+    const retries = async (): Promise<number> => Number((await get(`${url}/sets/retries`)).body['total']);
+    for (const text of [markup, 'again']) await post(`${url}/jobs/fails`, { text });
+    while ((await retries()) < 2) await page.waitForTimeout(100);
+    await page.getByRole('button', { name: /^Refresh/ }).click();
+    const row = page.locator('.jobs li', { hasText: 'onerror' });
+    await row.getByText(`Error: it says ${markup}`).waitFor();
+    await row.locator('summary').click();
+    assert.equal(await row.locator('pre').textContent(), JSON.stringify([{ text: markup }], null, 2));
+    assert.equal(await page.locator('main img').count(), 0);
+    assert.equal(await page.title(), 'Work Factory');
+
+    await row.getByRole('button', { name: /^Retry/ }).click();
+    await toast(page, 'queued');
+    const other = page.locator('.jobs li', { hasText: 'it says again' });
+    await other.getByRole('button', { name: /^Discard/ }).click();
+    await page.getByRole('button', { name: 'Cancel' }).and(page.locator('#confirm-cancel')).click();
+    await other.getByRole('button', { name: /^Discard/ }).click();
+    await page.locator('#confirm-yes').click();
+    await toast(page, 'discarded');
+    // The first one has failed again.
+    while ((await retries()) !== 1) await page.waitForTimeout(100);
+    await page.getByRole('searchbox').fill('fails');
+    await page.getByRole('button', { name: /^Refresh/ }).click();
+    await page.getByRole('button', { name: 'Discard all' }).click();
+    await page.locator('#confirm-yes').click();
+    await toast(page, 'fails: 1 discarded');
+    await page.getByText('No job waits for another attempt').waitFor();
+    await page.goto(`${url}/#errors`);
+    await page.locator('.troubles', { hasText: markup }).waitFor();
+    assert.deepEqual(complaints, []);
+  });
+
+  it('pauses and resumes a queue', async (t) => {
+    await post(`${url}/jobs/add`, { a: 1, b: 2 });
+    const { page } = await openPage(t, browser, url);
+    await page.getByRole('button', { name: 'Pause default' }).click();
+    await page.getByRole('button', { name: 'Resume default' }).waitFor();
+    const { queues } = (await get(`${url}/queues`)).body as { queues: { name: string; paused: boolean }[] };
+    assert.equal(queues.find(({ name }) => name === 'default')?.paused, true);
+    await page.getByRole('button', { name: 'Resume default' }).click();
+    await page.getByRole('button', { name: 'Pause default' }).waitFor();
+  });
+
+  for (const colorScheme of ['light', 'dark'] as const)
+    for (const width of [1280, 390])
+      it(`can be used by everybody, and nothing moves: ${colorScheme}, ${width} px`, async (t) => {
+        await post(`${url}/jobs/fails`, { text: 'x' });
+        for (const view of ['overview', 'jobs', 'enqueue', 'errors']) {
+          const { page, complaints, shifts } = await openPage(t, browser, `${url}/#${view}`, { colorScheme, width });
+          await page.locator('#state', { hasText: 'Live' }).waitFor();
+          // Figures have come several times.
+          await page.waitForFunction(`document.querySelector('.chart path').getAttribute('d').split('L').length > 3`);
+          assert.deepEqual(await accessibilityProblems(page), [], view);
+          assert.deepEqual(await shifts(), [], view);
+          assert.deepEqual(complaints, [], view);
+          const widest = await page.evaluate('document.documentElement.scrollWidth');
+          assert.ok((widest as number) <= width, `${view} is ${String(widest)} px wide`);
+        }
+      });
+});
