@@ -155,7 +155,7 @@ describe('the console in a browser', { skip, concurrency: false }, () => {
   for (const colorScheme of ['light', 'dark'] as const)
     for (const width of [1280, 390])
       it(`can be used by everybody, and nothing moves: ${colorScheme}, ${width} px`, async (t) => {
-        await post(`${url}/jobs/fails`, { text: 'x' });
+        await post(`${url}/jobs/fails`, { text: `${'long '.repeat(40)}${'x'.repeat(200)}` });
         for (const view of ['overview', 'jobs', 'enqueue', 'errors']) {
           const { page, complaints, shifts } = await openPage(t, browser, `${url}/#${view}`, { colorScheme, width });
           await page.locator('#state', { hasText: 'Live' }).waitFor();
