@@ -71,12 +71,11 @@ suite('docker-compose.yml', () => {
     );
   });
 
-  test('the image of the program is built once, wherever a file is used alone', () => {
+  test('every service of the program can be started alone: each builds the one image', () => {
     const builds = (text: string): number => text.match(/^ +build:/gm)?.length ?? 0;
     assert.match(block(compose, 'x-program'), /^ {2}image: work-factory$/m);
-    assert.match(block(compose, 'services', 'api'), /^ {4}build: \.$/m);
-    assert.match(block(compose, 'services', 'worker'), /^ {4}pull_policy: never$/m);
-    assert.deepEqual([builds(compose), builds(read('docker-compose.worker.yml'))], [1, 1]);
+    assert.match(block(compose, 'x-program'), /^ {2}build: \.$/m);
+    assert.deepEqual([builds(compose), builds(read('docker-compose.worker.yml'))], [1, 0]);
   });
 
   test('every published port but the API is on the loopback unless a variable says otherwise', () => {
@@ -105,6 +104,20 @@ suite('docker-compose.yml', () => {
       assert.match(text, /<<: \*(service|program)/, name);
       assert.match(block(compose, 'services', name, 'healthcheck'), /test:[^]+retries: \d/, name);
     }
+  });
+
+  test('whatever publishes a port waits for the guard, and the guard for nothing', () => {
+    const faktory = block(compose, 'services', 'faktory');
+    assert.match(faktory, /depends_on: &guarded\n +guard: \{ condition: service_completed_successfully \}/);
+    for (const name of ['results', 'keys'])
+      assert.match(block(compose, 'services', name), /^ {4}depends_on: \*guarded$/m, name);
+    const program = block(compose, 'x-program', 'depends_on');
+    for (const name of ['faktory', 'results', 'keys']) assert.ok(program.includes(`${name}: {`), name);
+    const guard = block(compose, 'services', 'guard');
+    assert.match(guard, /entrypoint: \[\/opt\/work-factory\/refuse-open-doors\]/);
+    assert.doesNotMatch(guard, /depends_on/);
+    for (const name of ['API_HOST', 'API_KEYS', 'BROKER_HOST', 'FAKTORY_PASSWORD'])
+      assert.ok(guard.includes(`${name}: \${${name}:-}`), name);
   });
 
   test('the worker has a limit of processors', () => {
@@ -289,4 +302,37 @@ suite('the Redis wrapper', () => {
       assert.equal(cli('llen', 'default'), '3');
     },
   );
+});
+
+suite('containers/refuse-open-doors', () => {
+  const run = (env: Record<string, string>) =>
+    spawnSync('sh', [pathOf('containers/refuse-open-doors')], { env, encoding: 'utf8' });
+  const published = { FAKTORY_PASSWORD: 'development-only' };
+  const own = { FAKTORY_PASSWORD: 'a-password-of-ours' };
+  const keys = { API_KEYS: 'k'.repeat(16) };
+
+  test('lets everything start that is published on this machine only', () => {
+    for (const host of ['', '127.0.0.1', '127.1.2.3', 'localhost', '::1', '[::1]'])
+      assert.equal(run({ ...published, API_HOST: host, BROKER_HOST: host }).status, 0, host);
+    assert.equal(run(published).status, 0);
+  });
+
+  test('lets the API out with keys and a password of its own, and the broker with the password', () => {
+    assert.equal(run({ ...own, ...keys, API_HOST: '0.0.0.0' }).status, 0);
+    assert.equal(run({ ...own, BROKER_HOST: '10.0.0.5' }).status, 0);
+  });
+
+  for (const [env, message] of [
+    [{ ...own, API_HOST: '0.0.0.0' }, /^REFUSING TO START: API_HOST=0\.0\.0\.0 .*: set API_KEYS/],
+    [{ ...published, ...keys, API_HOST: '::' }, /^REFUSING TO START: API_HOST=:: .*FAKTORY_PASSWORD/],
+    [{ ...published, BROKER_HOST: '10.0.0.5' }, /^REFUSING TO START: BROKER_HOST=10\.0\.0\.5 .*FAKTORY_PASSWORD/],
+    [{ ...published, API_HOST: '10.0.0.5', BROKER_HOST: '10.0.0.5' }, /set API_KEYS.*\n.*API_HOST.*\n.*BROKER_HOST/],
+  ] as const) {
+    test(`refuses ${JSON.stringify(env)}`, () => {
+      const { status, stderr, stdout } = run(env);
+      assert.deepEqual([status, stdout], [1, '']);
+      assert.match(stderr, message);
+      assert.ok(!stderr.includes('development-only'));
+    });
+  }
 });

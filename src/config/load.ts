@@ -1,6 +1,6 @@
 // Reads the environment by the table of variables, and says everything that is wrong with it at once.
 import type { z } from 'zod';
-import type { Variable } from './values.ts';
+import { keyOf, type Variable } from './values.ts';
 import { variableNames, variables, type VariableName } from './variables.ts';
 
 type Value<N extends VariableName> = z.output<(typeof variables)[N]['schema']>;
@@ -51,7 +51,7 @@ export function loadConfig(
     else problems.push(problemOf(name, raw, parsed.error.issues[0]?.message ?? ''));
   }
   const config = values as Config;
-  problems.push(...brokenRelations(config));
+  problems.push(...brokenRelations(config), ...sharedKeys(config));
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(config);
 }
@@ -110,6 +110,13 @@ const relations: readonly Relation[] = [
     accepts: 'room for one full batch among the pending jobs',
   },
 ];
+
+/** An operator's key that callers know opens to them what they must not do, and the log would name either. */
+function sharedKeys({ API_KEYS: api = [], ADMIN_KEYS: admin = [] }: Partial<Config>): ConfigProblem[] {
+  const own = new Set(api.map(keyOf));
+  if (!admin.some((item) => own.has(keyOf(item)))) return [];
+  return [{ variable: 'API_KEYS, ADMIN_KEYS', got: '(hidden)', accepts: 'no KEY in both: callers would be operators' }];
+}
 
 const brokenRelations = (config: Config): ConfigProblem[] =>
   relations

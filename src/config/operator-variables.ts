@@ -1,5 +1,5 @@
 // Variables for operators: a part of variables.ts.
-import { keyList, onOff, type Variable } from './values.ts';
+import { keyList, onOff, origins, type Variable } from './values.ts';
 
 export const operatorVariables = {
   ADMIN_KEYS: {
@@ -15,5 +15,11 @@ export const operatorVariables = {
     unit: 'on, off',
     reason:
       'The page at /, without data of its own: what it shows and does wants the keys of the routes behind it. off: / leads to /docs.',
+  },
+  CORS_ORIGINS: {
+    schema: origins,
+    unit: 'origins',
+    reason:
+      'Origins whose pages may call the API from a browser, such as `https://app.example.com`, separated by commas. Each is a caller: set API_KEYS. There is no `*`. Unset: no page of another origin can.',
   },
 } as const satisfies Record<string, Variable>;

@@ -117,6 +117,20 @@ export const password = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+/** As a browser sends it in `Origin`: no path, no default port, lower case (RFC 6454, 6.2). */
+export const origins = z.string().transform((text, context): readonly string[] => {
+  const items = text.split(',').map((item) => item.trim());
+  const isOrigin = (item: string): boolean =>
+    URL.canParse(item) && /^https?:$/.test(new URL(item).protocol) && new URL(item).origin === item;
+  if (items.every(isOrigin) && new Set(items).size === items.length) return items;
+  context.addIssue({
+    code: 'custom',
+    message:
+      'origins as a browser sends them, such as https://app.example.com or http://localhost:5173, each once; no "*"',
+  });
+  return z.NEVER;
+});
+
 export const onOff = z.enum(['on', 'off'], 'on or off').transform((text) => text === 'on');
 
 export const network = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]);
@@ -139,11 +153,14 @@ export const commaList = (pattern: RegExp, accepts: string, itemsMax = Infinity)
       accepts,
     );
 
+/** Of an item of a list of keys: without its name. */
+export const keyOf = (item: string): string => item.replace(/^[A-Za-z0-9_-]{1,64}:/, '');
+
 /** Keys that callers present, each with a name or without. */
 export const keyList = commaList(
   /^(?:[A-Za-z0-9_-]{1,64}:|(?![A-Za-z0-9_-]{1,64}:))[\x21-\x2b\x2d-\x7e]{16,200}$/,
   'keys of 16 to 200 visible ASCII characters, separated by commas, each with a name if you like: NAME:KEY',
 ).refine(
-  (items) => new Set(items.map((item) => item.replace(/^[A-Za-z0-9_-]{1,64}:/, ''))).size === items.length,
+  (items) => new Set(items.map(keyOf)).size === items.length,
   'each KEY once: of a KEY under two names, or with and without a name, nobody could tell whose it is',
 );

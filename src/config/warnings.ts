@@ -10,10 +10,12 @@ const otherNames: Readonly<Record<string, string>> = {
   TCP_KEEPALIVE_PROBES: "the count is libuv's, 10; FAKTORY_KEEPALIVE_DELAY_MS sets the delay",
   FAKTORY_PROVIDER: 'set FAKTORY_URL itself',
   PORT: 'use BIND_ADDR',
+  REDIS_URL: 'use RESULTS_URL, and KEYS_URL for idempotency keys',
+  ALLOWED_ORIGINS: 'use CORS_ORIGINS',
 };
 
 /** A name with one of these beginnings that is not in the table is most likely misspelt. */
-const ownPrefix = /^(FAKTORY|ENQUEUE|BATCH|WORKER|SHUTDOWN|RESULTS?)_/;
+const ownPrefix = /^(FAKTORY|ENQUEUE|BATCH|WORKER|SHUTDOWN|RESULTS?|IDEMPOTENCY|HANDLER|HTTP_REQUEST|CORS)_/;
 /** Kubernetes sets these for a service that is called `faktory`. */
 const ofKubernetes = /_(SERVICE_(HOST|PORT)|PORT)(_|$)/;
 

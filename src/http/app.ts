@@ -28,6 +28,7 @@ import { closeIdleConnections } from './server/drain.ts';
 import { handleError } from './problems/error-handler.ts';
 import { createEventLoopLag, type EventLoopLag } from './plugins/event-loop-lag.ts';
 import { answerExpectations } from './server/expectations.ts';
+import { answerOrigins } from './plugins/cors.ts';
 import { createHostCheck } from './plugins/hosts.ts';
 import { registerJobState, type JobStateOptions } from './routes/job-state.ts';
 import { registerJobRoutes } from './routes/jobs.ts';
@@ -74,6 +75,8 @@ export interface AppOptions
   keepAliveMs?: number | undefined;
   /** The names in Host that are answered; undefined when every one is. */
   hosts?: readonly string[] | undefined;
+  /** Whose pages may read what the API answers. */
+  corsOrigins?: readonly string[] | undefined;
 }
 
 const encodings: ('br' | 'gzip' | 'deflate' | 'identity')[] = ['br', 'gzip', 'deflate', 'identity'];
@@ -119,6 +122,7 @@ export function createApp(options: AppOptions): FastifyInstance {
     places,
     isForUs,
   });
+  answerOrigins(app, options.corsOrigins ?? []);
   app.addHook('onRequest', guard);
   app.addHook('onSend', createAnswerHook({ draining, connections, clock }));
   app.addHook('onClose', async () => lag.stop());

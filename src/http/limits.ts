@@ -74,6 +74,8 @@ export const streamIdleMs = 60_000;
 export const actionsMax = 32;
 /** How long the caller of a backup waits for it: some 10 GB. Node's fetch waits 300 s for a response. */
 export const backupTimeoutMs = 240_000;
+/** How long a browser may remember what a page of a named origin may send; two hours is the most that Chromium takes. */
+export const preflightSeconds = 7200;
 /** Ids in the body of one action, and the bytes of that body: each id may have `setNameCharsMax` characters. */
 export const actionJobsMax = 1000;
 export const actionBodyBytesMax = 262_144;

@@ -164,6 +164,7 @@ export async function runApi(context: RoleContext, parts: ApiParts): Promise<Run
     connectionsPerAddressMax: config.CONNECTIONS_PER_ADDRESS_MAX,
     trustedProxies: config.TRUSTED_PROXIES,
     keepAliveMs: config.HTTP_KEEPALIVE_SECONDS * 1000,
+    corsOrigins: config.CORS_ORIGINS,
     hosts: answeredHosts({ address: host, apiKeys, allowedHosts: config.ALLOWED_HOSTS ?? [] }),
     draining: draining.signal,
     resultsRequired: config.RESULTS_REQUIRED,

@@ -211,6 +211,17 @@ suite('refusals', () => {
       }
   });
 
+  test('no key opens both the routes of callers and those of operators', () => {
+    const key = '0123456789abcdef';
+    for (const admin of [key, `ops:${key}`, `${key}2,web:${key}`]) {
+      const problems = problemsOf({ API_KEYS: `web:${key}`, ADMIN_KEYS: admin });
+      assert.deepEqual(problems, [
+        { variable: 'API_KEYS, ADMIN_KEYS', got: '(hidden)', accepts: 'no KEY in both: callers would be operators' },
+      ]);
+    }
+    assert.deepEqual(problemsOf({ API_KEYS: key, ADMIN_KEYS: `${key}2` }), []);
+  });
+
   test('all problems are reported at once, each with the variable, what it got and what it accepts', () => {
     const problems = problemsOf({
       BATCH_MAX_SIZE: 'many',
@@ -523,6 +534,8 @@ suite('names that have no effect', () => {
     ['DATADIR', 'DATA_DIR'],
     ['LOGLEVEL', 'LOG_LEVEL'],
     ['RESULT_URL', 'RESULTS_URL'],
+    ['ADMIN_KEY', 'ADMIN_KEYS'],
+    ['CORS_ORIGIN', 'CORS_ORIGINS'],
     ['FAKTROY_URL', 'FAKTORY_URL'],
     ['FAKTORY_MAX_CONECTIONS', 'FAKTORY_MAX_CONNECTIONS'],
   ] as const) {
@@ -538,8 +551,9 @@ suite('names that have no effect', () => {
   });
 
   test('what hosting platforms and other Faktory clients set is named with what to use here', () => {
-    assert.deepEqual(configWarnings({ PORT: '80', FAKTORY_PROVIDER: 'MY_URL' }), [
+    assert.deepEqual(configWarnings({ PORT: '80', REDIS_URL: 'redis://h', FAKTORY_PROVIDER: 'MY_URL' }), [
       'PORT has no effect: use BIND_ADDR',
+      'REDIS_URL has no effect: use RESULTS_URL, and KEYS_URL for idempotency keys',
       'FAKTORY_PROVIDER has no effect: set FAKTORY_URL itself',
     ]);
   });

@@ -30,14 +30,19 @@ export const refuseOtherOrigins: onRequestHookHandler = (request, _reply, done) 
   done(isFromHere(request) ? undefined : otherOrigin());
 
 /** For every POST and DELETE of an operator. Comes behind the hook that asks for a key. */
-export const refuseOtherPages: onRequestHookHandler = (request, _reply, done) => {
-  if (!isFromHere(request)) return done(otherOrigin());
-  if (!isJson(request))
-    return done(
-      new AppError(
-        'unsupported_media_type',
-        "Send content-type: application/json; curl: -H 'content-type: application/json'",
-      ),
-    );
-  done();
-};
+export const refuseOtherPages: onRequestHookHandler = (request, _reply, done) =>
+  done(problemOf(request, isFromHere(request)));
+
+/** For what callers do, pages of CORS_ORIGINS among them. */
+export const refuseUnnamedPages: onRequestHookHandler = (request, _reply, done) =>
+  done(problemOf(request, request.isFromNamedOrigin || isFromHere(request)));
+
+function problemOf(request: FastifyRequest, isKnown: boolean): AppError | undefined {
+  if (!isKnown)
+    return new AppError('cross_origin', 'A page of another origin may not do this: Sec-Fetch-Site or Origin');
+  if (isJson(request)) return undefined;
+  return new AppError(
+    'unsupported_media_type',
+    "Send content-type: application/json; curl: -H 'content-type: application/json'",
+  );
+}

@@ -7,7 +7,7 @@ import { RemovalError, type JobRemover } from '../../domain/job-remover.ts';
 import type { JobRegistry } from '../../domain/job-type.ts';
 import { unlock, type KeyStore } from '../../domain/keys.ts';
 import { isEnded, isWaiting, type JobRecord, type ResultStore } from '../../domain/results.ts';
-import { refuseOtherPages } from '../plugins/own-pages.ts';
+import { refuseUnnamedPages } from '../plugins/own-pages.ts';
 import { AppError } from '../problems/errors.ts';
 import { notKept, notKnown, readJobId, storeAway } from './job-state.ts';
 import { cancellationsMax, cancelMarginMs } from '../limits.ts';
@@ -49,7 +49,7 @@ export function registerCancelJob(
     },
   };
   let underWay = 0;
-  const options = { schema, config: { bodyMayBeEmpty: true }, onRequest: [...protect, refuseOtherPages] };
+  const options = { schema, config: { bodyMayBeEmpty: true }, onRequest: [...protect, refuseUnnamedPages] };
   app.delete('/jobs/:job_id', options, async (request, reply) => {
     const jid = readJobId(request.params, registry, reply);
     if (results === undefined) throw notKept();
