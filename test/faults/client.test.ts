@@ -99,7 +99,10 @@ async function onEmbedded(t: TestContext, hasKeys: boolean) {
     dataDir: join(api.dataDir, 'broker'),
     limits: { reservedJobsMax: 2 * jobs },
   });
-  return { traffic, account: accountFor(traffic, await fetchedFrom(await connectFwp(t, { port, wid: 'reader' }))) };
+  return {
+    traffic,
+    account: accountFor(traffic, await fetchedFrom(await connectFwp(t, { port, wid: 'reader' }), 'reader')),
+  };
 }
 
 /** Two API processes behind one port. */

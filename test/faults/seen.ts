@@ -45,11 +45,18 @@ export async function storedIn(faktory: Pick<RealFaktory, 'dir'>): Promise<SeenJ
   }
 }
 
-/** What a broker that nothing else uses still has in its queue, by taking it. */
-export async function fetchedFrom(client: FwpClient): Promise<SeenJob[]> {
+const fetchesAtOnce = 5000;
+
+/** What a broker that nothing else uses still has in its queue, by taking it. @param wid of the client, whose heart beats between the fetches */
+export async function fetchedFrom(client: FwpClient, wid?: string): Promise<SeenJob[]> {
   const { faktory } = (await client.askJson('INFO')) as { faktory: { queues: Record<string, number> } };
-  const fetches = Array.from({ length: faktory.queues['default'] ?? 0 }, () => client.ask('FETCH default'));
-  return (await Promise.all(fetches)).map((reply) => toSeen(JSON.parse(String(reply)) as WireJob));
+  const seen: SeenJob[] = [];
+  for (let left = faktory.queues['default'] ?? 0; left > 0; left -= fetchesAtOnce) {
+    const fetches = Array.from({ length: Math.min(left, fetchesAtOnce) }, () => client.ask('FETCH default'));
+    for (const reply of await Promise.all(fetches)) seen.push(toSeen(JSON.parse(String(reply)) as WireJob));
+    if (wid !== undefined) await client.ask(`BEAT ${JSON.stringify({ wid })}`);
+  }
+  return seen;
 }
 
 /** As often as each job has ended. */
