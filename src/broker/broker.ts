@@ -146,7 +146,7 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Broker>
       commands++;
       runCommand(context, connection, line);
     },
-    giveBack: (taken) => delivery.giveBack(taken),
+    requeue: (taken) => delivery.requeue(taken),
     onJoined(connection) {
       workers.join(connection, nowMs());
       lostWorkers.seen(connection.wid);

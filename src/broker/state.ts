@@ -13,13 +13,13 @@ import { metaKey, queueKey, sealJson } from './storage/records.ts';
 import type { Meta, Recovery } from './storage/recovery.ts';
 import { createReservations, type Reservation, type Reservations } from './queues/reservations.ts';
 import type { Store } from './storage/store.ts';
-import { createSortedSet, type SortedSet } from './queues/sorted-set.ts';
+import { createJobSet, type JobSet } from './queues/job-set.ts';
 
 export interface State {
   working: Reservations;
-  scheduled: SortedSet;
-  retries: SortedSet;
-  dead: SortedSet;
+  scheduled: JobSet;
+  retries: JobSet;
+  dead: JobSet;
   readonly cancelled: Cancelled;
   readonly keys: KeyRecords;
   readonly locks: Locks;
@@ -116,8 +116,8 @@ export function createState(recovery: Recovery, options: StateOptions): State {
     garbage.push(queue.stream);
   }
 
-  const sortedSet = (record: { stream: number; count: number }): SortedSet =>
-    createSortedSet({ record, store, ledger, nextSequence });
+  const openSet = (record: { stream: number; count: number }): JobSet =>
+    createJobSet({ record, store, ledger, nextSequence });
 
   const reservations = (stream: number): Reservations =>
     createReservations({
@@ -128,17 +128,17 @@ export function createState(recovery: Recovery, options: StateOptions): State {
       onReturned: (one) => returned.push(one),
     });
 
-  function emptySet(name: SetName): SortedSet {
+  function emptySet(name: SetName): JobSet {
     garbage.push(state[name].record().stream);
     state[name].dispose();
-    return sortedSet({ stream: nextStream(), count: 0 });
+    return openSet({ stream: nextStream(), count: 0 });
   }
 
   const state: State = {
     working: reservations(meta.working.stream),
-    scheduled: sortedSet(meta.scheduled),
-    retries: sortedSet(meta.retries),
-    dead: sortedSet(meta.dead),
+    scheduled: openSet(meta.scheduled),
+    retries: openSet(meta.retries),
+    dead: openSet(meta.dead),
     cancelled,
     keys,
     locks,

@@ -20,7 +20,7 @@ export interface Job {
   readonly enqueuedAt?: string;
   readonly startedAt?: string;
   readonly finishedAt?: string;
-  /** False: nobody tells the service how the job ends. */
+  /** False: the service is not told how the job ended. */
   readonly tracked?: boolean;
 }
 

@@ -12,7 +12,7 @@ export interface QueueState {
 
 export interface BrokerState {
   queues: readonly QueueState[];
-  /** Jobs of Faktory's sorted sets, and those that a worker has (`working`). */
+  /** Jobs of Faktory's sets, and jobs that a worker has (`working`). */
   scheduled: number;
   retries: number;
   dead: number;

@@ -62,7 +62,7 @@ interface WireForm {
   isPlain: boolean;
 }
 
-// Made once: every piece that a text is put together from lives as long as the text.
+// Made once: V8 keeps every part of a concatenated text for as long as the text.
 const wireForms = new WeakMap<JobType, WireForm>();
 
 function wireFormOf(type: JobType): WireForm {

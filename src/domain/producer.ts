@@ -23,7 +23,7 @@ export type Fate =
 /**
  * - `broker_refused`: the broker's own clear refusal of this job.
  * - `broker_unavailable`: no live connection, or none with room in time.
- * - `overloaded`: our own bound on waiting and in-flight work.
+ * - `overloaded`: our own limit of waiting and in-flight work.
  * - `shutting_down`: this process no longer accepts work.
  */
 export type RefusalCode = 'broker_refused' | 'broker_unavailable' | 'overloaded' | 'shutting_down';

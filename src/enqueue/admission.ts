@@ -1,4 +1,4 @@
-// The bound on work: waiting and in-flight jobs together, in jobs and in bytes. Above it the answer is an immediate no,
+// The limit of work: waiting and in-flight jobs together, in jobs and in bytes. Above it the answer is an immediate no,
 // because a queue that only grows ends with everybody being answered too late (docs/decisions/0004-admission.md).
 import type { Job } from '../domain/job.ts';
 import { refused, type JobProducer } from '../domain/producer.ts';

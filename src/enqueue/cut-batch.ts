@@ -1,7 +1,7 @@
 // Which jobs of a batch leave together.
 import type { Job } from '../domain/job.ts';
 
-export interface Piece {
+export interface Slice {
   start: number;
   /** The first index behind it. */
   end: number;
@@ -13,24 +13,24 @@ const belongTogether = ({ attachments: before }: Job, { attachments: after }: Jo
   before?.some((one) => after?.includes(one)) ?? false;
 
 /**
- * Cuts a batch into so many pieces of equal size, and into more where one would hold too many bytes; never between jobs that
+ * Cuts a batch into so many slices of equal size, and into more where one would hold too many bytes; never between jobs that
  * belong together.
  */
-export function cutBatch(jobs: readonly Job[], count: number, bytesMax: number): Piece[] {
-  const pieces: Piece[] = [];
-  const pieceOf = (index: number): number => Math.floor((index * count) / jobs.length);
+export function cutBatch(jobs: readonly Job[], count: number, bytesMax: number): Slice[] {
+  const slices: Slice[] = [];
+  const sliceOf = (index: number): number => Math.floor((index * count) / jobs.length);
   let start = 0;
   let bytes = 0;
   for (let index = 0; index < jobs.length; index++) {
     const { wireBytes } = jobs[index] as Job;
-    const isCut = index > start && (pieceOf(index) !== pieceOf(index - 1) || bytes + wireBytes > bytesMax);
+    const isCut = index > start && (sliceOf(index) !== sliceOf(index - 1) || bytes + wireBytes > bytesMax);
     if (isCut && !belongTogether(jobs[index - 1] as Job, jobs[index] as Job)) {
-      pieces.push({ start, end: index, bytes });
+      slices.push({ start, end: index, bytes });
       start = index;
       bytes = 0;
     }
     bytes += wireBytes + 1;
   }
-  pieces.push({ start, end: jobs.length, bytes });
-  return pieces;
+  slices.push({ start, end: jobs.length, bytes });
+  return slices;
 }

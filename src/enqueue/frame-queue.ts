@@ -1,25 +1,25 @@
-// What waits for a slot, and how it is packed: small parcels share a frame, large ones have one each, and where both
-// wait they take turns, so that a flood of batches does not starve single jobs.
+// Pushes that wait for a slot, and how they are packed: small ones share a frame, a large one has a frame of its own. Where
+// both wait they take turns, so that many batches do not keep single jobs waiting.
 import type { Linked } from '../domain/chain.ts';
 import { createFifo, type Fifo } from '../domain/fifo.ts';
 import type { Job } from '../domain/job.ts';
 import type { Fate } from '../domain/producer.ts';
 
 /** Jobs of one caller that leave in one frame. */
-export interface Parcel extends Linked<Parcel> {
+export interface PendingPush extends Linked<PendingPush> {
   readonly jobs: readonly Job[];
   readonly bytes: number;
   readonly pushedMs: number;
   readonly deadlineMs: number;
-  /** `fates` are the whole frame's; this parcel's begin at `start`. */
+  /** `fates` are the whole frame's. The fates of these jobs begin at `start`. */
   readonly settle: (fates: readonly Fate[], start: number) => void;
 }
 
 export interface FrameQueueOptions {
-  /** Jobs of a frame of small parcels, at present. */
+  /** Jobs of a frame of small pending pushes, at present. */
   frameJobsMax: () => number;
   frameBytesMax: number;
-  /** Whether a parcel of so many jobs that comes now gets a frame of its own. */
+  /** Whether a pending push of so many jobs that comes now gets a frame of its own. */
   isLarge: (jobs: number) => boolean;
 }
 
@@ -29,50 +29,50 @@ export interface FrameQueue {
   readonly isEmpty: boolean;
   /** True when waiting longer could not make the next frame larger. */
   readonly hasFullFrame: boolean;
-  /** How many would leave before a parcel of so many that comes now: its own kind, and no more of the other in turn. */
+  /** How many jobs would leave before a push of so many jobs that comes now: those of its kind, and as many of the other. */
   jobsBefore(jobs: number): number;
-  push(parcel: Parcel): void;
-  /** The parcels of the next frame; at least one, unless the queue is empty. */
-  takeFrame(): Parcel[];
-  /** Takes the oldest parcels for as long as they match. */
-  takeWhile(matches: (oldest: Parcel) => boolean): Parcel[];
+  push(pending: PendingPush): void;
+  /** The pending pushes of the next frame; at least one, unless the queue is empty. */
+  takeFrame(): PendingPush[];
+  /** Takes the oldest pending pushes for as long as they match. */
+  takeWhile(matches: (oldest: PendingPush) => boolean): PendingPush[];
 }
 
 export function createFrameQueue({ frameJobsMax, frameBytesMax, isLarge }: FrameQueueOptions): FrameQueue {
-  const small: Fifo<Parcel> = createFifo();
-  const large: Fifo<Parcel> = createFifo();
+  const small: Fifo<PendingPush> = createFifo();
+  const large: Fifo<PendingPush> = createFifo();
   let smallJobs = 0;
   let smallBytes = 0;
   let largeJobs = 0;
   let largeBytes = 0;
   let isLargeNext = false;
 
-  function takeSmall(): Parcel {
-    const parcel = small.shift() as Parcel;
-    smallJobs -= parcel.jobs.length;
-    smallBytes -= parcel.bytes;
-    return parcel;
+  function takeSmall(): PendingPush {
+    const pending = small.shift() as PendingPush;
+    smallJobs -= pending.jobs.length;
+    smallBytes -= pending.bytes;
+    return pending;
   }
 
-  function takeLarge(): Parcel {
-    const parcel = large.shift() as Parcel;
-    largeJobs -= parcel.jobs.length;
-    largeBytes -= parcel.bytes;
-    return parcel;
+  function takeLarge(): PendingPush {
+    const pending = large.shift() as PendingPush;
+    largeJobs -= pending.jobs.length;
+    largeBytes -= pending.bytes;
+    return pending;
   }
 
-  function packSmall(): Parcel[] {
-    const parcels: Parcel[] = [];
+  function packSmall(): PendingPush[] {
+    const pushes: PendingPush[] = [];
     const jobsMax = frameJobsMax();
     let jobs = 0;
     let bytes = 0;
     for (let next; (next = small.peek());) {
       jobs += next.jobs.length;
       bytes += next.bytes + 1;
-      if (parcels.length > 0 && (jobs > jobsMax || bytes > frameBytesMax)) break;
-      parcels.push(takeSmall());
+      if (pushes.length > 0 && (jobs > jobsMax || bytes > frameBytesMax)) break;
+      pushes.push(takeSmall());
     }
-    return parcels;
+    return pushes;
   }
 
   return {
@@ -92,15 +92,15 @@ export function createFrameQueue({ frameJobsMax, frameBytesMax, isLarge }: Frame
       const [own, other] = isLarge(jobs) ? [largeJobs, smallJobs] : [smallJobs, largeJobs];
       return own + Math.min(other, own + frameJobsMax());
     },
-    push(parcel) {
-      if (isLarge(parcel.jobs.length) || parcel.bytes * 2 > frameBytesMax) {
-        largeJobs += parcel.jobs.length;
-        largeBytes += parcel.bytes;
-        return large.push(parcel);
+    push(pending) {
+      if (isLarge(pending.jobs.length) || pending.bytes * 2 > frameBytesMax) {
+        largeJobs += pending.jobs.length;
+        largeBytes += pending.bytes;
+        return large.push(pending);
       }
-      smallJobs += parcel.jobs.length;
-      smallBytes += parcel.bytes;
-      small.push(parcel);
+      smallJobs += pending.jobs.length;
+      smallBytes += pending.bytes;
+      small.push(pending);
     },
     takeFrame() {
       const takesLarge = large.size > 0 && (small.size === 0 || isLargeNext);
@@ -108,7 +108,7 @@ export function createFrameQueue({ frameJobsMax, frameBytesMax, isLarge }: Frame
       return takesLarge ? [takeLarge()] : packSmall();
     },
     takeWhile(matches) {
-      const taken: Parcel[] = [];
+      const taken: PendingPush[] = [];
       for (let next; (next = small.peek()) && matches(next);) taken.push(takeSmall());
       for (let next; (next = large.peek()) && matches(next);) taken.push(takeLarge());
       return taken;

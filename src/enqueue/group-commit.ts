@@ -7,7 +7,7 @@ import type { Job } from '../domain/job.ts';
 import { refused, unknown, type Fate, type FrameSender, type JobProducer } from '../domain/producer.ts';
 import { cutBatch } from './cut-batch.ts';
 import { createDrainRate } from './drain-rate.ts';
-import { createFrameQueue, type Parcel } from './frame-queue.ts';
+import { createFrameQueue, type PendingPush } from './frame-queue.ts';
 
 export interface GroupCommitOptions {
   sender: FrameSender;
@@ -30,14 +30,14 @@ const holdBackMsMax = 50;
 /** From so many jobs on a frame may leave before the end of the turn; a smaller one costs more than the wait that it saves. */
 const earlyFrameJobsMin = 16;
 /** A frame's own cost outweighs the time that a smaller one would save. */
-const pieceJobsMin = 10;
+const sliceJobsMin = 10;
 /** With so many full frames in flight the broker is busy, whether or not others wait for a slot: a flood is seen sooner. */
 const busyFrames = 5;
 
 export interface GroupCommit extends JobProducer {
   /** What has not been written yet. */
   readonly waiting: { readonly jobs: number; readonly bytes: number };
-  /** How long a parcel of so many jobs that comes now will wait for its frame, as far as is known. */
+  /** How long a pending push of so many jobs that comes now will wait for its frame, as far as is known. */
   expectedWaitMs(jobs: number): number;
 }
 
@@ -49,8 +49,8 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     isLarge: (jobs) => jobs * 2 > frameJobsMax || jobs >= laneJobs(),
   });
   const drainRate = createDrainRate(clock);
-  // In the order of the pushes. A settled parcel leaves at once: behind one that hangs there may be a million others.
-  const unsettled = createChain<Parcel>();
+  // In the order of the pushes. A settled pending push leaves at once: behind one that hangs there may be a million others.
+  const unsettled = createChain<PendingPush>();
   let isPumpScheduled = false;
   let sweepTimer: Timer | undefined;
   let lingerTimer: Timer | undefined;
@@ -63,22 +63,22 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   /** The last frame did not hold all that waited. */
   let leavesBehind = false;
 
-  /** Jobs of each lane if all were spread evenly, with so many more; no bound where there is only one. */
+  /** Jobs of each lane if all were spread evenly, with so many more; no limit where there is only one. */
   function laneJobs(moreJobs = 0): number {
     const { lanes } = sender;
-    return lanes === 1 ? Infinity : Math.max(pieceJobsMin, (inFlightJobs + waiting.jobs + moreJobs) / lanes);
+    return lanes === 1 ? Infinity : Math.max(sliceJobsMin, (inFlightJobs + waiting.jobs + moreJobs) / lanes);
   }
 
-  function settle(parcel: Parcel, fates: readonly Fate[], start: number): void {
-    if (!unsettled.delete(parcel)) return;
-    parcel.settle(fates, start);
+  function settle(pending: PendingPush, fates: readonly Fate[], start: number): void {
+    if (!unsettled.delete(pending)) return;
+    pending.settle(fates, start);
     if (unsettled.first === undefined) onAllSettled();
   }
 
-  const settleAll = (parcel: Parcel, fate: Fate): void =>
+  const settleAll = (pending: PendingPush, fate: Fate): void =>
     settle(
-      parcel,
-      parcel.jobs.map(() => fate),
+      pending,
+      pending.jobs.map(() => fate),
       0,
     );
 
@@ -114,18 +114,18 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     return false;
   }
 
-  function sendFrame(parcels: readonly Parcel[]): void {
-    const jobs = parcels.length === 1 ? (parcels[0] as Parcel).jobs : parcels.flatMap((parcel) => parcel.jobs);
+  function sendFrame(pushes: readonly PendingPush[]): void {
+    const jobs = pushes.length === 1 ? (pushes[0] as PendingPush).jobs : pushes.flatMap((pending) => pending.jobs);
     leavesBehind = !waiting.isEmpty;
-    options.onWrite?.(jobs, clock.now() - (parcels[0] as Parcel).pushedMs);
+    options.onWrite?.(jobs, clock.now() - (pushes[0] as PendingPush).pushedMs);
     inFlightJobs += jobs.length;
     sender.send(jobs, (fates) => {
       drainRate.answered(jobs.length, leavesBehind || isBusy());
       inFlightJobs -= jobs.length;
       let start = 0;
-      for (const parcel of parcels) {
-        settle(parcel, fates, start);
-        start += parcel.jobs.length;
+      for (const pending of pushes) {
+        settle(pending, fates, start);
+        start += pending.jobs.length;
       }
     });
   }
@@ -135,22 +135,22 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
 
   function refuseWaiting(reason: Error): void {
     const fate = refused('broker_unavailable', `the broker is away: ${reason.message}`);
-    while (!waiting.isEmpty) for (const parcel of waiting.takeFrame()) settleAll(parcel, fate);
+    while (!waiting.isEmpty) for (const pending of waiting.takeFrame()) settleAll(pending, fate);
   }
 
   /** Ends what has waited too long for a slot, and answers every caller whose deadline has come. */
   function sweep(): void {
     sweepTimer = undefined;
     const now = clock.now();
-    const isLate = ({ pushedMs, deadlineMs }: Parcel): boolean =>
+    const isLate = ({ pushedMs, deadlineMs }: PendingPush): boolean =>
       pushedMs + acquireTimeoutMs <= now || deadlineMs <= now;
-    for (const parcel of waiting.takeWhile(isLate)) {
-      settleAll(parcel, refused('broker_unavailable', 'no connection to the broker had room in time'));
+    for (const pending of waiting.takeWhile(isLate)) {
+      settleAll(pending, refused('broker_unavailable', 'no connection to the broker had room in time'));
     }
-    for (let parcel; (parcel = unsettled.first) && parcel.deadlineMs <= now;) {
+    for (let pending; (pending = unsettled.first) && pending.deadlineMs <= now;) {
       // It was written, or it would have been taken above. The connection is left alone: its other frames must not become
       // unknown.
-      settleAll(parcel, unknown('no answer from the broker in time'));
+      settleAll(pending, unknown('no answer from the broker in time'));
     }
     if (unsettled.first) armSweep();
   }
@@ -159,8 +159,8 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     sweepTimer ??= clock.after(sweepMs, sweep);
   }
 
-  function enter(jobs: readonly Job[], bytes: number, deadlineMs: number, onSettled: Parcel['settle']): void {
-    const parcel: Parcel = {
+  function enter(jobs: readonly Job[], bytes: number, deadlineMs: number, onSettled: PendingPush['settle']): void {
+    const pending: PendingPush = {
       jobs,
       bytes,
       pushedMs: clock.now(),
@@ -169,8 +169,8 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
       before: undefined,
       after: undefined,
     };
-    unsettled.add(parcel);
-    waiting.push(parcel);
+    unsettled.add(pending);
+    waiting.push(pending);
     armSweep();
     if (waiting.jobs >= Math.max(earlyFrameJobsMin, inFlightJobs)) pump();
     schedulePump();
@@ -203,8 +203,8 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
       const all = new Array<Fate>(jobs.length);
       return new Promise((resolve) => {
         let missing = jobs.length;
-        const pieces = Math.max(Math.ceil(missing / frameJobsMax), Math.floor(missing / laneJobs(missing)));
-        for (const { start, end, bytes } of cutBatch(jobs, pieces, frameBytesMax)) {
+        const slices = Math.max(Math.ceil(missing / frameJobsMax), Math.floor(missing / laneJobs(missing)));
+        for (const { start, end, bytes } of cutBatch(jobs, slices, frameBytesMax)) {
           enter(jobs.slice(start, end), bytes, deadlineMs, (fates, offset) => {
             for (let index = start; index < end; index++) all[index] = fates[offset + index - start] as Fate;
             missing -= end - start;

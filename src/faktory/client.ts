@@ -201,10 +201,10 @@ export class FaktoryClient extends Client {
   }
 
   /** One lane is one connection of the pool, borrowed for as long as it lives. */
-  async #keepLane(acquire: () => Promise<Connection>, giveBack: (gone: Connection) => Promise<void>): Promise<void> {
+  async #keepLane(acquire: () => Promise<Connection>, release: (gone: Connection) => Promise<void>): Promise<void> {
     for (;;) {
       const connection = await acquire();
-      if (this.#isClosed) return giveBack(connection);
+      if (this.#isClosed) return release(connection);
       if (connection.isLive) {
         this.openedCount++;
         this.#standings.opened(connection);
@@ -213,7 +213,7 @@ export class FaktoryClient extends Client {
         this.lostCount++;
         this.#standings.lost(connection);
       }
-      await giveBack(connection);
+      await release(connection);
     }
   }
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../domain/clock.ts';
 import type { HandlerProcess, HandlerProcessOptions } from './handler-process.ts';
 import { createLane } from './lane.ts';
 import { createLineBudget, type HandlerLog } from './line-budget.ts';
-import { givenBack, type HandlerJob, type Run } from './run.ts';
+import { requeued, type HandlerJob, type Run } from './run.ts';
 import { countProcesses, type HandlerCounts } from './supervisor.ts';
 import { createWaitingRuns } from './waiting-runs.ts';
 
@@ -28,7 +28,7 @@ export interface Handlers {
   /** The worker stops: fires the signals. From now on a run that throws is given back, and so is a job that comes. */
   interrupt(): void;
   /** Gives back the jobs that still run. */
-  giveBack(): void;
+  requeue(): void;
   close(): Promise<void>;
 }
 
@@ -56,7 +56,7 @@ export function createHandlers({ processes, startProcess, clock, log }: Handlers
       },
       onReplaced: () => handlers.onChange(),
       // A run that throws after its signal has fired throws because of the stop.
-      onEnd: ({ job }, end) => job.onEnd(isStopping && end.type === 'threw' ? givenBack(end.message) : end),
+      onEnd: ({ job }, end) => job.onEnd(isStopping && end.type === 'threw' ? requeued(end.message) : end),
     }),
   );
 
@@ -81,19 +81,19 @@ export function createHandlers({ processes, startProcess, clock, log }: Handlers
     onChange: () => undefined,
     start: () => lanes.forEach(({ supervisor }) => supervisor.start()),
     run(job) {
-      if (isStopping) return job.onEnd(givenBack(stopReason));
+      if (isStopping) return job.onEnd(requeued(stopReason));
       const run: Run = { id: ++lastId, job, untilMs: clock.now() + job.reservedMs, timer: undefined, isHeard: false };
       if (!assignToLeastBusy(run)) waiting.add(run);
     },
     interrupt() {
       isStopping = true;
       lanes.forEach((lane) => lane.interrupt());
-      waiting.giveBack(stopReason);
+      waiting.requeue(stopReason);
     },
-    giveBack() {
+    requeue() {
       isStopping = true;
-      lanes.forEach((lane) => lane.giveBack(stopReason));
-      waiting.giveBack(stopReason);
+      lanes.forEach((lane) => lane.requeue(stopReason));
+      waiting.requeue(stopReason);
     },
     async close() {
       await Promise.all(lanes.map(({ supervisor }) => supervisor.close()));

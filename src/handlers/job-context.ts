@@ -45,7 +45,7 @@ export function createContext({ id, job, attempt, send }: ContextOptions): OpenC
   const log = (level: LogLevel) => (message: unknown, fields?: Record<string, unknown>) => {
     if (hasEnded) return;
     const text = String(message).slice(0, logMessageCharsMax);
-    send({ type: 'log', id, level, message: text, fields: fields === undefined ? undefined : boundFields(fields) });
+    send({ type: 'log', id, level, message: text, fields: fields === undefined ? undefined : cutFields(fields) });
   };
   const logger: JobLogger = { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') };
 
@@ -85,7 +85,7 @@ export function createContext({ id, job, attempt, send }: ContextOptions): OpenC
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-function boundFields(fields: unknown): Record<string, unknown> {
+function cutFields(fields: unknown): Record<string, unknown> {
   try {
     // The author of the job may have passed any value.
     const text = JSON.stringify(isObject(fields) ? fields : { value: fields });

@@ -1,9 +1,9 @@
-// One handler process and the jobs that it runs. What the process says is not trusted: a job ends when its process reports
-// the end, when its time is over, or when its process ends.
+// One handler process and the jobs that it runs. What the process says is not trusted: the end of a job is a report of its
+// process, the end of its time, or the end of the process.
 import type { Clock } from '../domain/clock.ts';
 import type { HandlerLog, LineBudget } from './line-budget.ts';
 import { formatMessage, formatRun, type AbortReason, type FromHandler, type HandlerEnd } from './messages.ts';
-import { givenBack, lostRun, type Run, type RunEnd } from './run.ts';
+import { requeued, lostRun, type Run, type RunEnd } from './run.ts';
 import { createSupervisor, type Supervisor, type SupervisorOptions } from './supervisor.ts';
 
 export interface LaneOptions {
@@ -28,7 +28,7 @@ export interface Lane {
   /** Fires the signals of all runs. */
   interrupt(): void;
   /** Ends all runs as given back. */
-  giveBack(reason: string): void;
+  requeue(reason: string): void;
 }
 
 /** Between `signal` and the end of a job that does not heed it. */
@@ -99,12 +99,12 @@ export function createLane(options: LaneOptions): Lane {
     log.error({ reason, jobs: runs.size }, 'a handler process is killed and started again');
     abandoned.clear();
     supervisor.replace();
-    giveBack('its handler process was replaced');
+    requeue('its handler process was replaced');
     options.onReplaced();
   }
 
-  function giveBack(reason: string): void {
-    for (const run of runs.values()) end(run, givenBack(reason));
+  function requeue(reason: string): void {
+    for (const run of runs.values()) end(run, requeued(reason));
   }
 
   return {
@@ -122,6 +122,6 @@ export function createLane(options: LaneOptions): Lane {
       supervisor.send(formatRun({ id: run.id, name, attempt }, text));
     },
     interrupt: () => runs.forEach((run) => abort(run, 'stop')),
-    giveBack,
+    requeue,
   };
 }

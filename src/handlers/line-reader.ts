@@ -15,20 +15,20 @@ export interface LineReader {
 }
 
 export function createLineReader({ bytesMax, onLine }: LineReaderOptions): LineReader {
-  let pieces: Buffer[] = [];
+  let parts: Buffer[] = [];
   let bytes = 0;
   let isSkipping = false;
 
-  function add(piece: Buffer): void {
+  function add(part: Buffer): void {
     if (isSkipping) return;
-    pieces.push(piece);
-    bytes += piece.length;
+    parts.push(part);
+    bytes += part.length;
     if (bytes > bytesMax) emit(true);
   }
 
   function emit(isCut: boolean): void {
-    const line = Buffer.concat(pieces, Math.min(bytes, bytesMax)).toString();
-    pieces = [];
+    const line = Buffer.concat(parts, Math.min(bytes, bytesMax)).toString();
+    parts = [];
     bytes = 0;
     isSkipping = isCut;
     onLine(line, isCut);

@@ -18,7 +18,7 @@ export interface HandlerJob {
 }
 
 /** `given back`: the job did not end, and is to be requeued. */
-export type RunEnd = HandlerEnd | { type: 'given back'; reason: string };
+export type RunEnd = HandlerEnd | { type: 'requeued'; reason: string };
 
 export interface Run {
   id: number;
@@ -30,7 +30,7 @@ export interface Run {
   isHeard: boolean;
 }
 
-export const givenBack = (reason: string): RunEnd => ({ type: 'given back', reason });
+export const requeued = (reason: string): RunEnd => ({ type: 'requeued', reason });
 
 /** The broker retries the job: nobody knows how far it came. */
 export const lostRun = (id: number, errtype: string, message: string): RunEnd => ({

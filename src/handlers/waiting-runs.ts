@@ -1,13 +1,13 @@
 // Jobs that wait for a handler process, each for as long as its reservation allows.
 import type { Clock } from '../domain/clock.ts';
-import { givenBack, type Run } from './run.ts';
+import { requeued, type Run } from './run.ts';
 
 export interface WaitingRuns extends Iterable<Run> {
   readonly size: number;
   add(run: Run): void;
   /** A process takes it. */
   remove(run: Run): void;
-  giveBack(reason: string): void;
+  requeue(reason: string): void;
 }
 
 export function createWaitingRuns(clock: Clock): WaitingRuns {
@@ -18,9 +18,9 @@ export function createWaitingRuns(clock: Clock): WaitingRuns {
     runs.delete(run);
   }
 
-  function giveBackOne(run: Run, reason: string): void {
+  function requeueOne(run: Run, reason: string): void {
     remove(run);
-    run.job.onEnd(givenBack(reason));
+    run.job.onEnd(requeued(reason));
   }
 
   return {
@@ -30,11 +30,11 @@ export function createWaitingRuns(clock: Clock): WaitingRuns {
     [Symbol.iterator]: () => runs.values(),
     add(run) {
       runs.add(run);
-      run.timer = clock.after(run.job.reservedMs, () => giveBackOne(run, 'no handler process was ready'));
+      run.timer = clock.after(run.job.reservedMs, () => requeueOne(run, 'no handler process was ready'));
     },
     remove,
-    giveBack(reason) {
-      for (const run of runs) giveBackOne(run, reason);
+    requeue(reason) {
+      for (const run of runs) requeueOne(run, reason);
     },
   };
 }

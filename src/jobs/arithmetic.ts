@@ -58,7 +58,7 @@ function read(schema: z.ZodType<TwoNumbers>, given: unknown): ArgsReading {
   const parsed = schema.safeParse(given);
   if (!parsed.success) return { success: false, issues: parsed.error.issues };
   const { a, b, request_id: id } = parsed.data;
-  // -0 becomes 0, as in JSON.stringify. Few pieces: each lives as long as the job.
+  // -0 becomes 0, as in JSON.stringify. Few parts: V8 keeps each for as long as the job's text.
   const numbers = `{"a":${a},"b":${b}`;
   const json = numbers + (id == null ? withoutRequestId : `,"request_id":${JSON.stringify(id)}}`);
   const jsonBytes = id == null ? json.length : Buffer.byteLength(json);

@@ -31,7 +31,7 @@ export function createCounter<Label extends string>(of: Described<Label>): (labe
 }
 
 interface Sums {
-  /** By bucket, not cumulative; the last one is for what is above all bounds. */
+  /** By bucket, not cumulative. The last counts the values above all limits. */
   counts: number[];
   sum: number;
   observe: (value: number) => void;
@@ -60,7 +60,7 @@ export function createOneHistogram(of: Described & { buckets: readonly number[] 
   return (value) => (observe ??= seriesOf({}))(value);
 }
 
-/** @param of its `buckets` are upper bounds, the least first */
+/** @param of its `buckets` are upper limits, the least first */
 export function createHistogram<Label extends string>(
   of: Described<Label> & { buckets: readonly number[] },
 ): (labels: Labels<Label>) => (value: number) => void {

@@ -46,7 +46,7 @@ export interface WorkerMetrics {
 
 /** From a sum of two numbers to a job of minutes. */
 const runSecondsBuckets = [0.00001, 0.0001, 0.001, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1800];
-const waitSecondsBuckets = [...secondsBuckets.filter((bound) => bound >= 0.001), 60, 300, 1800, 7200, 86_400];
+const waitSecondsBuckets = [...secondsBuckets.filter((seconds) => seconds >= 0.001), 60, 300, 1800, 7200, 86_400];
 
 export function createWorkerMetrics(registry: Registry, queueNames: Names): WorkerMetrics {
   const runs = createHistogram({

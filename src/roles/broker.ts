@@ -61,7 +61,7 @@ const storeFailed = 'the store of the broker failed and takes nothing: the log s
 
 /** Whoever reaches the broker can destroy every job in it. */
 async function refuseOpenDoor({ host, port }: { host: string; port: number }): Promise<void> {
-  // A name that is not known is refused where it is bound.
+  // A name that no resolver knows is refused when the broker listens.
   const addresses = await lookup(host, { all: true }).catch(() => []);
   if (addresses.every(({ address }) => loopback.check(address, isIPv6(address) ? 'ipv6' : 'ipv4'))) return;
   throw new RoleError(

@@ -3,7 +3,7 @@ import type { Engine } from '../broker/engine.ts';
 import type { Mutations } from '../broker/queues/mutations.ts';
 import type { JobFailure, WireJob } from '../broker/queues/job.ts';
 import { listJobs } from '../broker/queues/listing.ts';
-import type { TimedJob, TimedPlace } from '../broker/queues/sorted-set.ts';
+import type { TimedJob, TimedPlace } from '../broker/queues/job-set.ts';
 import { stored } from '../broker/storage/stored.ts';
 import { OperatorError, type Operator, type SetAction, type SetJob, type SetName } from '../domain/operator.ts';
 

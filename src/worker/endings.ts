@@ -3,7 +3,7 @@
 import type { Clock } from '../domain/clock.ts';
 import type { ResultStore } from '../domain/results.ts';
 import type { FaktoryClient } from '../faktory/client.ts';
-import { type Failure, type JobEnd, type Told } from './job-end.ts';
+import { type Failure, type EndedRun, type Told } from './ended-run.ts';
 import { createJobLog, type WorkerLog } from './job-log.ts';
 import { createRecorder } from './recorder.ts';
 import { createReporter } from './reporter.ts';
@@ -33,7 +33,7 @@ export interface Endings {
   /** The store takes writes. */
   readonly takesResults: boolean;
   start(): void;
-  add(end: JobEnd): void;
+  add(end: EndedRun): void;
   /** Stores what was added in this turn. */
   flush(): void;
   /** From now on the broker is told and nothing is stored. Returns how many records were not stored. */
@@ -49,7 +49,7 @@ const stopped: Failure = { errtype: 'WorkerStopped', message: 'the worker ended 
 
 /** The broker does not have the job any more, or has it in the dead set. */
 const isOver = ({ end: { outcome, fate }, failure, isKnown }: Told): boolean =>
-  failure === undefined || (isKnown && (fate === 'gone' || (fate === 'dead' && outcome !== 'given back')));
+  failure === undefined || (isKnown && (fate === 'gone' || (fate === 'dead' && outcome !== 'requeued')));
 
 export function createEndings(options: EndingsOptions): Endings {
   const { client, results, clock, onChange, log } = options;
@@ -61,13 +61,13 @@ export function createEndings(options: EndingsOptions): Endings {
     client,
     clock,
     onTold(told) {
-      if (told.end.outcome === 'given back' && told.isKnown) requeue.failed(told.end);
+      if (told.end.outcome === 'requeued' && told.isKnown) requeue.failed(told.end);
       jobLog.write(told);
       const { lock, jid } = told.end;
       if (lock !== undefined && isOver(told)) options.onUnlocked?.(lock, jid);
     },
     onOver(end) {
-      if (end.outcome === 'given back') requeue.over();
+      if (end.outcome === 'requeued') requeue.over();
       onChange();
     },
     log,
@@ -84,7 +84,7 @@ export function createEndings(options: EndingsOptions): Endings {
     });
   client.onChange = () => reporter.pump();
 
-  function report(end: JobEnd): void {
+  function report(end: EndedRun): void {
     if (end.failure) reporter.fail(end, end.failure);
     else reporter.ack(end);
   }
@@ -104,7 +104,7 @@ export function createEndings(options: EndingsOptions): Endings {
     },
     start: () => recorder?.start(),
     add(given) {
-      const end = given.outcome === 'given back' ? requeue.enter(given) : given;
+      const end = given.outcome === 'requeued' ? requeue.enter(given) : given;
       if (end === undefined) return;
       if (isCutShort) reporter.fail(end, end.failure ?? stopped);
       else if (recorder && end.record) recorder.add(end);

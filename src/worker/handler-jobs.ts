@@ -5,14 +5,14 @@ import type { JobRecord, ResultStore } from '../domain/results.ts';
 import type { Handlers } from '../handlers/handlers.ts';
 import type { RunEnd } from '../handlers/run.ts';
 import { aboutOf, attemptsOf, reserveSecondsOf, type FetchedJob } from './fetched-job.ts';
-import { createEnd, createFailedEnd, createGivenBackEnd, type JobEnd, type Ran } from './job-end.ts';
+import { createEnd, createFailedEnd, createRequeuedEnd, type EndedRun, type Ran } from './ended-run.ts';
 import { createProgressKeeper } from './progress.ts';
 
 export interface HandlerJobsOptions {
   handlers: Handlers;
   clock: Clock;
   results: ResultStore | undefined;
-  onEnd: (end: JobEnd, seconds: number) => void;
+  onEnd: (end: EndedRun, seconds: number) => void;
 }
 
 export type RunHandlerJob = (job: FetchedJob, text: string, type: JobType) => void;
@@ -55,7 +55,7 @@ export function createHandlerJobs({ handlers, clock, results, onEnd }: HandlerJo
   };
 }
 
-function endOf(ran: Ran, end: RunEnd): JobEnd {
+function endOf(ran: Ran, end: RunEnd): EndedRun {
   switch (end.type) {
     case 'succeeded':
       return createEnd(ran, 'succeeded', { result: end.result });
@@ -63,7 +63,7 @@ function endOf(ran: Ran, end: RunEnd): JobEnd {
       return createEnd(ran, 'failed', { error: end.message, errtype: end.errtype });
     case 'threw':
       return createFailedEnd(ran, { errtype: end.errtype, message: end.message, backtrace: end.backtrace });
-    case 'given back':
-      return createGivenBackEnd(ran, end.reason);
+    case 'requeued':
+      return createRequeuedEnd(ran, end.reason);
   }
 }

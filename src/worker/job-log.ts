@@ -2,7 +2,7 @@
 // because a line costs more than a job. Failed jobs have a sample of their own: they are few, and operators look for them.
 import type { Logger } from 'pino';
 import type { Clock, Timer } from '../domain/clock.ts';
-import type { Told } from './job-end.ts';
+import type { Told } from './ended-run.ts';
 import type { Fate } from './fetched-job.ts';
 
 /** The part of pino that the worker uses. */
@@ -68,7 +68,7 @@ function writeLine(log: WorkerLog, { end, failure, isKnown }: Told): void {
   const about = { jid, operation, request_id: record?.request_id ?? undefined };
   if (failure) {
     const fate = isKnown ? fates[end.fate] : 'the broker did not know it any more';
-    if (end.outcome === 'given back') {
+    if (end.outcome === 'requeued') {
       // Of the others Faktory is asked later to queue them again.
       const isSettled = !isKnown || end.fate === 'gone' || end.fate === 'queued again';
       return log.warn({ ...about, reason: failure.message }, `job given back${isSettled ? `: ${fate}` : ''}`);

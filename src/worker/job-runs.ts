@@ -12,8 +12,8 @@ import {
   createInlineEnd,
   createNotBegunEnd,
   createUnknownEnd,
-  type JobEnd,
-} from './job-end.ts';
+  type EndedRun,
+} from './ended-run.ts';
 import type { WorkerLog } from './job-log.ts';
 
 export interface JobRunsOptions {
@@ -21,7 +21,7 @@ export interface JobRunsOptions {
   handlers: Handlers | undefined;
   results: ResultStore | undefined;
   clock: Clock;
-  onEnd: (end: JobEnd, seconds: number) => void;
+  onEnd: (end: EndedRun, seconds: number) => void;
   /** A job runs now. */
   onStart?: ((job: FetchedJob) => void) | undefined;
   log: WorkerLog;

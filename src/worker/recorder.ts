@@ -3,15 +3,15 @@
 import type { Clock } from '../domain/clock.ts';
 import type { JobRecord, ResultStore } from '../domain/results.ts';
 import type { WorkerLog } from './job-log.ts';
-import type { JobEnd } from './job-end.ts';
+import type { EndedRun } from './ended-run.ts';
 import { createStoreAttempts } from './store-attempts.ts';
 
 export interface RecorderOptions {
   results: ResultStore;
   clock: Clock;
-  onStored: (ends: readonly JobEnd[]) => void;
+  onStored: (ends: readonly EndedRun[]) => void;
   /** The store did not take them in time. */
-  onGivenUp: (ends: readonly JobEnd[]) => void;
+  onGivenUp: (ends: readonly EndedRun[]) => void;
   /** The store takes writes, for the first time or again. */
   onUp: () => void;
   log: WorkerLog;
@@ -24,15 +24,15 @@ export interface Recorder {
   readonly isUp: boolean;
   /** Asks the store whether it takes writes. */
   start(): void;
-  add(end: JobEnd): void;
+  add(end: EndedRun): void;
   /** Begins to store what was added, unless it is at it. */
   flush(): void;
   /** Ends all attempts and hands over what is not stored. */
-  takeAll(): JobEnd[];
+  takeAll(): EndedRun[];
 }
 
 interface Entry {
-  end: JobEnd;
+  end: EndedRun;
   addedMs: number;
 }
 

@@ -7,7 +7,7 @@ import type { Connection } from '../faktory/connection.ts';
 import { leastBusy } from '../faktory/least-busy.ts';
 import type { Reply } from '../faktory/reply-reader.ts';
 import type { WorkerLog } from './job-log.ts';
-import type { Failure, JobEnd, Told } from './job-end.ts';
+import type { Failure, EndedRun, Told } from './ended-run.ts';
 
 export interface ReporterOptions {
   client: FaktoryClient;
@@ -15,21 +15,21 @@ export interface ReporterOptions {
   /** The broker has answered. */
   onTold: (told: Told) => void;
   /** Called whenever a report has ended: the broker has answered, or was away for too long. */
-  onOver: (end: JobEnd) => void;
+  onOver: (end: EndedRun) => void;
   log: WorkerLog;
 }
 
 export interface Reporter {
   /** Reports without the broker's clear answer. The caller keeps them few. */
   readonly pending: number;
-  ack(end: JobEnd): void;
-  fail(end: JobEnd, failure: Failure): void;
+  ack(end: EndedRun): void;
+  fail(end: EndedRun, failure: Failure): void;
   /** Sends what waited for a connection. */
   pump(): void;
 }
 
 interface Report {
-  end: JobEnd;
+  end: EndedRun;
   failure: Failure | undefined;
   line: string;
   untilMs: number;
@@ -80,7 +80,7 @@ export function createReporter({ client, clock, onTold, onOver, log }: ReporterO
     onOver(end);
   }
 
-  function enter(end: JobEnd, failure: Failure | undefined, line: string): void {
+  function enter(end: EndedRun, failure: Failure | undefined, line: string): void {
     pending++;
     const report = { end, failure, line, untilMs: clock.now() + reportForMs };
     const connection = waiting.size === 0 ? pick() : undefined;

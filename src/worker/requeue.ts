@@ -2,18 +2,18 @@
 // Faktory has no command for that: it gets a FAIL for each and, after its last reply, a MUTATE that requeues them all. That
 // counts one attempt, and finds them where a failed job goes: in the retries or, where no retry is left, in the dead.
 import type { FaktoryClient } from '../faktory/client.ts';
-import { queuedAgain, type JobEnd } from './job-end.ts';
+import { queuedAgain, type EndedRun } from './ended-run.ts';
 import type { WorkerLog } from './job-log.ts';
 
 export interface Requeue {
   /** FAILs and MUTATEs without a reply. */
   readonly pending: number;
   /** The end to report with a FAIL; undefined: none is reported. */
-  enter(end: JobEnd): JobEnd | undefined;
+  enter(end: EndedRun): EndedRun | undefined;
   /** From now on no FAIL is reported: the broker requeues the jobs of a worker that ends. */
   leaveToBroker(): void;
   /** The broker has taken the FAIL. */
-  failed(end: JobEnd): void;
+  failed(end: EndedRun): void;
   /** The FAIL is over, taken or not. */
   over(): void;
 }

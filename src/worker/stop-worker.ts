@@ -55,6 +55,6 @@ async function stopHandlers(
   runs.close();
   // The processes end first: a job that was requeued must not go on here.
   await handlers.close();
-  handlers.giveBack();
+  handlers.requeue();
   await turns.idle(reportMs);
 }

@@ -8,7 +8,7 @@ import { createEndings, type Endings } from './endings.ts';
 import { createFetchLines } from './fetch-line.ts';
 import { createFetcher, type Fetcher } from './fetcher.ts';
 import { createHeartbeat, type Heartbeat, type HeartbeatOptions } from './heartbeat.ts';
-import type { JobEnd } from './job-end.ts';
+import type { EndedRun } from './ended-run.ts';
 import type { WorkerLog } from './job-log.ts';
 import { createJobRuns, type JobRuns, type JobRunsOptions } from './job-runs.ts';
 import { createTurns, type Turns } from './turns.ts';
@@ -56,7 +56,7 @@ const heldMin = 100;
 
 export function createParts(
   options: WorkerPartsOptions,
-  { onEnd, onState }: { onEnd: (end: JobEnd, seconds: number) => void; onState: HeartbeatOptions['onState'] },
+  { onEnd, onState }: { onEnd: (end: EndedRun, seconds: number) => void; onState: HeartbeatOptions['onState'] },
 ): WorkerParts {
   const { wid, clock, concurrency, handlers, log } = options;
   const heldMax = Math.max(heldMin, heldPerSlot * concurrency);

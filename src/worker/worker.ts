@@ -3,7 +3,7 @@
 import type { OperationLabel } from '../metrics/jobs.ts';
 import type { WorkerOutcome } from '../metrics/worker.ts';
 import type { WorkerClients } from './clients.ts';
-import type { JobEnd } from './job-end.ts';
+import type { EndedRun } from './ended-run.ts';
 import type { WorkerStats } from './stats.ts';
 import { stopWorker } from './stop-worker.ts';
 import { createWid } from './wid.ts';
@@ -40,9 +40,9 @@ export function createWorker(options: WorkerOptions): Worker {
   const parts = createParts({ ...options, wid }, { onEnd, onState });
   const { clients, fetcher, handlers, endings, heartbeat, turns, awayLog } = parts;
 
-  function onEnd({ operation, outcome }: JobEnd, seconds: number): void {
+  function onEnd({ operation, outcome }: EndedRun, seconds: number): void {
     if (outcome === 'succeeded' || outcome === 'failed') totals[outcome]++;
-    if (outcome !== 'given back') options.onJob?.(operation, outcome, seconds);
+    if (outcome !== 'requeued') options.onJob?.(operation, outcome, seconds);
   }
 
   function onState(state: 'quiet' | 'terminate'): void {

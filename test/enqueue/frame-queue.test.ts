@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { Job } from '../../src/domain/job.ts';
-import { createFrameQueue, type Parcel } from '../../src/enqueue/frame-queue.ts';
+import { createFrameQueue, type PendingPush } from '../../src/enqueue/frame-queue.ts';
 import { createJobs } from '../helpers/producer.ts';
 
 const frameJobsMax = 10;
@@ -12,20 +12,20 @@ const limits = {
   isLarge: (jobs: number) => jobs * 2 > frameJobsMax,
 };
 
-const parcelOf = (count: number, bytes?: number, pushedMs = 0): Parcel => {
+const parcelOf = (count: number, bytes?: number, pushedMs = 0): PendingPush => {
   const jobs = createJobs(count);
   const sum = jobs.reduce((total: number, job: Job) => total + job.wireBytes, 0);
   return { jobs, bytes: bytes ?? sum, pushedMs, deadlineMs: Infinity, settle: () => undefined };
 };
 
-const jobsOf = (parcels: readonly Parcel[]): number => parcels.reduce((sum, { jobs }) => sum + jobs.length, 0);
+const jobsOf = (pushes: readonly PendingPush[]): number => pushes.reduce((sum, { jobs }) => sum + jobs.length, 0);
 
 describe('the frame queue', () => {
-  it('packs small parcels into one frame, in order', () => {
+  it('packs small pushes into one frame, in order', () => {
     const queue = createFrameQueue(limits);
-    const parcels = [1, 2, 3, 4].map((count) => parcelOf(count));
-    for (const parcel of parcels) queue.push(parcel);
-    assert.deepEqual(queue.takeFrame(), parcels);
+    const pushes = [1, 2, 3, 4].map((count) => parcelOf(count));
+    for (const pending of pushes) queue.push(pending);
+    assert.deepEqual(queue.takeFrame(), pushes);
     assert.ok(queue.isEmpty);
   });
 
@@ -37,7 +37,7 @@ describe('the frame queue', () => {
     assert.deepEqual([queue.takeFrame(), queue.takeFrame()].map(jobsOf), [2, 2]);
   });
 
-  it('gives a large parcel a frame of its own', () => {
+  it('gives a large pending a frame of its own', () => {
     const queue = createFrameQueue(limits);
     queue.push(parcelOf(6));
     queue.push(parcelOf(6));
@@ -100,17 +100,17 @@ describe('the frame queue', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const queue = createFrameQueue(limits);
-        const inside = new Set<Parcel>();
+        const inside = new Set<PendingPush>();
         for (const [index, { kind, count }] of steps.entries()) {
           if (kind === 'push') {
-            const parcel = parcelOf(count, undefined, index);
-            inside.add(parcel);
-            queue.push(parcel);
+            const pending = parcelOf(count, undefined, index);
+            inside.add(pending);
+            queue.push(pending);
           } else {
             const isFrame = kind === 'take' && !queue.isEmpty;
             const taken = isFrame ? queue.takeFrame() : queue.takeWhile(({ pushedMs }) => pushedMs < index - count);
             if (isFrame) assert.ok(taken.length > 0 && jobsOf(taken) <= frameJobsMax);
-            for (const parcel of taken) assert.ok(inside.delete(parcel));
+            for (const pending of taken) assert.ok(inside.delete(pending));
           }
           assert.equal(queue.jobs, jobsOf([...inside]));
           assert.equal(

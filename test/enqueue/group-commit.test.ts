@@ -374,7 +374,7 @@ describe('a batch in group commit', () => {
     assert.deepEqual(push(19), [19], 'no frame of fewer than 10');
   });
 
-  it('leaves small parcels to share frames, which only a broker that syncs for each job wants smaller', async () => {
+  it('leaves small pushes to share frames, which only a broker that syncs for each job wants smaller', async () => {
     for (const [syncsEachJob, expected] of [
       [false, [100]],
       [true, Array<number>(9).fill(11)],
@@ -484,7 +484,7 @@ describe('closing group commit', () => {
 });
 
 describe('the expected wait', () => {
-  it('is what waits before a parcel of that size, at the rate of the answers of a busy broker', () => {
+  it('is what waits before a pending of that size, at the rate of the answers of a busy broker', () => {
     const { clock, sender, producer } = setUp({ acquireTimeoutMs: 5000 });
     void producer.pushBulk(createJobs(300), Infinity);
     clock.turn();

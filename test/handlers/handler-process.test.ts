@@ -170,7 +170,7 @@ describe('a handler process that blocks', () => {
       run(handlers, 'wait', {}),
     ]);
     assert.ok(blocked.type === 'threw' && blocked.errtype === 'Timeout');
-    assert.equal(innocent.type, 'given back');
+    assert.equal(innocent.type, 'requeued');
     const pid = resultOf(await run(handlers, 'pid', {})) as number;
     void run(handlers, 'block', {});
     await handlers.close();

@@ -12,7 +12,7 @@ function startReady(options?: Parameters<typeof startScene>[0]) {
   return { ...scene, process: scene.processes[0] as ScriptedProcess };
 }
 
-const given = (reason: string) => [{ type: 'given back', reason }];
+const given = (reason: string) => [{ type: 'requeued', reason }];
 
 describe('a job', () => {
   it('waits until a process is ready', () => {
@@ -240,7 +240,7 @@ describe('a stop', () => {
     const stubborn = run();
     handlers.interrupt();
     await handlers.close();
-    handlers.giveBack();
+    handlers.requeue();
     assert.deepEqual([stubborn.ends, handlers.running, process.isKilled], [given('the worker stops'), 0, true]);
     const early = startScene();
     const waiting = early.run();

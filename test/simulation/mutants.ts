@@ -111,20 +111,20 @@ export const mutants: readonly Mutant[] = [
     'fates[offset + index - start]',
     'fates[offset + ((index - start + 1) % (end - start))]',
   ),
-  one("gives every parcel the first one's fates", groupCommit, 'start += parcel.jobs.length;', ''),
+  one("gives every pending the first one's fates", groupCommit, 'start += pending.jobs.length;', ''),
   one(
     'drops what waits when the broker is away',
     groupCommit,
-    'while (!waiting.isEmpty) for (const parcel of waiting.takeFrame()) settleAll(parcel, fate);',
+    'while (!waiting.isEmpty) for (const pending of waiting.takeFrame()) settleAll(pending, fate);',
     'while (!waiting.isEmpty) waiting.takeFrame();\n    void fate;',
   ),
   one(
     'keeps what it refused for lateness in the queue',
     groupCommit,
-    `settleAll(parcel, refused('broker_unavailable', 'no connection to the broker had room in time'));`,
-    `settleAll(parcel, refused('broker_unavailable', 'late'));\n      waiting.push(parcel);`,
+    `settleAll(pending, refused('broker_unavailable', 'no connection to the broker had room in time'));`,
+    `settleAll(pending, refused('broker_unavailable', 'late'));\n      waiting.push(pending);`,
   ),
-  one('does not look at deadlines', groupCommit, '&& parcel.deadlineMs <= now;)', '&& false;)'),
+  one('does not look at deadlines', groupCommit, '&& pending.deadlineMs <= now;)', '&& false;)'),
   one(
     'closes without waiting for what is under way',
     groupCommit,
@@ -147,8 +147,8 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: groupCommit,
-        find: '        start += parcel.jobs.length;\n      }\n    });',
-        replace: `        start += parcel.jobs.length;\n      }\n    };\n    sender.send(jobs, (fates) =>
+        find: '        start += pending.jobs.length;\n      }\n    });',
+        replace: `        start += pending.jobs.length;\n      }\n    };\n    sender.send(jobs, (fates) =>
       fates[0]?.outcome === 'unknown' && sender.slots > 0 ? sender.send(jobs, onFates) : onFates(fates),\n    );`,
       },
     ],
@@ -156,8 +156,8 @@ export const mutants: readonly Mutant[] = [
   one(
     'never opens a lost connection again',
     'faktory/client.ts',
-    'await giveBack(connection);',
-    'await giveBack(connection);\n      return;',
+    'await release(connection);',
+    'await release(connection);\n      return;',
   ),
   one('believes for ever that the broker is away', connector, 'setDown(undefined);', ''),
   one(

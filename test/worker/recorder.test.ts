@@ -4,13 +4,13 @@ import { describe, it } from 'node:test';
 import type { JobRecord } from '../../src/domain/results.ts';
 import { createJobLog, linesPerWindowMax } from '../../src/worker/job-log.ts';
 import { createRecorder } from '../../src/worker/recorder.ts';
-import type { JobEnd, Told } from '../../src/worker/job-end.ts';
+import type { EndedRun, Told } from '../../src/worker/ended-run.ts';
 import { createFakeClock } from '../helpers/fake-clock.ts';
 import { createHeldResults } from './worker-harness.ts';
 
 const log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
-const end = (jid: string): JobEnd => ({
+const end = (jid: string): EndedRun => ({
   jid,
   fate: 'retried',
   operation: 'add',
@@ -21,7 +21,7 @@ const end = (jid: string): JobEnd => ({
   logged: { a: 1, b: 2, result: 3 },
 });
 
-const acked = (one: JobEnd): Told => ({ end: one, failure: undefined, isKnown: true });
+const acked = (one: EndedRun): Told => ({ end: one, failure: undefined, isKnown: true });
 
 /** Lets promises that are settled already call whom they have to. */
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

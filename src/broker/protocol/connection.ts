@@ -35,7 +35,7 @@ export interface ConnectionOptions {
   onReady: (connection: Connection) => string | undefined;
   onCommand: (connection: Connection, line: Buffer) => void;
   /** A job was taken for this client, and the client is gone. */
-  giveBack: (taken: Reservation) => void;
+  requeue: (taken: Reservation) => void;
   onClosed: (connection: Connection) => void;
 }
 
@@ -66,13 +66,13 @@ export function createConnection(options: ConnectionOptions): Connection {
   let yielding = false;
   let cancelTimer = clock.after(handshakeMs, () => socket.destroy());
 
-  const settler = { settle };
+  const listener = { settle };
 
   function mayRead(): boolean {
     if (onGone || phase === 'verifying' || phase === 'ending' || phase === 'closed') return false;
     if (pending.length >= limits.pendingRepliesMax) return false;
     const unread = pendingBytes + output.length + socket.writableLength;
-    return unread < limits.outputBytesMax && !ledger.isFull(settler);
+    return unread < limits.outputBytesMax && !ledger.isFull(listener);
   }
 
   function pump(): void {
@@ -148,7 +148,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     else if (outcome === 'unknown')
       reply.text = error(`the store of the broker failed, the outcome is unknown: ${detail}`);
     else if (reply.taken && connection.isGone()) {
-      options.giveBack(reply.taken);
+      options.requeue(reply.taken);
       reply.text = nil;
     }
   }
@@ -196,7 +196,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       else delay(text, 0, undefined);
     },
     replyStored(text, taken) {
-      const group = ledger.join(settler);
+      const group = ledger.join(listener);
       if (group === 0) connection.reply(text);
       else delay(text, group, taken);
     },

@@ -17,14 +17,14 @@ export interface LineReader {
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
 /** A client that sends byte by byte must not cost an object for each. */
-const piecesMax = 512;
+const partsMax = 512;
 
 /** @param budget shared by all connections: it counts what is unread or unfinished */
 export function createLineReader(lineBytesMax: number, budget: ByteBudget): LineReader {
   let unread: Buffer[] = [];
   let offset = 0;
-  let pieces: Buffer[] = [];
-  let pieceBytes = 0;
+  let parts: Buffer[] = [];
+  let partBytes = 0;
   let held = 0;
 
   function release(bytes: number): void {
@@ -32,20 +32,20 @@ export function createLineReader(lineBytesMax: number, budget: ByteBudget): Line
     budget.used -= bytes;
   }
 
-  function keepPiece(piece: Buffer): void {
-    pieces.push(piece);
-    pieceBytes += piece.length;
-    if (pieces.length === piecesMax) pieces = [Buffer.concat(pieces)];
-    if (pieceBytes > lineBytesMax) throw new Error(`a line holds at most ${lineBytesMax} bytes`);
+  function keepPart(part: Buffer): void {
+    parts.push(part);
+    partBytes += part.length;
+    if (parts.length === partsMax) parts = [Buffer.concat(parts)];
+    if (partBytes > lineBytesMax) throw new Error(`a line holds at most ${lineBytesMax} bytes`);
     if (budget.used > budget.max) throw new Error('the broker holds too much unfinished input');
   }
 
-  function finish(piece: Buffer): Buffer {
-    let line = piece;
-    if (pieces.length > 0) {
-      line = Buffer.concat([...pieces, piece]);
-      pieces = [];
-      pieceBytes = 0;
+  function finish(part: Buffer): Buffer {
+    let line = part;
+    if (parts.length > 0) {
+      line = Buffer.concat([...parts, part]);
+      parts = [];
+      partBytes = 0;
     }
     release(line.length + 1);
     if (line.length > lineBytesMax) throw new Error(`a line holds at most ${lineBytesMax} bytes`);
@@ -68,7 +68,7 @@ export function createLineReader(lineBytesMax: number, budget: ByteBudget): Line
           offset = 0;
         }
         if (end !== -1) return finish(first.subarray(start, end));
-        keepPiece(first.subarray(start));
+        keepPart(first.subarray(start));
       }
       return undefined;
     },
@@ -76,7 +76,7 @@ export function createLineReader(lineBytesMax: number, budget: ByteBudget): Line
     dispose() {
       release(held);
       unread = [];
-      pieces = [];
+      parts = [];
     },
   };
 }

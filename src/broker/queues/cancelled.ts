@@ -2,7 +2,7 @@
 // job is passed over when its turn comes: a chunk of jobs is never written twice.
 import type { Ledger } from '../storage/ledger.ts';
 import { bytesOfPlace, placeOf, sealJson, timedKey } from '../storage/records.ts';
-import type { SortedSetRecord } from './sorted-set.ts';
+import type { JobSetRecord } from './job-set.ts';
 
 export interface Cancelled {
   /** False: it was there already. */
@@ -14,7 +14,7 @@ export interface Cancelled {
   forget(queueStream: number): void;
   /** Brings back what recovery found. */
   restore(key: Buffer): void;
-  record(): SortedSetRecord;
+  record(): JobSetRecord;
 }
 
 interface CancelledOptions {

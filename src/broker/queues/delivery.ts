@@ -22,11 +22,11 @@ export interface Delivery {
   /** Fails what has been reserved for too long. */
   expire(): number;
   /** The job of a client that left before it got the reply. */
-  giveBack(reservation: Reservation): void;
+  requeue(reservation: Reservation): void;
   /** A job that a worker does not run after all. False: nothing is reserved under this jid. */
-  giveBackJob(jid: string): boolean;
+  requeueJob(jid: string): boolean;
   /** All jobs of a worker that has said END; returns how many. */
-  giveBackOf(wid: string): number;
+  requeueJobsOf(wid: string): number;
   /** All jobs of workers that were lost: they have failed, but go to their queues at once. Returns how many. */
   takeBackOf(wids: ReadonlySet<string>): number;
   /** Stores a job that has its form already, and enqueues it. */
@@ -129,10 +129,10 @@ export function createDelivery({ state, clock, random, limits, ended }: Delivery
   }
 
   /** To the heads of their queues, because these jobs have waited already. */
-  function giveBack(reservations: readonly Reservation[], textOf = ({ text }: Reservation): string => text): void {
+  function requeue(reservations: readonly Reservation[], textOf = ({ text }: Reservation): string => text): void {
     const byQueue = new Map<string, Reservation[]>();
     for (const reservation of reservations) {
-      const returned = state().working.giveBack(reservation, textOf(reservation));
+      const returned = state().working.requeue(reservation, textOf(reservation));
       if (!returned) continue;
       const name = queueNameOf(returned.text);
       const others = byQueue.get(name);
@@ -187,7 +187,7 @@ export function createDelivery({ state, clock, random, limits, ended }: Delivery
     }
     counters.processed += again.size;
     counters.failures += again.size;
-    giveBack([...again.keys()], (one) => again.get(one) ?? one.text);
+    requeue([...again.keys()], (one) => again.get(one) ?? one.text);
     return reservations.length;
   }
 
@@ -220,15 +220,15 @@ export function createDelivery({ state, clock, random, limits, ended }: Delivery
       for (const reservation of ended) failed(reservation, reservationExpired);
       return ended.length;
     },
-    giveBack: (reservation) => giveBack([reservation]),
-    giveBackJob(jid) {
+    requeue: (reservation) => requeue([reservation]),
+    requeueJob(jid) {
       const reservation = state().working.latest(jid);
-      if (reservation) giveBack([reservation]);
+      if (reservation) requeue([reservation]);
       return reservation !== undefined;
     },
-    giveBackOf(wid) {
+    requeueJobsOf(wid) {
       const reservations = state().working.ofWorkers(new Set([wid]));
-      giveBack(reservations);
+      requeue(reservations);
       return reservations.length;
     },
     takeBackOf: (wids) => takeBack(state().working.ofWorkers(wids)),

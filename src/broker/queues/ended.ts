@@ -33,7 +33,7 @@ export function createEndedJobs({ ledger, tell }: EndedJobsOptions): EndedJobs {
   const byGroup = new Map<number, EndedJob[]>();
   let telling: Promise<void> = Promise.resolve();
 
-  const settler = {
+  const listener = {
     settle(group: number, outcome: string) {
       const jobs = byGroup.get(group) ?? [];
       byGroup.delete(group);
@@ -49,7 +49,7 @@ export function createEndedJobs({ ledger, tell }: EndedJobsOptions): EndedJobs {
       const { jid } = JSON.parse(text) as { jid?: unknown };
       if (typeof jid !== 'string') return;
       ledger.touch(0);
-      const group = ledger.join(settler);
+      const group = ledger.join(listener);
       const jobs = byGroup.get(group) ?? [];
       jobs.push({ jid, errtype, message: message.slice(0, messageCharsMax) });
       byGroup.set(group, jobs);

@@ -1,6 +1,6 @@
 // Jobs of a set, a page at a time, for somebody who looks. Nothing is changed, and nobody waits for it: what a page reads is
 // bounded in records and bytes, so a filter that few jobs pass gives pages with few jobs.
-import type { SortedSet, TimedJob, TimedPlace } from './sorted-set.ts';
+import type { JobSet, TimedJob, TimedPlace } from './job-set.ts';
 
 export interface ListQuery {
   limit: number;
@@ -27,7 +27,7 @@ export function isOfJobtype(jobtype: string): (text: string) => boolean {
   return (text) => text.includes(part) && (JSON.parse(text) as { jobtype?: unknown }).jobtype === jobtype;
 }
 
-export async function listJobs(set: SortedSet, { limit, from: start, jobtype }: ListQuery): Promise<ListedPage> {
+export async function listJobs(set: JobSet, { limit, from: start, jobtype }: ListQuery): Promise<ListedPage> {
   const matches = jobtype === undefined ? undefined : isOfJobtype(jobtype);
   const jobs: TimedJob[] = [];
   let from = start;

@@ -40,7 +40,7 @@ export interface Reservations {
   /** Takes out this one; false when it has ended already. */
   remove(reservation: Reservation): boolean;
   /** Takes out this one, and keeps its record, with this text, for the head of the job's queue; undefined when it has ended already. */
-  giveBack(reservation: Reservation, text: string): Reservation | undefined;
+  requeue(reservation: Reservation, text: string): Reservation | undefined;
   /** The record of one that was given back is no longer needed. */
   dropReturned(place: number): void;
   /** The latest of this jid. */
@@ -161,7 +161,7 @@ export function createReservations(options: ReservationsOptions): Reservations {
       if (ended) end(ended);
       return ended !== undefined;
     },
-    giveBack(reservation, text) {
+    requeue(reservation, text) {
       const { jid, wid, place, expiryMs } = reservation;
       const [ended] = removeWhere(jid, (one) => one.place === place);
       if (!ended) return undefined;

@@ -2,7 +2,7 @@
 import type { BrokerClock } from '../clock.ts';
 import type { Engine } from '../engine.ts';
 import { lookEveryMs, type LostWorkers } from './lost-workers.ts';
-import type { SortedSet } from './sorted-set.ts';
+import type { JobSet } from './job-set.ts';
 import type { Workers } from './workers.ts';
 
 /** The statistics in INFO, with Faktory's names: how often a set was scanned, how many jobs came out, and how long it took. */
@@ -58,7 +58,7 @@ export function startTasks(options: TasksOptions): Tasks {
       .catch((error: unknown) => report('a periodic task of the broker failed', error)),
   );
 
-  async function takeAllDue(set: () => SortedSet, nowMs: number, take: (text: string) => void): Promise<number> {
+  async function takeAllDue(set: () => JobSet, nowMs: number, take: (text: string) => void): Promise<number> {
     let sum = 0;
     for (let taken = 1; taken > 0;) {
       taken = await set().takeDue(nowMs, scanJobsMax, take);

@@ -17,7 +17,7 @@ export function createUnstoredKeys(ledger: Ledger): UnstoredKeys {
   let isLooking = false;
   let unseen: Buffer | undefined;
 
-  const settler = {
+  const listener = {
     settle(ended: number) {
       groups = groups.filter(({ group }) => group > ended);
     },
@@ -25,7 +25,7 @@ export function createUnstoredKeys(ledger: Ledger): UnstoredKeys {
 
   return {
     add(key) {
-      const group = ledger.join(settler);
+      const group = ledger.join(listener);
       const last = groups.at(-1);
       if (last?.group === group) last.lowest = lower(last.lowest, key);
       else groups.push({ group, lowest: key });

@@ -1,4 +1,4 @@
-// The parsed heads of all queues share one bound.
+// The parsed heads of all queues share one limit.
 
 /** Shared by the windows of all queues. */
 export interface Window {

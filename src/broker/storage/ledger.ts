@@ -4,7 +4,7 @@ import type { Store, StoreOperation } from './store.ts';
 
 export type GroupOutcome = 'stored' | 'unknown' | 'not stored';
 
-export interface Settler {
+export interface GroupListener {
   /** Called once after the end of each group that it joined; on failure `detail` says why. */
   settle(group: number, outcome: GroupOutcome, detail: string): void;
 }
@@ -16,10 +16,10 @@ export interface Ledger {
   touch(size: number): void;
   /** The input of this turn of the event loop has been handled: what gathers is written as soon as nothing is in flight. */
   flush(): void;
-  /** The group that gathers now, and `settler` hears of its end; 0 when nothing has changed since the last one. */
-  join(settler: Settler): number;
-  /** True while the gathering group has no room; `settler` hears of its end. */
-  isFull(settler: Settler): boolean;
+  /** The group that gathers now, and `listener` hears of its end; 0 when nothing has changed since the last one. */
+  join(listener: GroupListener): number;
+  /** True while the gathering group has no room; `listener` hears of its end. */
+  isFull(listener: GroupListener): boolean;
   /** Why nothing can be written now, or undefined. */
   broken(): string | undefined;
   /** Refuses what gathers, waits for the write in flight, and stays broken until `mend`. */
@@ -47,7 +47,7 @@ export function createLedger(options: LedgerOptions): Ledger {
   let bytes = 0;
   let changed = false;
   let group = 1;
-  let settlers = new Set<Settler>();
+  let listeners = new Set<GroupListener>();
   let inFlight: Promise<void> | undefined;
   let scheduled = false;
   let broken: string | undefined;
@@ -68,7 +68,7 @@ export function createLedger(options: LedgerOptions): Ledger {
     if (!changed) return;
     options.finish();
     const batch = operations;
-    const waiting = settlers;
+    const waiting = listeners;
     const written = group++;
     const size = bytes;
     const startMs = performance.now();
@@ -84,12 +84,18 @@ export function createLedger(options: LedgerOptions): Ledger {
 
   function reset(): void {
     operations = [];
-    settlers = new Set();
+    listeners = new Set();
     bytes = 0;
     changed = false;
   }
 
-  function end(waiting: Set<Settler>, ended: number, outcome: GroupOutcome, detail: string, error?: unknown): void {
+  function end(
+    waiting: Set<GroupListener>,
+    ended: number,
+    outcome: GroupOutcome,
+    detail: string,
+    error?: unknown,
+  ): void {
     inFlight = undefined;
     if (outcome === 'stored') {
       options.onCommitted();
@@ -98,17 +104,17 @@ export function createLedger(options: LedgerOptions): Ledger {
     } else {
       broken ??= detail;
     }
-    for (const settler of waiting) settler.settle(ended, outcome, detail);
+    for (const listener of waiting) listener.settle(ended, outcome, detail);
     if (broken !== undefined) refuseGathered();
     if (outcome === 'unknown') options.onFailed(error);
   }
 
   /** Never given to the store, so certainly not stored. */
   function refuseGathered(): void {
-    const waiting = settlers;
+    const waiting = listeners;
     const refused = group++;
     reset();
-    for (const settler of waiting) settler.settle(refused, 'not stored', broken ?? '');
+    for (const listener of waiting) listener.settle(refused, 'not stored', broken ?? '');
   }
 
   return {
@@ -124,16 +130,16 @@ export function createLedger(options: LedgerOptions): Ledger {
     flush() {
       if (!inFlight && broken === undefined) write();
     },
-    join(settler) {
+    join(listener) {
       if (!changed) return 0;
-      settlers.add(settler);
+      listeners.add(listener);
       // A change made while the store is broken is refused together with the others, or alone after them.
       if (broken !== undefined && !inFlight) queueMicrotask(refuseGathered);
       return group;
     },
-    isFull(settler) {
+    isFull(listener) {
       if (bytes < options.groupBytesMax) return false;
-      settlers.add(settler);
+      listeners.add(listener);
       return true;
     },
     broken: () => broken,

@@ -5,7 +5,7 @@ import type { KeyGeneration } from './key-records.ts';
 import type { QueueRecord } from '../queues/queue.ts';
 import { firstStream, metaKey, placeOf, queuesStream, streamKey, streamStart, unseal, unsealJson } from './records.ts';
 import { StoreError, type Store, type StoreRecord } from './store.ts';
-import type { SortedSetRecord } from '../queues/sorted-set.ts';
+import type { JobSetRecord } from '../queues/job-set.ts';
 
 export interface Meta {
   /** The last number given to a reservation or a timed job. */
@@ -16,11 +16,11 @@ export interface Meta {
   failures: number;
   /** How many queues there are. */
   queues: number;
-  working: SortedSetRecord;
-  scheduled: SortedSetRecord;
-  retries: SortedSetRecord;
-  dead: SortedSetRecord;
-  cancelled: SortedSetRecord;
+  working: JobSetRecord;
+  scheduled: JobSetRecord;
+  retries: JobSetRecord;
+  dead: JobSetRecord;
+  cancelled: JobSetRecord;
   /** Absent in data of before there were keys. */
   keys?: KeyGeneration[] | undefined;
   /** The stream of the locks of unique jobs. */
@@ -102,7 +102,7 @@ async function checkQueue(store: Store, name: string, record: QueueRecord): Prom
   }
 }
 
-async function checkSet(store: Store, name: string, { stream, count }: SortedSetRecord): Promise<StoreRecord[]> {
+async function checkSet(store: Store, name: string, { stream, count }: JobSetRecord): Promise<StoreRecord[]> {
   const kept: StoreRecord[] = [];
   let found = 0;
   await scanStream(store, stream, (key, value) => {

@@ -1,4 +1,4 @@
-// The bodies that are being read: until one is whole it holds memory that no bound on jobs counts. What has come is counted,
+// The bodies that are being read: until one is whole it holds memory that no limit of jobs counts. What has come is counted,
 // decoded, not what was announced. When the bytes run out, the bodies that were sent slowest go, so that others are read.
 import type {
   FastifyInstance,
@@ -67,7 +67,7 @@ export function createBodyBudget({ clock, connections, places, budgetBytes }: Bo
   /** Refuses with `overloaded` when nothing is left and no body can be given up. */
   const enter: onRequestHookHandler = (request, reply, done) => {
     const { 'content-encoding': coding, 'content-length': length } = request.headers;
-    // As most are: the number of places bounds them.
+    // Most bodies: the number of places limits them.
     if (coding === undefined && Number(length) <= singleBodyBytesMax) return done();
     hold(request, reply, coding === undefined ? 0 : decoderBytes, done);
   };
@@ -81,7 +81,7 @@ export function createBodyBudget({ clock, connections, places, budgetBytes }: Bo
     done();
   }
 
-  /** Counts what comes, after decoding. A whole body becomes jobs in the same turn, and they have bounds of their own. */
+  /** Counts what comes, after decoding. A whole body becomes jobs in the same turn, and they have limits of their own. */
   const count: preParsingHookHandler = (request, _reply, payload, done) => {
     if (held.has(request)) {
       payload.on('data', (chunk: Buffer) => add(request, chunk.length));

@@ -6,7 +6,7 @@ import { isLoopback } from './addresses.ts';
 const ownNames = ['localhost', '127.0.0.1', '[::1]'];
 
 interface HostsOptions {
-  /** The address that is bound. */
+  /** The address that the server listens on. */
   address: string;
   apiKeys: readonly string[];
   allowedHosts: readonly string[];

@@ -1,4 +1,4 @@
-// Headers of every answer, and the bound on callers that ask and do not read.
+// Headers of every response, and the time limit for callers that send requests and do not read.
 import { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest, onSendHookHandler } from 'fastify';
 import type { Clock } from '../../domain/clock.ts';
@@ -30,10 +30,10 @@ const isSmall = (payload: unknown): boolean =>
   ((typeof payload === 'string' || Buffer.isBuffer(payload)) && payload.length <= smallAnswerBytesMax);
 
 /**
- * One bound from the last byte taken (for an answer that waits behind this one Node leaves the socket's limit as it is), and one in
+ * One limit from the last byte taken (for an answer that waits behind this one Node leaves the socket's limit as it is), and one in
  * all: a byte now and then would keep a place for ever.
  */
-function boundReading({ raw: { socket }, server }: FastifyRequest, { raw }: FastifyReply, clock: Clock): void {
+function limitReading({ raw: { socket }, server }: FastifyRequest, { raw }: FastifyReply, clock: Clock): void {
   const cutOff = (): void => void socket.destroy();
   raw.setTimeout(slowReaderTimeoutMs, cutOff);
   // Before Node's own listener, which hands the socket on.
@@ -49,7 +49,7 @@ export function createAnswerHook(options: AnswerHeadersOptions & { clock: Clock 
     const { socket } = request.raw;
     // An injected request has no socket. Answers before a small one may wait to be read.
     if (socket instanceof Socket && (!isSmall(payload) || socket.writableNeedDrain))
-      boundReading(request, reply, options.clock);
+      limitReading(request, reply, options.clock);
     done();
   };
 }

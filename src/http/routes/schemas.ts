@@ -87,7 +87,7 @@ export const jobRecord = z.looseObject({
   enqueued_at: time.optional(),
   started_at: time.optional(),
   finished_at: time.optional(),
-  tracked: z.boolean().optional().meta({ description: 'False: nobody tells this service how the job ends' }),
+  tracked: z.boolean().optional().meta({ description: 'False: this service is not told how the job ended' }),
 });
 
 export const health = z.object({

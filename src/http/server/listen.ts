@@ -10,9 +10,9 @@ import { listenBacklog } from '../limits.ts';
 export const resolveHost = async (host: string): Promise<string> =>
   (await lookup(host, { order: 'ipv4first' })).address;
 
-/** Resolves with the URL of what is bound. */
+/** Resolves with the URL at which it listens. */
 export async function listen(app: FastifyInstance, { host, port }: { host: string; port: number }): Promise<string> {
   await app.listen({ host, port, backlog: listenBacklog });
-  const bound = app.server.address() as AddressInfo;
-  return `http://${bracketed(bound.address)}:${bound.port}`;
+  const address = app.server.address() as AddressInfo;
+  return `http://${bracketed(address.address)}:${address.port}`;
 }

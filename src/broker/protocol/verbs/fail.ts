@@ -15,9 +15,9 @@ const failStruct = goStruct('FailPayload', {
 
 export const fail: Command = ({ engine: { delivery } }, session, rest) => {
   const payload = parsePayload(rest, 'FAIL', failStruct);
-  const { jid, give_back: isGivenBack } = payload as { jid?: string | null; give_back?: boolean | null };
+  const { jid, give_back: isRequeue } = payload as { jid?: string | null; give_back?: boolean | null };
   if (!jid) throw new Error('missing JID');
-  const isKnown = isGivenBack ? delivery.giveBackJob(jid) : delivery.fail(jid, readFailure(payload));
+  const isKnown = isRequeue ? delivery.requeueJob(jid) : delivery.fail(jid, readFailure(payload));
   if (!isKnown) throw new Error(`Job not found ${jid}`);
   session.replyStored(ok);
 };

@@ -6,7 +6,7 @@ import type { GroupOutcome, Ledger } from '../storage/ledger.ts';
 import { bytesOfPlace, placeOf, seal, streamStart, timedKey, unseal } from '../storage/records.ts';
 import type { Store } from '../storage/store.ts';
 
-export interface SortedSetRecord {
+export interface JobSetRecord {
   stream: number;
   count: number;
 }
@@ -22,7 +22,7 @@ export interface TimedJob extends TimedPlace {
   readonly text: string;
 }
 
-export interface SortedSet {
+export interface JobSet {
   /** @param text the job's JSON */
   add(dueMs: number, text: string): void;
   /** Takes out at most `jobsMax` jobs that are due, and gives each to `take`; resolves to how many. */
@@ -38,15 +38,15 @@ export interface SortedSet {
   ): Promise<{ taken: number; next: Buffer | undefined }>;
   /** Some jobs from this place on (the first, if undefined), as they are on disk; at least one if there is one. */
   read(from: TimedPlace | undefined, jobsMax: number, bytesMax: number): Promise<TimedJob[]>;
-  record(): SortedSetRecord;
+  record(): JobSetRecord;
   /** Nothing may be touched any more; a look under way finds nothing. */
   dispose(): void;
 }
 
 type Take = (text: string, sequence: number) => boolean;
 
-interface SortedSetOptions {
-  record: SortedSetRecord;
+interface JobSetOptions {
+  record: JobSetRecord;
   store: Store;
   ledger: Ledger;
   nextSequence: () => number;
@@ -55,7 +55,7 @@ interface SortedSetOptions {
 /** A look is read into memory as a whole. */
 const lookBytesMax = 4 * 1024 * 1024;
 
-export function createSortedSet(options: SortedSetOptions): SortedSet {
+export function createJobSet(options: JobSetOptions): JobSet {
   const { store, ledger } = options;
   const { stream } = options.record;
   let { count } = options.record;

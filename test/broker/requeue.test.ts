@@ -59,17 +59,17 @@ it('all jobs of a worker that has said END go out again in their order, before l
 it('a FAIL with give_back has one job go out again, before later ones, and no attempt is counted', async (t) => {
   const dataDir = brokerFolder(t);
   const { broker, one, producer, jobs, jids } = await setUp(t, { dataDir });
-  const giveBack = (jid: string, fields: object = {}): string =>
+  const requeue = (jid: string, fields: object = {}): string =>
     `FAIL ${JSON.stringify({ jid, errtype: 'GivenBack', message: 'm', backtrace: [], give_back: true, ...fields })}`;
-  assert.equal(await one.ask(giveBack(jids[1] as string)), '+OK');
-  assert.equal(await one.ask(giveBack(jids[1] as string)), `-ERR Job not found ${jids[1]}`);
+  assert.equal(await one.ask(requeue(jids[1] as string)), '+OK');
+  assert.equal(await one.ask(requeue(jids[1] as string)), `-ERR Job not found ${jids[1]}`);
   assert.deepEqual(await countsOf(producer), { queued: 2, working: 2, failures: 0 });
   const { enqueued_at: _, created_at: __, ...first } = await producer.askJson('FETCH default');
   assert.deepEqual(first, { retry: 25, queue: 'default', ...jobs[1] });
-  assert.equal(await one.ask(giveBack(jids[0] as string, { give_back: false })), '+OK');
+  assert.equal(await one.ask(requeue(jids[0] as string, { give_back: false })), '+OK');
   assert.deepEqual(await countsOf(producer), { queued: 1, working: 2, failures: 1 }, 'a FAIL like any other');
-  assert.match(String(await one.ask(giveBack(jids[2] as string, { give_back: 'yes' }))), /^-ERR invalid FAIL/);
-  assert.equal(await one.ask(giveBack(jids[2] as string)), '+OK');
+  assert.match(String(await one.ask(requeue(jids[2] as string, { give_back: 'yes' }))), /^-ERR invalid FAIL/);
+  assert.equal(await one.ask(requeue(jids[2] as string)), '+OK');
   await broker.close();
   const again = await startBroker(t, { dataDir });
   assert.deepEqual([again.recovered.queued, again.recovered.working], [2, 1]);

@@ -14,13 +14,13 @@ export interface Failure {
   give_back?: true;
 }
 
-export interface JobEnd {
+export interface EndedRun {
   jid: string;
   /** What becomes of the job if the broker is told that it failed. */
   fate: Fate;
   operation: OperationLabel;
   /** `given back`: it did not end here, and is to run elsewhere. */
-  outcome: WorkerOutcome | 'given back';
+  outcome: WorkerOutcome | 'requeued';
   /** Undefined for a job of another service, whose state is not ours to tell, and where nothing new is known. */
   record: JobRecord | undefined;
   /** Undefined: the job is done and is acknowledged. */
@@ -33,7 +33,7 @@ export interface JobEnd {
 
 /** What the broker now knows of a job. */
 export interface Told {
-  end: JobEnd;
+  end: EndedRun;
   /** Of the FAIL; undefined: it was an ACK. */
   failure: Failure | undefined;
   /** False: the broker did not know the job any more, which it says of a FAIL only. */
@@ -54,13 +54,13 @@ export function createEnd(
   { job, operation, about, logged }: Ran,
   outcome: WorkerOutcome,
   end: Pick<JobRecord, 'result' | 'error' | 'errtype'>,
-): JobEnd {
+): EndedRun {
   const record = ended(job, outcome, { operation, ...about, ...end });
   return { jid: job.jid, fate: fateOf(job), operation, outcome, record, failure: undefined, lock: lockOf(job), logged };
 }
 
 /** The broker is told, and retries as the job says. Between retries the job is pending, with its error. */
-export function createFailedEnd({ job, operation, about, logged }: Ran, failure: Failure): JobEnd {
+export function createFailedEnd({ job, operation, about, logged }: Ran, failure: Failure): EndedRun {
   const { jid } = job;
   const fate = fateOf(job);
   const told = { operation, ...about, error: failure.message, errtype: failure.errtype };
@@ -72,13 +72,13 @@ export function createFailedEnd({ job, operation, about, logged }: Ran, failure:
 }
 
 /** Faktory is told that it failed, and then to queue it again: it has no other word. Where that is the end of it, it failed. */
-export function createGivenBackEnd(ran: Ran, reason: string): JobEnd {
+export function createRequeuedEnd(ran: Ran, reason: string): EndedRun {
   const end = createFailedEnd(ran, { errtype: 'GivenBack', message: reason, backtrace: [], give_back: true });
-  return { ...end, outcome: 'given back', record: end.fate === 'gone' ? end.record : undefined };
+  return { ...end, outcome: 'requeued', record: end.fate === 'gone' ? end.record : undefined };
 }
 
 /** As the embedded broker takes it. */
-export const queuedAgain = (end: JobEnd): JobEnd => ({ ...end, fate: 'queued again', record: undefined });
+export const queuedAgain = (end: EndedRun): EndedRun => ({ ...end, fate: 'queued again', record: undefined });
 
 function ended(job: FetchedJob, state: JobRecord['state'], about: Omit<JobRecord, 'job_id' | 'state'>): JobRecord {
   return { job_id: job.jid, state, ...about, attempts: attemptsOf(job), finished_at: new Date().toISOString() };
@@ -86,32 +86,32 @@ function ended(job: FetchedJob, state: JobRecord['state'], about: Omit<JobRecord
 
 const textCharsMax = 200;
 
-export function createUnknownEnd(job: FetchedJob): JobEnd {
+export function createUnknownEnd(job: FetchedJob): EndedRun {
   const message = `this worker does not run the jobtype ${job.jobtype.slice(0, textCharsMax)}`;
   const ran = { job, operation: 'other', about: {}, logged: {} };
   return { ...createFailedEnd(ran, { errtype: 'UnknownJobtype', message, backtrace: [] }), record: undefined };
 }
 
 /** Not run: the time until which it is wanted is over. */
-export function createExpiredEnd(job: FetchedJob, operation: OperationLabel, about: Ran['about']): JobEnd {
+export function createExpiredEnd(job: FetchedJob, operation: OperationLabel, about: Ran['about']): EndedRun {
   const attempts = attemptsOf(job) - 1;
   const end = createEnd({ job, operation, about, logged: { attempts } }, 'expired', {});
   return { ...end, record: { ...(end.record as JobRecord), attempts } };
 }
 
 /** Not run: its record has said so before. */
-export function createCancelledEnd(job: FetchedJob, operation: OperationLabel): JobEnd {
+export function createCancelledEnd(job: FetchedJob, operation: OperationLabel): EndedRun {
   return { ...createEnd({ job, operation, about: {}, logged: {} }, 'cancelled', {}), record: undefined };
 }
 
 /** Not run: nobody can tell whether it was cancelled. The broker keeps it for another attempt. */
-export function createNotBegunEnd(job: FetchedJob, operation: OperationLabel): JobEnd {
+export function createNotBegunEnd(job: FetchedJob, operation: OperationLabel): EndedRun {
   const failure = { errtype: 'NotBegun', message: 'the result store did not answer', backtrace: [] };
   return { ...createFailedEnd({ job, operation, about: {}, logged: {} }, failure), record: undefined };
 }
 
 /** Of a job that ran in the turn that fetched it. */
-export function createInlineEnd(job: FetchedJob, operation: OperationLabel, inline: InlineEnd): JobEnd {
+export function createInlineEnd(job: FetchedJob, operation: OperationLabel, inline: InlineEnd): EndedRun {
   const { result, error, thrown } = inline;
   const about = typeof job.at === 'string' ? { ...inline.about, at: job.at } : inline.about;
   if (thrown !== undefined) return createFailedEnd({ job, operation, about, logged: about }, failureOf(thrown));

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { createLedger } from '../../../src/broker/storage/ledger.ts';
 import { createMemoryStore } from '../../../src/broker/storage/memory-store.ts';
-import { createSortedSet } from '../../../src/broker/queues/sorted-set.ts';
+import { createJobSet } from '../../../src/broker/queues/job-set.ts';
 
 /** The writes wait while `hold` is in force, and so do the looks while `holdPages` is. */
 function open() {
@@ -27,7 +27,7 @@ function open() {
     onFailed: (error) => assert.fail(String(error)),
   });
   let sequence = 0;
-  const set = createSortedSet({ record: { stream: 16, count: 0 }, store, ledger, nextSequence: () => ++sequence });
+  const set = createJobSet({ record: { stream: 16, count: 0 }, store, ledger, nextSequence: () => ++sequence });
   let release: () => void = () => {};
   const held = new Promise<void>((resolve) => (release = resolve));
   const taken: string[] = [];
