@@ -30,3 +30,20 @@ test('every way to start goes through it', () => {
   assert.equal(starts.length, 4);
   for (const name of starts) assert.equal(scripts[`pre${name}`], 'npm run --silent build:if-possible');
 });
+
+test('npm ci builds where the compiler is installed, and only there', (t) => {
+  const cwd = mkdtempSync(join(tmpdir(), 'start-'));
+  t.after(() => rmSync(cwd, { recursive: true, force: true }));
+  const run = () =>
+    spawnSync('sh', ['-c', scripts['prepare'] ?? 'exit 9'], {
+      cwd,
+      encoding: 'utf8',
+      env: { PATH: `${cwd}:/usr/bin:/bin` },
+    });
+  writeFileSync(join(cwd, 'npm'), '#!/bin/sh\necho npm "$@"\n', { mode: 0o755 });
+  const without = run();
+  assert.deepEqual([without.status, without.stdout + without.stderr], [0, '']);
+  mkdirSync(join(cwd, 'node_modules/.bin'), { recursive: true });
+  writeFileSync(join(cwd, 'node_modules/.bin/tsc'), '', { mode: 0o755 });
+  assert.equal(run().stdout, 'npm run --silent build\n');
+});
