@@ -34,8 +34,6 @@ interface Open {
   readonly sinceMs: number;
   /** Until it is known whether there is a record on disk: others with the id wait for the same answer. */
   looking: Promise<Stored | undefined> | undefined;
-  /** The broker has its record and its jobs, and the disk perhaps: only the end of the group frees the key. */
-  isWritten: boolean;
   /** Its group has failed: what is on disk counts, once the store is open again. */
   isUnknown: boolean;
 }
@@ -96,7 +94,7 @@ export function createEngineKeys(options: EngineKeysOptions): KeyStore {
   /** The key is this claim's, unless the look for a record finds one. */
   function openFor(claim: Claim, looking?: Open['looking']): Open {
     const name = nameOf(claim);
-    const entry = { claim, name, sinceMs: clock.now(), looking, isWritten: false, isUnknown: false };
+    const entry = { claim, name, sinceMs: clock.now(), looking, isUnknown: false };
     open.set(name, entry);
     return entry;
   }
@@ -159,11 +157,6 @@ export function createEngineKeys(options: EngineKeysOptions): KeyStore {
     else open.delete(entry.name);
   }
 
-  function markWritten(claim: Claim): void {
-    const entry = entryOf(claim);
-    if (entry !== undefined) entry.isWritten = true;
-  }
-
   /** A record without jobs. */
   function writeAlone(claim: Claim, answer: KeptAnswer): Promise<void> {
     return new Promise((resolve) => {
@@ -172,7 +165,6 @@ export function createEngineKeys(options: EngineKeysOptions): KeyStore {
         return resolve();
       }
       write(claim, answer);
-      markWritten(claim);
       ledger.join({
         settle(_group, outcome) {
           end(claim, outcome);
@@ -184,9 +176,8 @@ export function createEngineKeys(options: EngineKeysOptions): KeyStore {
   }
 
   function settleOne({ claim, outcome, answer = claim.answer }: Settlement): Promise<void> | undefined {
-    const entry = entryOf(claim);
-    // The end of its group settles it.
-    if (entry === undefined || entry.isWritten) return undefined;
+    // The end of the group in which it was written has settled it.
+    if (entryOf(claim) === undefined) return undefined;
     if (outcome === 'done') return writeAlone(claim, answer);
     if (outcome === 'refused') free(claim);
     return undefined;
@@ -217,7 +208,6 @@ export function createEngineKeys(options: EngineKeysOptions): KeyStore {
           const answer = answerOf(fates);
           if (answer === undefined) return;
           write(claim, answer);
-          markWritten(claim);
         },
         settle: (outcome: GroupOutcome) => end(claim, outcome),
       };

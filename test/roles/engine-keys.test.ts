@@ -123,6 +123,22 @@ describe('embedded keys', () => {
     assert.deepEqual(verdicts, [done, done, { state: 'reused' }, done]);
   });
 
+  it('are not claimed by a request that could not be told what is on disk', async (t) => {
+    let isBroken = false;
+    const get = (store: Store, keys: readonly Buffer[]) =>
+      isBroken ? Promise.reject(new Error('the disk does not read')) : store.get(keys);
+    const { keys } = await open(t, { wrapStore: (store) => ({ ...store, get: (asked) => get(store, asked) }) });
+    const claim = claimOf('k');
+    await claimOne(keys, claim);
+    await keys.settle([{ claim, outcome: 'done' }]);
+    isBroken = true;
+    await assert.rejects(claimOne(keys, claimOf('k')), { reason: 'away' });
+    await assert.rejects(keys.claim([claimOf('new'), claimOf('k')]), { reason: 'away' });
+    isBroken = false;
+    assert.equal((await claimOne(keys, claimOf('k'))).state, 'done');
+    assert.equal((await claimOne(keys, claimOf('new'))).state, 'claimed');
+  });
+
   it('are stored with a whole batch, or not at all: no write holds a part of it', async (t) => {
     const faulty = createFaultyStore();
     const { broker, producer, keys } = await open(t, { wrapStore: faulty.wrap });

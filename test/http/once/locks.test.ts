@@ -166,6 +166,17 @@ describe('a unique job with a key', () => {
     assert.equal(producer.jobs.length, 1);
   });
 
+  it('that is like a job of unknown outcome keeps no answer: sent again it is not called enqueued', async (t) => {
+    const { post, producer } = await open(t);
+    producer.decide(() => unknown('no answer'));
+    const entry = unique({ unique_key: 'u', key: 'e' });
+    const first = await post('/jobs/batch', { jobs: [unique({ unique_key: 'u' }), entry] });
+    assert.deepEqual([first.statusCode, first.json().results[1].status], [504, 'unknown']);
+    const again = await post('/jobs/batch', { jobs: [entry] });
+    assert.deepEqual([again.statusCode, again.json().results[0].status], [504, 'unknown']);
+    assert.equal(producer.jobs.length, 1);
+  });
+
   it('in a batch with a key is in the answer that is kept', async (t) => {
     const { post, producer } = await open(t);
     const key = { 'idempotency-key': 'k' };
