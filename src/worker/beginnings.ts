@@ -1,6 +1,5 @@
-// Jobs that have waited elsewhere than in a queue, for their time or for another attempt, may have been cancelled meanwhile
-// without the broker's knowledge: such a job runs only when the result store has taken that it begins
-// (docs/decisions/0019-cancelling.md). All of a turn are begun together.
+// A job that was scheduled or waited for a retry may have been cancelled in the result store only. Such a job runs when the
+// store has taken the record that it begins (docs/decisions/0019-cancelling.md). The jobs of one turn begin with one call.
 import type { Clock } from '../domain/clock.ts';
 import type { JobRecord, ResultStore } from '../domain/results.ts';
 import { aboutOf, attemptsOf, type FetchedJob } from './fetched-job.ts';
@@ -9,7 +8,7 @@ import type { WorkerLog } from './job-log.ts';
 export interface Beginning {
   job: FetchedJob;
   operation: string;
-  /** The job is ours now. */
+  /** The record is stored: the job may run. */
   onBegun: () => void;
   onCancelled: () => void;
   /** The store did not answer in time. */
@@ -17,12 +16,12 @@ export interface Beginning {
 }
 
 export interface Beginnings {
-  /** Jobs of which is not known yet whether they run. */
+  /** Jobs whose record is not stored yet. */
   readonly size: number;
   add(beginning: Beginning): void;
   /** Begins what was added. */
   flush(): void;
-  /** Gives up all that is under way or comes later. */
+  /** Gives up all jobs, also those that come later. */
   close(): void;
 }
 
@@ -32,20 +31,20 @@ export interface BeginningsOptions {
   log: WorkerLog;
 }
 
-/** As with results that the store does not take: a restart of Redis takes less. */
+/** A restart of Redis takes less. */
 const retryForMs = 15_000;
 const retryPauseMs = 500;
 
-/** Whether the job was in nobody's sight, and so in a place that it may have been cancelled from. */
+/** Whether the job was scheduled or retried, and so may have been cancelled. */
 export const hasWaited = ({ at, failure }: FetchedJob): boolean => typeof at === 'string' || Boolean(failure);
 
 export function createBeginnings({ results, clock, log }: BeginningsOptions): Beginnings {
   let added: Beginning[] = [];
-  /** `added` too. */
+  /** All jobs, those in `added` too. */
   const open = new Set<Beginning>();
   let isClosed = false;
 
-  /** What is stored after ours is the answer: an end is never replaced by a beginning, and no job is cancelled after it. */
+  /** The record that is stored afterwards decides: a beginning never replaces an end, and a job that began is not cancelled. */
   async function begin(group: readonly Beginning[]): Promise<(JobRecord | undefined)[]> {
     await results.put(group.map(recordOf));
     return Promise.all(group.map(({ job }) => results.get(job.jid)));

@@ -1,11 +1,11 @@
-// How one run of a job ended, and what becomes of it by that: its record, and what the broker is told.
+// The end of one run of a job: its record, and the ACK or FAIL that the broker gets.
 import type { InlineEnd } from '../domain/job-type.ts';
 import type { JobRecord } from '../domain/results.ts';
 import type { OperationLabel } from '../metrics/jobs.ts';
 import type { WorkerOutcome } from '../metrics/worker.ts';
 import { attemptsOf, fateOf, lockOf, type Fate, type FetchedJob } from './fetched-job.ts';
 
-/** What FAIL tells the broker: Faktory keeps 100 bytes of the type, 1,000 of the message, 50 lines of the backtrace. */
+/** The fields of FAIL. Faktory keeps 100 bytes of the type, 1,000 of the message, 50 lines of the backtrace. */
 export interface Failure {
   errtype: string;
   message: string;
@@ -16,22 +16,22 @@ export interface Failure {
 
 export interface EndedRun {
   jid: string;
-  /** What becomes of the job if the broker is told that it failed. */
+  /** The effect of a FAIL on the job. */
   fate: Fate;
   operation: OperationLabel;
-  /** `given back`: it did not end here, and is to run elsewhere. */
+  /** `requeued`: the job did not end here, and is to run elsewhere. */
   outcome: WorkerOutcome | 'requeued';
-  /** Undefined for a job of another service, whose state is not ours to tell, and where nothing new is known. */
+  /** Undefined: the job is of another service, which keeps its state, or nothing new is known of it. */
   record: JobRecord | undefined;
   /** Undefined: the job is done and is acknowledged. */
   failure: Failure | undefined;
-  /** The lock that is free when it is over; undefined: the job is not unique. */
+  /** The lock to release when the job is over; undefined: the job is not unique. */
   lock: string | undefined;
   /** Further fields of its log line. */
   logged: Readonly<Record<string, unknown>>;
 }
 
-/** What the broker now knows of a job. */
+/** The broker has replied to the ACK or FAIL of a job. */
 export interface Told {
   end: EndedRun;
   /** Of the FAIL; undefined: it was an ACK. */
@@ -40,7 +40,7 @@ export interface Told {
   isKnown: boolean;
 }
 
-/** A job whose run has ended, and what else is known of it. */
+/** A job whose run has ended, and the fields of its record and log line. */
 export interface Ran {
   job: FetchedJob;
   operation: OperationLabel;
@@ -71,7 +71,7 @@ export function createFailedEnd({ job, operation, about, logged }: Ran, failure:
   return { jid, fate, operation, outcome: 'failed', record, failure, lock: lockOf(job), logged };
 }
 
-/** Faktory is told that it failed, and then to queue it again: it has no other word. Where that is the end of it, it failed. */
+/** Faktory gets a FAIL and then a MUTATE that requeues the job: it has no other command. A job without a retry has failed. */
 export function createRequeuedEnd(ran: Ran, reason: string): EndedRun {
   const end = createFailedEnd(ran, { errtype: 'GivenBack', message: reason, backtrace: [], give_back: true });
   return { ...end, outcome: 'requeued', record: end.fate === 'gone' ? end.record : undefined };
@@ -92,19 +92,19 @@ export function createUnknownEnd(job: FetchedJob): EndedRun {
   return { ...createFailedEnd(ran, { errtype: 'UnknownJobtype', message, backtrace: [] }), record: undefined };
 }
 
-/** Not run: the time until which it is wanted is over. */
+/** Not run: its `expires_at` is over. */
 export function createExpiredEnd(job: FetchedJob, operation: OperationLabel, about: Ran['about']): EndedRun {
   const attempts = attemptsOf(job) - 1;
   const end = createEnd({ job, operation, about, logged: { attempts } }, 'expired', {});
   return { ...end, record: { ...(end.record as JobRecord), attempts } };
 }
 
-/** Not run: its record has said so before. */
+/** Not run: its record was `cancelled` before. */
 export function createCancelledEnd(job: FetchedJob, operation: OperationLabel): EndedRun {
   return { ...createEnd({ job, operation, about: {}, logged: {} }, 'cancelled', {}), record: undefined };
 }
 
-/** Not run: nobody can tell whether it was cancelled. The broker keeps it for another attempt. */
+/** Not run: the result store does not answer, so it may have been cancelled. The broker keeps it for another attempt. */
 export function createNotBegunEnd(job: FetchedJob, operation: OperationLabel): EndedRun {
   const failure = { errtype: 'NotBegun', message: 'the result store did not answer', backtrace: [] };
   return { ...createFailedEnd({ job, operation, about: {}, logged: {} }, failure), record: undefined };

@@ -17,9 +17,9 @@ export interface FetchedJob {
 }
 
 /**
- * What a FAIL makes of a job, by its own `retry` (contribsys/faktory manager/retry.go, v1.9.4): 0 is nowhere, less or used
- * up is the dead set. A job without `retry` was put into the broker's store past its protocol: nobody here knows. One that
- * the embedded broker takes back is queued again.
+ * The effect of a FAIL on a job, by its `retry` (contribsys/faktory manager/retry.go, v1.9.4). With 0 the job is gone; below 0,
+ * or when the retries are used up, it goes to the dead set. A job without `retry` was put into the broker's store in another
+ * way than by FWP: the effect is unknown. A job that the embedded broker takes back is queued again.
  */
 export type Fate = 'retried' | 'dead' | 'gone' | 'unknown' | 'queued again';
 
@@ -47,7 +47,7 @@ export function attemptsOf({ failure }: FetchedJob): number {
   return typeof count === 'number' && Number.isSafeInteger(count) && count >= 0 ? count + 2 : 2;
 }
 
-/** What its record says of any job, as far as it is known. */
+/** Fields of the record of any job, as far as they are known. */
 export function aboutOf(job: FetchedJob): Record<string, unknown> {
   const { at, enqueued_at, custom } = job;
   const requestId = custom?.['request_id'];
@@ -72,7 +72,7 @@ export function isExpired({ custom }: FetchedJob, nowMs: number): boolean {
   return typeof expiresAt === 'string' && Date.parse(expiresAt) <= nowMs;
 }
 
-// The broker's own limits of a reservation, and what it takes without one (contribsys/faktory manager/working.go, v1.9.4).
+// The broker's limits of a reservation, and its default (contribsys/faktory manager/working.go, v1.9.4).
 const reserveSeconds = { min: 60, max: 86_400, default: 1800 };
 
 /** How long the broker keeps a fetched job for its worker. */

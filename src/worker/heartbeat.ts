@@ -1,5 +1,5 @@
-// Keeps the worker known to the broker, which forgets it after 60 s without a BEAT, and hears what the broker wants of
-// it. On a connection of its own: the broker's `quiet` stops the FETCHes of a wid's first connection only.
+// Sends BEATs: the broker forgets a worker after 60 s without a BEAT, and its reply may be `quiet` or `terminate`. They have a
+// connection of their own, because the broker's `quiet` stops the FETCHes of a wid's first connection only.
 import type { Clock, Timer } from '../domain/clock.ts';
 import type { FaktoryClient } from '../faktory/client.ts';
 import { ReplyError } from '../faktory/connection.ts';
@@ -10,7 +10,7 @@ export interface HeartbeatOptions {
   wid: string;
   clock: Clock;
   intervalMs: number;
-  /** The broker's wish, from its web page. */
+  /** An operator has asked for it on the broker's web page. */
   onState: (state: 'quiet' | 'terminate') => void;
   log: WorkerLog;
 }
@@ -50,7 +50,7 @@ export function createHeartbeat({ client, wid, clock, intervalMs, onState, log }
   function complain(error: Error): void {
     const isForgotten = error instanceof ReplyError && /unknown worker/i.test(error.message);
     log.warn({ error: error.message }, isForgotten ? 'the broker forgot this worker' : 'no heartbeat');
-    // A new connection says HELLO, which makes the wid known again; the FETCHes go on undisturbed.
+    // A new connection sends HELLO, which makes the wid known again. The FETCHes go on.
     if (isForgotten) for (const connection of client.live) connection.destroy(error);
   }
 

@@ -1,5 +1,5 @@
-// One line per job, after the reply of the broker. Above some lines a second only a sample is written, with a count of the rest,
-// because a line costs more than a job. Failed jobs have a sample of their own: they are few, and operators look for them.
+// One line per job, after the reply of the broker. Above a limit of lines a second the rest is only counted, because a line costs
+// more time than a job. Failed jobs have a sample of their own: they are few, and operators look for them.
 import type { Logger } from 'pino';
 import type { Clock, Timer } from '../domain/clock.ts';
 import type { Told } from './ended-run.ts';
@@ -10,12 +10,12 @@ export type WorkerLog = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
 
 export interface JobLog {
   write(told: Told): void;
-  /** Writes the count of what was left out. */
+  /** Logs the number of lines that were left out. */
   flush(): void;
 }
 
 const windowMs = 1000;
-/** 0.3 % of one processor at about 30 us a line; more than anyone reads as it passes. */
+/** 0.3 % of one processor at about 30 us a line. */
 export const linesPerWindowMax = 100;
 
 export function createJobLog(log: WorkerLog, clock: Clock): JobLog {
@@ -69,7 +69,7 @@ function writeLine(log: WorkerLog, { end, failure, isKnown }: Told): void {
   if (failure) {
     const fate = isKnown ? fates[end.fate] : 'the broker did not know it any more';
     if (end.outcome === 'requeued') {
-      // Of the others Faktory is asked later to queue them again.
+      // Faktory is asked later to queue the other jobs again.
       const isSettled = !isKnown || end.fate === 'gone' || end.fate === 'queued again';
       return log.warn({ ...about, reason: failure.message }, `job given back${isSettled ? `: ${fate}` : ''}`);
     }

@@ -32,7 +32,7 @@ export interface JobRuns {
   readonly size: number;
   /** Takes a job as FETCH brings it. */
   take(text: string): void;
-  /** Called when what came in this turn was taken. */
+  /** Called when all jobs of this turn were taken. */
   flush(): void;
   /** Begins no job any more. */
   close(): void;

@@ -1,11 +1,11 @@
-// Stores what running jobs say of their progress: of each the latest, and all together at most once a second. A progress that
-// cannot be stored is not missed.
+// Stores the latest progress of each running job, all with one call, at most once a second. A progress that cannot be stored is
+// dropped.
 import type { Clock, Timer } from '../domain/clock.ts';
 import type { JobRecord, ResultStore } from '../domain/results.ts';
 
 export interface ProgressKeeper {
   note(record: JobRecord): void;
-  /** The job has ended: what it said before is old. */
+  /** The job has ended: its progress is not stored any more. */
   drop(jid: string): void;
 }
 

@@ -25,9 +25,9 @@ export interface Recorder {
   /** Asks the store whether it takes writes. */
   start(): void;
   add(end: EndedRun): void;
-  /** Begins to store what was added, unless it is at it. */
+  /** Begins to store the added records, unless a call is under way. */
   flush(): void;
-  /** Ends all attempts and hands over what is not stored. */
+  /** Ends all attempts and returns the ends whose records are not stored. */
   takeAll(): EndedRun[];
 }
 
@@ -38,7 +38,7 @@ interface Entry {
 
 /** Records of one command to the store. More would delay the store's other callers. */
 const groupMax = 500;
-/** A restart of Redis takes less; together with the broker's retries well below the 60 s of a reservation. */
+/** A restart of Redis takes less. The time for the ACK added, it is well below the 60 s of a reservation. */
 const retryForMs = 15_000;
 
 export function createRecorder({ results, clock, onStored, onGivenUp, onUp, log }: RecorderOptions): Recorder {

@@ -1,5 +1,5 @@
-// Sends ACK and FAIL, on connections of their own so that they never wait behind a FETCH that blocks. Both are safe to retry: the
-// reply to an ACK of a job that is gone is OK, to a FAIL `Job not found`.
+// Sends ACK and FAIL, on connections of their own, because a FETCH blocks its connection. Both may be sent again: for a job that
+// is gone the reply to ACK is OK, and the reply to FAIL is `Job not found`.
 import type { Clock } from '../domain/clock.ts';
 import { createFifo } from '../domain/fifo.ts';
 import type { FaktoryClient } from '../faktory/client.ts';
@@ -24,7 +24,7 @@ export interface Reporter {
   readonly pending: number;
   ack(end: EndedRun): void;
   fail(end: EndedRun, failure: Failure): void;
-  /** Sends what waited for a connection. */
+  /** Sends the reports that waited for a connection. */
   pump(): void;
 }
 
@@ -35,7 +35,7 @@ interface Report {
   untilMs: number;
 }
 
-/** The shortest reservation: afterwards the broker has given the job to somebody else. */
+/** The shortest reservation. After it the broker has given the job to another worker. */
 const reportForMs = 60_000;
 const retryPauseMs = 500;
 
@@ -52,7 +52,7 @@ export function createReporter({ client, clock, onTold, onOver, log }: ReporterO
   function send(connection: Connection, report: Report): void {
     connection.exchange(report.line, {
       onReply: (reply) => take(report, reply),
-      // Later than the loss itself, which is told for every command in turn.
+      // In a later turn: the loss is told for every command of the connection first.
       onLost: ({ reason }) => clock.soon(() => again(report, reason.message)),
     });
   }

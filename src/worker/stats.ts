@@ -1,4 +1,4 @@
-// What a worker has in hand.
+// Counts of a worker's work.
 
 export interface WorkerStats {
   /** FETCHes without a reply. */

@@ -24,11 +24,11 @@ export interface Worker {
   /** The store of results takes writes. */
   readonly takesResults: boolean;
   start(): void;
-  /** Fetches no more; what is under way goes on. */
+  /** Fetches no more. Jobs that run go on. */
   quiet(): void;
   /**
-   * Takes what outstanding FETCHes still bring, finishes, stores, acknowledges, closes. What does not end in time is FAILed,
-   * so that it is retried soon and not after its reservation. Resolves within `timeoutMs`, also when the broker is gone.
+   * Takes the jobs of outstanding FETCHes, finishes, stores, acknowledges and closes. A job that does not end in time is
+   * requeued, so that it need not wait for the end of its reservation. Resolves within `timeoutMs`, also when the broker is gone.
    */
   stop(timeoutMs: number): Promise<void>;
 }

@@ -1,5 +1,4 @@
-// One job as it is asked for, flat or explicit, and the job that is made from it: shared by `POST /jobs`, the entries of
-// a batch, and whatever else takes entries.
+// Reads an entry, flat or explicit, and makes a job from it: for `POST /jobs`, batches and streams.
 import { createJid } from '../../domain/jid.ts';
 import { createJob, createJobWith, type Job, type JobOptions } from '../../domain/job.ts';
 import type { JobArgs } from '../../domain/job-args.ts';

@@ -1,5 +1,5 @@
-// The explicit form of a job: `operation` or `jobtype`, `args`, and options beside them. Nothing is ignored: a misspelt
-// option would be a job that runs otherwise than its caller believes.
+// The explicit form of a job: `operation` or `jobtype`, `args`, and options beside them. Unknown fields are refused: a
+// job with a misspelt option would not run as its caller expects.
 import type { JobOptions, Uniqueness } from '../../domain/job.ts';
 import type { ArgsReading, Issues, JobRegistry, JobType } from '../../domain/job-type.ts';
 import { encodeJson } from '../../domain/json-structure.ts';
@@ -24,7 +24,7 @@ export interface Order {
   type: JobType | undefined;
   jobtype: string;
   args: Extract<ArgsReading, { success: true }>['args'];
-  /** Undefined: those of the type, at once. */
+  /** Undefined: the job has the options of its type, and runs at once. */
   options: JobOptions | undefined;
   /** For the job's record; a flat job has none before it runs. */
   requestId: string | undefined;
@@ -36,7 +36,7 @@ export interface Refusal {
   /** The name of a type, or `other`: a label of metrics. */
   operation: string;
   issues: Issues;
-  /** Where the issues' own words are not it. */
+  /** In place of a detail that is made from the issues. */
   detail?: string;
 }
 

@@ -1,12 +1,12 @@
-// The flat form of a job: arguments only. Unknown fields are ignored, as in the guide; an option is refused,
-// because who sends one believes that it works: a job with `at` ran at once.
+// The flat form of a job: arguments only. Unknown fields are ignored, as in the guide. An option is refused, because its caller
+// expects that it works: a job with `at` ran at once.
 import { z } from 'zod';
 import type { ArgsReading, Issues, JobType } from '../../domain/job-type.ts';
 
 const options = [
   ...['queue', 'at', 'delay_seconds', 'retry', 'reserve_for', 'expires_at', 'expires_in_seconds', 'custom'],
   ...['key', 'unique_for', 'unique_key', 'jobtype', 'args'],
-  // What other services call theirs.
+  // Names of such options in other services.
   ...['delay', 'priority'],
 ];
 
@@ -40,7 +40,7 @@ export function createFlatReader(type: JobType, argsBytesMax: number): FlatReade
   return (body) => check(body, type.readFlat(body));
 }
 
-/** What no schema of a type tells: options among the arguments, and arguments that are too large. */
+/** Checks that are not in the schema of a type: options among the arguments, and the size of the arguments. */
 export function createArgsCheck(
   type: JobType,
   argsBytesMax: number,
@@ -53,7 +53,7 @@ export function createArgsCheck(
   };
 }
 
-/** Their JSON can be longer than what came: `1e20` has 21 digits there. */
+/** The JSON of arguments can be longer than the text that came: `1e20` becomes 21 digits. */
 export function checkSize(reading: ArgsReading, argsBytesMax: number): ArgsReading {
   if (!reading.success || reading.args.jsonBytes + brackets <= argsBytesMax) return reading;
   return { success: false, issues: [{ path: [], message: `must be at most ${argsBytesMax} bytes of JSON` }] };
@@ -68,7 +68,7 @@ export function createOptionFinder(schema: z.ZodType): (body: unknown) => Issues
   const refused = new Set(options.filter((name) => !takes(argumentsSchema, name)));
   return (body) => {
     if (typeof body !== 'object' || body === null) return none;
-    // One look at each name that came: most bodies have two or three.
+    // The names of the body are looked up, because most bodies have two or three.
     for (const name in body) if (refused.has(name)) return issuesOf(body, refused);
     return none;
   };

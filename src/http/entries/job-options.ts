@@ -1,5 +1,4 @@
-// The options of the explicit form: what one job has in place of its type's, each checked. Fields that have a meaning in
-// a later version are refused until they have one.
+// The options of the explicit form: a job has them in place of its type's. Each is checked.
 import { z } from 'zod';
 import type { JobOptions } from '../../domain/job.ts';
 import { encodeJson } from '../../domain/json-structure.ts';

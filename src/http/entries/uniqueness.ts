@@ -1,4 +1,4 @@
-// What makes two jobs the same: `unique_for` and `unique_key` of an explicit job.
+// When two unique jobs are the same: `unique_for` and `unique_key` of an explicit job.
 import { sha256 } from '../../domain/digest.ts';
 import type { Uniqueness } from '../../domain/job.ts';
 import type { JobArgs } from '../../domain/job-args.ts';

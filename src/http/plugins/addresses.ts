@@ -1,4 +1,4 @@
-// IP addresses in ranges: which are this machine's own, and which belong to somebody who is trusted.
+// IP addresses in ranges: the addresses of this machine, and those of trusted proxies.
 import { BlockList, isIPv6 } from 'node:net';
 
 export type AddressRange = (address: string) => boolean;
@@ -17,7 +17,7 @@ export function createAddressRange(ranges: readonly string[]): AddressRange {
 
 export const isLoopback = createAddressRange(['127.0.0.0/8', '::1']);
 
-/** Who stands for an address: of IPv6 the network of 64 bits that one customer has at least (RFC 6177). */
+/** The unit that limits count: an IPv4 address, or an IPv6 network of 64 bits, the least that a customer gets (RFC 6177). */
 export function sourceOf(address = ''): string {
   if (!isIPv6(address)) return address;
   const mapped = /^::ffff:([\d.]+)$/i.exec(address)?.[1];

@@ -16,7 +16,7 @@ interface Pattern {
 /**
  * Knows static paths, and paths with parameters as whole segments.
  *
- * @param parameters what they look like, by name; with anything else there is nothing at the path. Without an entry every segment is one
+ * @param parameters their patterns, by name: a path whose segment does not match does not exist. Without a pattern any segment does
  */
 export function createAllowedMethods(parameters: Readonly<Record<string, RegExp>>): AllowedMethods {
   const methodsOf = new Map<string, Set<string>>();

@@ -1,5 +1,5 @@
-// `Authorization: Bearer KEY`. Keys are kept and compared as SHA-256 digests: equal lengths, and the comparison takes
-// the same time whatever was presented. Neither is ever logged.
+// `Authorization: Bearer KEY`. Keys are kept and compared as SHA-256 digests: these have equal lengths, and every comparison
+// takes the same time. Neither keys nor digests are logged.
 import { timingSafeEqual } from 'node:crypto';
 import type { onRequestHookHandler } from 'fastify';
 import { sha256 } from '../../domain/digest.ts';

@@ -1,5 +1,6 @@
-// The bodies that are being read: until one is whole it holds memory that no limit of jobs counts. What has come is counted,
-// decoded, not what was announced. When the bytes run out, the bodies that were sent slowest go, so that others are read.
+// The bodies that are being read: until one is whole it holds memory that no limit of jobs counts. The bytes that have
+// arrived are counted, after decoding; Content-Length is not. When the budget is used up, the bodies that were sent slowest
+// are given up, so that others are read.
 import type {
   FastifyInstance,
   FastifyReply,
@@ -13,13 +14,13 @@ import type { Connections } from '../server/connections.ts';
 import { singleBodyBytesMax } from '../limits.ts';
 import { rateOf, type Places } from '../server/places.ts';
 
-/** What a decoder holds before it has written a byte: its window, its buffers. */
+/** The memory of a decoder before it has written a byte: its window and its buffers. */
 const decoderBytes = 65_536;
 
 export interface BodyBudget {
-  /** For the routes with a body that are registered on it from now on. The plugin that decodes comes before. */
+  /** For the routes with a body that are registered from now on. Register the plugin that decodes before. */
   watch(app: FastifyInstance): void;
-  /** For a route whose bodies are never whole: so many bytes from its head to the end of its response. */
+  /** For a stream, whose body is never held as a whole: so many bytes from its head to the end of its response. */
   reserve(bytes: number): onRequestHookHandler;
 }
 
@@ -48,7 +49,7 @@ export function createBodyBudget({ clock, connections, places, budgetBytes }: Bo
     if (heldBytes > budgetBytes) makeRoom();
   }
 
-  /** An eighth at once: each chunk would look through all of them otherwise. */
+  /** Gives up an eighth at once: otherwise every chunk would have to look through all bodies. */
   function makeRoom(): void {
     const nowMs = clock.now();
     const slowest = [...held.keys()]
@@ -81,7 +82,7 @@ export function createBodyBudget({ clock, connections, places, budgetBytes }: Bo
     done();
   }
 
-  /** Counts what comes, after decoding. A whole body becomes jobs in the same turn, and they have limits of their own. */
+  /** Counts the bytes that arrive, after decoding. A whole body becomes jobs in the same turn, and they have limits of their own. */
   const count: preParsingHookHandler = (request, _reply, payload, done) => {
     if (held.has(request)) {
       payload.on('data', (chunk: Buffer) => add(request, chunk.length));

@@ -2,7 +2,7 @@
 // decodes knows lower-case names only, and no lists.
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** Leaves the header out when nothing is encoded. Two codings stay, and are refused. */
+/** Removes the header when the body is not encoded. A list of two codings stays, and is refused. */
 export function normalizeContentEncoding(headers: IncomingHttpHeaders): void {
   const codings = headers['content-encoding']
     ?.split(',')

@@ -3,7 +3,7 @@
 import type { Clock, Timer } from '../../domain/clock.ts';
 
 const sampleEveryMs = 250;
-// Far above any healthy pause; callers wait seconds already when it is reached.
+// Far above any pause of a healthy process. When it is reached, callers wait for seconds already.
 const lagMaxMs = 1000;
 
 export interface EventLoopLag {

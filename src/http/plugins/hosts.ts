@@ -12,13 +12,16 @@ interface HostsOptions {
   allowedHosts: readonly string[];
 }
 
-/** The names that are answered; undefined when every one is. A page knows no API key, and only loopback is out of its reach otherwise. */
+/**
+ * The names of this service; undefined: any name. With API keys or on a network address any name is accepted: a page has no
+ * key, and could reach a network address without DNS rebinding, too.
+ */
 export function answeredHosts({ address, apiKeys, allowedHosts }: HostsOptions): readonly string[] | undefined {
   if (apiKeys.length > 0 || !isLoopback(address)) return undefined;
   return [...ownNames, bracketed(address), ...allowedHosts];
 }
 
-/** An address as a URL has it. */
+/** An address in the form that a URL has. */
 export const bracketed = (address: string): string => (address.includes(':') ? `[${address}]` : address);
 
 /** The target's own authority wins over the Host header (RFC 9112 section 3.2.2). */

@@ -1,5 +1,4 @@
-// The only body parser: JSON in UTF-8. What a body may hold is checked after parsing, in code that no trick with the
-// content type can skip.
+// The only body parser: JSON in UTF-8. The content of a body is checked after parsing, whatever its content type is.
 import type { FastifyInstance } from 'fastify';
 import { isOverbuilt } from '../../domain/json-structure.ts';
 import { AppError } from '../problems/errors.ts';
@@ -14,7 +13,7 @@ export function isUtf8(contentType: string): boolean {
   return true;
 }
 
-/** A key as JSON may spell it: each of its letters as it is, or escaped. */
+/** A key in any spelling of JSON: each letter as it is, or escaped. */
 function keyPattern(key: string): RegExp {
   const letters = Array.from(key, (letter) => {
     const digits = letter.charCodeAt(0).toString(16);
@@ -27,20 +26,20 @@ const proto = keyPattern('__proto__');
 const constructor = keyPattern('constructor');
 const prototype = keyPattern('prototype');
 
-/** Most texts have neither word nor an escaped letter: finding that out is faster than the patterns. */
+/** Most texts have neither word and no escaped letter. This search is faster than the patterns. */
 const mayBePoisoned = (text: string): boolean =>
   text.includes('__proto__') || text.includes('constructor') || text.includes(String.raw`\u`);
 
 /**
- * Such keys hurt code that copies objects; there is none here. They are found in the text: looking through all that was
- * parsed, as the framework's own parser does (secure-json-parse), takes four times as long as parsing `[[[[`.
+ * Such keys are dangerous for code that copies objects; there is none here. They are searched for in the text: a search in the
+ * parsed value, as in the framework's own parser (secure-json-parse), takes four times as long as parsing `[[[[`.
  */
 const isPoisoned = (text: string): boolean =>
   mayBePoisoned(text) && (proto.test(text) || (constructor.test(text) && prototype.test(text)));
 
-/** The value of a JSON text; undefined when it is none, or holds a key like __proto__. */
+/** The value of a JSON text; undefined when the text is not JSON, or has a key like __proto__. */
 export function readJson(text: string): { readonly value: unknown } | undefined {
-  // Where the text is broken is not told; finding out takes as long as parsing.
+  // The caller is not told where the text is broken: finding the place takes as long as parsing.
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
   try {
@@ -73,8 +72,8 @@ export function useJsonOnly(app: FastifyInstance): void {
     if (contentType.length !== 'application/json'.length && !isUtf8(contentType)) {
       return done(new AppError('unsupported_media_type', 'Send application/json in UTF-8'));
     }
-    // An inflater ends its text at the first byte behind it, and what follows could still break the request: its caller would
-    // read "not enqueued" for a job under way.
+    // An inflater ends at the first byte after its text, and later bytes could still break the request: its caller would read
+    // "not enqueued" for a job that is pushed.
     if (!request.raw.readableEnded)
       return done(new AppError('malformed_json', 'Bytes follow the end of the compressed body'));
     if (body === '' && request.routeOptions.config.bodyMayBeEmpty === true) return done(null, {});

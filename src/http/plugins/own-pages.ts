@@ -1,11 +1,11 @@
-// What a request must have that changes how the service works, so that a page of another site cannot make a browser send it:
-// a content type that no form has, and, where the browser says where the request comes from, that it comes from here.
+// Requests that change how the service works must not come from a page of another site. Their content type is one that no form
+// has, and when the browser tells the origin of the page, it is this service.
 import type { FastifyRequest, onRequestHookHandler } from 'fastify';
 import { AppError } from '../problems/errors.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** A request without a body is one with no fields. */
+    /** A request without a body has no fields. */
     bodyMayBeEmpty?: boolean;
   }
 }
@@ -15,7 +15,7 @@ function isFromHere({ headers }: FastifyRequest): boolean {
   const { 'sec-fetch-site': site, origin, host } = headers;
   if (site !== undefined) return site === 'same-origin';
   if (origin === undefined) return true;
-  // Only the host: a proxy in front may speak another scheme.
+  // The host only: a proxy may speak another scheme than this service.
   return URL.canParse(origin) && new URL(origin).host === host?.toLowerCase();
 }
 

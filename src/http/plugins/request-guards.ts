@@ -1,5 +1,5 @@
-// What every request passes before its route: one synchronous hook, no promise, no timer. Node and llhttp already
-// refuse the smuggling set; what they let pass is refused here.
+// The checks of every request before its route, in one synchronous hook. Node and llhttp refuse most requests that could be
+// read in two ways; the others are refused here.
 import type { IncomingMessage } from 'node:http';
 import type { onRequestHookHandler } from 'fastify';
 import { AppError, errorTable } from '../problems/errors.ts';
@@ -30,13 +30,13 @@ function checkHeaders(rawHeaders: readonly string[], httpVersion: string): AppEr
 interface RequestGuardOptions {
   /** Methods of a path that exists, in the form of the Allow header; undefined for any other path. */
   allowedMethods: (path: string) => string | undefined;
-  /** For whoever asked for another one. */
+  /** The detail of the response to a request for another path. */
   operations: string;
-  /** Counts a request that met no route. */
+  /** Counts a request that has no route. */
   countUnrouted: (status: number) => void;
   connections: Connections;
   places: Pick<Places, 'isSpare'>;
-  /** Whether a request names this service; undefined: whatever the name. */
+  /** Whether a request names this service; undefined: any name is accepted. */
   isForUs: ((request: IncomingMessage) => boolean) | undefined;
 }
 
@@ -55,7 +55,7 @@ export function createRequestGuard(options: RequestGuardOptions): onRequestHookH
     }
     if (isForUs?.(request.raw) === false) return done(new AppError('misdirected_request', notOurs));
     if (!isExpectationMet(request.raw)) {
-      // Its caller may wait for another answer before it sends the body.
+      // Its caller may wait for `100 Continue` before it sends the body.
       reply.header('connection', 'close');
       return done(new AppError('expectation_failed', 'Only 100-continue can be expected'));
     }

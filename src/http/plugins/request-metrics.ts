@@ -1,6 +1,6 @@
-// One observation per request, by route pattern: the label sets are prepared when a route is registered, so a request
-// pays for one lookup by status. It is made as the answer is handed over: a slow reader does not count as a slow service,
-// and a hook on the answer's last byte would cost every request two listeners.
+// One observation for each request, by route pattern. The label sets are made when a route is registered, so that a request
+// needs one lookup, by status. The time ends when the response is handed to the socket: a slow reader does not count as a
+// slow service, and a hook on the last byte would cost every request two listeners.
 import type { FastifyBaseLogger, FastifyInstance, onSendHookHandler } from 'fastify';
 import type { Clock } from '../../domain/clock.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
@@ -19,7 +19,7 @@ interface RequestMetricsOptions {
 
 /** To be called before any route is registered. */
 export function observeRequests(app: FastifyInstance, { metrics, clock, logger }: RequestMetricsOptions): void {
-  // It may change while the program runs.
+  // The level may change while the program runs.
   const isLogged = (): boolean => logger.level === 'debug' || logger.level === 'trace';
   app.decorateRequest('startedMs', 0);
   app.addHook('onRequest', (request, _reply, done) => {

@@ -18,7 +18,7 @@ export function setResponseHeaders(
   reply.header('x-request-id', request.id);
   reply.header('x-content-type-options', 'nosniff');
   if (draining.aborted) reply.header('connection', 'close');
-  // Requests that were read behind this one have their answers to come; the framework asks for the end after a bad body.
+  // Later requests of this connection still need their responses. After a bad body the framework would end the connection.
   if (reply.getHeader('connection') === 'close' && !connections.endWith(reply.raw)) {
     reply.removeHeader('connection');
     reply.raw.removeHeader('connection');
@@ -30,24 +30,24 @@ const isSmall = (payload: unknown): boolean =>
   ((typeof payload === 'string' || Buffer.isBuffer(payload)) && payload.length <= smallAnswerBytesMax);
 
 /**
- * One limit from the last byte taken (for an answer that waits behind this one Node leaves the socket's limit as it is), and one in
- * all: a byte now and then would keep a place for ever.
+ * There are two limits: one from the last byte that the caller took, which also holds for responses that wait behind this one,
+ * and one for the whole response, because a byte now and then would keep a place for ever.
  */
 function limitReading({ raw: { socket }, server }: FastifyRequest, { raw }: FastifyReply, clock: Clock): void {
   const cutOff = (): void => void socket.destroy();
   raw.setTimeout(slowReaderTimeoutMs, cutOff);
-  // Before Node's own listener, which hands the socket on.
+  // Before Node's own listener, which gives the socket to the next response.
   raw.prependOnceListener('finish', () => socket.setTimeout(server.server.timeout));
   const timer = clock.after(readingTimeoutMs, cutOff);
   raw.once('close', () => timer.cancel());
 }
 
-/** The only hook that every answer passes. */
+/** The only hook that runs for every response. */
 export function createAnswerHook(options: AnswerHeadersOptions & { clock: Clock }): onSendHookHandler {
   return (request, reply, payload, done) => {
     setResponseHeaders(request, reply, options);
     const { socket } = request.raw;
-    // An injected request has no socket. Answers before a small one may wait to be read.
+    // An injected request has no socket. A small response needs the limit, too, when earlier responses are not read yet.
     if (socket instanceof Socket && (!isSmall(payload) || socket.writableNeedDrain))
       limitReading(request, reply, options.clock);
     done();

@@ -1,4 +1,4 @@
-// Text of callers and of the broker on its way into an answer: cut, and without control characters.
+// Text of callers and of the broker for a response: cut, and without control characters.
 
 /** A detail, and any text inside one, has at most this many characters. */
 const detailCharactersMax = 80;

@@ -1,5 +1,5 @@
-// Turns whatever was thrown into a problem: expected failures by their code, Fastify's and its plugins' errors by the
-// table below, and everything else as `internal`, with its text in the log only.
+// Turns a thrown error into a problem: an expected failure by its code, an error of Fastify or a plugin by the table below.
+// Any other error is `internal`, and its text is in the log only.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppError, type ErrorCode } from './errors.ts';
 import { sendProblem, type Problem } from './problem.ts';
@@ -35,7 +35,7 @@ const badFileRequest: Problem = { code: 'bad_request', detail: 'The path, condit
 const isCallersFault = (error: unknown): boolean =>
   error instanceof Error && 'statusCode' in error && Math.floor(Number(error.statusCode) / 100) === 4;
 
-// The client went away in mid-body: nobody reads this answer, and it is no bug.
+// The caller has closed the connection while it sent the body: the response is not read, and this is no bug.
 const aborted: Problem = { code: 'bad_request', detail: 'The request ended before its body' };
 const internal: Problem = { code: 'internal', detail: 'An error on our side; the log has it under this instance' };
 

@@ -1,4 +1,4 @@
-// The one table of error codes: what each means, and the HTTP status that it is answered with.
+// The table of all error codes: their meaning and their HTTP status.
 
 interface ErrorRow {
   status: number;
@@ -47,7 +47,7 @@ export type ErrorCode = keyof typeof errorTable;
 /** An expected failure. Everything else that is thrown is a bug and is answered as `internal`. */
 export class AppError extends Error {
   readonly code: ErrorCode;
-  /** Fields of the answer besides the problem's own, for example `limit_bytes`. */
+  /** Further fields of the response, for example `limit_bytes`. */
   readonly fields: Readonly<Record<string, unknown>>;
 
   /** @param detail goes to the caller, so it holds no secret and no text of a dependency */

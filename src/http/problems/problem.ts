@@ -1,4 +1,4 @@
-// The one shape of every error answer: RFC 9457 problem details, with `code`, the original service's `error` and, on
+// The form of every error response: RFC 9457 problem details, with `code`, the original service's `error` and, on
 // POST /jobs and below it, `outcome`. Statuses and titles come from the table in errors.ts and from nowhere else.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorTable, type ErrorCode } from './errors.ts';
@@ -17,7 +17,7 @@ export const problemContentType = 'application/problem+json';
 const concernsJobs = (request: FastifyRequest): boolean =>
   request.method === 'POST' && (request.routeOptions.url ?? request.url).startsWith('/jobs');
 
-// A bug may have happened on either side of the write; what is in progress may end in either way.
+// A bug may have come before the write or after it, and a request that is in progress may be stored or not.
 const open: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['outcome_unknown', 'in_progress', 'internal']);
 const outcomeOf = (code: ErrorCode): 'unknown' | 'not_enqueued' => (open.has(code) ? 'unknown' : 'not_enqueued');
 

@@ -1,5 +1,5 @@
-// From zod's issues to what a caller is told: JSON pointers and sentences, at most 20 of them and a total. Uncapped, a
-// batch of 10,000 bad entries was answered with 659 KB.
+// Turns zod's issues into violations for the caller: JSON pointers and sentences, at most 20 of them and a total. Without the
+// limit the response to a batch of 10,000 bad entries had 659 KB.
 import type { z } from 'zod';
 import { AppError } from './errors.ts';
 import { cut } from './caller-text.ts';
@@ -36,7 +36,7 @@ export const describeIssues = (issues: readonly Issue[]): string =>
       .join('; '),
   );
 
-/** Fields of a `validation_failed` answer. */
+/** Fields of a `validation_failed` response. */
 export const violationFields = (violations: readonly Violation[], total: number): Record<string, unknown> => ({
   violations: violations.slice(0, violationsMax),
   violations_total: total,

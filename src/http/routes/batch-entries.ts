@@ -1,4 +1,5 @@
-// Reads the entries of a batch one by one: a bad entry never stops a good one. Each is checked by its own type; a loop of safeParse is faster than a schema of the array, and can say what is wrong with each.
+// Reads the entries of a batch one by one: a bad entry never stops a good one. Each is checked by its own type. A loop of
+// safeParse is faster than a schema of the array, and its issues belong to an entry.
 import { AppError } from '../problems/errors.ts';
 import type { Job } from '../../domain/job.ts';
 import { createEntryReader, createJobMaker, type EntryOptions } from '../entries/entry.ts';

@@ -1,6 +1,6 @@
-// Requests that never became one for Fastify: bytes that are no HTTP, headers over the limit, requests sent too slowly.
-// The answer is a problem like any other, written to the socket by hand. Node's own default writes at once, even when an
-// earlier pipelined request still waits for its answer: its caller would read "not enqueued" for a job that may run.
+// Requests that do not reach Fastify: bytes that are not HTTP, headers over the limit, requests sent too slowly. The response
+// is a problem like any other, written to the socket. Node's default writes at once, even when an earlier pipelined request
+// still waits for its response: the caller of that request would read "not enqueued" for a job that may run.
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { errorTable, type ErrorCode } from '../problems/errors.ts';
@@ -9,7 +9,7 @@ import { headerBytesMax, headersTimeoutMs, requestTimeoutMs } from '../limits.ts
 import { evictedCode } from './places.ts';
 import { problemContentType, renderProblem, retryAfterSeconds, type Problem } from '../problems/problem.ts';
 
-/** Told to a caller whose rest could still arrive: nothing more may be read. */
+/** The rest of such a request could still arrive. Nothing more may be read. */
 export const timeoutCode = 'ERR_HTTP_REQUEST_TIMEOUT';
 const codes: Readonly<Record<string, ErrorCode>> = {
   [timeoutCode]: 'request_timeout',
@@ -31,7 +31,7 @@ const problemOf = (error: NodeJS.ErrnoException): Problem => {
 
 function renderAnswer(problem: Problem, instance: string): string {
   const { status, title } = errorTable[problem.code];
-  // Nothing of such a request ever reached the code that enqueues.
+  // No part of such a request reached the code that enqueues.
   const body = renderProblem(problem, instance, true);
   const retryAfter = retryAfterSeconds(problem.code);
   const headers = {
@@ -52,7 +52,7 @@ export function createClientErrorHandler(
   connections: Connections,
   createRequestId: () => string,
 ): (error: NodeJS.ErrnoException, socket: Socket) => void {
-  // Node reports again for every packet that follows.
+  // Node reports the error again for every later packet.
   const handled = new WeakSet<Socket>();
 
   return (error, socket) => {
@@ -68,36 +68,36 @@ export function createClientErrorHandler(
       if (answer === undefined || isOpenAfter(answer, socket)) refuse();
       return connections.leave(socket);
     }
-    // Requests that were read whole get their answers first, and then nothing more is said.
+    // Requests that were read whole get their responses first. Then nothing more is written.
     const endAfterIt = (): void => {
       connections.takeNoMore(socket);
       answer.once('close', () => connections.leave(socket));
     };
     if (answer.req.complete) return endAfterIt();
     const refuseItsBody = (): void => {
-      // After a timeout the rest may have come while it waited for its turn.
+      // After a timeout the rest of the request may have come while its response waited for its turn.
       if (answer.headersSent || answer.req.complete) return endAfterIt();
       refuse();
-      // Too late is not too broken: its rest could still arrive and be enqueued after this "not enqueued".
+      // A late request can still be completed: it must not be enqueued after this "not enqueued".
       if (error.code === timeoutCode || error.code === evictedCode) socket.destroy();
       else connections.leave(socket);
     };
-    // It has no socket before those ahead of it are answered.
+    // A response has no socket before the responses ahead of it are written.
     if (answer.socket === null) answer.once('socket', refuseItsBody);
     else refuseItsBody();
   };
 
-  /** False when the caller has been told that this was the last answer, or is still sending what was answered. */
+  /** False when this was announced as the last response, or when the caller still sends a request that was answered. */
   function isOpenAfter(answer: ServerResponse, socket: Socket): boolean {
     return answer.req.complete && answer.shouldKeepAlive && !connections.isEnding(socket);
   }
 }
 
-/** CONNECT gets the answer of any request that is none: by default Node ends the connection under the answers before it. */
+/** CONNECT is answered like bytes that are not HTTP. By default Node ends the connection before earlier responses are written. */
 export function refuseTunnels(server: Server): void {
   server.on('connect', (request) => {
     const socket: HttpSocket = request.socket;
-    // Node has taken its own listeners away; the answers before this request still need them.
+    // Node has removed its own listeners. The responses before this one still need them.
     socket.on('error', () => socket.destroy());
     socket.on('timeout', () => socket.destroy());
     socket.on('drain', () => socket._httpMessage?.emit('drain'));

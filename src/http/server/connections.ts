@@ -1,5 +1,6 @@
-// What was read on each open connection, and whether its last answer has been given. Callers may pipeline: what was read
-// before an end is answered, and what is read after it is not taken, as nobody could be told what became of it.
+// The requests that were read on each open connection, and whether its last response was written. Callers may pipeline. A
+// request that was read before the last response gets its response. A later request is not accepted, because its caller
+// could not be told the outcome.
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Clock } from '../../domain/clock.ts';
@@ -12,18 +13,18 @@ export interface HttpSocket extends Socket {
 
 /** A response that is written while its request is read. */
 export interface StreamUnderWay {
-  /** Something was read whose outcome has not been written yet. */
+  /** A request was read, and its response is not written yet. */
   readonly isOwed: boolean;
-  /** What Node says of the connection (`clientError`): this response is not one to be put in front of. */
+  /** Called on `clientError`: a response to the error must not be written into this one. */
   fail(error: NodeJS.ErrnoException): void;
 }
 
 export interface Connection {
   /** To the latest request that was read. */
   answer: ServerResponse | undefined;
-  /** When that answer is a stream, until its end. */
+  /** That response, while it is a stream. */
   stream?: StreamUnderWay | undefined;
-  /** When the head of that request had been read; before the first one, when the connection came. */
+  /** When the head of that request had been read; before the first request, when the connection came. */
   sinceMs: number;
 }
 
@@ -40,10 +41,10 @@ export interface Connections {
   latestAnswer(socket: Socket): ServerResponse | undefined;
   /** Makes this answer the last of its connection; false when more requests have been read, and it cannot be. */
   endWith(answer: ServerResponse): boolean;
-  /** What is read on it from now on is not taken: its caller has been, or will be, told something else. */
+  /** Requests that are read from now on are not accepted: their caller was, or will be, told that they are not enqueued. */
   takeNoMore(socket: Socket): void;
   isEnding(socket: Socket): boolean;
-  /** Says that nothing more comes, and gives the caller time to read: the kernel takes back what was sent before a reset. */
+  /** Ends the sending side and gives the caller time to read: a reset makes the kernel drop bytes that were sent before. */
   leave(socket: Socket): void;
 }
 
@@ -53,7 +54,7 @@ const socketOf = ({ req }: ServerResponse): Socket | undefined => (req as typeof
 export function stateOf(socket: HttpSocket, { answer, stream }: Connection): HttpConnectionState {
   if (answer === undefined) return 'receiving';
   if (answer.writableFinished) return 'idle';
-  // Another one under way: requests before it have been read whole.
+  // A later request is being read: the requests before it were read whole.
   const isBehind = (socket._httpMessage ?? answer) !== answer;
   return answer.req.complete || isBehind || stream?.isOwed === true ? 'answering' : 'receiving';
 }
@@ -76,10 +77,10 @@ export function createConnections(clock: Clock): Connections {
       server.on('connection', (socket) => {
         open.set(socket, { answer: undefined, sinceMs: clock.now() });
         socket.once('close', () => open.delete(socket));
-        // What Node calls after the last answer.
+        // Node calls this after the last response.
         socket.destroySoon = () => leave(socket);
       });
-      // Before the framework sees it: it may answer at once.
+      // Before the framework's own listener, which may answer at once.
       server.prependListener('request', ({ socket }, answer) => {
         const connection = open.get(socket);
         if (connection === undefined) return;
@@ -99,7 +100,7 @@ export function createConnections(clock: Clock): Connections {
     endWith(answer) {
       const socket = socketOf(answer);
       const connection = socket && open.get(socket);
-      // One of another server: `localhost` may be two addresses, and the framework then makes a second server.
+      // A connection of another server: `localhost` may be two addresses, and the framework then makes a second server.
       if (connection === undefined) return true;
       if (connection.answer !== answer) return false;
       ending.add(socket as Socket);

@@ -1,18 +1,18 @@
-// The end of connections: while the process drains, every answer says so, and once the port is closed the idle ones go
-// at once, and those whose request never ends soon after. Without this, closing took 73.7 s,
-// and a half-sent request held it until the process was killed: Node looks for slow requests only while the port is open.
+// The end of connections. While the process drains, every response carries `connection: close`. When the port is closed, idle
+// connections are closed at once, and connections with an unfinished request soon after. Without this the close took 73.7 s,
+// and a half-sent request delayed it until the process was killed: Node looks for slow requests only while the port is open.
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Clock, Timer } from '../../domain/clock.ts';
 import type { Connections } from './connections.ts';
 
-/** Why a process drains that has a successor at the same port: connections are to close, and /ready still says yes. */
+/** The reason of a drain when a successor listens at the same port: connections close, and /ready still answers 200. */
 export const replaced = 'replaced';
 
 const sweepEveryMs = 50;
-/** What a request that is being sent when the port closes has left to arrive. */
+/** Time for the rest of a request that is being sent when the port closes. */
 const incompleteMsMax = 1000;
-/** What an answer that is given then has left to be read. */
+/** Time for a caller to read its last response. */
 const unreadMsMax = 1000;
 
 const isBeingAnswered = (response: ServerResponse | undefined): boolean =>
@@ -22,7 +22,7 @@ const isBeingAnswered = (response: ServerResponse | undefined): boolean =>
 export function closeIdleConnections(app: FastifyInstance, clock: Clock, connections: Connections): void {
   const unreadSinceMs = new WeakMap<ServerResponse, number>();
 
-  /** A caller that does not read its answer would hold the process until it is killed. */
+  /** A caller that does not read its response would delay the end until the process is killed. */
   function cutUnread(): void {
     for (const [socket] of connections.entries()) {
       const answer = socket._httpMessage;
@@ -42,7 +42,7 @@ export function closeIdleConnections(app: FastifyInstance, clock: Clock, connect
   }
 
   app.addHook('preClose', (done) => {
-    // Without a port there is no `close` event to end this.
+    // A server without a port emits no `close` that would end this.
     if (!app.server.listening) return done();
     let timer: Timer;
     const closedMs = clock.now();

@@ -1,6 +1,6 @@
-// `Expect` (RFC 9110 section 10.1.1). Node answers an expectation that it does not know 417, without a problem: our own guard
-// refuses it. And it writes `100 Continue` of a pipelined request behind the head of its answer, as if it were the body
-// (lib/_http_outgoing.js puts the head in front of what waits): it must wait for its turn.
+// `Expect` (RFC 9110 section 10.1.1). Node answers an unknown expectation with 417 and no problem: our own guard refuses it.
+// Node also writes the `100 Continue` of a pipelined request behind the head of its response, as if it were the body
+// (lib/_http_outgoing.js puts the head before the waiting bytes). So it waits here until it is its turn.
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 
 /** The header is a list. HTTP/1.0 has no expectations, and there they are ignored. */
@@ -15,13 +15,13 @@ function writeContinue(answer: ServerResponse): void {
 
 export function answerExpectations(server: Server): void {
   server.on('checkExpectation', (request, answer) => server.emit('request', request, answer));
-  // Node calls this also for lists with other members.
+  // Node calls this also for a list that has other expectations in it.
   server.on('checkContinue', (request, answer) => {
     const isMet = isExpectationMet(request);
     if (isMet && answer.socket !== null) writeContinue(answer);
     else {
       if (isMet) answer.once('socket', () => writeContinue(answer));
-      // Otherwise Node ends the connection after an answer without it, although more has been read.
+      // Without it Node ends the connection after the response, although more requests were read.
       Object.assign(answer, { _expect_continue: false });
     }
     server.emit('request', request, answer);

@@ -1,12 +1,12 @@
-// Where callers come in: on one address. For a name that has several, `localhost` for one, the framework makes more
-// servers, and those have none of our guards.
+// The server listens on one address. For a name that has several, such as `localhost`, the framework would make more servers,
+// and our guards are not on them.
 import { lookup } from 'node:dns/promises';
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { bracketed } from '../plugins/hosts.ts';
 import { listenBacklog } from '../limits.ts';
 
-/** The one address of a name that is listened on. */
+/** The address of a name that the server listens on. */
 export const resolveHost = async (host: string): Promise<string> =>
   (await lookup(host, { order: 'ipv4first' })).address;
 

@@ -1,4 +1,5 @@
-// The bytes of a request, a chunk whenever it is wanted: what is not wanted stays with the kernel, and so with the caller.
+// The bytes of a request, a chunk for each call of `next`. Bytes that are not asked for stay in the kernel, and so the caller
+// has to wait.
 import type { Readable } from 'node:stream';
 
 export interface BodyChunks {
@@ -16,7 +17,7 @@ export function createBodyChunks(body: Readable): BodyChunks {
   const onReadable = (): void => wake();
   const stop = (): void => {
     isOver = true;
-    // Otherwise the body could not flow into nothing.
+    // A paused body would never end.
     body.off('readable', onReadable);
     wake();
   };

@@ -2,22 +2,22 @@
 // A chunk is decoded at once: 1.7 times as fast as line by line.
 
 const newline = 0x0a;
-/** So many small chunks of a line are put together: each costs more than its bytes. */
+/** So many small chunks of a line are joined: a chunk costs more memory than its bytes. */
 const restChunksMax = 64;
 
 /** Whole lines, one after another. */
 export interface Lines {
-  /** Number of the first; 1 is that of a body's first line. */
+  /** Number of the first line; the first line of a body is 1. */
   readonly first: number;
   readonly texts: readonly string[];
-  /** Behind them comes a line that is too long; nothing is read after it. */
+  /** The next line is too long. Nothing is read after it. */
   readonly isNextTooLong: boolean;
 }
 
 export interface LineSplitter {
   /** The lines that end in this chunk. */
   take(chunk: Buffer): Lines;
-  /** What stands behind the last newline, once the body has ended. */
+  /** The line after the last newline. Called when the body has ended. */
   end(): Lines;
 }
 
@@ -32,7 +32,7 @@ export function createLineSplitter({ from, bytesMax }: { from: number; bytesMax:
   let current = 1;
 
   const isTooLong = (text: string): boolean =>
-    // A character has at most three bytes (a pair of two has four).
+    // A character of a JavaScript string has at most three bytes in UTF-8.
     text.length * 3 > bytesMax && Buffer.byteLength(text) > bytesMax;
 
   function keep(chunk: Buffer): void {

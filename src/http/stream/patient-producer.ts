@@ -1,11 +1,11 @@
-// A producer that waits for room. A single job or a batch is refused at once when too much work waits (admission.ts);
-// a stream has another way to say so: it reads no further. Only that refusal is waited out, because it is certain that
-// nothing was sent; a broker that is away is told at once.
+// A producer that waits for room. When too much work waits, a single job or a batch is refused at once (admission.ts); a stream
+// stops reading instead. Only that refusal is tried again, because then certainly nothing was sent. When the broker is away,
+// the lines are refused at once.
 import type { Clock } from '../../domain/clock.ts';
 import type { Fate, JobProducer } from '../../domain/producer.ts';
 
 const pauseMs = 100;
-/** Of the time to the deadline: what is admitted late needs the rest. */
+/** The share of the time to the deadline in which admission is tried. The push needs the rest. */
 const patienceShare = 0.5;
 
 const isOverloaded = (fate: Fate | undefined): boolean => fate?.outcome === 'refused' && fate.code === 'overloaded';
@@ -13,7 +13,7 @@ const isOverloaded = (fate: Fate | undefined): boolean => fate?.outcome === 'ref
 export interface PatientProducerOptions {
   next: JobProducer;
   clock: Clock;
-  /** Nobody waits any longer. */
+  /** The wait ends: the stream is over. */
   draining: AbortSignal;
 }
 

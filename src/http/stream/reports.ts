@@ -1,5 +1,5 @@
-// What the caller is told: a line for each line, in their order, although outcomes come in any order, and a summary. What
-// is not told yet is bounded: the reader of the response holds up the reading of the request.
+// The response of a stream: a report for each line, in the order of the lines, and a summary. Outcomes come in any order. The
+// number of lines without a report has a limit, so that a caller that does not read its reports stops the reading of its lines.
 import type { ServerResponse } from 'node:http';
 import { createFifo, type Fifo } from '../../domain/fifo.ts';
 import type { LineResult } from './slice.ts';
@@ -24,14 +24,14 @@ export interface ReportLimits {
 export interface Reports {
   /** False: no further line may be pushed. */
   readonly hasRoom: boolean;
-  /** Lines were pushed, and their caller has not been told what became of them. */
+  /** Lines were pushed, and their reports are not written yet. */
   readonly isOwed: boolean;
   readonly counts: Readonly<Counts>;
-  /** Lines behind all before; to be settled once. */
+  /** Adds lines after all others. The function that it returns takes their results, and is called once. */
   add(lines: number, bytes: number): (results: readonly LineResult[]) => void;
-  /** Resolves at the next change of what is above; at once never. */
+  /** Resolves at the next change of these fields, never at once. */
   changed(): Promise<void>;
-  /** Wakes who waits for a change. */
+  /** Resolves every `changed`. */
   wake(): void;
 }
 

@@ -1,5 +1,5 @@
-// A stream on its connection: head, timers, drain, and the half-closed end of a request that was not read to its end.
-// Node's own timers are those of the server: they do not know that a body may take hours (docs/streams.md).
+// A stream on its connection: head, timers, drain, and the half-closed end of a request that was not read to its end. It has
+// timers of its own: Node's timers for a request are the same for all routes, and a stream may take hours (docs/streams.md).
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Readable } from 'node:stream';
 import { streamIdleMs } from '../limits.ts';
@@ -27,19 +27,19 @@ export interface StreamAsked {
 const idle: StreamEnd = { code: 'request_timeout', detail: 'No byte came for too long' };
 const notHttp: StreamEnd = { code: 'bad_request', detail: 'The bytes received are not a valid HTTP/1.1 request' };
 
-/** The response is out of the framework's hands: it would pipe, and time it as a large one. */
+/** The response is not sent by the framework, which would pipe it and limit its time. */
 function writeHead(request: FastifyRequest, reply: FastifyReply, options: ServeStreamOptions): void {
   setResponseHeaders(request, reply, options);
   const headers = {
     ...(reply.getHeaders() as Record<string, string>),
     'content-type': ndjson,
     'cache-control': 'no-store',
-    // nginx would collect it otherwise.
+    // Without this header nginx would collect the response.
     'x-accel-buffering': 'no',
   };
   reply.hijack();
   reply.raw.writeHead(200, headers);
-  // A caller may wait for it before it sends more.
+  // A caller may wait for the head before it sends lines.
   reply.raw.flushHeaders();
 }
 
@@ -62,7 +62,7 @@ export function serveStream(
     },
     fail({ code }: NodeJS.ErrnoException) {
       if (code === timeoutCode) {
-        // Node's limit for a whole request is not one of a stream; after the port has closed it is the drain's.
+        // Node's limit for a whole request does not apply to a stream. After the port has closed the limit is the drain's.
         if (draining.aborted) socket.destroy();
       } else if (code === 'ECONNRESET' || code === evictedCode || !socket.writable) socket.destroy();
       else stream.end(notHttp);
@@ -76,7 +76,7 @@ export function serveStream(
   // Node counts bytes that the kernel has taken from a buffer as a sign of life, too.
   response.setTimeout(idleMs, () => {
     if (response.writableNeedDrain) return connections.leave(socket);
-    // It waits for the broker, not for its caller.
+    // The stream waits for the broker, not for its caller.
     if (stream.isOwed) return void socket.setTimeout(idleMs);
     stream.end(idle);
   });

@@ -1,4 +1,4 @@
-// Some lines at once: read as entries of a batch are, pushed together, and what became of each. A line that is no JSON is
+// A slice: some lines of a stream that are read and pushed together, as the entries of a batch are. A line that is no JSON is
 // rejected like any other bad entry.
 import type { FastifyRequest } from 'fastify';
 import type { Clock } from '../../domain/clock.ts';
@@ -23,13 +23,13 @@ export interface SliceOptions extends EntryOptions {
   enqueueTimeoutMs: number;
 }
 
-/** What became of one line. */
+/** The outcome of one line. */
 export interface LineResult extends Omit<BatchResult, 'index'> {
   line: number;
 }
 
 export interface PushedSlice {
-  /** Lines that hold an entry: empty ones do not. */
+  /** Lines that are not empty. */
   readonly lines: number;
   /** Of their jobs. */
   readonly bytes: number;
@@ -40,7 +40,7 @@ export interface PushedSlice {
 /** @param first number of the first of these lines */
 export type SlicePusher = (request: FastifyRequest, first: number, texts: readonly string[]) => PushedSlice;
 
-/** Entries of one way to the broker, and the places of their results. */
+/** Entries that are pushed in the same way, and the places of their results. */
 interface Part {
   values: unknown[];
   places: number[];
@@ -55,7 +55,7 @@ const notJson = {
   detail: 'The line is not JSON, or it holds a key like __proto__',
 } as const;
 
-/** The store of keys is asked for these; an entry that only looks so loses nothing by it. */
+/** For entries with a key, and for unique ones, the store of keys is asked. An entry whose field is wrong may be here, too. */
 const isForOnce = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && ('key' in value || 'unique_for' in value);
 

@@ -1,5 +1,5 @@
-// One stream: lines are read, pushed and reported side by side, each as far as the others allow. It ends with the body, or
-// before it for a reason that its summary tells.
+// One stream: lines are read, pushed and reported at the same time. It ends with the body, or earlier with a reason that is in
+// its summary.
 import type { ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
@@ -43,9 +43,9 @@ export interface StreamOptions {
 }
 
 export interface Stream {
-  /** Some lines were pushed, and their caller has not been told what became of them. */
+  /** Lines were pushed, and their reports are not written yet. */
   readonly isOwed: boolean;
-  /** Reads no further: what was pushed is reported, then the summary follows. The first reason counts. */
+  /** Reads no further. Lines that were pushed are reported, then the summary follows. The first reason counts. */
   end(why: StreamEnd): void;
   /** Resolves when the response has been written, or its reader has gone. Never rejects. */
   readonly ended: Promise<void>;
@@ -101,7 +101,7 @@ export function createStream(
     return true;
   }
 
-  /** Whatever stands behind a line that is too long may be a part of it. */
+  /** The next bytes may be a part of the line that is too long: nothing is read after it. */
   function rejectTooLong(): void {
     const line = nextLine;
     const tooLong = lineTooLong(line);
@@ -156,7 +156,7 @@ export function createStream(
 
 type ReportedPush = (first: number, texts: readonly string[], room: Room) => void;
 
-/** Pushes a slice, and reports what becomes of it. */
+/** Pushes a slice, and reports its outcomes. */
 function createReportedPush(
   request: FastifyRequest,
   reports: Reports,
@@ -182,8 +182,8 @@ function createReportedPush(
 }
 
 /**
- * A caller that writes while it reads learns from the summary that it need not send more. Some drop what they have not read yet
- * when a response is complete before its request (undici, which is Node's fetch), so it gets some time.
+ * A caller that writes while it reads learns from the summary that it need not send more, and gets some time to read it. Some
+ * clients (undici, which is Node's fetch) drop unread reports when a response is complete before its request.
  */
 function untilGone(body: Readable, clock: Clock): Promise<void> {
   return new Promise((resolve) => {
@@ -195,7 +195,7 @@ function untilGone(body: Readable, clock: Clock): Promise<void> {
     };
     body.once('end', gone);
     body.once('close', gone);
-    // Whoever writes all before it reads must get to its reading.
+    // A caller that writes all its lines before it reads must be able to write them.
     body.resume();
   });
 }

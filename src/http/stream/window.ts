@@ -1,11 +1,11 @@
-// How much of all streams may be on its way to the broker at once. Streams take turns, a slice each. The window follows
-// the broker: it shrinks while slices take long, so that single jobs find short queues and no line waits in vain for a
-// connection with room; it grows while they are quick (docs/decisions/0027-streams.md).
+// The limit of lines of all streams that are on their way to the broker. Streams take turns, a slice each. The window follows
+// the broker. It shrinks while slices take long, so that single jobs find short queues, and no line waits until its deadline
+// for a connection with room. It grows while slices are quick (docs/decisions/0027-streams.md).
 import { createFifo, type Fifo } from '../../domain/fifo.ts';
 
-/** A slice that took less makes the window larger: it would hold the round trip of any path. */
+/** A slice that took less makes the window larger. The time is longer than the round trip of any path. */
 const quickMs = 250;
-/** A slice that took longer halves it: what comes behind waits as long. */
+/** A slice that took longer halves the window: later jobs wait as long. */
 const slowMs = 1000;
 
 export interface WindowLimits {
@@ -17,7 +17,7 @@ export interface WindowLimits {
 
 /** Room for one slice. */
 export interface Room {
-  /** What the slice really holds. */
+  /** The size of the slice, which is known after its reading. */
   use(lines: number, bytes: number): void;
   /** @param tookMs from the push to the outcome; undefined: nothing was pushed */
   release(tookMs: number | undefined): void;
