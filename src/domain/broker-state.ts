@@ -1,4 +1,4 @@
-// What a broker holds, as /metrics and the routes for operators show it.
+// The queues and sets of a broker, for /metrics and for the routes of operators.
 
 export interface QueueState {
   name: string;
@@ -22,11 +22,11 @@ export interface BrokerState {
   failures: number;
 }
 
-/** One reading of the broker for all who want to know, however many and however often they ask. */
+/** Readers share a reading of the broker: they may be many, and ask often. */
 export interface BrokerPoll {
   /**
-   * A state that is at most a second old; when the broker does not say within half a second, its last one of the last 30 s,
-   * or undefined. Never rejects.
+   * A state that is at most a second old. When the broker does not reply within half a second: its last state, if that is at
+   * most 30 s old, or undefined. Never rejects.
    */
   look(): Promise<BrokerState | undefined>;
 }

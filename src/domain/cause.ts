@@ -1,5 +1,5 @@
-// Why a server that this process needs did not do its part, in words of our own: what the server or the network said may
-// hold an address, a password or the text of a job, and /ready tells everybody.
+// Why a server that this process needs has failed, in texts of our own. The text of the server or the network may have an
+// address, a password or a job in it, and everybody can read /ready.
 
 /** The first that fits, of the error and of the errors that caused it. */
 const causes: readonly (readonly [RegExp, string])[] = [

@@ -1,9 +1,9 @@
-// Items in the order in which they came, each removed at once wherever it stands. A Set could do this, but not for what
-// comes and goes all the time: V8 gives a Set a new table every few removals, and the old one keeps its items and points to
-// the next. One table that was promoted to the old generation therefore keeps all later ones alive, with everything that
-// was ever in them, until the next full collection (docs/decisions/0013-v8-memory.md).
+// Items in the order in which they came; any item can be removed at once. A Set would keep memory when items come and go all
+// the time: V8 makes a new table for a Set every few removals, and the old table keeps its items and points to the new one. A
+// table that was promoted to the old generation keeps all later tables alive, with all items that were ever in them, until
+// the next full collection (docs/decisions/0013-v8-memory.md).
 
-/** What can stand in one chain at a time; the links are the chain's. */
+/** An item can be in one chain at a time, which sets its links. */
 export interface Linked<T> {
   before?: T | undefined;
   after?: T | undefined;

@@ -1,11 +1,11 @@
-// Time as a parameter, so that a simulation can run the whole client on a clock of its own.
+// Time as a parameter: the simulation runs the client with its own clock.
 
 export interface Timer {
   cancel(): void;
 }
 
 export interface Clock {
-  /** Monotonic milliseconds, from an arbitrary start. Never the wall clock: that one jumps. */
+  /** Monotonic milliseconds, from an arbitrary start. Not the wall clock, which jumps. */
   now(): number;
   /** Runs `fn` once, `delayMs` from now. Does not keep the process alive. */
   after(delayMs: number, fn: () => void): Timer;
@@ -13,7 +13,7 @@ export interface Clock {
   soon(fn: () => void): void;
 }
 
-/** For what happens at a time of day. */
+/** For code that needs the time of day. */
 export interface WallClock extends Clock {
   /** Milliseconds since 1970, by a clock that may be set, and that goes on while the machine sleeps. */
   wallMs(): number;

@@ -1,4 +1,4 @@
-// What is enqueued by time: the schedules of definitions, their ticks, and the last tick of each. Times are milliseconds
+// The schedules of definitions, their ticks, and the last tick of each. Times are milliseconds
 // since 1970.
 import type { JobArgs } from './job-args.ts';
 
@@ -26,14 +26,14 @@ export interface LastTick {
   readonly atMs: number;
   readonly jobId: string;
   readonly outcome: 'enqueued' | 'unknown';
-  /** Of the schedule at that time: one that has changed since has missed nothing. */
+  /** Of the schedule at that time: a schedule that was changed since then has missed nothing. */
   readonly pattern: string;
   readonly timeZone: string;
 }
 
 /**
- * Whether a tick replaces what is kept of its schedule: a later tick does, and one that is known to be enqueued. Processes
- * tell of their ticks in any order.
+ * Whether a tick replaces the last tick of its schedule. A later tick does, and so does the same tick when it is now known to be
+ * enqueued. The processes store their ticks in any order.
  */
 export const replaces = (tick: LastTick, kept: LastTick | undefined): boolean =>
   kept === undefined ||
@@ -44,12 +44,12 @@ export const replaces = (tick: LastTick, kept: LastTick | undefined): boolean =>
 export interface TickStore {
   /** By the names of schedules, in their order. Rejects when the store does not answer. */
   last(names: readonly string[]): Promise<readonly (LastTick | undefined)[]>;
-  /** Never rejects: what the store does not take now, it is told again. Resolves after the first try. */
+  /** Never rejects: a tick that the store does not take is sent again. Resolves after the first try. */
   keep(name: string, tick: LastTick): Promise<void>;
   close(): Promise<void>;
 }
 
-/** What became of a tick in this process: a label of metrics. `replayed`: it was enqueued before, by another process mostly. */
+/** The outcome of a tick in this process: a label of metrics. `replayed`: it was enqueued before, mostly by another process. */
 export type TickOutcome = 'enqueued' | 'replayed' | 'refused' | 'unknown';
 
 export interface ScheduleState {
@@ -63,7 +63,7 @@ export interface ScheduleState {
   readonly last: LastTick | undefined;
 }
 
-/** The schedules of this installation, for whoever wants to look. */
+/** The schedules of this installation. */
 export interface CronView {
   /** In the order of the definitions. Rejects when the store of ticks does not answer. */
   list(): Promise<readonly ScheduleState[]>;

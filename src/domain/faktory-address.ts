@@ -1,4 +1,4 @@
-// Where a broker is, as FAKTORY_URL says it.
+// The address of a broker, as in FAKTORY_URL.
 
 export interface FaktoryAddress {
   host: string;

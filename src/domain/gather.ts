@@ -1,4 +1,4 @@
-// Many askers, few round trips: what is asked while a question is under way is the next question.
+// Joins questions: all that are asked while a round trip is under way go together in the next.
 import type { Clock } from './clock.ts';
 
 export interface GatherOptions<Item, Answer> {

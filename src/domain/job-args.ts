@@ -3,10 +3,10 @@
 export interface JobArgs {
   /** The schema's output. */
   readonly value: unknown;
-  /** What stands between the brackets of the wire's `args`. */
+  /** The elements of the list `args` of FWP, without its brackets. */
   readonly json: string;
   /** Length of `json` in UTF-8. */
   readonly jsonBytes: number;
-  /** What goes into `custom.request_id`; undefined also where the arguments carry it. */
+  /** For `custom.request_id`; undefined also when it is among the arguments. */
   readonly requestId: string | undefined;
 }

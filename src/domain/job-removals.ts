@@ -17,7 +17,7 @@ export function createRemovals(
   const waiting = createFifo<Removal>();
   let isUnderWay = false;
 
-  /** Each jid once: of two removals of one job the second finds nothing. */
+  /** Each jid once: a second removal of a job finds nothing. */
   function takeRound(): Removal[] {
     const round = new Map<string, Removal>();
     const later: Removal[] = [];

@@ -5,10 +5,10 @@ import type { JobType } from './job-type.ts';
 import { createJid } from './jid.ts';
 import type { JobRecord } from './results.ts';
 
-/** What each job has on the wire besides its jid and its arguments. */
+/** Fields of each job in FWP besides its jid and its arguments. */
 type WireFields = Pick<JobType, 'jobtype' | 'queue' | 'retry' | 'reserveForSeconds'>;
 
-/** What one job has in place of, or in addition to, its type's. */
+/** The options of a job. They replace those of its type. */
 export interface JobOptions {
   queue?: string;
   retry?: number;
@@ -43,7 +43,7 @@ export interface Job {
   queue: string;
   /** It goes to the queue `default`, at once. */
   isPlain: boolean;
-  /** What is known of the job before a worker has told more; undefined: that it is pending. */
+  /** The record before a worker stores another; undefined: the job is pending. */
   record: JobRecord | undefined;
   /** Records that a broker in this process stores with the job. Jobs that share one leave in one frame. */
   attachments?: readonly Attachment[];
@@ -99,7 +99,7 @@ export function createJob(type: JobType, args: JobArgs, jid: string = createJid(
   return assemble(type.name, form, args, jid, type.runs === 'elsewhere' ? untracked(jid, type.name) : undefined);
 }
 
-/** Nobody tells this service how it ends. */
+/** A worker of others runs the job, and this service is not told how it ends. */
 const untracked = (jid: string, operation: string): JobRecord => ({
   job_id: jid,
   state: 'pending',
@@ -107,7 +107,7 @@ const untracked = (jid: string, operation: string): JobRecord => ({
   tracked: false,
 });
 
-/** A job with options of its own. `record` is what is known of it until a worker tells more. */
+/** A job with options of its own. `record` is kept until a worker stores another. */
 export function createJobWith(
   fields: WireFields & { name: string },
   args: JobArgs,

@@ -1,4 +1,4 @@
-// What is to be done once: a caller's key, what it was sent with, and what was answered. The stores that keep it are in
+// Idempotency keys: a caller's key, the digest of its request, and the response. The stores that keep it are in
 // src/roles (embedded) and src/keys (Redis); why they differ: docs/decisions/0022-idempotency-keys.md.
 import type { Job } from './job.ts';
 import type { Fate } from './producer.ts';
@@ -11,18 +11,18 @@ export interface KeptAnswer {
   readonly body: string;
 }
 
-/** Of a lock: what is kept of the job that has it. */
+/** The record of a lock names the job that has it. */
 export const lockAnswer = (jid: string): KeptAnswer => ({ status: 202, body: JSON.stringify({ job_id: jid }) });
 export const lockHolder = ({ body }: KeptAnswer): string => (JSON.parse(body) as { job_id: string }).job_id;
 
 export interface Claim {
   /** SHA-256 of the key and its scope. */
   readonly id: Buffer;
-  /** SHA-256 of what was asked for. */
+  /** SHA-256 of the request's body, or of the entry. */
   readonly fingerprint: Buffer;
   /** Of the jobs that will be pushed; none: the key is looked up and not claimed. */
   readonly jids: readonly string[];
-  /** What is answered when the broker has stored all of them. */
+  /** The response when the broker has stored all of them. */
   readonly answer: KeptAnswer;
   /**
    * Of the lock of a unique job, and of a tick: it is kept for so long. The end of a job frees the lock that
@@ -64,7 +64,7 @@ export type Verdict =
   | { readonly state: 'in_progress'; readonly jids: readonly string[] }
   | { readonly state: 'unknown'; readonly jids: readonly string[]; readonly answer: KeptAnswer };
 
-/** What became of a request or an entry with a key: a label of metrics. `claimed`: it was the first. */
+/** The outcome of a request or an entry with a key: a label of metrics. `claimed`: it was the first. */
 export const keyOutcomes = ['claimed', 'replayed', 'in_progress', 'unknown', 'reused', 'unavailable'] as const;
 export type KeyOutcome = (typeof keyOutcomes)[number];
 

@@ -1,4 +1,4 @@
-// What an operator sees of a broker's queues and sets, and does to them. Implementations: the broker in this process
+// A broker's queues and sets for operators: what they see, and what they can do. Implementations: the broker in this process
 // (src/roles) and one behind FWP (src/faktory).
 
 export const setNames = ['scheduled', 'retries', 'dead'] as const;

@@ -2,11 +2,11 @@
 import type { Job } from './job.ts';
 
 /**
- * What became of one job. Outcomes are values, not exceptions.
+ * The outcome of one job. Outcomes are values, not exceptions.
  *
  * - `enqueued`: the broker gave its positive reply for this very job.
  * - `refused`: the job was certainly not stored and will never run.
- * - `unknown`: the job was written, and no clear answer came. It is never pushed again by us.
+ * - `unknown`: the job was written, and no clear reply came. This service never pushes it again.
  */
 export type Fate =
   /** `standIn`: a unique job was not pushed, because this other one has not ended. */
@@ -46,7 +46,7 @@ export interface JobProducer {
   pushBulk(jobs: readonly Job[], deadlineMs: number): Promise<Fate[]>;
   /** Rejects, with the reason, unless the broker answers a command that reaches its store. */
   ping(): Promise<void>;
-  /** Refuses what comes from now on, answers what came before, then closes. Resolves even when the broker is gone. */
+  /** Refuses new jobs, settles the others, then closes. Resolves even when the broker is gone. */
   close(): Promise<void>;
 }
 

@@ -18,7 +18,7 @@ const reservedNames: ReadonlySet<string> = new Set([
   'failures',
 ]);
 
-/** What is wrong with the name of a queue; undefined: nothing. */
+/** Why a text cannot be the name of a queue; undefined: it can. */
 export function queueNameProblem(name: string): string | undefined {
   if (!queuePattern.test(name)) return 'must be 1 to 100 of A-Z a-z 0-9 . _ -';
   if (reservedNames.has(name)) return `must not be ${name}: Faktory uses this name itself`;

@@ -1,4 +1,4 @@
-// What is known of a job after it was enqueued, and the store that remembers it.
+// The record of a job, and the store of records.
 
 /**
  * - `scheduled`: the broker holds the job until `at`.
@@ -26,9 +26,9 @@ export interface JobRecord {
   enqueued_at?: string;
   started_at?: string;
   finished_at?: string;
-  /** False: other people's workers run the job, and nobody tells us how it ends. */
+  /** False: a worker of others runs the job, and this service is not told how it ends. */
   tracked?: boolean;
-  /** What the type of the job adds: of the arithmetic, its operands. */
+  /** Fields of the job's type: of the arithmetic, its operands. */
   [field: string]: unknown;
 }
 
@@ -46,7 +46,7 @@ export const isEnded = (record: JobRecord | undefined): boolean =>
 export const isWaiting = (record: JobRecord | undefined): boolean =>
   record?.state === 'scheduled' || (record?.state === 'pending' && record.error !== undefined);
 
-/** What a record means at the given time: the broker queues a scheduled job by itself. */
+/** The record at the given time: a scheduled job becomes pending at its time, when the broker queues it. */
 export function presentOf(record: JobRecord, nowMs: number): JobRecord {
   const isDue = record.state === 'scheduled' && Date.parse(record.at ?? '') <= nowMs;
   return isDue ? { ...record, state: 'pending' } : record;

@@ -36,7 +36,7 @@ export function createServerCheck(options: ServerCheckOptions): () => Promise<st
   };
 }
 
-/** The reason has words of our own: what a server says may hold an address or worse. */
+/** The reason is a text of our own: a server's text may have an address or a password in it. */
 function withinTime({ clock, name, ask }: ServerCheckOptions): Promise<string | undefined> {
   return new Promise((resolve) => {
     const timer = clock.after(timeoutMs, () => resolve(`${name} did not answer within ${timeoutMs} ms`));

@@ -1,12 +1,12 @@
-// What a broker says of itself: INFO, and QUEUE LATENCY for the queues that hold jobs (contribsys/faktory
-// server/commands.go, v1.9.4).
+// The state of a broker: INFO, and QUEUE LATENCY for the queues that have jobs (contribsys/faktory server/commands.go,
+// v1.9.4).
 import type { BrokerState, QueueState } from '../domain/broker-state.ts';
 import type { FaktoryClient } from './client.ts';
 
-/** QUEUE LATENCY reads the oldest job of each queue that it is given: the fullest ones are asked for. */
+/** QUEUE LATENCY reads the oldest job of each queue that it is given: it is sent for the fullest queues only. */
 const latenciesMax = 100;
 
-/** What the library does not know of INFO. */
+/** Fields of INFO that are not in the library's types. */
 interface More {
   tasks: { Busy?: { size?: number } };
   total_processed?: number;
@@ -37,7 +37,7 @@ export async function readBrokerState(client: Pick<FaktoryClient, 'info' | 'send
   return { queues, ...counts };
 }
 
-/** Empty when the broker does not know the command (before 1.9.2), or answers with something else. */
+/** Empty when the broker does not know the command (before 1.9.2), or its reply is no list of numbers. */
 async function readLatencies(
   client: Pick<FaktoryClient, 'send'>,
   depths: readonly (readonly [string, number])[],

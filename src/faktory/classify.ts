@@ -10,8 +10,8 @@ export interface Violation {
 }
 
 /**
- * Redis refuses these before it runs the write. Faktory's driver sends a command again after 3 s, and then the refusal
- * may be that of the second sending while the first was stored: past this age they prove nothing.
+ * Redis refuses with these texts before it runs the write. Faktory's driver sends a command again after 3 s. Then the first
+ * may be stored, and the refusal may be of the second: a refusal that is older than this proves nothing.
  */
 const redisRefusalAgeMsMax = 2500;
 const redisRefusal = /^(MISCONF|OOM|READONLY|NOAUTH)\b/;
@@ -51,12 +51,12 @@ export function classifyBulkReply(reply: Reply, jobs: readonly Job[], ageMs: num
 
 /**
  * Faktory gave up waiting for its Redis (its deadline for a command, or its driver's for a read or for a connection of its
- * pool), after some 6 s: what comes next would wait as long. Texts of Go's context and net, and of go-redis.
+ * pool), after some 6 s. The next command would wait as long. Texts of Go's context and net, and of go-redis.
  */
 export const isBrokerDeadline = (text: string): boolean =>
   /context deadline exceeded|i\/o timeout|connection pool timeout/.test(text);
 
-/** The class of an error text; what is not in the table is unknown, never refused. */
+/** The class of an error text. A text that is not in the table is unknown, never refused. */
 export function classifyErrorText(text: string, ageMs: number): Fate {
   const message = text.replace(/^ERR /, '');
   if (redisRefusal.test(message)) {

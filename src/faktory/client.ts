@@ -1,6 +1,6 @@
-// faktory-worker's Client over our own connections and our own generic-pool, through its public fields: the handshake, the
-// password hash and the commands stay the library's, the socket's life is ours (docs/decisions/0001-faktory-client.md).
-// The pool manages the life of connections, not their exclusivity: all are borrowed at start and carry many commands each.
+// faktory-worker's Client with connections and a generic-pool of our own, set through its public fields. The handshake, the
+// password hash and the commands are the library's; the connections are ours (docs/decisions/0001-faktory-client.md). The pool
+// opens connections again, and does not share them out: all are borrowed at start, and carry many commands each.
 import { connect as connectTcp, isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
@@ -29,7 +29,7 @@ export interface FaktoryClientOptions {
   /** Marks the connections as a worker's. */
   wid?: string;
   labels?: string[];
-  /** Called with each command that was answered, and its time from the moment that it was given to a connection. */
+  /** Called with each command that has ended, and its time since it was given to a connection. */
   onCommand?: ConnectionOptions['onCommand'];
   /** Replaces the sockets; for simulations. */
   connect?: (address: FaktoryAddress) => Duplex;
@@ -37,7 +37,7 @@ export interface FaktoryClientOptions {
 
 /** A worker fetches jobs of any client, and the server does not limit their size. */
 const workerBulkBytesMax = 64 * 1024 * 1024;
-/** The longest replies to a producer are those to INFO and the refusals of a frame: some KiB. */
+/** The longest replies to a producer are to INFO, or refuse a frame: some KiB. */
 const producerBulkBytesMax = 1024 * 1024;
 const backoffMsMax = 500;
 
@@ -109,7 +109,7 @@ export class FaktoryClient extends Client {
           bulkBytesMax: options.wid === undefined ? producerBulkBytesMax : workerBulkBytesMax,
           onWritten: () => this.onRoom(),
           onCommand: options.onCommand,
-          // Not for a worker: its other connections notice a silent broker by themselves within seconds.
+          // A worker does not need it: its other connections find a silent broker by themselves within seconds.
           ...(options.wid === undefined && { onSilence: (sinceMs) => standings.silent(connection, sinceMs) }),
         });
         this.#open.add(connection);
@@ -160,7 +160,7 @@ export class FaktoryClient extends Client {
 
   /** Sends over the live connection with the fewest commands in flight. Rejects at once when there is none. */
   override async send(command: string[]): Promise<string> {
-    // Nil comes back as null, which the library types as a string and hands to JSON.parse.
+    // The library types a reply as a string, but nil is null.
     return (await this.#leastBusy().send(command)) as string;
   }
 

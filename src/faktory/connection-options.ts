@@ -20,8 +20,8 @@ export interface ConnectionOptions {
   bulkBytesMax: number;
   /** Called when the kernel has taken the last write, and nothing else waits to be written. */
   onWritten?: () => void;
-  /** Called with each command that ended: its line, its time from the moment that it was given, and how it ended. */
+  /** Called with each command that has ended: its line, its time since it was given, and how it ended. */
   onCommand?: ((line: string, ms: number, outcome: 'ok' | 'refused' | 'lost') => void) | undefined;
-  /** Called when it is given up because the broker has done nothing since `sinceMs`, before its commands are told. */
+  /** Called before its commands are lost, when it is given up because the broker has sent nothing since `sinceMs`. */
   onSilence?: (sinceMs: number) => void;
 }

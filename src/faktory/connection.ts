@@ -1,6 +1,6 @@
-// One socket to the broker, from the first packet to the last: commands go out in order, replies come back in order,
-// and a connection that went wrong is destroyed, never used again. Takes the place of faktory-worker's own Connection, which
-// has no timeouts: its Client runs the handshake over this one.
+// One socket to the broker. Commands go out in order, replies come back in order. After an error the connection is destroyed,
+// never used again. It takes the place of faktory-worker's Connection, which has no timeouts: the library's Client runs the
+// handshake over it.
 import type { Duplex } from 'node:stream';
 import { createFifo } from '../domain/fifo.ts';
 import type { ConnectionOptions } from './connection-options.ts';
@@ -9,7 +9,7 @@ import type { ReplyHandler } from './reply-handler.ts';
 import { createReplyReader, ProtocolError, type Reply } from './reply-reader.ts';
 import { createWatchdog } from './watchdog.ts';
 
-/** The broker's own error reply (`-ERR ...`): the connection is as good as before. */
+/** The broker's error reply (`-ERR ...`). The connection can be used further. */
 export class ReplyError extends Error {}
 
 interface Command {
@@ -19,9 +19,9 @@ interface Command {
 }
 
 export class Connection {
-  /** Resolves, with the reason, when the connection is of no use any more. */
+  /** Resolves, with the reason, when the connection cannot be used any more. */
   readonly closed: Promise<Error>;
-  /** Round trip of the handshake's HELLO in milliseconds: the path's own, without any job to store. */
+  /** Round trip of the handshake's HELLO in milliseconds: the broker stores nothing for it. */
   handshakeMs = 0;
   /** When the last reply came, by the clock. */
   answeredMs = -Infinity;
@@ -96,7 +96,7 @@ export class Connection {
     return this.#outstanding.size + this.#queued.size;
   }
 
-  /** True while the kernel has not taken the last write: a command given now would have to wait for it. */
+  /** True while the kernel has not taken the last write. A new command would have to wait for that. */
   get isWriting(): boolean {
     return this.#commandsInWrite > 0;
   }
@@ -141,7 +141,7 @@ export class Connection {
     this.#lost = reason;
     this.#reading.rest();
     this.#writing.rest();
-    // Node merges buffered writes, so this holds only because there is never a second one.
+    // Node merges buffered writes. There is never a second write, so none is merged here.
     const isPending = this.#stuckWrite === this.#writes && this.#socket.writableLength > 0;
     const isUnsent = this.#options.provesUnsent && (isPending || this.#writeFailed);
     const lastWriteUnsent = isUnsent && this.#commandsInWrite === 1;
@@ -175,8 +175,8 @@ export class Connection {
   }
 
   /**
-   * Says that no command will follow, and goes on reading replies. The embedded broker answers a FETCH that waits at once then;
-   * Faktory (v1.9.4) does not look at its socket before it has answered.
+   * Ends the sending side, and goes on reading replies. The embedded broker then replies at once to a FETCH that waits. Faktory
+   * (v1.9.4) does not read its socket before it has replied.
    */
   finish(): void {
     if (this.#lost || this.#ending || this.#queued.size > 0) return;
@@ -219,7 +219,7 @@ export class Connection {
       this.#greet = undefined;
       return greet(reply.text);
     }
-    // Unsolicited, before any command is read: must not be taken for a command's reply (server/server.go:361, v1.9.4).
+    // The broker sends it before it reads a command: it is not the reply to a command (server/server.go:361, v1.9.4).
     if (reply.type === 'error' && reply.text.startsWith(connectionLimitText))
       return this.destroy(new ReplyError(reply.text));
     const command = this.#outstanding.shift();

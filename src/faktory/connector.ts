@@ -1,12 +1,12 @@
-// Opens connections for the pool, and knows whether the broker is there at all. From the loss of a connection until one opens
-// attempts follow each other after a growing pause: a dead broker is not hammered, and callers fail at once. An attempt whose
-// packets vanish would hide the broker's return until its timeout: after a while another one begins beside it.
+// Opens connections for the pool, and knows whether the broker is away. From the loss of a connection until another opens, each
+// attempt follows the last after a growing pause: a dead broker gets few attempts, and callers fail at once. When the packets
+// of an attempt are dropped, it lasts until its timeout, so another attempt begins beside a slow one.
 import type { Factory } from 'generic-pool';
 import { backoffMs } from '../domain/backoff.ts';
 import type { Clock, Timer } from '../domain/clock.ts';
 import type { Connection } from './connection.ts';
 
-/** A connection on its way. */
+/** A connection that is being opened. */
 export interface Opening {
   /** With its handshake done. Rejects, with the reason, within the connect timeout. */
   opened: Promise<Connection>;
@@ -39,16 +39,16 @@ interface Attempt extends Opening {
 }
 
 const backoffMsMin = 50;
-/** After this pause another attempt begins beside a slow one: with its handshake, a returning broker is seen within a second. */
+/** The pause before another attempt begins beside a slow one: a broker that returns is found within a second. */
 const patienceMsMin = 700;
-/** Attempts within one connect timeout at the most: a long timeout must not lead to many attempts at once. */
+/** Limit of attempts within one connect timeout: a long timeout must not lead to many attempts at once. */
 const overlappingMax = 12;
 /**
  * A connection that ends sooner after it opened counts as a failed attempt: a broker at its connection limit answers HELLO
  * before it hangs up (contribsys/faktory server/server.go:361, v1.9.4).
  */
 const youngMs = 1000;
-/** Time for the server to answer END by closing before the socket is destroyed. */
+/** Time for the server to close the connection after END. Then the socket is destroyed. */
 const endGraceMs = 250;
 
 export function createConnector({ open, connectTimeoutMs, clock, random, backoffMsMax }: ConnectorOptions): Connector {
@@ -58,7 +58,7 @@ export function createConnector({ open, connectTimeoutMs, clock, random, backoff
   /** In the order in which they began. */
   const attempts = new Set<Attempt>();
   let liveCount = 0;
-  /** The latest event of any connection was not an open. */
+  /** The last event was a failed attempt or a loss. */
   let isDoubtful = true;
   /** In a row. */
   let failures = 0;
@@ -99,7 +99,7 @@ export function createConnector({ open, connectTimeoutMs, clock, random, backoff
     );
   }
 
-  /** While the broker is in doubt one at a time, else as many as are wanted. */
+  /** Begins one attempt while the broker is in doubt, otherwise as many as are wanted. */
   function beginWanted(): void {
     if (isClosed || pause !== undefined) return;
     while (attempts.size < (isDoubtful ? Math.min(1, wanted.length) : wanted.length)) begin();
@@ -142,7 +142,7 @@ export function createConnector({ open, connectTimeoutMs, clock, random, backoff
       const isFirst = !isDoubtful;
       isDoubtful = true;
       if (clock.now() - openedMs >= youngMs) {
-        // Reset only here, after the loss of a connection that was stable: an open must not shorten the pause of other attempts.
+        // Reset after the loss of a stable connection only: an open must not shorten the pause of other attempts.
         if (isFirst) failures = 0;
         return;
       }

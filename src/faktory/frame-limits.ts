@@ -1,4 +1,4 @@
-// How many frames go to a broker at once, by the distance to it and by how it stores.
+// The limits of frames that are sent to a broker at once, by its distance and by its way to store.
 import type { Clock } from '../domain/clock.ts';
 import type { FaktoryClient } from './client.ts';
 import { createLeast } from './least.ts';
@@ -10,7 +10,7 @@ export interface FrameLimits {
   readonly syncsEachJob: boolean;
   /** A frame was answered after so long. */
   observe(ms: number): void;
-  /** The live connections are others now. */
+  /** Called when the live connections have changed. */
   adopt(): void;
 }
 

@@ -10,7 +10,7 @@ export interface JobRemoverOptions extends SideClientOptions {
 
 const sets = ['scheduled', 'retries'] as const;
 
-/** The embedded broker answers with the jids, Faktory, which does not know `report`, with OK. No spaces: Faktory cuts there. */
+/** The embedded broker replies with the jids. Faktory does not know `report`, replies OK, and would end the command at a space. */
 const discard = (target: string, jids: readonly string[]): string[] => [
   'MUTATE',
   JSON.stringify({ cmd: 'discard', target, filter: { jids }, report: true }),
@@ -24,7 +24,7 @@ export function createJobRemover({ tells, ...options }: JobRemoverOptions): JobR
     },
     remove: createRemovals(async (jids) => {
       try {
-        // In the order in which a job passes them: a job that moves on meanwhile is found at the next place.
+        // In the order in which a job passes through them: a job that moves meanwhile is found in the next set.
         const places = tells() ? [...sets, 'queues'] : sets;
         const replies = await side.send(places.map((place) => discard(place, jids)));
         const told = replies.filter((reply) => reply !== 'OK');

@@ -1,5 +1,5 @@
-// What an operator sees of a broker behind FWP. Faktory has no command that lists a set or tells what is paused
-// (server/commands.go, v1.9.4): its own page does.
+// Queues and sets of a broker behind FWP, for operators. Faktory has no command that lists a set or the paused queues
+// (server/commands.go, v1.9.4); its web page shows them.
 import { isIPv6 } from 'node:net';
 import { OperatorError, type Operator, type SetAction, type SetChange, type SetName } from '../domain/operator.ts';
 import type { FaktoryAddress } from '../domain/faktory-address.ts';
@@ -13,7 +13,7 @@ export interface FaktoryOperatorOptions extends SideClientOptions {
 
 /** Of one QUEUE LATENCY: the embedded broker's names have at most 200 characters, its replies 1 MiB. */
 const namesMax = 500;
-/** Where Faktory's page listens unless it was told otherwise (-w). */
+/** The default port of Faktory's web page (-w). */
 const pagePort = 7420;
 const pages = { scheduled: 'scheduled', retries: 'retries', dead: 'morgue' } as const satisfies Record<SetName, string>;
 
@@ -101,7 +101,7 @@ export function createFaktoryOperator({ client, address, ...options }: FaktoryOp
     async change(change) {
       try {
         const [reply = ''] = await side.send([mutate(change)]);
-        // The embedded broker in another process tells; Faktory does not know the field.
+        // Only the embedded broker, in another process, sends the field.
         return reply === 'OK' ? undefined : (JSON.parse(reply) as { affected: number }).affected;
       } catch (error) {
         throw problemOf(error);

@@ -1,5 +1,5 @@
 // Reads the broker's replies from any split of the bytes: `+text`, `-text`, `$length` + bytes, `$-1`, nothing else.
-// Strict on purpose: replies are matched to commands by order, so a byte out of place makes every later one doubtful.
+// It is strict: replies are matched to commands by their order, so after a wrong byte no later reply can be trusted.
 // Format: RESP as Faktory writes it (contribsys/faktory server/connection.go, v1.9.4): no arrays, no integers.
 
 export type Reply =
@@ -18,7 +18,7 @@ export interface ReplyReaderOptions {
 }
 
 export interface ReplyReader {
-  /** Calls `onReply` for every reply that is complete. Throws ProtocolError; the reader is of no use afterwards. */
+  /** Calls `onReply` for every complete reply. Throws ProtocolError; then the reader cannot be used any more. */
   push(chunk: Buffer): void;
 }
 

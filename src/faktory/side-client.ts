@@ -1,5 +1,5 @@
-// A connection of its own for commands that may take long: Faktory (v1.9.4, server/mutate.go) looks through a whole set for each
-// MUTATE, and a job that is enqueued must not wait behind that. It is opened for the first command.
+// A connection for commands that take long: Faktory (v1.9.4, server/mutate.go) reads a whole set for each MUTATE, and pushes
+// must not wait for that. It is opened at the first command.
 import type { Clock } from '../domain/clock.ts';
 import type { FaktoryClient } from './client.ts';
 
@@ -12,7 +12,7 @@ export interface SideClientOptions {
 }
 
 export interface SideClient {
-  /** Sends the commands one behind another; rejects with a SideError. */
+  /** Sends the commands one after another. Rejects with a SideError. */
   send(commands: readonly string[][]): Promise<string[]>;
   close(): Promise<void>;
 }
@@ -29,7 +29,7 @@ export class SideError extends Error {
 
 export function createSideClient({ open, clock, timeoutMs }: SideClientOptions): SideClient {
   let client: ReturnType<SideClientOptions['open']> | undefined;
-  /** It is connected, or could not be. */
+  /** Settled when the connection is open or has failed. */
   let tried: Promise<void> | undefined;
 
   function openClient(): NonNullable<typeof client> {

@@ -1,5 +1,5 @@
-// Which of a producer's connections may be written to. A broker that hangs shows itself by a command without a reply in its
-// time, or by a deadline of its own. The outcome of a later command would be unknown after some seconds.
+// Which of a producer's connections may be written to. When a broker hangs, a command has no reply in time, or the reply tells
+// a deadline of the broker. The outcome of a later command would be unknown, after some seconds.
 //
 //   trusted  commands may be given to it
 //   asked    in doubt: INFO is under way, and nothing else is written
@@ -41,7 +41,7 @@ export interface Standings {
   late(connection: Connection, sentMs: number): void;
 }
 
-/** How long pushes may wait for the replies to INFO before they are refused. */
+/** Pushes wait so long for the replies to INFO. Then they are refused. */
 const graceMs = 30;
 /** When a broker begins to hang, its last replies on some connections come a little later than on others. */
 const lastAnswersMs = 1000;

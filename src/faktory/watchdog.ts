@@ -20,7 +20,7 @@ export function createWatchdog(clock: Clock, timeoutMs: number, onExpired: (fedA
     timer = undefined;
     if (fedAtMs === undefined) return;
     if (remainingMs() > 0) arm(remainingMs());
-    // After a stall of the event loop timers come before sockets: bytes that have already arrived must be seen first.
+    // After a pause of the event loop timers run before sockets: bytes that have arrived must be read first.
     else clock.soon(() => (remainingMs() <= 0 ? onExpired(fedAtMs as number) : arm(remainingMs())));
   }
 

@@ -13,8 +13,8 @@ interface HostsOptions {
 }
 
 /**
- * The names of this service; undefined: any name. With API keys or on a network address any name is accepted: a page has no
- * key, and could reach a network address without DNS rebinding, too.
+ * The names of this service; undefined when every name is accepted. That is so with API keys, which a page does not have, and on
+ * a network address, which a page could reach without DNS rebinding, too.
  */
 export function answeredHosts({ address, apiKeys, allowedHosts }: HostsOptions): readonly string[] | undefined {
   if (apiKeys.length > 0 || !isLoopback(address)) return undefined;

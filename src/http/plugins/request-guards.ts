@@ -36,7 +36,7 @@ interface RequestGuardOptions {
   countUnrouted: (status: number) => void;
   connections: Connections;
   places: Pick<Places, 'isSpare'>;
-  /** Whether a request names this service; undefined: any name is accepted. */
+  /** Whether a request names this service; undefined when every name is accepted. */
   isForUs: ((request: IncomingMessage) => boolean) | undefined;
 }
 

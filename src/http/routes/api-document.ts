@@ -30,7 +30,7 @@ const contentSecurityPolicy = {
   'frame-ancestors': ["'none'"],
 };
 
-/** Described here and not in the routes, where each request would be held against it. */
+/** Described here: a schema in the routes would be checked for every request. */
 const keyHeaders = z.object({
   [keyHeader]: z
     .string()
@@ -51,7 +51,7 @@ export function registerApiDocument(
   app: FastifyInstance,
   { version, keyHooks, checksHosts }: ApiDocumentOptions,
 ): void {
-  /** What hooks add to the answers of a route, which its own schema does not know. */
+  /** Responses that hooks give: they are not in the schemas of the routes. */
   function describeHooks(schema: FastifySchema, { onRequest, method, url }: RouteOptions): FastifySchema {
     if (schema.hide === true) return schema;
     const takesKey = method === 'POST' && url.startsWith('/jobs') && url !== streamPath;
@@ -82,8 +82,8 @@ export function registerApiDocument(
 }
 
 /**
- * The page's links are relative: a proxy may serve all this below a path that it strips, which nothing here can know. Asked for
- * by a URL from which they would lead elsewhere, the page is elsewhere. The plugin itself goes by the end of the URL, query included.
+ * The page's links are relative, because a proxy may serve it below a path that it removes. A request by a URL from which the
+ * links would be wrong is redirected. The plugin itself compares the end of the URL, query included.
  */
 function locationOfPage(url: string): string | undefined {
   const path = url.split('?', 1)[0] as string;
@@ -113,7 +113,7 @@ export function registerDocumentRoutes(app: FastifyInstance): void {
     routePrefix: '/docs',
     staticCSP: contentSecurityPolicy,
     uiHooks: { onRequest: leadToPage },
-    // What is tried out on the page goes to where the page came from; it reads its document from below /docs.
+    // Requests that are tried out on the page go to the page's own origin. The page reads its document from below /docs.
     transformSpecification: (document) => ({ ...document, servers: [{ url: '../' }] }),
     transformSpecificationClone: false,
   });

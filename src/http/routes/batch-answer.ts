@@ -1,5 +1,5 @@
-// From the entries of a batch and the fates of its jobs to the answer: one pure function. Some stored is 206, none
-// stored is never a 2xx.
+// The response to a batch, from its entries and the fates of its jobs, by one pure function. When some are stored it is 206.
+// When none is stored it is never 2xx.
 import type { ErrorCode } from '../problems/errors.ts';
 import type { Job } from '../../domain/job.ts';
 import type { Fate, RefusalCode } from '../../domain/producer.ts';
@@ -59,7 +59,7 @@ function allEnqueued(results: BatchResult[]): BatchAnswer {
   return { status: 202, body: { job_ids, message: `Batch of ${length} jobs enqueued`, count: length, results } };
 }
 
-/** What became of each entry, in input order. */
+/** The result of each entry, in input order. */
 export const resultsOf = (entries: BatchEntries, fates: readonly Fate[]): readonly BatchResult[] =>
   tallyUp(entries, fates).results;
 
@@ -118,7 +118,7 @@ function resultOf(index: number, job: Job, fate: Fate, tally: Tally): BatchResul
 function codeOfNoneStored({ counts, refusals }: Tally): ErrorCode {
   if (counts.unknown > 0) return 'outcome_unknown';
   if (counts.failed === 0) return 'validation_failed';
-  // Of several reasons, the one that says most: a broker that is away stays away for whoever retries elsewhere.
+  // Of several reasons the most general: when the broker is away, a retry at another process meets the same broker.
   const order: readonly RefusalCode[] = ['broker_unavailable', 'broker_refused', 'overloaded', 'shutting_down'];
   return problemCodeOf(order.find((code) => refusals.has(code)) as RefusalCode);
 }

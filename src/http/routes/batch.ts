@@ -1,5 +1,5 @@
-// POST /jobs/batch: entries are checked one by one, the good ones go to the producer in one call, and the answer says
-// what became of each.
+// POST /jobs/batch: entries are checked one by one, the good ones go to the producer in one call, and the response has a
+// result for each.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Fate } from '../../domain/producer.ts';

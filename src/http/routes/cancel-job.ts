@@ -1,6 +1,6 @@
-// DELETE /jobs/{job_id}: cancels what has not started. `cancelled` is said only of a job that no worker will run
-// (docs/decisions/0019-cancelling.md): the broker has told that it took the job out, or the record keeps our workers from it, or the
-// job is due much later.
+// DELETE /jobs/{job_id}: cancels a job that has not started. The response is `cancelled` only when no worker will run the job
+// (docs/decisions/0019-cancelling.md): the broker has replied that it removed the job, or the record keeps our workers from
+// running it, or the job is due much later.
 import type { FastifyInstance, FastifyReply, onRequestHookHandler } from 'fastify';
 import { z } from 'zod';
 import { RemovalError, type JobRemover } from '../../domain/job-remover.ts';
@@ -56,7 +56,7 @@ export function registerCancelJob(
     if (underWay >= cancellationsMax) throw new AppError('overloaded', 'Too many jobs are being cancelled');
     underWay++;
     const { unique_key: lock } = await cancelJob(jid, { results, remover, reply }).finally(() => underWay--);
-    // A broker in this process has done so.
+    // A broker in this process has released it.
     if (keys && typeof lock === 'string') await unlock(keys, lock, jid);
     return { job_id: jid, state: 'cancelled' as const };
   });
@@ -68,7 +68,7 @@ interface Means {
   reply: FastifyReply;
 }
 
-/** Resolves to what was known of it. */
+/** Resolves to the record before the cancellation. */
 async function cancelJob(jid: string, means: Means): Promise<JobRecord> {
   const { results, remover, reply } = means;
   const ask = <Answer>(asked: Promise<Answer>): Promise<Answer> =>
@@ -86,7 +86,7 @@ async function cancelJob(jid: string, means: Means): Promise<JobRecord> {
   }
   if (remover.tells) {
     if (!(await remove(jid, remover))) throw started();
-    // It is cancelled, whether the store hears of it or not.
+    // The job is cancelled, also when the store does not take the record.
     await results.put([record]).catch((error: unknown) => storeAway(error, reply));
     return known;
   }
@@ -104,7 +104,7 @@ const remove = (jid: string, remover: JobRemover): Promise<boolean> =>
     throw new AppError(isAway ? 'broker_unavailable' : 'outcome_unknown', error.message, fields, error.cause);
   });
 
-/** The record keeps workers from the job; without this it would lie in the broker until its time. */
+/** The record keeps workers from running the job. Without the removal the broker would keep the job until its time. */
 const tidyUp = (jid: string, { remover, reply }: Means): Promise<void> =>
   remover.remove(jid).then(
     () => undefined,

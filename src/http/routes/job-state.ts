@@ -1,5 +1,5 @@
-// GET /jobs/{job_id}: what is known of a job, at once or when it ends (`?wait=`). Held answers are woken by the store,
-// by the caller going away, and by the beginning of the drain; never polled.
+// GET /jobs/{job_id}: the record of a job, at once or when the job ends (`?wait=`). A held response is sent when the store tells
+// the end, when the caller goes away, or when the drain begins. The store is never polled.
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, onRequestHookHandler } from 'fastify';
 import { z } from 'zod';
@@ -69,9 +69,9 @@ export const notKept = (): AppError =>
   new AppError('results_not_kept', 'This deployment keeps no results: RESULTS_URL is not set');
 export const notKnown = (): AppError => new AppError('not_found', 'This job is not known here; it may still exist');
 
-/** A store that does not answer has said nothing of the job: not that it is unknown, either. */
+/** When the store does not answer, nothing is known of the job: the response is not 404. */
 export function storeAway(error: unknown, reply: FastifyReply): AppError {
-  // That the store is away is said once, by whoever opened it (src/roles/measured-results.ts).
+  // src/roles/measured-results.ts warns once that the store is away.
   reply.log.debug({ err: error, request_id: reply.request.id }, 'the store of results did not answer');
   return new AppError('results_unavailable', 'The result store does not answer; the job may still exist');
 }

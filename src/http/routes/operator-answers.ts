@@ -1,4 +1,4 @@
-// What operators are answered: the shapes, and the problems of a broker that did not do what it was asked.
+// Responses to operators: their schemas, and the problems when the broker refuses or does not reply.
 import { z } from 'zod';
 import { OperatorError, setNames, type SetJob, type SetName } from '../../domain/operator.ts';
 import { setArgsCharsMax, setErrorCharsMax, setNameCharsMax } from '../limits.ts';
@@ -70,7 +70,7 @@ function argsOf(args: unknown): unknown {
   return text.length <= setArgsCharsMax ? args : cut(text, setArgsCharsMax);
 }
 
-/** A job in bounded text: whoever has the broker may have pushed it. */
+/** A job with its texts cut: every client of the broker may have pushed it. */
 export const jobIn = (job: SetJob): z.infer<typeof setPage>['jobs'][number] => ({
   job_id: cut(job.jid, setNameCharsMax),
   jobtype: cut(job.jobtype, setNameCharsMax),

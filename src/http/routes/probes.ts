@@ -1,5 +1,5 @@
-// GET /health, /ready, /metrics: for whoever runs the service. Liveness never touches the broker; readiness says which
-// check failed and what an acknowledgement survives.
+// GET /health, /ready, /metrics: for operators. Liveness never asks the broker. Readiness names the failed check, and what an
+// acknowledgement survives.
 import type { FastifyInstance, onRequestHookHandler } from 'fastify';
 import { z } from 'zod';
 import type { Clock } from '../../domain/clock.ts';
@@ -26,7 +26,7 @@ export interface ProbesOptions {
   /** The stores of results and keys count: without them the process is not ready. */
   resultsRequired?: boolean;
   draining: AbortSignal;
-  /** What is wrong with the worker of this process; absent where there is none. */
+  /** Why the worker of this process does not work; absent where there is none. */
   workerProblem?: (() => string | undefined) | undefined;
   lag: EventLoopLag;
   /** Guards /metrics when API keys are set. */
@@ -35,7 +35,7 @@ export interface ProbesOptions {
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** What /ready says. */
+    /** The body of /ready. */
     readiness: Readiness;
   }
 }

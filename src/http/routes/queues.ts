@@ -1,4 +1,4 @@
-// GET /queues: what waits, for how long, and what is paused. POST /queues/{name}/pause and /resume.
+// GET /queues: the queues, their jobs, the age of the oldest, and whether they are paused. POST /queues/{name}/pause and /resume.
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { cut } from '../problems/caller-text.ts';

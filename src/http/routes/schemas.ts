@@ -1,5 +1,5 @@
-// What the answers look like. The serializers and the API document are made from these; requests are described by the
-// table of operations.
+// The schemas of the responses. The serializers and the API document are made from them; requests are described by the types
+// of jobs.
 import { z } from 'zod';
 import { errorTable, type ErrorCode } from '../problems/errors.ts';
 import { jobStates } from '../../domain/results.ts';
