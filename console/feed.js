@@ -29,6 +29,40 @@ async function readEvents(body, take) {
   }
 }
 
+/** A page that nobody sees lets go of its connection: a browser has six to one service, for all its tabs. */
+const hiddenMs = 10_000;
+
+const seen = () =>
+  document.hidden
+    ? new Promise((resolve) => document.addEventListener('visibilitychange', resolve, { once: true }))
+    : Promise.resolve();
+
+/** Aborts when no event has come for a while, or nobody has looked at the page. */
+function createPatience() {
+  const controller = new AbortController();
+  /** @type {number | undefined} */
+  let silence;
+  /** @type {number | undefined} */
+  let hidden;
+  const look = () => {
+    clearTimeout(hidden);
+    if (document.hidden) hidden = setTimeout(() => controller.abort(), hiddenMs);
+  };
+  document.addEventListener('visibilitychange', look);
+  return {
+    signal: controller.signal,
+    hear() {
+      clearTimeout(silence);
+      silence = setTimeout(() => controller.abort(), silenceMs);
+    },
+    end() {
+      clearTimeout(silence);
+      clearTimeout(hidden);
+      document.removeEventListener('visibilitychange', look);
+    },
+  };
+}
+
 /**
  * Goes on until the service says that there are no figures, or wants a key that nobody gives.
  *
@@ -37,19 +71,14 @@ async function readEvents(body, take) {
  */
 export async function follow(take, setState) {
   for (let failures = 0; ; failures++) {
-    const silence = new AbortController();
-    /** @type {number | undefined} */
-    let timer;
-    const hear = () => {
-      clearTimeout(timer);
-      timer = setTimeout(() => silence.abort(), silenceMs);
-    };
+    await seen();
+    const patience = createPatience();
     try {
-      hear();
-      const response = await send('operator', 'console/events', { signal: silence.signal });
+      const response = await send('operator', 'console/events', { signal: patience.signal });
       if (response.body === null) throw new Error('there is no body');
+      patience.hear();
       await readEvents(response.body, (event, data) => {
-        hear();
+        patience.hear();
         failures = 0;
         setState('live');
         take(event, data);
@@ -61,8 +90,9 @@ export async function follow(take, setState) {
       if (status === 401) return setState('locked');
       setState(error instanceof Problem && error.body['code'] === 'overloaded' ? 'full' : 'lost');
     } finally {
-      clearTimeout(timer);
+      patience.end();
     }
+    await seen();
     await new Promise((resolve) => setTimeout(resolve, pausesMs[Math.min(failures, pausesMs.length - 1)]));
   }
 }

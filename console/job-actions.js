@@ -9,14 +9,21 @@ import { make, say } from './dom.js';
 const done = { retry: 'queued', kill: 'moved to the dead', discard: 'discarded' };
 
 /**
+ * Asks before what cannot be undone.
+ *
+ * @param {{ job_id: string, jobtype: string }} job
+ * @param {Action} action
+ */
+export const isMeant = async ({ job_id: id, jobtype }, action) =>
+  action !== 'discard' || confirmed(`Discard this job for good? ${jobtype} ${id}`, 'Discard');
+
+/**
  * @param {string} set
  * @param {{ job_id: string, jobtype: string }} job
  * @param {Action} action
  * @returns {Promise<boolean>} whether it was done
  */
 export async function actOnJob(set, { job_id: id, jobtype }, action) {
-  const question = `Discard this job for good? ${jobtype} ${id}`;
-  if (action === 'discard' && !(await confirmed(question, 'Discard'))) return false;
   try {
     await post('operator', `sets/${set}/${encodeURIComponent(id)}/${action}`);
     say(`${jobtype} ${id}: ${done[action]}`);

@@ -1,5 +1,5 @@
 // Jobs of Faktory's sets, a page at a time: to be retried, dead, scheduled.
-import { get, messageOf, Problem } from './api.js';
+import { get, messageOf, Problem, tell } from './api.js';
 import { byId, make, setText } from './dom.js';
 import { count } from './format.js';
 import { createBulk } from './job-actions.js';
@@ -100,7 +100,7 @@ export function createJobList() {
     const page = await get('operator', `sets/${set}?${query}`).catch((/** @type {unknown} */ error) => error);
     if (turn !== asked) return;
     bulk.show(page instanceof Error || jobtype === '' ? undefined : { set, jobtype });
-    if (page instanceof Error) return showProblem(page);
+    if (page instanceof Error) return from === null ? showProblem(page) : tell(page);
     const {
       jobs,
       total,
@@ -125,7 +125,7 @@ export function createJobList() {
     if (shown > 0)
       return jobtype === ''
         ? `${count(shown)} of ${count(total)} jobs`
-        : `${count(shown)} ${jobtype} shown, of ${count(total)} jobs`;
+        : `${count(shown)} of the type ${jobtype}, among ${count(total)} jobs`;
     return jobtype === '' || total === 0 ? empty[set] : `No ${jobtype} found so far among ${count(total)} jobs.`;
   }
 

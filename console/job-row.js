@@ -1,7 +1,7 @@
 // One job of a set: what failed, when and why, and what can be done about it.
 import { make } from './dom.js';
 import { ago, json } from './format.js';
-import { actOnJob } from './job-actions.js';
+import { actOnJob, isMeant } from './job-actions.js';
 
 /**
  * As GET /sets/{set} gives it.
@@ -79,9 +79,11 @@ export function rowOf(set, job, onDone) {
 
   /** @param {import('./job-actions.js').Action} action */
   async function act(action) {
+    if (!(await isMeant(job, action))) return;
     for (const button of buttons) button.disabled = true;
     if (await actOnJob(set, job, action)) return onDone(row);
     for (const button of buttons) button.disabled = false;
+    buttons[0]?.focus();
   }
 
   return row;

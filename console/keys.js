@@ -22,20 +22,27 @@ export const keyOf = (scope) =>
   sessionStorage.getItem(place(scope === 'operator' ? 'caller' : 'operator')) ??
   undefined;
 
-/** @type {Promise<boolean>} */
-let asking = Promise.resolve(false);
+/** Of each scope the question that is open: one answer serves all who ask. @type {Map<Scope, Promise<boolean>>} */
+const questions = new Map();
+/** The dialog shows one of them at a time. @type {Promise<unknown>} */
+let last = Promise.resolve();
 
 /**
- * One question at a time. Resolves to false when there is no other key than the one that was refused.
+ * Resolves to false when there is no other key than the one that was refused.
  *
  * @param {Scope} scope
  * @param {string | undefined} refused
  * @returns {Promise<boolean>}
  */
 export function askForKey(scope, refused) {
-  // Another request may have been given one meanwhile.
-  asking = asking.then(() => (keyOf(scope) === refused ? ask(scope, refused) : true));
-  return asking;
+  const open = questions.get(scope);
+  if (open !== undefined) return open;
+  // It may have been given meanwhile, for the other scope as well.
+  const isGiven = () => keyOf(scope) !== refused;
+  const question = last.then(() => isGiven() || ask(scope, refused)).finally(() => questions.delete(scope));
+  questions.set(scope, question);
+  last = question;
+  return question;
 }
 
 /**

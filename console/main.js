@@ -10,7 +10,8 @@ import { showTroubles } from './troubles.js';
 /** @typedef {import('./figures.js').Figures} Figures */
 /** @typedef {import('./figures.js').Opening} Opening */
 
-const views = ['overview', 'jobs', 'enqueue', 'errors'];
+const titles = { overview: 'Overview', jobs: 'Jobs', enqueue: 'Enqueue', errors: 'Errors' };
+const views = /** @type {(keyof typeof titles)[]} */ (Object.keys(titles));
 const overview = createOverview();
 const queues = createQueues();
 const jobs = createJobList();
@@ -35,7 +36,8 @@ function setState(text, tone) {
 
 function showView() {
   const wanted = location.hash.slice(1);
-  const view = views.includes(wanted) ? wanted : 'overview';
+  const view = views.find((name) => name === wanted) ?? 'overview';
+  document.title = `${titles[view]} – Work Factory`;
   for (const name of views) byId(`view-${name}`).hidden = name !== view;
   for (const link of document.querySelectorAll('.views a'))
     if (link.getAttribute('href') === `#${view}`) link.setAttribute('aria-current', 'page');
@@ -86,6 +88,11 @@ async function watch() {
   );
 }
 
+/** @type {HTMLElement} */ (document.querySelector('.skip')).addEventListener('click', (event) => {
+  // The part of the URL behind # names the view.
+  event.preventDefault();
+  byId('main').focus();
+});
 addEventListener('hashchange', showView);
 byId('unlock').addEventListener('click', () => void watch());
 showView();

@@ -71,7 +71,7 @@ const createPairs = (parent) =>
   );
 
 /** @param {Figures} figures @returns {[string, string][]} */
-function workerPairs({ worker, broker }) {
+function workerPairs({ at, worker, broker }) {
   /** @type {[string, string][]} */
   const pairs = [];
   if (broker?.workers != null) pairs.push(['Connected workers', count(broker.workers)]);
@@ -86,7 +86,7 @@ function workerPairs({ worker, broker }) {
       `${handlers['ready']} ready${handlers['starting'] ? `, ${handlers['starting']} starting` : ''}`,
     ]);
   if (worker.last_fetch_at !== null)
-    pairs.push(['Last reply to a FETCH', ago(new Date(worker.last_fetch_at * 1000).toISOString())]);
+    pairs.push(['Last reply to a FETCH', ago(new Date(worker.last_fetch_at * 1000).toISOString(), at)]);
   return pairs;
 }
 

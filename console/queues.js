@@ -54,6 +54,7 @@ export function createQueues() {
       // The last ones stay while the broker does not answer.
       if (broker === null) return setText(note, 'The broker does not answer: these are its last figures.');
       show(broker.queues);
+      setText(byId('queues-count'), count(broker.queues_total));
       const more = broker.queues_total - broker.queues.length;
       if (broker.queues_total === 0) setText(note, 'No queue yet: the first job makes one.');
       else setText(note, more > 0 ? `${count(more)} emptier queues are not shown; GET /queues lists all.` : '');

@@ -103,6 +103,25 @@ describe('the console', { skip, concurrency: false }, () => {
     await service.end();
   });
 
+  it('lets go of its connection while nobody sees it', async (t) => {
+    const service = startService(t, { SHUTDOWN_DRAIN_DELAY_MS: '0' });
+    const { page } = await openPage(t, browser, await service.readyUrl());
+    await state(page, 'Live');
+    const show = (isHidden: boolean): Promise<unknown> =>
+      page.evaluate(
+        `Object.defineProperty(document, 'hidden', { value: ${isHidden}, configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'));`,
+      );
+    const gone = page.waitForEvent('requestfailed', (request) => request.url().endsWith('/console/events'));
+    await show(true);
+    await gone;
+    const again = page.waitForRequest((request) => request.url().endsWith('/console/events'));
+    await show(false);
+    await again;
+    await state(page, 'Live');
+    await service.end();
+  });
+
   it('does not hold up the end of the service, says that it is gone, and goes on when it is back', async (t) => {
     const first = startService(t, { SHUTDOWN_DRAIN_DELAY_MS: '0' });
     const url = await first.readyUrl();
@@ -122,7 +141,9 @@ describe('the console', { skip, concurrency: false }, () => {
     async (t) => {
       const faktory = await startFaktory(t);
       const env = { FAKTORY_URL: faktory.url, API_PROCESSES: '2', SHUTDOWN_DRAIN_DELAY_MS: '0' };
-      const url = await startService(t, env, 'api').readyUrl();
+      const service = startService(t, env, 'api');
+      await service.line(({ msg }) => msg === 'the API processes are ready');
+      const url = await service.readyUrl();
       assert.equal((await post(`${url}/jobs/add`, { a: 1, b: 2 })).status, 202);
       assert.equal(
         (await post(`${url}/jobs`, { operation: 'add', args: { a: 1, b: 2 }, delay_seconds: 3600 })).status,
@@ -143,6 +164,8 @@ describe('the console', { skip, concurrency: false }, () => {
       await page.getByRole('link', { name: 'Enqueue' }).click();
       await page.getByRole('button', { name: 'Enqueue', exact: true }).click();
       await page.locator('#results li', { hasText: 'RESULTS_URL is not set' }).waitFor();
+      await faktory.kill('SIGKILL');
+      await state(page, 'Not ready: broker');
     },
   );
 });

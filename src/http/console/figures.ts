@@ -61,10 +61,11 @@ const total = (series: readonly Series[]): number | undefined =>
 
 export const queuedJobs = (queues: readonly QueueState[]): number => queues.reduce((sum, { depth }) => sum + depth, 0);
 
-/** The fullest ones, by name: a page of 10,000 rows is of no use to anybody. */
+/** The paused ones, which somebody wants to resume, and the fullest ones; by name. A page of 10,000 rows is of no use to anybody. */
 function shownQueues(queues: readonly QueueState[]): object[] {
+  const weight = ({ depth, isPaused }: QueueState): number => (isPaused ? Infinity : depth);
   return [...queues]
-    .sort((one, other) => other.depth - one.depth || (one.name < other.name ? -1 : 1))
+    .sort((one, other) => Math.sign(weight(other) - weight(one)) || (one.name < other.name ? -1 : 1))
     .slice(0, consoleQueuesMax)
     .sort((one, other) => (one.name < other.name ? -1 : 1))
     .map(({ name, depth, latencySeconds, isPaused }) => ({

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 export interface PageFile {
   readonly bytes: Buffer;
   readonly type: string;
-  /** For If-None-Match. */
+  /** For If-None-Match. Weak: the same for the bytes as they are and compressed. */
   readonly etag: string;
 }
 
@@ -37,7 +37,7 @@ export function pageFiles(): ReadonlyMap<string, PageFile> {
     names.map((name) => {
       const bytes = readFileSync(new URL(name, folder));
       const digest = createHash('sha256').update(bytes).digest('base64url').slice(0, 22);
-      return [name, { bytes, type: types[extname(name)] as string, etag: `"${digest}"` }];
+      return [name, { bytes, type: types[extname(name)] as string, etag: `W/"${digest}"` }];
     }),
   ));
 }
