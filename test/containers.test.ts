@@ -7,7 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
 import { spawnChild } from './helpers/children.ts';
+import { loadConfig } from '../src/config/load.ts';
 import { variableNames } from '../src/config/variables.ts';
+import { streamIdleMs, waitSecondsMax } from '../src/http/limits.ts';
 import { redisServerPath } from './helpers/real-parts.ts';
 import { pathOf } from './helpers/paths.ts';
 
@@ -171,6 +173,37 @@ suite('docker-compose.worker.yml', () => {
 
   test('it waits for no service of the other machine', () => {
     assert.match(worker, /depends_on: !reset/);
+  });
+});
+
+suite('docker-compose.balancer.yml', () => {
+  const balanced = read('docker-compose.balancer.yml');
+  const balancer = block(balanced, 'services', 'balancer');
+  const config = read('containers/haproxy.cfg');
+
+  test('the balancer has the port of the API, is locked down, and starts once a container is ready', () => {
+    assert.match(block(balanced, 'services', 'api'), /^ {4}ports: !reset \[\]$/m);
+    const port = /^ {4}ports: (\['.*'\])$/m;
+    assert.equal(port.exec(balancer)?.[1], port.exec(block(compose, 'services', 'api'))?.[1]);
+    for (const line of [
+      'restart: unless-stopped',
+      'stop_grace_period: 35s',
+      'cap_drop: [ALL]',
+      "security_opt: ['no-new-privileges:true']",
+      'read_only: true',
+      'api: { condition: service_healthy }',
+    ])
+      assert.ok(balancer.includes(line), line);
+  });
+
+  test('it sends again only what was not sent, and its times fit those of the API', () => {
+    assert.deepEqual(config.match(/^ +retry-on .*$/gm), ['  retry-on conn-failure']);
+    const secondsOf = (name: string): number => Number(new RegExp(`timeout ${name} (\\d+)s`).exec(config)?.[1]);
+    const { HTTP_KEEPALIVE_SECONDS: keepAlive, ENQUEUE_TIMEOUT_MS: enqueue } = loadConfig({});
+    assert.ok(secondsOf('http-keep-alive') < keepAlive);
+    assert.ok(secondsOf('server') > enqueue / 1000 && secondsOf('server') > waitSecondsMax);
+    assert.ok(secondsOf('server') * 1000 > streamIdleMs && secondsOf('client') * 1000 > streamIdleMs);
+    assert.match(config, /http-check send meth GET uri \/ready /);
   });
 });
 

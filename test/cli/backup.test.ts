@@ -31,6 +31,9 @@ describe('work-factory backup', () => {
   it('says that there is no copy, or that nobody knows, and asks once', async (t) => {
     const refused = await back(t, 409, { code: 'backup_exists', detail: 'There is a copy one already' });
     assert.deepEqual([refused.code, refused.err], [1, 'There is a copy one already (backup_exists)\n']);
+    const missing = await back(t, 404, { code: 'not_found', detail: 'There is nothing at this path' });
+    assert.equal(missing.code, 1);
+    assert.match(missing.err, /BACKUP_DIR is not set there, or .* without ADMIN_KEYS\n/);
     const late = await back(t, 504, { code: 'outcome_unknown', detail: 'Not done' });
     assert.deepEqual([late.code, late.asked.length], [3, 1]);
     assert.match(late.err, /^Not done \(outcome_unknown\)\. The log of the service says how it ends\n$/);

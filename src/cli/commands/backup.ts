@@ -37,6 +37,9 @@ const timeoutSeconds = 300;
 /** Nobody knows how it ended. */
 const open: ReadonlySet<string> = new Set(['outcome_unknown', 'no_response', 'connection_lost', 'aborted']);
 
+const notThere =
+  'The service makes no copies: BACKUP_DIR is not set there, or it listens beyond its own machine without ADMIN_KEYS';
+
 async function makeBackup(given: Invocation<typeof options>): Promise<ExitCode> {
   const { output, options: chosen, operands } = given;
   const [name = ''] = operands;
@@ -48,7 +51,9 @@ async function makeBackup(given: Invocation<typeof options>): Promise<ExitCode> 
     else await output.print(`${name}: ${String(body['bytes'])} bytes in ${String(body['seconds'])} s`);
     return exitCodes.done;
   } catch (error) {
-    if (!(error instanceof WorkFactoryError && open.has(error.code))) throw error;
+    if (!(error instanceof WorkFactoryError)) throw error;
+    if (error.code === 'not_found') output.note(notThere);
+    if (!open.has(error.code)) throw error;
     if (chosen.json) await output.printJson(failureJson(error));
     else output.note(`${printable(error.detail)} (${error.code}). The log of the service says how it ends`);
     return exitCodes.unknown;
