@@ -27,7 +27,8 @@ const one = (name: string, file: string, find: string, replace: string): Mutant 
 
 const classify = 'faktory/classify.ts';
 const connection = 'faktory/connection.ts';
-const connector = 'faktory/connector.ts';
+const presence = 'faktory/presence.ts';
+const attempts = 'faktory/attempts.ts';
 const frameSender = 'faktory/frame-sender.ts';
 const standings = 'faktory/standings.ts';
 const groupCommit = 'enqueue/group-commit.ts';
@@ -159,7 +160,7 @@ export const mutants: readonly Mutant[] = [
     'await release(connection);',
     'await release(connection);\n      return;',
   ),
-  one('believes for ever that the broker is away', connector, 'setDown(undefined);', ''),
+  one('believes for ever that the broker is away', presence, 'setDown(undefined);', ''),
   one(
     'goes on writing to connections that are as silent as one that was given up',
     standings,
@@ -182,7 +183,7 @@ export const mutants: readonly Mutant[] = [
   one('sends no second frame before a reply', frameSender, 'client.onRoom = () => sender.onChange();', ''),
   one(
     'does not pause between attempts',
-    connector,
+    attempts,
     'clock.after(delayMs * (0.5 + random() / 2), ',
     'clock.after(delayMs * random() * 0.02, ',
   ),
