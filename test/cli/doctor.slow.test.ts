@@ -1,9 +1,12 @@
 // `work-factory doctor`: what it finds with a service, a Faktory and a Redis that are there, away, or set up wrongly.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 import { Redis } from 'ioredis';
 import { contradictions } from '../../src/config/contradictions.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { connectFwp } from '../broker/fwp-client.ts';
 import { startBroker } from '../helpers/broker.ts';
 import { redisServerPath } from '../helpers/real-parts.ts';
 import { startRedis } from '../helpers/redis.ts';
@@ -115,6 +118,29 @@ describe('work-factory doctor', () => {
     });
     assert.match(away.out, /^problem {2}broker {4}127\.0\.0\.1:1: .*ECONNREFUSED/m);
     for (const text of [out, wrong.out, away.out]) assert.ok(!/open-sesame|wrong-word/.test(text));
+  });
+
+  it('gives up a service and a broker that take connections and never answer', async (t) => {
+    const silent = createServer();
+    t.after(() => silent.close());
+    silent.on('connection', (socket) => void t.after(() => socket.destroy()));
+    silent.listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const place = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    const { code, out } = await cli(['doctor', '--url', `http://${place}`], {
+      env: { FAKTORY_URL: `tcp://${place}` },
+    });
+    assert.match(out, new RegExp(`^problem {2}api {7}http://${place}: No response within 5000 ms$`, 'm'));
+    assert.match(out, new RegExp(`^problem {2}broker {4}${place}: `, 'm'));
+    assert.equal(code, 4);
+  });
+
+  it('says that jobs wait and none ends', async (t) => {
+    const broker = await startBroker(t);
+    const client = await connectFwp(t, { port: broker.port });
+    await client.ask('PUSH {"jid":"waits-0001","jobtype":"x","args":[]}');
+    const { out } = await cli(['doctor', '--url', nowhere], { env: { FAKTORY_URL: `tcp://127.0.0.1:${broker.port}` } });
+    assert.match(out, /^warning {2}broker {4}1 jobs are queued, and none has ended within 3 s/m);
   });
 
   it('says what the API says of its broker', async (t) => {

@@ -2,7 +2,7 @@
 import { defineCommand, exitCodes, type ExitCode, type Invocation } from '../command.ts';
 import { checkApi } from '../doctor/api.ts';
 import { checkBroker } from '../doctor/broker.ts';
-import { find, type Finding } from '../doctor/finding.ts';
+import { find, lookMsMax, type Finding } from '../doctor/finding.ts';
 import { checkSettings, urlOf } from '../doctor/settings.ts';
 import { checkStores } from '../doctor/stores.ts';
 import { defaultUrl, openService, serviceOptions } from '../service.ts';
@@ -23,7 +23,8 @@ export const doctor = defineCommand({
   settings  those of this environment and of .env, as a start here reads them: wrong values, names that
             have no effect, settings that contradict each other
   api       whether it can be reached, is ready, and takes your key
-  broker    the Faktory of FAKTORY_URL from this machine, and what the API says of its broker
+  broker    the Faktory of FAKTORY_URL from this machine, whether its jobs end, and what the API says of
+            its broker
   results   the Redis of RESULTS_URL, and whether the API keeps results
   keys      the Redis of KEYS_URL or RESULTS_URL: one that evicts would forget keys, and a job would be
             made twice
@@ -44,7 +45,10 @@ async function examine(given: Invocation<typeof options>): Promise<ExitCode> {
   const { output, env, version, options: chosen } = given;
   const { config, findings: settings } = checkSettings({ ...env });
   const own = chosen.url === undefined && !env['WORK_FACTORY_URL'] && config ? urlOf(config) : undefined;
-  const service = openService({ ...given, options: { ...(own !== undefined && { url: own }), ...chosen } });
+  const service = openService(
+    { ...given, options: { ...(own !== undefined && { url: own }), ...chosen } },
+    lookMsMax / 1000,
+  );
   const [api, broker, stores] = await Promise.all([
     checkApi(service, version),
     config?.FAKTORY_URL ? checkBroker(config, config.FAKTORY_URL) : [],

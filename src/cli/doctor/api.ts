@@ -28,8 +28,10 @@ export async function checkApi({ url, send }: Pick<Service, 'url' | 'send'>, ver
     const theirs = String(health['version']);
     const findings = [find('api', 'ok', `${url} answers: version ${printable(theirs)}`)];
     if (theirs !== version) findings.push(find('api', 'warning', `this command is of another version: ${version}`));
-    findings.push(...(await checkReadiness(send)), ...(await checkKey(send)));
-    return { findings, isReached: true };
+    const readiness = await checkReadiness(send);
+    const resultsFail = readiness.some(({ about, level }) => about === 'results' && level === 'problem');
+    const byKey = (await checkKey(send)).filter(({ about }) => !(resultsFail && about === 'results'));
+    return { findings: [...findings, ...readiness, ...byKey], isReached: true };
   } catch (error) {
     if (!(error instanceof WorkFactoryError)) throw error;
     return {
@@ -43,9 +45,7 @@ async function checkReadiness(send: Service['send']): Promise<Finding[]> {
   const { checks = {}, worker, durability, keys }: Readiness = await readiness(send);
   const findings = Object.entries(checks)
     .filter(([, { ok }]) => ok === false)
-    .map(([name, { reason = '' }]) =>
-      find(name === 'broker' ? 'broker' : 'api', 'problem', `the API says: ${name} ${printable(reason)}`),
-    );
+    .map(([name, { reason = '' }]) => find(aboutOf(name), 'problem', `the API says: ${name} ${printable(reason)}`));
   if (checks['broker']?.ok === true)
     findings.push(
       find('broker', 'ok', `the API reaches it; a stored job survives: ${printable(durability ?? 'unknown')}`),
@@ -53,10 +53,14 @@ async function checkReadiness(send: Service['send']): Promise<Finding[]> {
   if (worker?.ok === false)
     findings.push(find('api', 'problem', `jobs are stored and wait: ${printable(worker.reason ?? '')}`));
   if (keys === 'none') findings.push(find('keys', 'warning', 'the API keeps none: an Idempotency-Key is refused'));
-  else if (keys !== undefined)
+  else if (keys !== undefined && checks['keys']?.ok !== false)
     findings.push(find('keys', 'ok', `the API keeps them; they survive: ${printable(keys)}`));
   return findings;
 }
+
+/** A check of /ready has the name of what it looks at. */
+const aboutOf = (check: string): Finding['about'] =>
+  check === 'broker' || check === 'results' || check === 'keys' ? check : 'api';
 
 /** A service that is not ready says why in the same body. */
 async function readiness(send: Service['send']): Promise<Readiness> {
