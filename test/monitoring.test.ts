@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { Registry } from 'prom-client';
+import { createBackupMetrics } from '../src/metrics/backups.ts';
 import { createBrokerMetrics } from '../src/metrics/broker.ts';
 import { createFaktoryMetrics } from '../src/metrics/faktory.ts';
 import { createHttpMetrics } from '../src/metrics/http.ts';
@@ -36,6 +37,7 @@ function registered(): Registered[] {
   createStoreMetrics(registry);
   createWorkerMetrics(registry, names);
   createBrokerMetrics(registry, names);
+  createBackupMetrics(registry);
   createProcessMetrics(registry, '1');
   return registry.getMetricsAsArray() as unknown as Registered[];
 }

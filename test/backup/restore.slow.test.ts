@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { cli } from '../cli/cli.ts';
+import { showed } from '../faults/matrix.ts';
 import { brokerFolder } from '../helpers/broker.ts';
 import { get, startService } from '../helpers/service.ts';
 
@@ -52,7 +53,6 @@ it('a copy that is made under load brings back every job, key and result from be
   stops = true;
   await posting;
   assert.equal(await first.end('SIGKILL'), null);
-  t.diagnostic(`${before.length} jobs before the copy, ${during} while it was made`);
 
   const restored = join(folder, 'restored');
   const ran = await cli(['restore', join(backupDir, 'one'), '--json'], { env: { DATA_DIR: restored } });
@@ -71,6 +71,7 @@ it('a copy that is made under load brings back every job, key and result from be
     assert.deepEqual([body['state'], body['result']], ['succeeded', number + 1]);
   }
   assert.equal(await second.end(), 0);
+  showed('backup-kill', `${before.length} jobs before the copy, all there and run; ${during} while it was made`);
 });
 
 it('a copy whose service was killed meanwhile is not taken for a whole one, and goes with the next', async (t) => {
@@ -99,6 +100,7 @@ it('a copy whose service was killed meanwhile is not taken for a whole one, and 
   assert.deepEqual(readdirSync(backupDir), ['half']);
   const whole = await cli(['restore', join(backupDir, 'half'), '--json'], { env: { DATA_DIR: join(folder, 'new') } });
   assert.match(whole.out, /"name":"x","jobs":1000/);
+  showed('backup-kill', 'a kill in the middle left a hidden folder, which the next copy removed');
 });
 
 it('a start refuses the folder of a restore that did not end', async (t) => {

@@ -36,6 +36,7 @@ const streams = 'faults/streams.test.ts';
 const client = 'faults/client.test.ts';
 const cron = 'faults/cron.test.ts';
 const keysRedis = 'faults/keys-redis.test.ts';
+const backups = 'backup/restore.slow.test.ts';
 
 /** By id, in the order of the table. */
 export const matrix = {
@@ -445,6 +446,12 @@ export const matrix = {
     fault: 'The Redis of keys stands still, is killed or is full while callers ask again with their keys, on Faktory',
     promise: 'never a second job, never "enqueued" without one; requests without keys do not notice',
     shownBy: keysRedis,
+  },
+  'backup-kill': {
+    fault: 'A copy is made under load, and the service is killed after it; another one is killed while it makes a copy',
+    promise:
+      'the first holds every job that was acknowledged before it began, with its key and results; the second is not taken for whole',
+    shownBy: backups,
   },
   'worst-body': {
     fault: 'The costliest bodies that are let in, plain and compressed',
