@@ -2,7 +2,7 @@
 // Its dependencies are this repository's.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, after, describe, it } from 'node:test';
@@ -91,6 +91,15 @@ describe('the package', { skip }, () => {
       env: { PATH: process.env['PATH'] ?? '' },
     });
     assert.match(out, /^hello: jobtype hello, queue default, retry 25, reserve_for 60 s$/m);
+  });
+
+  it('has the page of the console where its program looks for it', () => {
+    const installed = join(project, 'node_modules', 'work-factory');
+    const page = readFileSync(join(installed, 'console', 'index.html'), 'utf8');
+    const files = [...page.matchAll(/"(console\/[\w.-]+)"/g)].map(([, file]) => file as string);
+    assert.ok(files.length > 2);
+    for (const file of files) assert.ok(existsSync(join(installed, file)), file);
+    assert.ok(existsSync(join(installed, 'dist', 'http', 'console', 'files.js')));
   });
 
   it('has a client that reads no other package', () => {

@@ -202,6 +202,22 @@ describe('the house', () => {
     assert.deepEqual(found.sort(), long);
   });
 
+  it('keeps the files of the page as it keeps the others', () => {
+    const page = readdirSync(join(root, 'console')).filter((file) => file.endsWith('.js'));
+    assert.ok(page.length > 15, 'no files found');
+    for (const file of page) {
+      const text = read(`console/${file}`);
+      assert.match(text, /^\/\/ \S/, file);
+      assert.ok(text.split('\n').length <= 251, `${file} is too long`);
+      const visit = (node: ts.Node): void => {
+        const lines = node.getText().split('\n').length;
+        if (ts.isFunctionLike(node)) assert.ok(lines <= 70, `${file} ${node.name?.getText() ?? ''}: ${lines}`);
+        ts.forEachChild(node, visit);
+      };
+      visit(ts.createSourceFile(file, text, ts.ScriptTarget.ES2022, true));
+    }
+  });
+
   it('starts every file with what it is', () => {
     assert.deepEqual(
       filesWhere(({ text }) => !/^(#!.*\n)?\/\/ \S/.test(text)),
