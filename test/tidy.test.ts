@@ -165,7 +165,6 @@ describe('the house', () => {
     'src/broker/protocol/connection.ts createConnection',
     'src/broker/queues/delivery.ts createDelivery',
     'src/broker/queues/queue.ts createQueue',
-    'src/broker/queues/reservations.ts createReservations',
     'src/broker/state.ts createState',
     'src/broker/storage/ledger.ts createLedger',
     'src/broker/storage/write-behind.ts createWriteBehind',

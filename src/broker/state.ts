@@ -11,7 +11,8 @@ import { createNamedRecords, type NamedRecords } from './storage/named-records.t
 import { createQueue, type QueueRecord } from './queues/queue.ts';
 import { metaKey, queueKey, sealJson } from './storage/records.ts';
 import type { Meta, Recovery } from './storage/recovery.ts';
-import { createReservations, type Reservation, type Reservations } from './queues/reservations.ts';
+import type { Reservation } from './queues/reservation-index.ts';
+import { createReservations, type Reservations } from './queues/reservations.ts';
 import type { Store } from './storage/store.ts';
 import { createJobSet, type JobSet } from './queues/job-set.ts';
 

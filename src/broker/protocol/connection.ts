@@ -7,7 +7,7 @@ import { createChallenge, parseHello, type Hello } from './handshake.ts';
 import type { GroupOutcome, Ledger } from '../storage/ledger.ts';
 import type { BrokerLimits } from '../limits.ts';
 import { createLineReader, type ByteBudget } from './line-reader.ts';
-import type { Reservation } from '../queues/reservations.ts';
+import type { Reservation } from '../queues/reservation-index.ts';
 import type { Session } from './session.ts';
 import { error, nil, ok } from './wire.ts';
 

@@ -1,5 +1,5 @@
 // The connection that sent a command, as the command sees it.
-import type { Reservation } from '../queues/reservations.ts';
+import type { Reservation } from '../queues/reservation-index.ts';
 
 /** The client of a connection, for the operator. The fields of its HELLO are not verified. */
 export interface ClientName {

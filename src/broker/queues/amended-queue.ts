@@ -4,7 +4,7 @@ import type { Cancelled } from './cancelled.ts';
 import type { BrokerClock } from '../clock.ts';
 import { parseLine, type WireJob } from './job.ts';
 import type { Queue } from './queue.ts';
-import type { Reservation } from './reservations.ts';
+import type { Reservation } from './reservation-index.ts';
 
 export interface TakenJob {
   job: WireJob;

@@ -6,7 +6,7 @@ import { judge, reservationExpired, retryDelayMs, workerLost, type FailPayload, 
 import type { AmendedQueue, TakenJob } from './amended-queue.ts';
 import { formatJob, parseLine, queueNameOf, queueOf, type WireJob } from './job.ts';
 import type { BrokerLimits } from '../limits.ts';
-import type { Reservation } from './reservations.ts';
+import type { Reservation } from './reservation-index.ts';
 import type { Session } from '../protocol/session.ts';
 import type { State } from '../state.ts';
 import { bulk, error, nil } from '../protocol/wire.ts';

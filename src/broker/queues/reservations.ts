@@ -1,19 +1,8 @@
 // Jobs that were handed out and are not acknowledged yet. They are in memory, because ACK and FAIL name them by jid,
 // and on disk, so that a restart neither loses them nor hands them out twice before their time.
+import { createReservationIndex, type Reservation } from './reservation-index.ts';
 import { streamKey, placeOf, seal, unseal } from '../storage/records.ts';
 import type { Ledger } from '../storage/ledger.ts';
-
-export interface Reservation {
-  readonly jid: string;
-  /** Of the worker that has it; undefined for a client that gave none. */
-  readonly wid: string | undefined;
-  readonly place: number;
-  readonly expiryMs: number;
-  /** The job's JSON as it was handed out. */
-  readonly text: string;
-  /** Another reservation of the same jid: clients may push one twice, and each copy ends on its own. */
-  older: Reservation | undefined;
-}
 
 interface ReservationHeader {
   jid: string;
@@ -75,70 +64,16 @@ interface ReservationsOptions {
 
 export function createReservations(options: ReservationsOptions): Reservations {
   const { stream, ledger, nextSequence, ownWids, onReturned } = options;
-  const latest = new Map<string, Reservation>();
+  const index = createReservationIndex();
   const formerWids = new Set<string>();
-  /** How many each worker has. */
-  const countsByWid = new Map<string, number>();
-  let count = 0;
-  let bytes = 0;
   let returned = 0;
-
-  function countForWid(wid: string | undefined, change: 1 | -1): void {
-    if (wid === undefined) return;
-    const sum = (countsByWid.get(wid) ?? 0) + change;
-    if (sum > 0) countsByWid.set(wid, sum);
-    else countsByWid.delete(wid);
-  }
-
-  function keep(reservation: Reservation): Reservation {
-    reservation.older = latest.get(reservation.jid);
-    latest.set(reservation.jid, reservation);
-    count++;
-    bytes += reservation.text.length;
-    countForWid(reservation.wid, 1);
-    return reservation;
-  }
 
   function write(place: number, header: ReservationHeader, text: string): void {
     const key = streamKey(stream, place);
     ledger.put(key, seal(key, Buffer.from(JSON.stringify(header)), newline, Buffer.from(text)));
   }
 
-  function forget(reservation: Reservation): void {
-    count--;
-    bytes -= reservation.text.length;
-    countForWid(reservation.wid, -1);
-  }
-
-  function end(reservation: Reservation): void {
-    forget(reservation);
-    ledger.del(streamKey(stream, reservation.place));
-  }
-
-  /** Takes out the reservations of one jid that `ends` selects. */
-  function removeWhere(jid: string, ends: (reservation: Reservation) => boolean): Reservation[] {
-    const chain: Reservation[] = [];
-    for (let one = latest.get(jid); one; one = one.older) chain.push(one);
-    chain.reverse();
-    const ended = chain.filter(ends);
-    if (ended.length === 0) return ended;
-    latest.delete(jid);
-    let older: Reservation | undefined;
-    for (const one of chain.filter((other) => !ends(other))) {
-      one.older = older;
-      latest.set(jid, (older = one));
-    }
-    return ended;
-  }
-
-  /** In the order of their places. */
-  function find(isWanted: (reservation: Reservation) => boolean): Reservation[] {
-    const found: Reservation[] = [];
-    for (const newest of latest.values()) {
-      for (let one: Reservation | undefined = newest; one; one = one.older) if (isWanted(one)) found.push(one);
-    }
-    return found.sort((one, other) => one.place - other.place);
-  }
+  const drop = (place: number): void => ledger.del(streamKey(stream, place));
 
   return {
     stream,
@@ -146,26 +81,21 @@ export function createReservations(options: ReservationsOptions): Reservations {
       const place = nextSequence();
       const isOwn = wid !== undefined && ownWids.includes(wid);
       write(place, { jid, wid, own: isOwn || undefined, expiryMs }, text);
-      return keep({ jid, wid, place, expiryMs, text, older: undefined });
+      return index.add({ jid, wid, place, expiryMs, text, older: undefined });
     },
     release(jid) {
-      const reservation = latest.get(jid);
-      if (!reservation) return undefined;
-      if (reservation.older) latest.set(jid, reservation.older);
-      else latest.delete(jid);
-      end(reservation);
-      return reservation;
+      const ended = index.takeLatest(jid);
+      if (ended) drop(ended.place);
+      return ended;
     },
-    remove({ jid, place }) {
-      const [ended] = removeWhere(jid, (one) => one.place === place);
-      if (ended) end(ended);
-      return ended !== undefined;
+    remove(reservation) {
+      const isTaken = index.take(reservation);
+      if (isTaken) drop(reservation.place);
+      return isTaken;
     },
     requeue(reservation, text) {
       const { jid, wid, place, expiryMs } = reservation;
-      const [ended] = removeWhere(jid, (one) => one.place === place);
-      if (!ended) return undefined;
-      forget(ended);
+      if (!index.take(reservation)) return undefined;
       // An older program takes the record for a reservation, which expires: nothing is lost on a way back.
       write(place, { jid, wid, expiryMs, returned: true }, text);
       returned++;
@@ -173,15 +103,15 @@ export function createReservations(options: ReservationsOptions): Reservations {
     },
     dropReturned(place) {
       returned--;
-      ledger.del(streamKey(stream, place));
+      drop(place);
     },
-    latest: (jid) => latest.get(jid),
-    ofWorkers: (wids) => find(({ wid }) => wid !== undefined && wids.has(wid)),
-    workers: () => countsByWid.keys(),
+    latest: index.latest,
+    ofWorkers: (wids) => index.find(({ wid }) => wid !== undefined && wids.has(wid)),
+    workers: index.workers,
     formerWids,
     takeExpired(nowMs) {
-      const ended = [...latest.keys()].flatMap((jid) => removeWhere(jid, (one) => one.expiryMs <= nowMs));
-      ended.forEach(end);
+      const ended = index.takeExpired(nowMs);
+      for (const { place } of ended) drop(place);
       return ended;
     },
     restore(key, value) {
@@ -195,10 +125,10 @@ export function createReservations(options: ReservationsOptions): Reservations {
       if (header.returned) {
         returned++;
         onReturned(reservation);
-      } else keep(reservation);
+      } else index.add(reservation);
     },
-    count: () => count,
-    records: () => count + returned,
-    bytes: () => bytes,
+    count: index.count,
+    records: () => index.count() + returned,
+    bytes: index.bytes,
   };
 }

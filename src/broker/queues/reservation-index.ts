@@ -1,0 +1,93 @@
+// The reservations in memory, by jid.
+
+export interface Reservation {
+  readonly jid: string;
+  /** Of the worker that has it; undefined for a client that gave none. */
+  readonly wid: string | undefined;
+  readonly place: number;
+  readonly expiryMs: number;
+  /** The job's JSON as it was handed out. */
+  readonly text: string;
+  /** Another reservation of the same jid: clients may push one twice, and each copy ends on its own. */
+  older: Reservation | undefined;
+}
+
+export interface ReservationIndex {
+  add(reservation: Reservation): Reservation;
+  /** The latest of this jid. */
+  latest(jid: string): Reservation | undefined;
+  takeLatest(jid: string): Reservation | undefined;
+  /** False: it has ended already. */
+  take(reservation: Reservation): boolean;
+  takeExpired(nowMs: number): Reservation[];
+  /** In the order of their places. */
+  find(isWanted: (reservation: Reservation) => boolean): Reservation[];
+  /** The wids that have reservations. */
+  workers(): Iterable<string>;
+  count(): number;
+  /** Of the jobs' JSON, in characters. */
+  bytes(): number;
+}
+
+export function createReservationIndex(): ReservationIndex {
+  const latest = new Map<string, Reservation>();
+  const countsByWid = new Map<string, number>();
+  let count = 0;
+  let bytes = 0;
+
+  function tally({ wid, text }: Reservation, change: 1 | -1): void {
+    count += change;
+    bytes += change * text.length;
+    if (wid === undefined) return;
+    const sum = (countsByWid.get(wid) ?? 0) + change;
+    if (sum > 0) countsByWid.set(wid, sum);
+    else countsByWid.delete(wid);
+  }
+
+  /** Takes out the reservations of a jid that `ends` selects, the oldest first. */
+  function takeWhere(jid: string, ends: (reservation: Reservation) => boolean): Reservation[] {
+    const copies: Reservation[] = [];
+    for (let one = latest.get(jid); one; one = one.older) copies.push(one);
+    copies.reverse();
+    const ended = copies.filter(ends);
+    if (ended.length === 0) return ended;
+    latest.delete(jid);
+    let older: Reservation | undefined;
+    for (const one of copies.filter((other) => !ends(other))) {
+      one.older = older;
+      latest.set(jid, (older = one));
+    }
+    for (const one of ended) tally(one, -1);
+    return ended;
+  }
+
+  return {
+    add(reservation) {
+      reservation.older = latest.get(reservation.jid);
+      latest.set(reservation.jid, reservation);
+      tally(reservation, 1);
+      return reservation;
+    },
+    latest: (jid) => latest.get(jid),
+    takeLatest(jid) {
+      const reservation = latest.get(jid);
+      if (!reservation) return undefined;
+      if (reservation.older) latest.set(jid, reservation.older);
+      else latest.delete(jid);
+      tally(reservation, -1);
+      return reservation;
+    },
+    take: ({ jid, place }) => takeWhere(jid, (one) => one.place === place).length > 0,
+    takeExpired: (nowMs) => [...latest.keys()].flatMap((jid) => takeWhere(jid, (one) => one.expiryMs <= nowMs)),
+    find(isWanted) {
+      const found: Reservation[] = [];
+      for (const newest of latest.values()) {
+        for (let one: Reservation | undefined = newest; one; one = one.older) if (isWanted(one)) found.push(one);
+      }
+      return found.sort((one, other) => one.place - other.place);
+    },
+    workers: () => countsByWid.keys(),
+    count: () => count,
+    bytes: () => bytes,
+  };
+}
