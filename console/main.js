@@ -2,6 +2,7 @@
 import { byId, setText } from './dom.js';
 import { createEnqueue } from './enqueue.js';
 import { follow } from './feed.js';
+import { createFlow } from './flow.js';
 import { createJobList } from './job-list.js';
 import { createOverview } from './overview.js';
 import { createQueues } from './queues.js';
@@ -16,6 +17,7 @@ const overview = createOverview();
 const queues = createQueues();
 const jobs = createJobList();
 const enqueue = createEnqueue();
+const flow = createFlow();
 
 /** @type {Readonly<Record<import('./feed.js').FeedState, [string, string]>>} */
 const states = {
@@ -57,14 +59,21 @@ function begin({ version, host, pid, all_processes: all, history, troubles }) {
 
 /** @param {Figures} figures */
 function show(figures) {
-  overview.show(figures);
+  const flowing = flow.look(figures);
+  overview.show(figures, flowing);
   queues.show(figures.broker);
   jobs.show(figures.broker);
   if (figures.troubles) showTroubles(figures.troubles);
-  const { status, checks } = figures.readiness;
-  const failed = Object.entries(checks).filter(([, { ok }]) => !ok);
-  if (status === 'ready') setState('Live', 'good');
-  else setState(`Not ready: ${failed.map(([name]) => name).join(', ')}`, 'bad');
+  setState(...headline(figures.readiness, flowing));
+}
+
+/** The worst of what is known. @param {Figures['readiness']} readiness @param {{ ok: boolean }} flowing @returns {[string, string]} */
+function headline({ status, checks, worker }, flowing) {
+  const failed = Object.entries({ ...checks, ...(worker && { worker }) }).filter(([, { ok }]) => !ok);
+  const names = failed.map(([name]) => name).join(', ');
+  if (status !== 'ready') return [`Not ready: ${names}`, 'bad'];
+  if (names !== '') return [`In trouble: ${names}`, 'warn'];
+  return flowing.ok ? ['Live', 'good'] : ['Jobs wait, none ends', 'warn'];
 }
 
 async function watch() {

@@ -111,10 +111,11 @@ function connectionPairs({ connections, broker, pending }) {
 
 /** @typedef {{ name: string, ok: boolean, reason?: string }} Check */
 
-/** @param {Figures['readiness']} readiness @returns {Check[]} */
-function checksOf({ checks, worker }) {
-  const all = Object.entries({ ...checks, ...(worker && { worker }) });
-  return all.map(([name, check]) => ({ ...check, name: checkNames[name] ?? name }));
+/** What fails comes first. @param {Figures['readiness']} readiness @param {Omit<Check, 'name'>} flow @returns {Check[]} */
+function checksOf({ checks, worker }, flow) {
+  const all = Object.entries({ ...checks, ...(worker && { worker }), flow });
+  const named = all.map(([name, check]) => ({ ...check, name: checkNames[name] ?? name }));
+  return named.sort((one, other) => Number(one.ok) - Number(other.ok));
 }
 
 /** @type {Readonly<Record<string, string>>} */
@@ -125,6 +126,7 @@ const checkNames = {
   results: 'Store of results answers',
   keys: 'Store of keys answers',
   worker: 'Worker runs jobs',
+  flow: 'Queued jobs are run',
 };
 
 export function createOverview() {
@@ -170,15 +172,15 @@ export function createOverview() {
       points = [...history];
       draw();
     },
-    /** @param {Figures} figures */
-    show(figures) {
+    /** @param {Figures} figures @param {Omit<Check, 'name'>} flow */
+    show(figures, flow) {
       if (figures.point) points = [...points, figures.point].slice(-pointsMax);
       draw();
       numbers.forEach(([, , read], index) =>
         setText(/** @type {Node} */ (values[index]), read(figures, figures.point ?? undefined)),
       );
       showTypes(figures.types);
-      showChecks(checksOf(figures.readiness));
+      showChecks(checksOf(figures.readiness, flow));
       showWorkers(workerPairs(figures));
       showConnections(connectionPairs(figures));
     },
