@@ -27,17 +27,17 @@ export function answerOrigins(app: FastifyInstance, origins: readonly string[]):
     if (origin === undefined || !named.has(origin)) return done();
     request.isFromNamedOrigin = true;
     reply.header('access-control-allow-origin', origin);
-    if (isPreflight(request)) return answerPreflight(request, reply);
     reply.header('access-control-expose-headers', exposed);
     done();
   });
 }
 
-const isPreflight = ({ method, headers }: FastifyRequest): boolean =>
-  method === 'OPTIONS' && headers['access-control-request-method'] !== undefined;
+/** Of a named origin; any other OPTIONS is a method that no path has. */
+export const isPreflight = ({ method, headers, isFromNamedOrigin }: FastifyRequest): boolean =>
+  method === 'OPTIONS' && isFromNamedOrigin && headers['access-control-request-method'] !== undefined;
 
 /** Says nothing about the path: the request that follows is answered like others. */
-function answerPreflight({ headers }: FastifyRequest, reply: FastifyReply): void {
+export function answerPreflight({ headers }: FastifyRequest, reply: FastifyReply): void {
   reply.header('access-control-allow-methods', methods);
   reply.header('access-control-allow-headers', requestHeaders);
   reply.header('access-control-max-age', preflightSeconds);

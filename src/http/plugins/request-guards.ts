@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { onRequestHookHandler } from 'fastify';
 import { AppError, errorTable } from '../problems/errors.ts';
 import type { Connections } from '../server/connections.ts';
+import { answerPreflight, isPreflight } from './cors.ts';
 import { normalizeContentEncoding } from './content-encoding.ts';
 import { isExpectationMet } from '../server/expectations.ts';
 import type { Places } from '../server/places.ts';
@@ -65,6 +66,7 @@ export function createRequestGuard(options: RequestGuardOptions): onRequestHookH
     }
     normalizeContentEncoding(request.raw.headers);
     if (!request.is404) return done();
+    if (isPreflight(request)) return answerPreflight(request, reply);
     // Before the body is read: a wrong path is 404 whatever its content type.
     const path = request.url.split('?', 1)[0] as string;
     const allow = allowedMethods(path);
