@@ -1,5 +1,5 @@
-// The result store of the all-in-one process: a database of its own, written by one writer that groups what has come
-// meanwhile, with one sync for all records of a group. Relies on classic-level (LevelDB): one process per folder.
+// The result store of the all-in-one process: a database with one writer. The records that come during a sync are the next
+// group, which is synced once. Relies on classic-level (LevelDB): one process per folder.
 import { isEnded, isWaiting, presentOf, type JobRecord, type ResultStore } from '../domain/results.ts';
 import type { CopiedRecord } from '../domain/backup.ts';
 import { openDatabase, openError, readAll } from './database.ts';
@@ -30,7 +30,7 @@ interface Fresh {
 
 interface Put {
   records: readonly JobRecord[];
-  /** Whether a record may replace what is known. */
+  /** Whether a record may replace the stored one. */
   may: (record: JobRecord, known: JobRecord | undefined) => boolean;
   /** @param isTaken whether all of them were stored */
   resolve: (isTaken: boolean) => void;
@@ -44,9 +44,9 @@ const idsHeldMax = 100_000;
 /** Records that could not be written: about 10 MB. */
 const recordsHeldMax = 20_000;
 const isNews = (record: JobRecord, known: JobRecord | undefined): boolean => isEnded(record) || !isEnded(known);
-/** Ids alone wait so long for others: one write for each frame of a few callers would cost as much as the frame. */
+/** A group of ids alone waits so long for more: with few callers a write for each frame would cost as much as the frame. */
 const idsLingerMs = 20;
-/** Records of one group. It limits how long a single record waits for others. */
+/** Records of one group: a limit of the time that a record waits for the sync. */
 const groupMax = 2000;
 
 /** Rejects with a text for the operator when the folder cannot be opened, for example because another process has it. */
@@ -85,7 +85,7 @@ export async function createEmbeddedResults(options: EmbeddedResultsOptions): Pr
     const held = heldRecords.get(jid) ?? (heldIds.has(jid) ? { job_id: jid, state: 'pending' as const } : undefined);
     const keys = [...wanted.map((one) => keyOf('r', one, jid)), ...wanted.map((one) => keyOf('i', one, jid))];
     if (lasting.isUsed) keys.push(lasting.keyOf(jid));
-    // While the database is opened again, too: what is held here is known all the same.
+    // Also while the database is opened again: the records that are held here can be read.
     const values = await db.getMany(keys).catch((error: unknown) => {
       if (held) return [];
       throw error;
@@ -99,7 +99,7 @@ export async function createEmbeddedResults(options: EmbeddedResultsOptions): Pr
     return found >= wanted.length && found < 2 * wanted.length ? { job_id: jid, state: 'pending' } : undefined;
   }
 
-  /** What has not ended must not replace an end, and is little: only for that is read before something is written. */
+  /** A record of a job that has not ended must not replace an end. Such records are few: only they are compared before a write. */
   async function takenOf(group: readonly Put[]): Promise<{ records: JobRecord[]; refused: Set<Put> }> {
     const records = group.flatMap((put) => put.records);
     const refused = new Set<Put>();
@@ -120,7 +120,7 @@ export async function createEmbeddedResults(options: EmbeddedResultsOptions): Pr
     return { records: taken, refused };
   }
 
-  /** LevelDB takes no more writes after one that the disk refused, for example because it was full. */
+  /** After a write that the disk refused, for example because it was full, LevelDB takes no more writes. */
   async function reopen(): Promise<void> {
     await db.close();
     db = await openDatabase(options.dataDir);
@@ -157,7 +157,7 @@ export async function createEmbeddedResults(options: EmbeddedResultsOptions): Pr
             await db.clear(range);
             await db.compactRange(range.gte, range.lt);
           }
-          // Last, so that what a crash leaves behind is found again.
+          // Deleted last: after a crash the rest is found again.
           await db.del(metaKeyOf(generation));
         })
         .catch(() => undefined);

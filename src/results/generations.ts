@@ -19,9 +19,9 @@ export interface GenerationsOptions {
 export interface Generations {
   /** Newest first. */
   readonly newestFirst: readonly Generation[];
-  /** The one to write to now. */
+  /** The generation that is written now. */
   current(nowMs: number): Generation;
-  /** Takes out those that are over: beyond the latest `jobsMax` jobs, or older than `ttlMs`. */
+  /** Takes out the generations that are over: beyond the latest `jobsMax` jobs, or older than `ttlMs`. */
   takeOld(nowMs: number): Generation[];
 }
 

@@ -1,5 +1,5 @@
-// Ids of enqueued jobs on their way to the store: one command per frame, nobody waits for it, and what the store did not
-// take is kept here, up to a limit, until it does.
+// Ids of enqueued jobs on their way to the store: one command for each frame, which no caller waits for. Ids that the store
+// did not take are kept here, up to a limit, and sent again.
 import type { Clock, Timer } from '../domain/clock.ts';
 import { jidTimeMs } from '../domain/jid.ts';
 
@@ -89,7 +89,7 @@ export function createHeldIds({ send, isReady, clock }: HeldIdsOptions): HeldIds
   return {
     has: (jid) => held.has(jid),
     add(jids) {
-      // A frame's ids are nearly always of one second, or of two in a row.
+      // The ids of a frame are nearly always of the same second, or of two seconds.
       let start = 0;
       let second = jidSecond(jids[0] ?? '');
       for (let index = 1; index <= jids.length; index++) {

@@ -1,5 +1,5 @@
-// Records of enqueued jobs on their way to the store. As with ids, nobody waits for them, and what the store did not take is
-// kept here, up to a limit, until it does.
+// Records of enqueued jobs on their way to the store. No caller waits for them. Records that the store did not take are kept
+// here, up to a limit, and sent again.
 import type { Clock, Timer } from '../domain/clock.ts';
 import type { JobRecord } from '../domain/results.ts';
 

@@ -8,15 +8,15 @@ import { keptMs } from './lifetime.ts';
 type Batch = Pick<ReturnType<ClassicLevel['batch']>, 'put' | 'del'>;
 
 export interface Lasting {
-  /** False while nothing was written, so that nobody need look. */
+  /** False while nothing was written: then nothing needs to be read. */
   readonly isUsed: boolean;
   keyOf(jid: string): string;
-  /** What is found at the key; undefined when there is nothing, or when its time is over. */
+  /** The record of the key; undefined when there is none, or its time is over. */
   read(value: string | undefined, nowMs: number): JobRecord | undefined;
   put(batch: Batch, record: JobRecord, nowMs: number): void;
   /** The job has ended: its record is elsewhere. */
   drop(batch: Batch, ended: JobRecord): void;
-  /** Deletes some of those whose time is over. Called by the one writer, between two groups. */
+  /** Deletes some records whose time is over. Called by the writer, between two groups. */
   sweep(db: ClassicLevel, nowMs: number): Promise<void>;
 }
 

@@ -12,12 +12,12 @@ const redisOptions = {
   maxRetriesPerRequest: 1,
   connectTimeout: 5000,
   commandTimeout: 2000,
-  // A command without an answer for so long: the connection itself is in doubt.
+  // After so long without a reply the connection may be broken.
   socketTimeout: 6000,
   keepAlive: 10_000,
   retryStrategy: (times: number) => Math.min(50 * 2 ** Math.min(times, 10), 1000),
   enableAutoPipelining: true,
-  // Done by hand, to look again afterwards at what ended meanwhile.
+  // The subscription is made by our own code, which then looks for jobs that ended meanwhile.
   autoResubscribe: false,
 } satisfies RedisOptions;
 
@@ -54,7 +54,7 @@ export interface Trouble {
   ended(): void;
 }
 
-/** One line when it begins, however often it is told of, and one when it is over. */
+/** Logs a line when an outage begins, and a line when it is over. */
 export function createTrouble(log: RedisLog, fields: object, began: string, ended: string): Trouble {
   let isOn = false;
   return {

@@ -1,4 +1,4 @@
-// The one subscription of a process. A Redis that refuses it (an ACL without the channel) is asked again on the same
+// The subscription of a process. A Redis that refuses it (an ACL without the channel) is asked again on the same
 // connection: a new one would be refused as well.
 import type { Redis } from 'ioredis';
 import { createTrouble, type RedisLog } from './redis-connection.ts';
@@ -7,7 +7,7 @@ export interface SubscriptionOptions {
   redis: Redis;
   channel: string;
   log: RedisLog;
-  /** After every loss too: what was published meanwhile was told to nobody. */
+  /** Also after every loss: messages that were published meanwhile did not arrive. */
   onSubscribed: () => void;
   onMessage: (text: string) => void;
 }

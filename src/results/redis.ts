@@ -1,5 +1,5 @@
-// The result store of processes that do not share one: Redis (docs/decisions/0009-results.md). Each right of its user that is
-// missing costs what needs it and no more: without the channel, waiters look by themselves.
+// The result store in Redis, which several processes share (docs/decisions/0009-results.md). When its user lacks a right, only
+// the feature that needs the right is missing: without the channel, each waiter reads its record from time to time.
 import { systemClock, type Timer } from '../domain/clock.ts';
 import { isEnded, presentOf, type JobRecord, type ResultStore } from '../domain/results.ts';
 import { createHeldIds, jidSecond } from './held-ids.ts';
@@ -22,7 +22,7 @@ const channel = 'work-factory:ended';
 
 /**
  * One command stores a group of ends and wakes their waiters: KEYS are the records', ARGV the TTL, the ended ids, the records.
- * Answers with the reason when the ids could not be published: the records are stored all the same.
+ * Returns the reason when the ids could not be published: the records are stored all the same.
  */
 const putScript = `
 for i, key in ipairs(KEYS) do redis.call('SET', key, ARGV[i + 2], 'EX', ARGV[1]) end
@@ -54,7 +54,7 @@ const putMax = 1000;
 const readMax = 500;
 /** Seconds whose expiry is set already. */
 const secondsKnownMax = 64;
-/** Too short for the id of a job, so that nobody asks for it. */
+/** Too short for the id of a job. */
 const probeId = 'probe';
 const probeSeconds = 1;
 /** How late a waiter learns of an end whose message was refused or lost. */
@@ -143,7 +143,7 @@ export function createRedisResults({ url, ttlSeconds, log }: RedisResultsOptions
     return redis.eval(script, keys.length, ...keys, ...values);
   }
 
-  /** Wakes those of the given ids that have ended. */
+  /** Wakes the waiters of the given ids whose jobs have ended. */
   async function wakeEnded(jids: readonly string[]): Promise<void> {
     for (let start = 0; start < jids.length; start += readMax) {
       const keys = jids.slice(start, start + readMax).map(resultKey);
@@ -157,7 +157,7 @@ export function createRedisResults({ url, ttlSeconds, log }: RedisResultsOptions
   /** A failure here is no news to a waiter: it looks again, and reads for itself when its time is up. */
   const tryWake = (jids: readonly string[]): Promise<void> => wakeEnded(jids).catch(() => undefined);
 
-  // The messages of a Redis that refuses them come to nobody, and nobody is told: hence the look at all waiters.
+  // A Redis that refuses to publish sends no messages and no error here: so all waiters are looked at.
   function lookSoon(): void {
     looking ??= systemClock.after(lookEveryMs, () => {
       void tryWake([...waiters.jids]).then(() => {
@@ -187,7 +187,7 @@ export function createRedisResults({ url, ttlSeconds, log }: RedisResultsOptions
     async put(records) {
       for (let start = 0; start < records.length; start += putMax) await putGroup(records.slice(start, start + putMax));
     },
-    // By the script itself: another command may be allowed where this one is not.
+    // It runs the script itself: the user may be allowed other commands and not this one.
     async check() {
       await untilReady(redis);
       await evaluate([resultKey(probeId)], probeSeconds, [probeId], ['"state":"pending"']);

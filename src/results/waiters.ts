@@ -17,7 +17,7 @@ export interface Waiters {
 /** @param record undefined when the time is up */
 type Resolve = (record: JobRecord | undefined) => void;
 
-/** @param read the store's present answer */
+/** @param read reads the present record */
 export function createWaiters(read: (jid: string) => Promise<JobRecord | undefined>): Waiters {
   const waiting = new Map<string, Set<Resolve>>();
 
@@ -48,7 +48,7 @@ export function createWaiters(read: (jid: string) => Promise<JobRecord | undefin
       const giveUp = (): void => resolve(undefined);
       const timer = setTimeout(giveUp, timeoutMs);
       if (signal) {
-        // One signal for the process: a listener per waiter is no leak.
+        // All waiters share a signal: a listener for each is no leak.
         setMaxListeners(0, signal);
         signal.addEventListener('abort', giveUp);
       }

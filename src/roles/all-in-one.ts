@@ -1,5 +1,5 @@
-// API, worker and embedded broker in one process: what two commands give a newcomer. The API's jobs go straight into the
-// broker's groups; the worker fetches over the protocol, as on another machine.
+// API, worker and embedded broker in one process, as `npm start` runs them. The API's jobs go into the broker's groups without
+// a connection. The worker fetches over FWP, as on another machine.
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Config } from '../config/load.ts';
@@ -27,10 +27,10 @@ import { runWorkers, type RunningWorker } from './worker.ts';
 
 const defaultBind = { host: '127.0.0.1', port: 0 };
 
-/** Nobody but this process needs the broker's port unless it is fixed; every user of the machine can connect to it. */
+/** Only this process uses the broker's port, unless the port is set. Every user of the machine can connect to it. */
 function passwordOf({ FAKTORY_BIND, FAKTORY_PASSWORD }: Config): Pick<BrokerOptions, 'password' | 'hashRounds'> {
   if (FAKTORY_PASSWORD !== undefined || FAKTORY_BIND) return { password: FAKTORY_PASSWORD };
-  // Nobody guesses it, however fast the hash is: thousands of rounds for each connection of the worker take 30 MB.
+  // A random password cannot be guessed, also with one round. Thousands of rounds for each connection of the worker take 30 MB.
   return { password: randomBytes(24).toString('base64url'), hashRounds: 1 };
 }
 

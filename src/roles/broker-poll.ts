@@ -1,12 +1,12 @@
-// One reading of the broker for all who look: scrapers, pages, however many. The broker is asked at most once a second, and
+// Scrapers and pages share a reading of the broker. The broker is asked at most once a second, and
 // never twice at a time.
 import type { BrokerPoll, BrokerState } from '../domain/broker-state.ts';
 import type { Clock } from '../domain/clock.ts';
 
 const maxAgeMs = 1000;
-/** Of what whoever does not wait for the answer is told instead: a slow broker has a past, one that is away has none. */
+/** The age of a state that is shown when the broker does not reply in time. */
 const staleMsMax = 30_000;
-/** Whoever looks waits no longer. */
+/** A reader waits so long for a new state. */
 const patienceMs = 500;
 
 /** @param read rejects when the broker does not say; it has a time limit of its own */

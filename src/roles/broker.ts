@@ -59,7 +59,7 @@ export async function startBroker(context: RoleContext): Promise<Running> {
 
 const storeFailed = 'the store of the broker failed and takes nothing: the log says why';
 
-/** Whoever reaches the broker can destroy every job in it. */
+/** Every client of the broker can destroy all its jobs. */
 async function refuseOpenDoor({ host, port }: { host: string; port: number }): Promise<void> {
   // A name that no resolver knows is refused when the broker listens.
   const addresses = await lookup(host, { all: true }).catch(() => []);

@@ -24,7 +24,7 @@ export interface EngineKeysOptions {
   underWayMsMax: number;
 }
 
-/** What the disk says to a claim with the id of the record that was found. */
+/** The verdict on a claim by the record with its id that was found on disk. */
 type Stored = (claim: Claim) => Verdict;
 
 /** A claim whose record is looked for, or whose jobs are on their way. */
@@ -38,7 +38,7 @@ interface Open {
   isUnknown: boolean;
 }
 
-/** One look-up in LevelDB; more would hold up the thread that does it. */
+/** Keys of one look-up in LevelDB. More would keep its thread busy for too long. */
 const lookUpMax = 500;
 export function createEngineKeys(options: EngineKeysOptions): KeyStore {
   const { engine, clock, durability, underWayMsMax } = options;
@@ -91,7 +91,7 @@ export function createEngineKeys(options: EngineKeysOptions): KeyStore {
     return jid === undefined ? undefined : () => ({ state: 'done', answer: lockAnswer(jid) });
   }
 
-  /** The key is this claim's, unless the look for a record finds one. */
+  /** The claim has the key, unless the look-up finds a record. */
   function openFor(claim: Claim, looking?: Open['looking']): Open {
     const name = nameOf(claim);
     const entry = { claim, name, sinceMs: clock.now(), looking, isUnknown: false };

@@ -1,8 +1,8 @@
-// What the embedded broker holds, read in its own process.
+// The state of the embedded broker, read in its own process.
 import type { Engine } from '../broker/engine.ts';
 import type { BrokerState } from '../domain/broker-state.ts';
 
-/** Throws while the store of the broker takes nothing: what is in memory then may not be on disk. */
+/** Throws while the store of the broker takes nothing: the state in memory may then not be on disk. */
 export function readEngineState(engine: Pick<Engine, 'state' | 'ledger'>): BrokerState {
   const broken = engine.ledger.broken();
   if (broken !== undefined) throw new Error(broken);

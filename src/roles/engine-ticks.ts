@@ -3,7 +3,7 @@ import type { Engine } from '../broker/engine.ts';
 import { replaces, type LastTick, type TickStore } from '../domain/cron.ts';
 
 export function createEngineTicks(engine: Engine): TickStore {
-  /** What this process has kept: nobody else writes them. */
+  /** Ticks that this process has stored. No other process stores any. */
   const newest = new Map<string, LastTick>();
 
   async function find(names: readonly string[]): Promise<(LastTick | undefined)[]> {

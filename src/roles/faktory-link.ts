@@ -11,7 +11,7 @@ import { clientOptions } from './client-options.ts';
 import type { BrokerLink } from './link.ts';
 import type { RoleContext } from './role.ts';
 
-/** A broker that hangs loses a frame per connection and timeout: one line in this time says enough. */
+/** When the broker hangs, a frame is lost for each connection and timeout: one log line in this time is enough. */
 const lossLogPauseMs = 5000;
 
 export function createFaktoryLink(
@@ -56,7 +56,7 @@ export function createFaktoryLink(
     sender,
     remover,
     operator: createFaktoryOperator({ ...side, client, address }),
-    // It takes the room of a frame: what waits for that must hear of it.
+    // It takes the room of a frame. Frames that wait for room are told that it is free.
     readState: () => readBrokerState(client).finally(() => sender.onChange()),
   };
 }

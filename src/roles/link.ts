@@ -8,6 +8,6 @@ export interface BrokerLink {
   sender: FrameSender;
   remover: JobRemover;
   operator: Operator;
-  /** What the broker holds now. Rejects when it does not say; for a createBrokerPoll. */
+  /** The present state of the broker, for createBrokerPoll. Rejects when the broker does not reply. */
   readState: () => Promise<BrokerState>;
 }

@@ -1,4 +1,4 @@
-// What every role is given and gives back.
+// The interface of a role: what it gets at its start, and how it is stopped.
 import type { Logger } from 'pino';
 import type { Config } from '../config/load.ts';
 import type { FaktoryAddress } from '../domain/faktory-address.ts';

@@ -1,4 +1,4 @@
-// What the metrics know of the workers of a process, all groups of queues together: read from them, or told by them.
+// Metrics of the workers of a process, of all groups of queues together.
 import type { HandlerCounts } from '../handlers/supervisor.ts';
 import type { Handlers } from '../handlers/handlers.ts';
 import type { ConnectionReading } from '../metrics/faktory.ts';
