@@ -25,7 +25,7 @@ const linkTo = (page) =>
 
 /** Of the jobs that are shown. @param {SetName} set @param {string} jobtype @param {number} shown @param {number} total */
 function noteOf(set, jobtype, shown, total) {
-  if (shown > 0) return `${count(shown)}${jobtype && ` of the type ${jobtype}`}, of ${count(total)} jobs`;
+  if (shown > 0) return `${count(shown)}${jobtype && ` of the type ${jobtype},`} of ${count(total)} jobs`;
   return jobtype === '' || total === 0 ? empty[set] : `No ${jobtype} found so far among ${count(total)} jobs.`;
 }
 

@@ -51,6 +51,6 @@ export function createTypeForm(types) {
     void enqueue();
   };
   show();
-  const type = make('div', { class: 'field' }, make('label', { for: 'type' }, 'Job type'), select);
+  const type = make('div', { class: 'field type' }, make('label', { for: 'type' }, 'Job type'), select);
   return make('form', { submit }, type, body.element, problem, make('div', { class: 'buttons' }, button));
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import type { Browser, Locator, Page } from 'playwright-core';
-import { openBrowser, openPage } from '../helpers/browser.ts';
+import { accessibilityProblems, openBrowser, openPage } from '../helpers/browser.ts';
 import { createJobsFolder } from '../helpers/jobs-folder.ts';
 import { browserPath } from '../helpers/real-parts.ts';
 import { get, post, startService } from '../helpers/service.ts';
@@ -155,6 +155,7 @@ describe('the console in a browser', { skip, concurrency: false }, () => {
     await discard.focus();
     await page.keyboard.press('Enter');
     await page.locator('#confirm-dialog[open]').waitFor();
+    assert.deepEqual(await accessibilityProblems(page), []);
     await page.keyboard.press('Escape');
     // The focus is where it was.
     assert.match((await page.locator(':focus').getAttribute('aria-label')) ?? '', /^Discard fails/);

@@ -5,7 +5,7 @@ import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { before, describe, it, type TestContext } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
-import { openBrowser, openPage } from '../helpers/browser.ts';
+import { accessibilityProblems, openBrowser, openPage } from '../helpers/browser.ts';
 import { startFaktory } from '../helpers/real-faktory.ts';
 import { browserPath, faktoryPath } from '../helpers/real-parts.ts';
 import { post, startService } from '../helpers/service.ts';
@@ -52,6 +52,7 @@ describe('the console', { skip, concurrency: false }, () => {
     const url = await service.readyUrl();
     const { page, complaints } = await openPage(t, browser, url);
     await page.locator('#key-why', { hasText: 'ADMIN_KEYS' }).waitFor();
+    assert.deepEqual(await accessibilityProblems(page), []);
     await giveKey(page, 'no key');
     await page.getByText('no blank').waitFor();
     await giveKey(page, 'a-wrong-key-of-16-b');

@@ -1,10 +1,10 @@
 // A real Chromium for a test, and pages of which every complaint is noted.
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import axe from 'axe-core';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { spawnChild } from './children.ts';
 import { browserPath } from './real-parts.ts';
@@ -95,11 +95,9 @@ export async function openPage(
   return { page, complaints, shifts: () => page.evaluate('window.shifts') };
 }
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
 /** What axe-core finds wrong with the page as it is, each rule with the elements that break it. */
 export async function accessibilityProblems(page: Page): Promise<string[]> {
-  await page.evaluate(axe);
+  await page.evaluate(axe.source);
   const found = await page.evaluate<{
     violations: { id: string; nodes: { html: string; failureSummary: string }[] }[];
   }>(`axe.run(document, { resultTypes: ['violations'] })`);
