@@ -50,11 +50,18 @@ export function classifyBulkReply(reply: Reply, jobs: readonly Job[], ageMs: num
 }
 
 /**
- * Faktory gave up waiting for its Redis (its deadline for a command, or its driver's for a read or for a connection of its
- * pool), after some 6 s. The next command would wait as long. Texts of Go's context and net, and of go-redis.
+ * Faktory had no answer of its Redis: its deadline for a command, or its driver's for a read or for a connection of its pool,
+ * after 3 to 6 s. When the Redis has been silent for some 20 s, its socket takes no more connections, and the same comes at
+ * once as a dial that failed. The next command would end alike. Texts of Go's context and net, and of go-redis.
  */
 export const isBrokerDeadline = (text: string): boolean =>
-  /context deadline exceeded|i\/o timeout|connection pool timeout/.test(text);
+  /context deadline exceeded|i\/o timeout|connection pool timeout|\bdial (unix|tcp) /.test(text);
+
+/** The Redis of the broker refused the jobs: its memory or its disk is full, or it is a replica. */
+export const storeRefusalOf = (fates: readonly Fate[]): string | undefined => {
+  for (const fate of fates) if (fate.outcome !== 'enqueued' && redisRefusal.test(fate.detail)) return fate.detail;
+  return undefined;
+};
 
 /** The class of an error text. A text that is not in the table is unknown, never refused. */
 export function classifyErrorText(text: string, ageMs: number): Fate {

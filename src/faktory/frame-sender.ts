@@ -16,7 +16,7 @@ export interface FrameSenderOptions {
   /** The broker, unless it is the embedded one, is said to sync for each job. */
   syncs?: boolean;
   /** Called once per frame, with its time from write to reply or loss. */
-  onFrame?: (jobs: number, seconds: number, outcome: FrameOutcome) => void;
+  onFrame?: (jobs: number, seconds: number, outcome: FrameOutcome, fates: readonly Fate[]) => void;
   /** Called as the broker goes away, with the reason, and as it is there again, without. */
   onDown?: (reason: Error | undefined) => void;
 }
@@ -63,7 +63,7 @@ export function createFrameSender({ client, clock, syncs, onFrame, onDown }: Fra
         onLate: () => client.late(connection, startedMs),
         onEnd(fates, outcome) {
           inFlight--;
-          onFrame?.(jobs.length, (clock.now() - startedMs) / 1000, outcome);
+          onFrame?.(jobs.length, (clock.now() - startedMs) / 1000, outcome, fates);
           settle(fates);
           sender.onChange();
         },
@@ -101,6 +101,7 @@ function fatesOfLoss(jobs: readonly Job[], { maybeSent, reason }: Loss): Fate[] 
   return jobs.map(() => fate);
 }
 
+/** `refused`: the reply names an error, of one of the jobs at least. */
 type FrameOutcome = 'ok' | 'refused' | 'lost';
 
 interface FrameExchange {
@@ -118,7 +119,8 @@ function exchangeFrame(connection: Connection, jobs: readonly Job[], { ageMs, on
       onReply(age);
       if (reply.type !== 'nil' && reply.text !== '{}' && isBrokerDeadline(reply.text)) onLate();
       const verdict = classifyBulkReply(reply, jobs, age);
-      if (!('violation' in verdict)) return onEnd(verdict, reply.type === 'error' ? 'refused' : 'ok');
+      if (!('violation' in verdict))
+        return onEnd(verdict, verdict.every(({ outcome }) => outcome === 'enqueued') ? 'ok' : 'refused');
       const reason = new ProtocolError(verdict.violation);
       connection.destroy(reason);
       onEnd(fatesOfLoss(jobs, { maybeSent: true, reason }), 'lost');

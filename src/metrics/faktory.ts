@@ -6,7 +6,7 @@ import { createHistogram, createOneHistogram } from './tally.ts';
 
 export type ConnectionRole = 'producer' | 'fetch' | 'report' | 'beat';
 export type ConnectionState = 'connecting' | 'doubted' | 'idle' | 'busy';
-/** `ok`: a clear positive reply; `refused`: a clear negative one; `lost`: no clear reply. */
+/** `ok`: the reply names no error; `refused`: it names one, if only of one job of a PUSHB; `lost`: there was no reply. */
 export type FrameOutcome = 'ok' | 'refused' | 'lost';
 
 /** Of the connections of one role. */
@@ -75,7 +75,10 @@ export function createFaktoryMetrics(registry: Registry): FaktoryMetrics {
     ),
   );
   const of = (name: string, help: string) => ({ registry, name, help, labelNames: ['role'] });
-  const ofUp = of('work_factory_faktory_up', '0 while the broker is away, as these connections see it.');
+  const ofUp = of(
+    'work_factory_faktory_up',
+    '0 while the broker cannot be used, as these connections see it: it is away, its Redis refused the last jobs (producer), or it answers no FETCH (fetch).',
+  );
   addMetric({ ...ofUp, aggregator: 'min' }, 'gauge', () =>
     byRole(({ downReason }) => Number(downReason === undefined)),
   );

@@ -6,6 +6,7 @@ import { FaktoryClient } from '../faktory/client.ts';
 import { createJobRemover } from '../faktory/job-remover.ts';
 import { createFrameSender } from '../faktory/frame-sender.ts';
 import { createFaktoryOperator } from '../faktory/operator.ts';
+import { createStoreRefusal } from '../faktory/store-refusal.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { clientOptions } from './client-options.ts';
 import type { BrokerLink } from './link.ts';
@@ -21,6 +22,7 @@ export function createFaktoryLink(
 ): BrokerLink {
   const clock = systemClock;
   const client = new FaktoryClient({ ...clientOptions(config, address), size: config.FAKTORY_MAX_CONNECTIONS });
+  const storeRefusal = createStoreRefusal(clock);
   let lostJobs = 0;
   let lossLoggedMs = -Infinity;
   function logLoss(jobs: number): void {
@@ -34,7 +36,8 @@ export function createFaktoryLink(
     client,
     clock,
     syncs: config.FAKTORY_DURABILITY === 'fsync',
-    onFrame: (jobs, seconds, outcome) => {
+    onFrame: (jobs, seconds, outcome, fates) => {
+      storeRefusal.see(fates);
       metrics.faktoryFrame(jobs, seconds, outcome);
       if (outcome === 'lost') logLoss(jobs);
     },
@@ -45,7 +48,12 @@ export function createFaktoryLink(
   });
   // What the broker is: until then it is taken for a Faktory.
   void client.warm.then(() => sender.ping()).catch(() => undefined);
-  metrics.readConnections('producer', () => client);
+  metrics.readConnections('producer', () => ({
+    states: client.states,
+    openedCount: client.openedCount,
+    lostCount: client.lostCount,
+    downReason: client.downReason ?? storeRefusal.reason,
+  }));
   const side = {
     open: () => new FaktoryClient({ ...clientOptions(config, address), size: 1 }),
     clock,

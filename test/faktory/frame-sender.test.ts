@@ -38,6 +38,22 @@ const answerLater = (held: { line: string; peer: Peer }[]) => (line: string, pee
   return undefined;
 };
 
+/** The frames as they are counted when the broker gives these answers. */
+async function framesOf(t: TestContext, answers: string[], frames: readonly (readonly Job[])[]): Promise<string[]> {
+  const { client } = await setUp(t, { answer: () => answers.shift() });
+  const counted: string[] = [];
+  const sender = createFrameSender({
+    client,
+    clock: systemClock,
+    onFrame: (jobs, seconds, outcome) => {
+      assert.ok(seconds >= 0 && seconds < 10);
+      counted.push(`${jobs} ${outcome}`);
+    },
+  });
+  for (const jobs of frames) await send(sender, jobs);
+  return counted;
+}
+
 describe('the frame sender', () => {
   it('sends the jobs of a frame in one PUSHB, as they are', async (t) => {
     const { broker, sender } = await setUp(t);
@@ -221,19 +237,19 @@ describe('the frame sender', () => {
   });
 
   it('counts every frame once, by how it ended', async (t) => {
-    const answers = [refusals(), '-ERR shutdown in progress\r\n', ':1\r\n'];
-    const { client } = await setUp(t, { answer: () => answers.shift() });
-    const frames: string[] = [];
-    const sender = createFrameSender({
-      client,
-      clock: systemClock,
-      onFrame: (jobs, seconds, outcome) => {
-        assert.ok(seconds >= 0 && seconds < 10);
-        frames.push(`${jobs} ${outcome}`);
-      },
-    });
-    for (const count of [3, 2, 1]) await send(sender, createJobs(count));
-    assert.deepEqual(frames, ['3 ok', '2 refused', '1 lost']);
+    const full = "OOM command not allowed when used memory > 'maxmemory'.";
+    const refuse = (jobs: readonly Job[], text: string): string =>
+      refusals(Object.fromEntries(jobs.map(({ jid }) => [jid, text])));
+    const [three, two, all, last, one] = [3, 2, 4, 5, 1].map(createJobs) as [Job[], Job[], Job[], Job[], Job[]];
+    const answers = [refusals(), '-ERR shutdown in progress\r\n', refuse(all, full), refuse(last.slice(4), full)];
+    assert.deepEqual(await framesOf(t, [...answers, ':1\r\n'], [three, two, all, last, one]), [
+      '3 ok',
+      '2 refused',
+      '4 refused',
+      '5 refused',
+      '1 lost',
+    ]);
+    assert.deepEqual(await framesOf(t, [refuse(two, 'context deadline exceeded')], [two]), ['2 refused']);
   });
 });
 

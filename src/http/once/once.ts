@@ -10,8 +10,11 @@ import type { EntryKey } from './entry-key.ts';
 import { replayedHeader } from './idempotency-key.ts';
 import { createRequestKeys, type RequestKeys, type RequestKeysOptions } from './request-keys.ts';
 import { createSettledPush, type SettledPush, type SettledPushOptions } from './settled-push.ts';
+import { countingTurnedAway, type JobCounter } from './turned-away.ts';
 
-export interface OnceOptions extends RequestKeysOptions, Omit<SettledPushOptions, 'keys'> {}
+export interface OnceOptions extends RequestKeysOptions, Omit<SettledPushOptions, 'keys'> {
+  metrics: RequestKeysOptions['metrics'] & JobCounter;
+}
 
 export interface Once {
   readonly keys: RequestKeys;
@@ -40,10 +43,11 @@ export function createOnce(options: OnceOptions): Once {
     const { jobs, answerOf } = attempt;
     const answerKept = (fates: readonly Fate[]): KeptAnswer | undefined =>
       areEnqueued(fates) ? claim.answer : keptOf(answerOf(fates));
-    const fates = await push(request, jobs, deadlineMs, {
+    const pushed = push(request, jobs, deadlineMs, {
       settlementsOf: (ends) => [settlementOf(claim, jobs, ends, answerKept)],
-      onLocked: (pushed, complete) => keys.store?.attach(claim, pushed, (ends) => answerKept(complete(ends))),
+      onLocked: (locked, complete) => keys.store?.attach(claim, locked, (ends) => answerKept(complete(ends))),
     });
+    const fates = await countingTurnedAway(options.metrics, jobs, pushed);
     attempt.onFates(fates);
     return areEnqueued(fates) ? claim.answer : sentOf(answerOf(fates));
   }
@@ -53,7 +57,8 @@ export function createOnce(options: OnceOptions): Once {
     push,
     async answer(request, reply, deadlineMs, attempt, entryKey) {
       const claim = claimOf(request, attempt, entryKey);
-      const [verdict] = await keys.claim(request, [claim]);
+      const jobs = attempt instanceof AppError ? [] : attempt.jobs;
+      const [verdict] = await countingTurnedAway(options.metrics, jobs, keys.claim(request, [claim]));
       switch (verdict?.state) {
         case 'claimed':
           keys.count(request, 'claimed', claim.jids);

@@ -19,6 +19,7 @@ import {
   type PartialBatch,
 } from './schemas.ts';
 import { fingerprintOf } from '../once/idempotency-key.ts';
+import { countingTurnedAway } from '../once/turned-away.ts';
 
 export interface BatchRouteOptions extends JobRoutesOptions {
   /** Entries of one request. */
@@ -54,7 +55,10 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
       });
     }
     if (entries.keyed.length > 0) return answerKeyed(request, reply, entries, deadlineMs);
-    if (entries.hasUnique) return answerBatch(reply, entries, await once.push(request, jobs, deadlineMs));
+    if (entries.hasUnique) {
+      const pushed = once.push(request, jobs, deadlineMs);
+      return answerBatch(reply, entries, await countingTurnedAway(metrics, jobs, pushed));
+    }
     const fates = jobs.length === 0 ? [] : await producer.pushBulk(jobs, deadlineMs);
     return answerBatch(reply, entries, fates);
   });
@@ -66,8 +70,10 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
     read: BatchEntries,
     deadlineMs: number,
   ): Promise<FastifyReply | AcceptedBatch | PartialBatch> {
-    const { entries, claimed } = await claimEntries(once.keys, request, read);
-    const fates = await once.push(request, entries.jobs, deadlineMs, claimed);
+    const asked = claimEntries(once.keys, request, read);
+    const { entries, claimed } = await countingTurnedAway(metrics, read.jobs, asked);
+    const pushed = once.push(request, entries.jobs, deadlineMs, claimed);
+    const fates = await countingTurnedAway(metrics, entries.jobs, pushed);
     return answerBatch(reply, entries, fates);
   }
 

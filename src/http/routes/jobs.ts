@@ -28,6 +28,7 @@ import { sendProblem, type Problem } from '../problems/problem.ts';
 import { acceptedJob, bodyProblems, problemResponses } from './schemas.ts';
 import { invalid, toViolations, violationFields } from '../problems/violations.ts';
 import { fingerprintOf } from '../once/idempotency-key.ts';
+import { countingTurnedAway } from '../once/turned-away.ts';
 
 export interface JobRoutesOptions extends EntryOptions {
   producer: JobProducer;
@@ -125,7 +126,7 @@ function registerEntry(app: FastifyInstance, maker: JobMaker, options: JobRoutes
       return once.answer(request, reply, deadlineMs, attemptOf(job, accepted, metrics), entryKey);
     }
     const fate = job.unique
-      ? ((await once.push(request, [job], deadlineMs))[0] as Fate)
+      ? ((await countingTurnedAway(metrics, [job], once.push(request, [job], deadlineMs)))[0] as Fate)
       : await producer.push(job, deadlineMs);
     metrics.job(job.operation, outcomeOf(fate), job.queue);
     if (fate.outcome !== 'enqueued') return sendFailure(reply, job, fate);

@@ -127,6 +127,12 @@ for (const [path, body] of requests) {
         const answer = await app.post(path, body, key('k'));
         assertProblem(answer, 503, 'keys_unavailable', 'not_enqueued');
         assert.match(String(answer.headers['retry-after']), /^[12]$/);
+        const page = (await app.get('/metrics')).payload;
+        const jobs = path === '/jobs/batch' ? 2 : 1;
+        assert.match(
+          page,
+          new RegExp(`^work_factory_jobs_total\\{operation="add",queue="default",outcome="refused"\\} ${jobs}$`, 'm'),
+        );
         assert.equal(app.producer.calls.length, 0);
         assert.equal((await app.post(path, body)).statusCode, 202);
       }

@@ -1,0 +1,24 @@
+// Jobs of a request that fails because the store of keys takes nothing: they are counted like every other refusal.
+import type { Job } from '../../domain/job.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
+import { AppError } from '../problems/errors.ts';
+
+export type JobCounter = Pick<Metrics, 'job'>;
+
+/** A caller who sends a key to a deployment that keeps none is at fault. */
+export function countTurnedAway(metrics: JobCounter, jobs: readonly Job[], { code }: AppError): void {
+  const outcome = code === 'keys_not_kept' ? 'rejected' : 'refused';
+  for (const { operation, queue } of jobs) metrics.job(operation, outcome, queue);
+}
+
+/** As `asked`; when it rejects with a failure of the store of keys, the jobs are counted. */
+export async function countingTurnedAway<Value>(
+  metrics: JobCounter,
+  jobs: readonly Job[],
+  asked: Promise<Value>,
+): Promise<Value> {
+  return asked.catch((error: unknown) => {
+    if (error instanceof AppError) countTurnedAway(metrics, jobs, error);
+    throw error;
+  });
+}
