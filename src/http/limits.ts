@@ -72,7 +72,7 @@ export const streamsMax = 32;
 export const streamIdleMs = 60_000;
 /** Actions of operators at once; an action whose caller was answered with 504 counts until it ends. */
 export const actionsMax = 32;
-/** How long the caller of a backup waits for it: some 10 GB. Node's fetch waits 300 s for a response. */
+/** How long the caller of a backup waits for it: 1 to 6 GB. Node's fetch waits 300 s for a response. */
 export const backupTimeoutMs = 240_000;
 /** How long a browser may remember what a page of a named origin may send; two hours is the most that Chromium takes. */
 export const preflightSeconds = 7200;
