@@ -175,7 +175,6 @@ describe('the house', () => {
     'src/faktory/standings.ts createStandings',
     'src/http/server/places.ts createPlaces',
     'src/http/stream/stream.ts createStream',
-    'src/process/log-destination.ts createLogDestination',
     'src/results/embedded.ts createEmbeddedResults',
     'src/results/held-ids.ts createHeldIds',
     'src/results/redis.ts createRedisResults',

@@ -1,5 +1,5 @@
-// Where log lines go. Serving never waits for the log. While its reader is slow, lines wait, up to a limit; above it, and while
-// writing fails, lines are lost and counted.
+// The destination of log lines. Serving never waits for the log. While the reader of the log is slow, lines wait, up to a limit.
+// Above it, and while writing fails, lines are lost and counted.
 import type { Clock, Timer } from '../domain/clock.ts';
 
 export interface LogDestinationOptions {
@@ -16,7 +16,7 @@ export interface LogDestination {
   write(line: string): void;
   /** Since the start. */
   readonly lostLines: number;
-  /** A write has been given to the system, and it has not answered. */
+  /** A write was given to the system and has not ended. */
   readonly isWriting: boolean;
   /** Resolves when nothing waits any more, or cannot be written, or the time is up. */
   flush(timeoutMs: number): Promise<void>;
@@ -25,67 +25,47 @@ export interface LogDestination {
 /** About 5,000 lines: some seconds of a busy debug log, or a minute of one at info. */
 const waitingCharsMax = 1_048_576;
 
-/** For a full pipe: its reader is slow, and may read on at any moment. */
+/** After a full pipe: its slow reader may read at any moment. */
 const fullPipeRetryMs = 50;
-/** For a full disk, a terminal that is gone, a pipe without a reader. */
+/** After a full disk, a terminal that is gone, or a pipe without a reader. */
 const retryMs = 1000;
 
 export function createLogDestination({ write, clock, onTrouble, onRecovery }: LogDestinationOptions): LogDestination {
-  let waiting: string[] = [];
-  let waitingChars = 0;
-  /** The rest of the lines that are being written. */
-  let chunk: Buffer | undefined;
+  const lines = createWaitingLines();
+  const losses = createLosses(onTrouble, onRecovery);
   let isWriting = false;
   let retry: Timer | undefined;
-  /** The last write failed, and not for a full pipe. */
+  /** The last write failed, and not because a pipe was full. */
   let isBroken = false;
-  let isTroubleTold = false;
-  let lostLines = 0;
-  let reportedLines = 0;
   const flushed: (() => void)[] = [];
-
-  function trouble(reason: string): void {
-    if (isTroubleTold) return;
-    isTroubleTold = true;
-    onTrouble(reason);
-  }
 
   function resolveFlushes(): void {
     for (const resolve of flushed.splice(0)) resolve();
   }
 
   function writeNext(): void {
+    const chunk = lines.chunk();
     if (chunk === undefined) {
-      if (waiting.length === 0) return becomeIdle();
-      chunk = Buffer.from(waiting.join(''));
-      waiting = [];
-      waitingChars = 0;
+      losses.recover();
+      if (!isWriting) resolveFlushes();
+      return;
     }
     isWriting = true;
     write(chunk, onWritten);
-  }
-
-  function becomeIdle(): void {
-    isTroubleTold = false;
-    const lost = lostLines - reportedLines;
-    reportedLines = lostLines;
-    if (lost > 0) onRecovery(lost);
-    if (!isWriting) resolveFlushes();
   }
 
   function onWritten(error: NodeJS.ErrnoException | null, written: number): void {
     isWriting = false;
     if (error === null) {
       isBroken = false;
-      const rest = chunk?.subarray(written);
-      chunk = rest && rest.length > 0 ? rest : undefined;
+      lines.written(written);
       return writeNext();
     }
     const isFull = error.code === 'EAGAIN';
     retry = clock.after(isFull ? fullPipeRetryMs : retryMs, writeAgain);
     if (isFull) return;
     isBroken = true;
-    trouble(error.message);
+    losses.trouble(error.message);
     resolveFlushes();
   }
 
@@ -97,16 +77,12 @@ export function createLogDestination({ write, clock, onTrouble, onRecovery }: Lo
 
   return {
     write(line) {
-      if (isBroken || waitingChars + (chunk?.length ?? 0) + line.length > waitingCharsMax) {
-        lostLines++;
-        return trouble('its reader does not keep up');
-      }
-      waiting.push(line);
-      waitingChars += line.length;
+      if (isBroken || lines.size + line.length > waitingCharsMax) return losses.lose('its reader does not keep up');
+      lines.add(line);
       if (!isWriting && retry === undefined) writeNext();
     },
     get lostLines() {
-      return lostLines;
+      return losses.lines;
     },
     get isWriting() {
       return isWriting;
@@ -119,6 +95,65 @@ export function createLogDestination({ write, clock, onTrouble, onRecovery }: Lo
       });
       if (retry !== undefined) writeAgain();
       return done;
+    },
+  };
+}
+
+/** Lines that wait, and the chunk of lines that is being written. */
+function createWaitingLines() {
+  let waiting: string[] = [];
+  let chars = 0;
+  let chunk: Buffer | undefined;
+  return {
+    /** In characters, and of the chunk in bytes. */
+    get size(): number {
+      return chars + (chunk?.length ?? 0);
+    },
+    add(line: string): void {
+      waiting.push(line);
+      chars += line.length;
+    },
+    /** The rest of the chunk, or all lines that wait; undefined: there are none. */
+    chunk(): Buffer | undefined {
+      if (chunk !== undefined || waiting.length === 0) return chunk;
+      chunk = Buffer.from(waiting.join(''));
+      waiting = [];
+      chars = 0;
+      return chunk;
+    },
+    written(bytes: number): void {
+      const rest = chunk?.subarray(bytes);
+      chunk = rest && rest.length > 0 ? rest : undefined;
+    },
+  };
+}
+
+/** Counts lost lines, and tells the beginning and the end of a trouble. */
+function createLosses(onTrouble: (reason: string) => void, onRecovery: (lostLines: number) => void) {
+  let lines = 0;
+  let reported = 0;
+  let isTold = false;
+
+  function trouble(reason: string): void {
+    if (isTold) return;
+    isTold = true;
+    onTrouble(reason);
+  }
+
+  return {
+    get lines(): number {
+      return lines;
+    },
+    trouble,
+    lose(reason: string): void {
+      lines++;
+      trouble(reason);
+    },
+    recover(): void {
+      isTold = false;
+      const lost = lines - reported;
+      reported = lines;
+      if (lost > 0) onRecovery(lost);
     },
   };
 }
