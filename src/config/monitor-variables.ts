@@ -13,6 +13,6 @@ export const monitorVariables = {
     default: 'off',
     unit: 'on, off',
     reason:
-      'on: /ready says 503 while the store of results or of keys does not answer, and an API or a worker without RESULTS_URL does not start. off: it says so and stays ready.',
+      'on: /ready says 503 while the store of results or of keys does not answer, and an API or a worker without RESULTS_URL does not start. off: it says so and stays ready, a worker with the status `paused`.',
   },
 } as const satisfies Record<string, Variable>;

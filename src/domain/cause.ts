@@ -1,6 +1,9 @@
 // Why a server that this process needs has failed, in texts of our own. The text of the server or the network may have an
 // address, a password or a job in it, and everybody can read /ready.
 
+/** Its text is of our own: it is shown as it is. */
+export class OwnCause extends Error {}
+
 /** The first that fits, of the error and of the errors that caused it. */
 const causes: readonly (readonly [RegExp, string])[] = [
   [/ECONNREFUSED/, 'the connection was refused: nothing listens there'],
@@ -23,6 +26,7 @@ const causes: readonly (readonly [RegExp, string])[] = [
 /** Undefined when none of the known causes fits. */
 export function causeOf(error: unknown): string | undefined {
   for (let depth = 0, one = error; one instanceof Error && depth < 5; depth++, one = one.cause) {
+    if (one instanceof OwnCause) return one.message;
     const { message, name } = one;
     const text = `${(one as NodeJS.ErrnoException).code ?? ''} ${name} ${message}`;
     const found = causes.find(([pattern]) => pattern.test(text));

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Config } from '../config/load.ts';
 import type { ResultStore } from '../domain/results.ts';
+import { causeOf } from '../domain/cause.ts';
 import { systemClock } from '../domain/clock.ts';
 import { underWayMarginMs } from '../domain/keys.ts';
 import { createMetrics } from '../metrics/metrics.ts';
@@ -64,7 +65,7 @@ export async function startAllInOne(context: RoleContext): Promise<Running> {
   });
   const keys = measureKeys(engineKeys, log);
   let worker: RunningWorker | undefined;
-  const workerProblem = (): string | undefined => worker?.problem();
+  const workerProblem = (): string | undefined => worker && problemOf(worker);
   const { registry } = jobs;
   const ticks = createEngineTicks(broker.engine);
   const backups = openBackups(context, broker, ownResults, metrics);
@@ -80,6 +81,11 @@ export async function startAllInOne(context: RoleContext): Promise<Running> {
       await broker.close();
     },
   };
+}
+
+function problemOf(worker: RunningWorker): string | undefined {
+  const broker = worker.brokerProblem();
+  return worker.problem() ?? worker.pause() ?? (broker && `the broker: ${causeOf(broker) ?? 'the log says why'}`);
 }
 
 const openEmbeddedResults = (config: Config): Promise<EmbeddedResults> =>

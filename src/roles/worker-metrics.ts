@@ -52,7 +52,9 @@ export function watchWorkers(metrics: Metrics): WorkersWatch {
       states: sumUp(clients.map(({ states }) => states)),
       openedCount: sum(clients.map(({ openedCount }) => openedCount)),
       lostCount: sum(clients.map(({ lostCount }) => lostCount)),
-      downReason: clients.map(({ downReason }) => downReason).find((reason) => reason !== undefined),
+      downReason: all
+        .map(({ worker }) => (role === 'fetch' ? worker.brokerProblem : worker.clients[role].downReason))
+        .find((reason) => reason !== undefined),
     };
   };
 

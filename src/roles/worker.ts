@@ -38,8 +38,10 @@ export interface WorkerParts {
 export interface RunningWorker extends Running {
   /** Without the text of a cause: everybody may ask /ready, and a job may have written anything. */
   problem(): string | undefined;
-  /** Why the broker is away. */
+  /** Why the broker is away, or answers no FETCH. */
   brokerProblem(): Error | undefined;
+  /** Why it fetches nothing although the broker is there. */
+  pause(): string | undefined;
 }
 
 export async function startWorker(context: RoleContext): Promise<Running> {
@@ -92,15 +94,19 @@ function createWorkerReadiness(
   const checkBroker = createServerCheck({ clock: systemClock, name: 'the broker', ask: askBroker });
   return async () => {
     const [broker, stores] = await Promise.all([checkBroker(), checkStores()]);
-    return reportOf(
+    const pause = worker()?.pause();
+    const report = reportOf(
       {
         broker: checkOf(broker),
+        fetching: checkOf(pause),
         handlers: checkOf(worker()?.problem()),
         draining: checkOf(draining.aborted ? 'the process is about to stop' : undefined),
         ...stores,
       },
-      resultsRequired ? [] : storeChecks,
+      resultsRequired ? [] : [...storeChecks, 'fetching'],
     );
+    if (pause === undefined || !report.isReady) return report;
+    return { ...report, body: { ...report.body, status: 'paused' } };
   };
 }
 
@@ -108,9 +114,12 @@ function createWorkerReadiness(
 export function runWorkers(context: RoleContext, parts: WorkerParts): RunningWorker {
   const watch = watchWorkers(parts.metrics);
   const workers = parts.groups.map((group) => runWorker(context, parts, group, watch));
+  const first = <Found>(look: (worker: RunningWorker) => Found | undefined): Found | undefined =>
+    workers.map(look).find((found) => found !== undefined);
   return {
-    problem: () => workers.map((worker) => worker.problem()).find((problem) => problem !== undefined),
-    brokerProblem: () => workers.map((worker) => worker.brokerProblem()).find((problem) => problem !== undefined),
+    problem: () => first((worker) => worker.problem()),
+    brokerProblem: () => first((worker) => worker.brokerProblem()),
+    pause: () => first((worker) => worker.pause()),
     // Side by side: each may take all of its time.
     stop: async (options) => void (await Promise.all(workers.map((worker) => worker.stop(options)))),
   };
@@ -154,12 +163,15 @@ function runWorker(
   log.info({ queues, slots: config.WORKER_CONCURRENCY }, 'the worker runs');
   return {
     problem: () => (handlers?.isUp === false ? noProcess : undefined),
-    brokerProblem: () => worker.clients.fetch.downReason,
+    brokerProblem: () => worker.brokerProblem,
+    pause: () => (worker.takesResults ? undefined : storeAway),
     stop: () => worker.stop(config.SHUTDOWN_TIMEOUT_MS - stopReserveMs),
   };
 }
 
 const noProcess = 'no handler process is ready: jobs that run in one wait; the log says why';
+
+const storeAway = 'the store of results is away: nothing is fetched until it is back';
 
 const openHandlers = (config: Config, log: Logger, processes: number): Handlers =>
   createHandlers({

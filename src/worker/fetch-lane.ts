@@ -4,12 +4,15 @@
 import type { Clock } from '../domain/clock.ts';
 import type { Connection } from '../faktory/connection.ts';
 import type { Reply } from '../faktory/reply-reader.ts';
+import type { FetchSilence } from './fetch-silence.ts';
 
 export interface FetchLaneOptions {
   connection: Connection;
   /** Made for each FETCH. */
   fetchLine: () => string;
   clock: Clock;
+  /** Of all lanes. */
+  silence: Pick<FetchSilence, 'sent' | 'ended'>;
   pollIntervalMs: number;
   /** The broker replies to all FETCHes at once when the worker stops: then many do not delay the stop. */
   endsFetches: () => boolean;
@@ -41,7 +44,7 @@ const errorPauseMs = 1000;
 const quickNilPauseMs = 100;
 
 export function createFetchLane(options: FetchLaneOptions): FetchLane {
-  const { connection, clock, fetchLine, pollIntervalMs, endsFetches, onJob, onChange, onRefused } = options;
+  const { connection, clock, silence, fetchLine, pollIntervalMs, endsFetches, onJob, onChange, onRefused } = options;
   let outstanding = 0;
   /** The last FETCH brought a job at once. */
   let isFlowing = false;
@@ -67,6 +70,7 @@ export function createFetchLane(options: FetchLaneOptions): FetchLane {
     roundTripMs = Math.min(roundTripMs, now - sentMs);
     const waitedMs = now - headSinceMs;
     headSinceMs = now;
+    silence.ended(reply.type === 'bulk' || reply.type === 'nil' ? 'answered' : { error: reply.text });
     if (reply.type === 'bulk') {
       isFlowing = waitedMs <= emptyMsMin + 1.5 * connection.handshakeMs;
       onJob(reply.text);
@@ -95,12 +99,16 @@ export function createFetchLane(options: FetchLaneOptions): FetchLane {
       const sentMs = clock.now();
       if (outstanding === 0) headSinceMs = sentMs;
       outstanding++;
+      silence.sent();
       connection.exchange(fetchLine(), {
         onReply(reply) {
           take(reply, sentMs);
           settle();
         },
-        onLost: settle,
+        onLost() {
+          silence.ended('lost');
+          settle();
+        },
       });
     },
   };

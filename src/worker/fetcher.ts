@@ -2,9 +2,11 @@
 import type { Connection } from '../faktory/connection.ts';
 import type { FaktoryClient } from '../faktory/client.ts';
 import type { WorkerLog } from './job-log.ts';
+import type { FetchSilence } from './fetch-silence.ts';
 import { createFetchLane, type FetchLane, type FetchLaneOptions } from './fetch-lane.ts';
 
-export interface FetcherOptions extends Omit<FetchLaneOptions, 'connection' | 'onRefused'> {
+export interface FetcherOptions extends Omit<FetchLaneOptions, 'connection' | 'onRefused' | 'silence'> {
+  silence: FetchSilence;
   client: FaktoryClient;
   log: WorkerLog;
 }
@@ -17,7 +19,7 @@ export interface Fetcher {
   readonly outstanding: number;
   /** From now on FETCHes are sent. */
   start(): void;
-  /** Sends at most so many more FETCHes, spread over the connections. */
+  /** Sends at most so many more FETCHes, spread over the connections. To be called also when there is no room. */
   pump(room: number): void;
   /** Uses connections that became live. */
   adopt(): void;
@@ -51,6 +53,7 @@ export function createFetcher({ client, log, ...laneOptions }: FetcherOptions): 
     },
     pump(room) {
       let left = state === 'fetching' ? room : 0;
+      if (left <= 0) laneOptions.silence.rest();
       for (let hasSent = true; hasSent && left > 0;) {
         hasSent = false;
         for (const lane of lanes.values()) {

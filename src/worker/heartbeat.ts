@@ -16,6 +16,8 @@ export interface HeartbeatOptions {
 }
 
 export interface Heartbeat {
+  /** When the broker last answered a BEAT, by the clock. */
+  readonly answeredMs: number;
   /** Tells the broker from now on that the worker takes no more jobs. */
   quiet(): void;
   stop(): void;
@@ -25,6 +27,7 @@ export function createHeartbeat({ client, wid, clock, intervalMs, onState, log }
   let isQuiet = false;
   let isStopped = false;
   let isBeating = false;
+  let answeredMs = -Infinity;
   let timer: Timer | undefined;
 
   async function beat(): Promise<void> {
@@ -35,6 +38,7 @@ export function createHeartbeat({ client, wid, clock, intervalMs, onState, log }
       const rss_kb = Math.round(process.memoryUsage.rss() / 1024);
       const body = JSON.stringify({ wid, rss_kb, ...(isQuiet && { current_state: 'quiet' }) });
       hear(await client.send(['BEAT', body]));
+      answeredMs = clock.now();
     } catch (error) {
       complain(error as Error);
     }
@@ -59,6 +63,9 @@ export function createHeartbeat({ client, wid, clock, intervalMs, onState, log }
   };
 
   return {
+    get answeredMs() {
+      return answeredMs;
+    },
     quiet() {
       isQuiet = true;
     },

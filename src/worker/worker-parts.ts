@@ -6,6 +6,7 @@ import type { Handlers } from '../handlers/handlers.ts';
 import { createAwayLog, createClients, type WorkerClients, type WorkerClientsOptions } from './clients.ts';
 import { createEndings, type Endings } from './endings.ts';
 import { createFetchLines } from './fetch-line.ts';
+import { createFetchSilence, type FetchSilence } from './fetch-silence.ts';
 import { createFetcher, type Fetcher } from './fetcher.ts';
 import { createHeartbeat, type Heartbeat, type HeartbeatOptions } from './heartbeat.ts';
 import type { EndedRun } from './ended-run.ts';
@@ -37,6 +38,7 @@ export interface WorkerPartsOptions extends WorkerClientsOptions {
 export interface WorkerParts {
   clients: WorkerClients;
   fetcher: Fetcher;
+  silence: FetchSilence;
   handlers: Handlers | undefined;
   runs: JobRuns;
   endings: Endings;
@@ -74,16 +76,18 @@ export function createParts(
     },
   });
   const lines = createFetchLines(options);
+  const intervalMs = options.heartbeatIntervalMs;
+  const heartbeat = createHeartbeat({ client: clients.beat, wid, clock, intervalMs, log, onState });
+  const silence = createFetchSilence({ clock, beatAnsweredMs: () => heartbeat.answeredMs });
   const fetcher = createFetcher({
     ...options,
+    silence,
     client: clients.fetch,
     fetchLine: lines.next,
     endsFetches: () => clients.beat.endsFetches,
     onJob: runs.take,
     onChange,
   });
-  const intervalMs = options.heartbeatIntervalMs;
-  const heartbeat = createHeartbeat({ client: clients.beat, wid, clock, intervalMs, log, onState });
   const awayLog = createAwayLog(clients, log);
   if (handlers) handlers.onChange = onChange;
   clients.fetch.onChange = () => {
@@ -96,12 +100,12 @@ export function createParts(
     const fetching = fetcher.outstanding;
     const running = runs.size;
     const held = endings.reporting + endings.storing;
-    if (endings.takesResults && lines.canFetch)
-      fetcher.pump(Math.min(concurrency - running, heldMax - held) - fetching);
+    const wanted = endings.takesResults && lines.canFetch ? Math.min(concurrency - running, heldMax - held) : 0;
+    fetcher.pump(wanted - fetching);
     runs.flush();
     endings.flush();
     return fetching + running === 0 && endings.isIdle;
   }
 
-  return { clients, fetcher, handlers, runs, endings, heartbeat, turns, awayLog, clock, log };
+  return { clients, fetcher, silence, handlers, runs, endings, heartbeat, turns, awayLog, clock, log };
 }

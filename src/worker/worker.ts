@@ -21,7 +21,9 @@ export interface Worker {
   readonly wid: string;
   readonly stats: Readonly<WorkerStats>;
   readonly clients: WorkerClients;
-  /** The store of results takes writes. */
+  /** Why the broker is away, or answers no FETCH. */
+  readonly brokerProblem: Error | undefined;
+  /** The store of results takes writes. Otherwise nothing is fetched. */
   readonly takesResults: boolean;
   start(): void;
   /** Fetches no more. Jobs that run go on. */
@@ -38,7 +40,7 @@ export function createWorker(options: WorkerOptions): Worker {
   const { wid = createWid(options.random) } = options;
   const totals = { succeeded: 0, failed: 0 };
   const parts = createParts({ ...options, wid }, { onEnd, onState });
-  const { clients, fetcher, handlers, endings, heartbeat, turns, awayLog } = parts;
+  const { clients, fetcher, silence, handlers, endings, heartbeat, turns, awayLog } = parts;
 
   function onEnd({ operation, outcome }: EndedRun, seconds: number): void {
     if (outcome === 'succeeded' || outcome === 'failed') totals[outcome]++;
@@ -59,6 +61,9 @@ export function createWorker(options: WorkerOptions): Worker {
   return {
     wid,
     clients,
+    get brokerProblem() {
+      return clients.fetch.downReason ?? silence.problem;
+    },
     get takesResults() {
       return endings.takesResults;
     },

@@ -130,7 +130,10 @@ describe('METRICS_ADDR', () => {
       durability: 'fsync',
       checks: { store: ok, draining: ok },
     });
-    assert.deepEqual(await readyOf(workerUrl), { status: 'ready', checks: { broker: ok, handlers: ok, draining: ok } });
+    assert.deepEqual(await readyOf(workerUrl), {
+      status: 'ready',
+      checks: { broker: ok, fetching: ok, handlers: ok, draining: ok },
+    });
 
     await broker.end();
     await worker.line(({ msg }) => msg === 'the broker is away');
@@ -140,6 +143,30 @@ describe('METRICS_ADDR', () => {
       const { broker: check } = checks as { broker: { ok: boolean; reason: string } };
       assert.match(check.reason, /^the broker cannot be used: (the connection was refused|it closed)/);
       break;
+    }
+  });
+
+  it('names the store of results for which a worker fetches nothing, and is ready unless results are required', async (t) => {
+    const nothing = { FAKTORY_BIND: '127.0.0.1:0' };
+    const broker = startService(t, nothing, 'broker');
+    const { broker: address } = await broker.line(({ msg }) => msg === 'the broker listens');
+    const env = {
+      FAKTORY_URL: `tcp://${String(address)}`,
+      RESULTS_URL: 'redis://127.0.0.1:1',
+      METRICS_ADDR: '127.0.0.1:0',
+    };
+    const fetching = { ok: false, reason: 'the store of results is away: nothing is fetched until it is back' };
+    const told = [
+      ['off', 200, 'paused'],
+      ['on', 503, 'unavailable'],
+    ] as const;
+    for (const [RESULTS_REQUIRED, status, word] of told) {
+      const worker = startService(t, { ...env, RESULTS_REQUIRED }, 'worker');
+      const { url } = await worker.line(({ msg }) => msg === served);
+      await worker.line(({ msg }) => msg === 'the result store takes no results: nothing is fetched');
+      const answer = await fetch(`${String(url)}/ready`);
+      const body = (await answer.json()) as { status: string; checks: { fetching: object } };
+      assert.deepEqual([answer.status, body.status, body.checks.fetching], [status, word, fetching]);
     }
   });
 

@@ -5,6 +5,7 @@ import type { Connection } from '../../src/faktory/connection.ts';
 import type { ReplyHandler } from '../../src/faktory/reply-handler.ts';
 import type { Reply } from '../../src/faktory/reply-reader.ts';
 import { createFetchLane } from '../../src/worker/fetch-lane.ts';
+import { createFetchSilence } from '../../src/worker/fetch-silence.ts';
 import { createFakeClock } from '../helpers/fake-clock.ts';
 
 /** A lane that always sends what it may, to a broker that answers one FETCH after another. */
@@ -20,6 +21,7 @@ function startLane({ handshakeMs = 0, endsFetches = false }) {
     connection: connection as Connection,
     fetchLine: () => 'FETCH default',
     clock,
+    silence: createFetchSilence({ clock, beatAnsweredMs: () => 0 }),
     pollIntervalMs: 0,
     endsFetches: () => endsFetches,
     onJob: () => undefined,

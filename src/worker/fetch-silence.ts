@@ -1,0 +1,61 @@
+// Since when the broker has answered no FETCH with a job or with nil. A Faktory whose Redis hangs greets and answers BEAT all the
+// same: both come from its memory (contribsys/faktory server/workers.go, v1.9.4).
+import { causeOf, OwnCause } from '../domain/cause.ts';
+import type { Clock } from '../domain/clock.ts';
+import { isBrokerDeadline } from '../faktory/classify.ts';
+
+export interface FetchSilence {
+  sent(): void;
+  /** @param error the broker's reply when it is neither a job nor nil; `lost`: there was none */
+  ended(how: 'answered' | 'lost' | { error: string }): void;
+  /** The worker wants no job: it has no free slot, or fetches nothing for another reason. */
+  rest(): void;
+  /** Set when a FETCH has been without an answer for 15 s. */
+  readonly problem: OwnCause | undefined;
+}
+
+export interface FetchSilenceOptions {
+  clock: Pick<Clock, 'now'>;
+  /** When the broker last answered a BEAT, by the clock. */
+  beatAnsweredMs: () => number;
+}
+
+/** An empty FETCH is answered after 2 s, and a broker that is restarted is back sooner than this. */
+const silenceMsMax = 15_000;
+
+export function createFetchSilence({ clock, beatAnsweredMs }: FetchSilenceOptions): FetchSilence {
+  let outstanding = 0;
+  let sinceMs: number | undefined;
+  let error: string | undefined;
+
+  function describe(forMs: number, beats: string): string {
+    const seconds = Math.floor(forMs / 1000);
+    if (error === undefined) return `it answers ${beats}no FETCH for ${seconds} s${beats && ': its Redis hangs?'}`;
+    const cause = isBrokerDeadline(error) ? 'its Redis hangs' : (causeOf(new Error(error)) ?? 'the log has its reply');
+    return `it answers ${beats}every FETCH for ${seconds} s with an error: ${cause}`;
+  }
+
+  return {
+    sent() {
+      outstanding++;
+      sinceMs ??= clock.now();
+    },
+    ended(how) {
+      outstanding--;
+      if (typeof how === 'object') ({ error } = how);
+      if (how !== 'answered') return;
+      sinceMs = outstanding > 0 ? clock.now() : undefined;
+      error = undefined;
+    },
+    rest() {
+      if (outstanding > 0) return;
+      sinceMs = error = undefined;
+    },
+    get problem() {
+      if (sinceMs === undefined) return undefined;
+      const forMs = clock.now() - sinceMs;
+      if (forMs < silenceMsMax) return undefined;
+      return new OwnCause(describe(forMs, beatAnsweredMs() > sinceMs ? 'BEAT, but ' : ''));
+    },
+  };
+}

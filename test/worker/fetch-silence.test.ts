@@ -1,0 +1,119 @@
+// When a worker says that its broker answers no FETCH: on its own, and of a worker against a scripted broker.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { systemClock } from '../../src/domain/clock.ts';
+import { createMetrics } from '../../src/metrics/metrics.ts';
+import { watchWorkers } from '../../src/roles/worker-metrics.ts';
+import { createFetchSilence } from '../../src/worker/fetch-silence.ts';
+import { createFakeClock, createStallingClock } from '../helpers/fake-clock.ts';
+import { createHeldResults, job, nil, startFetchScript, startWorker, type StartedWorker } from './worker-harness.ts';
+
+function setUp() {
+  const clock = createFakeClock();
+  let beatMs = -Infinity;
+  const silence = createFetchSilence({ clock, beatAnsweredMs: () => beatMs });
+  return {
+    silence,
+    /** The text of the problem after so many seconds. */
+    after(seconds: number): string | undefined {
+      clock.advance(seconds * 1000);
+      return silence.problem?.message;
+    },
+    beat: () => void (beatMs = clock.now()),
+  };
+}
+
+describe('the silence of FETCHes', () => {
+  it('is told after 15 s without an answer, and over with a job or a nil', () => {
+    const { silence, after } = setUp();
+    silence.sent();
+    assert.equal(after(14.9), undefined);
+    assert.equal(after(19.1), 'it answers no FETCH for 34 s');
+    silence.ended('answered');
+    assert.equal(after(100), undefined);
+  });
+
+  it('goes on with every FETCH that is lost or answered with an error', () => {
+    const { silence, after, beat } = setUp();
+    for (let round = 0; round < 5; round++) {
+      silence.sent();
+      after(3);
+      beat();
+      silence.ended(round < 4 ? 'lost' : { error: 'ERR i/o timeout' });
+    }
+    assert.equal(after(1), 'it answers BEAT, but every FETCH for 16 s with an error: its Redis hangs');
+    silence.sent();
+    silence.ended({ error: "ERR OOM command not allowed when used memory > 'maxmemory'." });
+    assert.equal(after(0), 'it answers BEAT, but every FETCH for 16 s with an error: its memory is full (OOM)');
+  });
+
+  it('asks whether its Redis hangs when BEATs are answered meanwhile', () => {
+    const { silence, after, beat } = setUp();
+    beat();
+    after(1);
+    silence.sent();
+    assert.equal(after(20), 'it answers no FETCH for 20 s');
+    beat();
+    assert.equal(after(0), 'it answers BEAT, but no FETCH for 20 s: its Redis hangs?');
+  });
+
+  it('is none while no FETCH is wanted, and is counted from the last answer of another', () => {
+    const { silence, after } = setUp();
+    silence.sent();
+    silence.sent();
+    silence.rest();
+    assert.equal(after(20), 'it answers no FETCH for 20 s');
+    silence.ended('answered');
+    assert.equal(after(10), undefined);
+    silence.ended('lost');
+    silence.rest();
+    assert.equal(after(20), undefined);
+  });
+});
+
+describe('a worker whose broker answers BEAT and no FETCH', () => {
+  it('says so, with the figure of its metrics, until a FETCH is answered', async (t) => {
+    const clock = createStallingClock();
+    const beats = (): number => broker.lines.filter((line) => line.startsWith('BEAT')).length;
+    const broker = await startFetchScript(t);
+    const worker = startWorker(t, broker.port, { clock, concurrency: 1, readTimeoutMs: 60_000 });
+    await broker.until(() => broker.held.length === 1 && beats() === 1);
+    await until(() => {
+      clock.advance(15_000);
+      return worker.brokerProblem !== undefined && beats() > 1;
+    });
+    await until(() => /BEAT/.test(String(worker.brokerProblem)));
+    assert.match(String(worker.brokerProblem), /it answers BEAT, but no FETCH for \d+ s: its Redis hangs\?$/);
+    assert.equal(worker.clients.fetch.downReason, undefined);
+    const metrics = createMetrics('1');
+    watchWorkers(metrics).add(worker, undefined, 1);
+    const ups = (await metrics.render()).match(/^work_factory_faktory_up.*$/gm);
+    assert.deepEqual(ups?.map((line) => line.replace('work_factory_faktory_up', '')).sort(), [
+      '{role="beat"} 1',
+      '{role="fetch"} 0',
+      '{role="report"} 1',
+    ]);
+    broker.answerFetch(nil);
+    await until(() => worker.brokerProblem === undefined);
+    const stopped = worker.stop(200);
+    await until(() => (clock.advance(50), broker.openCount === 0));
+    await stopped;
+  });
+
+  it('has none with all slots full', async (t) => {
+    const broker = await startFetchScript(t);
+    const results = { ...createHeldResults(), put: () => new Promise<void>(() => undefined) };
+    const clock = { ...systemClock, now: () => systemClock.now() + aheadMs };
+    let aheadMs = 0;
+    const worker: StartedWorker = startWorker(t, broker.port, { clock, concurrency: 1, results });
+    broker.enqueue(Array.from({ length: 100 }, () => job()));
+    await until(() => worker.stats.storing === 100 && worker.stats.fetching === 0);
+    aheadMs = 60_000;
+    assert.equal(worker.brokerProblem, undefined);
+  });
+});
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await delay(10);
+}
