@@ -2,6 +2,7 @@
 // never used again. It takes the place of faktory-worker's Connection, which has no timeouts: the library's Client runs the
 // handshake over it.
 import type { Duplex } from 'node:stream';
+import { OwnCause } from '../domain/cause.ts';
 import { createFifo } from '../domain/fifo.ts';
 import type { ConnectionOptions } from './connection-options.ts';
 import { parseGreeting, type Greeting } from './greeting.ts';
@@ -32,6 +33,7 @@ export class Connection {
   readonly #reading;
   readonly #writing;
   #greet: ((greeting: string) => void) | undefined;
+  #isConnected = false;
   #live = false;
   #lost: Error | undefined;
   #ending = false;
@@ -52,6 +54,7 @@ export class Connection {
     this.#writing = createWatchdog(clock, options.writeTimeoutMs, (sinceMs) => this.#giveUp('write timeout', sinceMs));
     const reader = createReplyReader({ bulkBytesMax: options.bulkBytesMax, onReply: (reply) => this.#take(reply) });
     this.#socket = options.connect();
+    this.#socket.once('connect', () => (this.#isConnected = true));
     this.#socket.on('data', (chunk: Buffer) => {
       if (this.#lost) return;
       try {
@@ -69,7 +72,7 @@ export class Connection {
   /** Waits for the greeting, runs the handshake. Rejects within `connectTimeoutMs`, the reason given, the socket destroyed. */
   async open(handshake: (connection: Connection, greeting: Greeting) => Promise<unknown>): Promise<void> {
     const { clock, connectTimeoutMs } = this.#options;
-    const timer = clock.after(connectTimeoutMs, () => this.destroy(new Error('connect timeout')));
+    const timer = clock.after(connectTimeoutMs, () => this.destroy(this.#connectTimeout()));
     const lost = this.closed.then((reason) => Promise.reject(reason));
     try {
       const text = await Promise.race([new Promise<string>((resolve) => (this.#greet = resolve)), lost]);
@@ -154,6 +157,13 @@ export class Connection {
     }
     for (let command; (command = this.#queued.shift());) command.handler.onLost({ maybeSent: false, reason });
     this.#resolveClosed(reason);
+  }
+
+  #connectTimeout(): OwnCause {
+    const within = `within ${this.#options.connectTimeoutMs} ms`;
+    if (!this.#isConnected) return new OwnCause(`no TCP connection ${within}: the network, or its machine`);
+    if (this.#greet) return new OwnCause(`it takes connections, but sent no greeting ${within}: its process hangs`);
+    return new OwnCause(`it greets, but has not answered HELLO ${within}`);
   }
 
   #giveUp(reason: string, sinceMs: number): void {

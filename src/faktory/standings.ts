@@ -14,6 +14,7 @@
 //   any, lost                                                   -> forgotten
 //
 // A doubt is open from the first such event until all connections are trusted.
+import { OwnCause } from '../domain/cause.ts';
 import type { Clock, Timer } from '../domain/clock.ts';
 import { isBrokerDeadline } from './classify.ts';
 import type { Connection } from './connection.ts';
@@ -48,14 +49,19 @@ const lastAnswersMs = 1000;
 /** The pause before INFO is sent again. With it the return of the store is seen within a second. */
 const restMs = 500;
 
+const noAnswer = new OwnCause('it does not answer in time');
+const storeHangs = new OwnCause('it greets, but answers commands late, or with a deadline: its Redis hangs');
+
 export function createStandings({ size, clock, onChange }: StandingsOptions): Standings {
   const trusted: Connection[] = [];
   const doubted = new Map<Connection, 'asked' | 'resting'>();
   let isDoubtOpen = false;
+  /** Since the doubt began it has greeted, or replied with a deadline of its own: its process does not hang. */
+  let greets = false;
   const down = createDown(clock, onChange);
 
   function review(): void {
-    if (doubted.size === 0 && trusted.length === size) isDoubtOpen = false;
+    if (doubted.size === 0 && trusted.length === size) isDoubtOpen = greets = false;
     if (trusted.length > 0 || !isDoubtOpen) down.clear();
     else down.begin();
     onChange();
@@ -86,6 +92,7 @@ export function createStandings({ size, clock, onChange }: StandingsOptions): St
   }
 
   function rest(connection: Connection): void {
+    greets = true;
     doubted.set(connection, 'resting');
     clock.after(restMs, () => doubted.get(connection) === 'resting' && ask(connection));
   }
@@ -102,9 +109,11 @@ export function createStandings({ size, clock, onChange }: StandingsOptions): St
       return doubted.size;
     },
     get downReason() {
-      return down.reason;
+      if (!down.isSet) return undefined;
+      return greets ? storeHangs : noAnswer;
     },
     opened(connection) {
+      greets = isDoubtOpen;
       if (isDoubtOpen) ask(connection);
       else trusted.push(connection);
       review();
@@ -118,6 +127,7 @@ export function createStandings({ size, clock, onChange }: StandingsOptions): St
       doubt(sinceMs);
     },
     late(connection, sentMs) {
+      greets = true;
       if (trusted.includes(connection)) ask(connection);
       doubt(sentMs);
     },
@@ -141,24 +151,24 @@ function askInfo(
 
 /** The broker counts as down when no connection has become trusted for a moment. */
 function createDown(clock: Clock, onChange: () => void) {
-  let reason: Error | undefined;
+  let isSet = false;
   let grace: Timer | undefined;
   return {
-    get reason() {
-      return reason;
+    get isSet() {
+      return isSet;
     },
     begin(): void {
-      if (reason !== undefined) return;
+      if (isSet) return;
       grace ??= clock.after(graceMs, () => {
         grace = undefined;
-        reason = new Error('it does not answer in time');
+        isSet = true;
         onChange();
       });
     },
     clear(): void {
       grace?.cancel();
       grace = undefined;
-      reason = undefined;
+      isSet = false;
     },
   };
 }

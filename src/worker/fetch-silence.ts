@@ -30,9 +30,10 @@ export function createFetchSilence({ clock, beatAnsweredMs }: FetchSilenceOption
 
   function describe(forMs: number, beats: string): string {
     const seconds = Math.floor(forMs / 1000);
-    if (error === undefined) return `it answers ${beats}no FETCH for ${seconds} s${beats && ': its Redis hangs?'}`;
+    if (error === undefined)
+      return `it ${beats || 'answers '}no FETCH for ${seconds} s${beats && ': its Redis hangs?'}`;
     const cause = isBrokerDeadline(error) ? 'its Redis hangs' : (causeOf(new Error(error)) ?? 'the log has its reply');
-    return `it answers ${beats}every FETCH for ${seconds} s with an error: ${cause}`;
+    return `it ${beats}has answered every FETCH for ${seconds} s with an error: ${cause}`;
   }
 
   return {
@@ -55,7 +56,7 @@ export function createFetchSilence({ clock, beatAnsweredMs }: FetchSilenceOption
       if (sinceMs === undefined) return undefined;
       const forMs = clock.now() - sinceMs;
       if (forMs < silenceMsMax) return undefined;
-      return new OwnCause(describe(forMs, beatAnsweredMs() > sinceMs ? 'BEAT, but ' : ''));
+      return new OwnCause(describe(forMs, beatAnsweredMs() > sinceMs ? 'answers BEAT, but ' : ''));
     },
   };
 }

@@ -1,7 +1,7 @@
 // Causes are told in words of our own.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { causeOf } from '../../src/domain/cause.ts';
+import { causeOf, OwnCause } from '../../src/domain/cause.ts';
 
 const cases: readonly [Error, string | undefined][] = [
   [
@@ -22,6 +22,7 @@ const cases: readonly [Error, string | undefined][] = [
   ],
   [new Error('MISCONF Redis is configured to save RDB snapshots'), 'its Redis cannot write to its disk (MISCONF)'],
   [new Error("OOM command not allowed when used memory > 'maxmemory'."), 'its memory is full (OOM)'],
+  [new OwnCause('no TCP connection within 5000 ms'), 'no TCP connection within 5000 ms'],
   [new Error('something else: password=hunter2'), undefined],
 ];
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { describe, it, type TestContext } from 'node:test';
 import { systemClock } from '../../src/domain/clock.ts';
@@ -33,12 +33,17 @@ async function lossOf(ending: Promise<Ending>): Promise<Loss> {
   return ended.loss;
 }
 
-async function setUp(t: TestContext, script: Script, overrides: Partial<ConnectionOptions> = {}) {
+async function setUp(
+  t: TestContext,
+  script: Script,
+  overrides: Partial<ConnectionOptions> = {},
+  onSocket: (socket: Socket) => Socket = (socket) => socket,
+) {
   const broker = await startScriptedBroker({ script });
   t.after(() => broker.close());
   const clock = createFakeClock();
   const connection = new Connection({
-    connect: () => connect(broker.port, '127.0.0.1'),
+    connect: () => onSocket(connect(broker.port, '127.0.0.1')),
     clock,
     provesUnsent: true,
     connectTimeoutMs: 1000,
@@ -127,25 +132,39 @@ describe('opening a connection', () => {
     });
   }
 
-  const silences: [string, Script][] = [
-    ['the greeting', { greeting: null }],
-    ['the answer to HELLO', { hello: null }],
+  const silences: [string, Script, RegExp][] = [
+    ['the greeting', { greeting: null }, /connections, but sent no greeting within 1000 ms: its process hangs$/],
+    ['the answer to HELLO', { hello: null }, /^Error: it greets, but has not answered HELLO within 1000 ms$/],
   ];
-  for (const [what, script] of silences) {
+  for (const [what, script, reason] of silences) {
     it(`fails after the connect timeout without ${what}, and leaves no socket behind`, async (t) => {
-      const { broker, clock, connection } = await setUp(t, script);
+      let tellConnected: () => void;
+      const connected = new Promise<void>((resolve) => (tellConnected = resolve));
+      const onSocket = (socket: Socket): Socket => socket.once('connect', () => tellConnected());
+      const { broker, clock, connection } = await setUp(t, script, {}, onSocket);
       const opened = connection.open(hello);
       opened.catch(() => undefined);
       await broker.until(
         () => broker.peers.length === 1 && (script.greeting === null || broker.peers[0]?.lines.length === 1),
       );
+      await connected;
       clock.advance(999);
       assert.equal(broker.openCount, 1);
       clock.advance(1);
-      await assert.rejects(opened, /connect timeout/);
+      await assert.rejects(opened, reason);
       await broker.until(() => broker.openCount === 0);
     });
   }
+
+  it('fails after the connect timeout without a TCP connection, and says so', async (t) => {
+    const silent = new Duplex({ read: () => undefined, write: () => undefined });
+    const { clock, connection } = await setUp(t, {}, { connect: () => silent });
+    const opened = connection.open(hello);
+    opened.catch(() => undefined);
+    clock.advance(1000);
+    await assert.rejects(opened, /no TCP connection within 1000 ms: the network, or its machine$/);
+    assert.ok(silent.destroyed);
+  });
 
   it('fails with the text of a refused HELLO', async (t) => {
     const { connection } = await setUp(t, {

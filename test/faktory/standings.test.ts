@@ -152,13 +152,32 @@ describe('the standings of connections', () => {
     standings.late(late.asConnection, 0);
     assert.deepEqual([late.lines, other.lines], [['INFO'], ['INFO']]);
     answer(late, deadline);
-    clock.advance(499);
+    clock.advance(30);
+    assert.match(String(standings.downReason), /it greets, but .* its Redis hangs$/);
+    clock.advance(469);
     assert.equal(late.lines.length, 1);
     clock.advance(1);
     assert.equal(late.lines.length, 2);
     answer(late, info);
     assert.ok(isTrusted(late));
     assert.deepEqual(downs, [true, false]);
+  });
+
+  it('tell a process that hangs from a Redis that does, by a greeting since the silence began', () => {
+    const { clock, standings, connections, open, giveUp, answer } = setUp(1);
+    const [silent] = connections as Four;
+    clock.advance(7000);
+    giveUp(silent, 0);
+    clock.advance(30);
+    assert.match(String(standings.downReason), /: it does not answer in time$/);
+    const replacement = open();
+    assert.match(String(standings.downReason), /its Redis hangs$/);
+    answer(replacement, info);
+    assert.equal(standings.downReason, undefined);
+    clock.advance(7000);
+    giveUp(replacement, 7000);
+    clock.advance(30);
+    assert.match(String(standings.downReason), /: it does not answer in time$/);
   });
 
   it('take a clear refusal of INFO for an answer: what is wrong, each job is told', () => {

@@ -170,6 +170,16 @@ describe('METRICS_ADDR', () => {
     }
   });
 
+  it('shows the same of the worker in an all-in-one, which takes jobs all the same', async (t) => {
+    const service = startService(t, { RESULTS_URL: 'redis://127.0.0.1:1' });
+    const url = await service.readyUrl();
+    await service.line(({ msg }) => msg === 'the result store takes no results: nothing is fetched');
+    const answer = await fetch(`${url}/ready`);
+    const { status, worker } = (await answer.json()) as { status: string; worker: object };
+    const reason = 'the store of results is away: nothing is fetched until it is back';
+    assert.deepEqual([answer.status, status, worker], [200, 'ready', { ok: false, reason }]);
+  });
+
   it('stops the start when the address cannot be had, before a job is fetched', async (t) => {
     const first = startService(t, { FAKTORY_URL: 'tcp://127.0.0.1:1', METRICS_ADDR: '127.0.0.1:0' }, 'worker');
     const { url } = await first.line(({ msg }) => msg === served);

@@ -42,10 +42,13 @@ describe('the silence of FETCHes', () => {
       beat();
       silence.ended(round < 4 ? 'lost' : { error: 'ERR i/o timeout' });
     }
-    assert.equal(after(1), 'it answers BEAT, but every FETCH for 16 s with an error: its Redis hangs');
+    assert.equal(after(1), 'it answers BEAT, but has answered every FETCH for 16 s with an error: its Redis hangs');
     silence.sent();
     silence.ended({ error: "ERR OOM command not allowed when used memory > 'maxmemory'." });
-    assert.equal(after(0), 'it answers BEAT, but every FETCH for 16 s with an error: its memory is full (OOM)');
+    assert.equal(
+      after(0),
+      'it answers BEAT, but has answered every FETCH for 16 s with an error: its memory is full (OOM)',
+    );
   });
 
   it('asks whether its Redis hangs when BEATs are answered meanwhile', () => {
