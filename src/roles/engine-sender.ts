@@ -90,16 +90,18 @@ export function createEngineSender({ engine, push, clock, onFrame }: EngineSende
         );
       }
       inFlight++;
+      const end = (outcome: GroupOutcome, detail: string): void => {
+        inFlight--;
+        for (const attachment of attachments) attachment.settle(outcome);
+        const fates = fatesOf(jobs, refusals, outcome, detail);
+        done(fates, refusals.size === jobs.length ? 'refused' : outcomes[outcome]);
+        sender.onChange();
+      };
       // Into the same group.
       for (const attachment of attachments) attachment.write(refusals);
-      engine.ledger.join({
-        settle(_group, end, detail) {
-          inFlight--;
-          for (const attachment of attachments) attachment.settle(end);
-          done(fatesOf(jobs, refusals, end, detail), outcomes[end]);
-          sender.onChange();
-        },
-      });
+      const group = engine.ledger.join({ settle: (_group, outcome, detail) => end(outcome, detail) });
+      // The broker refused every job: no group will end for them.
+      if (group === 0) return end('not stored', 'every job was refused');
       // A frame comes at the end of a turn, or is large.
       engine.ledger.flush();
     },

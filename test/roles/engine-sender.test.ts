@@ -191,3 +191,16 @@ it('jobs that gather behind a write that fails are refused', async (t) => {
   assert.equal((await first)[0]?.outcome, 'unknown');
   assert.equal((await second)[0]?.outcome, 'refused');
 });
+
+it('refuses a frame all of whose jobs the broker refuses one by one, and gives its place back', async (t) => {
+  const { sender, frames } = await open(t, { limits: { queuesMax: 1 } });
+  assert.deepEqual(await send(sender, [asJob()]), [enqueued]);
+  const places = sender.slots;
+  const fates = await send(sender, [asJob({ queue: 'second' }), asJob({ queue: 'third' })]);
+  assert.deepEqual(
+    fates.map(({ outcome }) => outcome),
+    ['refused', 'refused'],
+  );
+  assert.equal(sender.slots, places);
+  assert.deepEqual(frames.at(-1), [2, 'refused']);
+});
