@@ -112,7 +112,7 @@ export const mutants: readonly Mutant[] = [
     'fates[offset + index - start]',
     'fates[offset + ((index - start + 1) % (end - start))]',
   ),
-  one("gives every push of a frame the outcomes of the first", groupCommit, 'start += pending.jobs.length;', ''),
+  one('gives every push of a frame the outcomes of the first', groupCommit, 'start += pending.jobs.length;', ''),
   one(
     'drops what waits when the broker is away',
     groupCommit,
