@@ -1,6 +1,6 @@
 // The records of a store in one file. It begins with a mark; blocks follow: length and CRC-32 of the body, then the body, which
-// is records: length of the key, length of the value, key, value. Numbers are big-endian, of 4 bytes. A block's checksum begins
-// with that of the block before, so that a block that is missing, or in another place, is found.
+// is records: length of the key, length of the value, key, value. Numbers are big-endian, of 4 bytes. The CRC of each block
+// is seeded with that of the block before: a block that is missing, or in another place, is found.
 import { open, type FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
@@ -10,15 +10,15 @@ import type { CopiedRecord } from '../domain/backup.ts';
 export interface RecordFile {
   readonly bytes: number;
   readonly records: number;
-  /** Of the last block. */
+  /** CRC-32 of the last block. */
   readonly crc32: number;
 }
 
 const mark = Buffer.from('Work Factory copy');
 const headBytes = 8;
-/** Written and synced at once; then a pause that is as long. So the copy has half of the disk, and the sync of a job waits for little. */
+/** After so many bytes the file is synced, and a pause as long follows: the copy takes half of the disk's time at most. */
 const stepBytes = 1024 * 1024;
-/** Many times a page of a store; a length that is damaged must not allocate more. */
+/** Far above any block that is written: a damaged length must not allocate gigabytes. */
 const blockBytesMax = 256 * 1024 * 1024;
 
 function encode(records: readonly CopiedRecord[]): Buffer {
@@ -32,7 +32,7 @@ function encode(records: readonly CopiedRecord[]): Buffer {
   return Buffer.concat(parts);
 }
 
-/** Resolves when the file is on disk; the folder that names it is not synced. */
+/** Resolves when the file is on disk; its folder is not synced. */
 export async function writeRecordFile(
   path: string,
   pages: AsyncIterable<readonly CopiedRecord[]>,
@@ -64,7 +64,7 @@ export async function writeRecordFile(
   }
 }
 
-/** A disk that becomes full takes a part, and says so with the next call. */
+/** On a full disk a write may be partial; the next one fails. */
 async function writeAll(file: FileHandle, bytes: Buffer): Promise<void> {
   for (let done = 0; done < bytes.length;) done += (await file.write(bytes, done)).bytesWritten;
 }
@@ -78,7 +78,7 @@ function* decode(body: Buffer): Generator<CopiedRecord> {
   }
 }
 
-/** Block by block. Throws an Error that says what is wrong, after the records that are right. */
+/** Yields the records of each block. Throws an Error that says what is wrong after all blocks that are right. */
 export async function* readRecordFile(path: string, expected: RecordFile): AsyncGenerator<CopiedRecord[]> {
   const file = await open(path, 'r');
   try {

@@ -7,7 +7,7 @@ import type { JobArgs } from './job-args.ts';
 export interface JobType {
   /** Names the route `POST /jobs/{name}`, the `operation` of an entry and the label of metrics. */
   readonly name: string;
-  /** On the wire. */
+  /** The jobtype that the broker and other workers see. */
   readonly jobtype: string;
   readonly queue: string;
   readonly retry: number;
@@ -15,7 +15,7 @@ export interface JobType {
   readonly reserveForSeconds: number;
   /** The arguments: an object, or a tuple. */
   readonly args: z.ZodType;
-  /** The arguments are the wire's `args`; otherwise they are its one element. */
+  /** True: the arguments are a tuple, which is the job's `args`. False: they are an object, the only element of `args`. */
   readonly isTuple: boolean;
   /** The body of its route, for the API document, and examples of it. */
   readonly body: z.ZodType;
@@ -26,17 +26,17 @@ export interface JobType {
   readonly compress: boolean;
   /** The jobs of its queue run in slots of their own. */
   readonly ownSlots: boolean;
-  /** `inline`: in the worker's own process, in the turn that fetched it. `elsewhere`: by other people's workers. */
+  /** `inline`: in the worker's own process, in the turn of the event loop in which the job came. `elsewhere`: by other people's workers. */
   readonly runs: 'inline' | 'in handler process' | 'elsewhere';
   readonly examples: readonly JobExample[];
-  /** When it is enqueued by itself; undefined: never. */
+  /** Its schedules; undefined: it has none. */
   readonly schedules?: readonly Schedule[];
   /**
-   * Reads a body of its route, or a flat entry: the arguments beside `request_id` and `operation`. A tuple is read from
-   * the field `args`.
+   * Reads a body of its route, or a flat entry, which has the arguments beside `request_id` and `operation`. A tuple is read
+   * from the field `args`.
    */
   readFlat(body: unknown): ArgsReading;
-  /** Reads the `args` and `request_id` of the explicit form. */
+  /** Reads an explicit entry, which has its arguments in `args`, beside `request_id`. */
   readArgs(args: unknown, requestId: unknown): ArgsReading;
   /**
    * The sentence that a caller reads, for example `Job enqueued to add 1 + 2`.

@@ -1,26 +1,26 @@
-// How fast the broker works off jobs, by its answers, and only while it has more than enough to do: an idle path says nothing
-// about its capacity, and a frame that has left may wait at the broker.
+// How many jobs the broker takes in a millisecond, by its replies. It is measured only while more jobs wait than the broker
+// takes: an idle path says nothing about its capacity.
 import type { Clock } from '../domain/clock.ts';
 
 export interface DrainRate {
-  /** The broker is done with so many jobs. */
+  /** The broker has replied for this many jobs. */
   answered(jobs: number, isSaturated: boolean): void;
-  /** How long it needs for so many jobs; 0 while that is not known. */
+  /** Milliseconds that it needs for this many jobs; 0 while that is not known. */
   waitMs(jobs: number): number;
 }
 
 /** Longer than a collection of garbage, short enough to see a flood before it has filled the queue. */
 const windowMs = 100;
-/** After so long without saturation the figure belongs to another time. */
+/** After this long without more jobs than the broker takes, the measurement is too old. */
 const validMs = 5000;
-/** A window that took so long held a pause of the broker; its figure ends with the backlog that the pause has left. */
+/** A window that took this long contains a pause of the broker: its rate counts only until the backlog of that pause is gone. */
 const pauseMs = 1000;
 
 export function createDrainRate(clock: Clock): DrainRate {
-  // Begins and ends with an answer, so that answers in bunches, a round trip apart, are counted with the pauses between them.
+  // Begins and ends with an answer, so that bursts of replies are counted with the gaps between them.
   let windowStartMs: number | undefined;
   let windowJobs = 0;
-  // Of the last two windows the lesser: after a pause a broker answers for many jobs at once.
+  // The lower rate of the last two windows: after a pause a broker replies for many jobs at once.
   let jobsPerMs = Infinity;
   let jobsPerMsBefore = Infinity;
   let measuredMs = -Infinity;

@@ -14,7 +14,7 @@ const socket = new Socket({ fd: messagesFd, readable: true, writable: true });
 const write = createLineWriter(socket);
 const contexts = new Map<number, OpenContext>();
 
-// A signal to the process group reaches this process, too. It goes on until the worker ends it.
+// A signal to the process group reaches this process, too. This process ignores it: the worker ends this process.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const)
   process.on(signal, () => undefined);
 
@@ -51,7 +51,7 @@ function createRunner(
   };
 }
 
-/** Undefined before `ready`. A run begins in the turn of its message: its `abort` may come in the same chunk. */
+/** Undefined before `ready`. A run starts synchronously: its `abort` may be in the same chunk. */
 let runner: Runner | undefined;
 
 async function begin(settings: HandlerSettings): Promise<void> {

@@ -1,4 +1,4 @@
-// From the environment's names and units to those of src/faktory.
+// Settings of the environment, in seconds, as options of the Faktory client, in milliseconds.
 import type { Config } from '../config/load.ts';
 import type { FaktoryAddress } from '../domain/faktory-address.ts';
 import { systemClock } from '../domain/clock.ts';

@@ -2,7 +2,7 @@
 import type { Logger } from 'pino';
 import { connectionsMax, connectionsShareOfFiles } from '../http/limits.ts';
 
-/** @param filesMax undefined where nothing limits them */
+/** @param filesMax undefined: open files have no limit */
 export function connectionsWithin(filesMax: number | undefined, log: Pick<Logger, 'warn'>): number {
   const most = Math.floor((filesMax ?? Infinity) * connectionsShareOfFiles);
   if (most >= connectionsMax) return connectionsMax;

@@ -1,4 +1,4 @@
-// The store of keys of a process that is not the all-in-one: Redis, or none.
+// Opens the store of idempotency keys and of ticks, a Redis, for processes without a broker; undefined without its URL.
 import { underWayMarginMs, type KeyStore } from '../domain/keys.ts';
 import type { TickStore } from '../domain/cron.ts';
 import { createRedisKeys } from '../keys/redis-keys.ts';
@@ -18,7 +18,7 @@ export function openRedisKeys({ config, log }: RoleContext): KeyStore | undefine
   });
 }
 
-/** For the ticks of schedules. */
+/** The store of the last ticks of schedules. */
 export function openRedisTicks({ config, log }: RoleContext): TickStore | undefined {
   const url = urlOf(config);
   return url === undefined ? undefined : createRedisTicks(url, log);

@@ -42,7 +42,7 @@ function limitReading({ raw: { socket }, server }: FastifyRequest, { raw }: Fast
   raw.once('close', () => timer.cancel());
 }
 
-/** The only hook that runs for every response. */
+/** Runs for every response of Fastify's. Streams and the console's events call `setResponseHeaders` themselves; what never reached Fastify is in src/http/server/client-errors.ts. */
 export function createAnswerHook(options: AnswerHeadersOptions & { clock: Clock }): onSendHookHandler {
   return (request, reply, payload, done) => {
     setResponseHeaders(request, reply, options);

@@ -1,15 +1,15 @@
-// The limit of lines of all streams that are on their way to the broker. Streams take turns, a slice each. The window follows
-// the broker. It shrinks while slices take long, so that single jobs find short queues, and no line waits until its deadline
-// for a connection with room. It grows while slices are quick (docs/decisions/0027-streams.md).
+// Limits how many lines of all streams are being pushed. Streams take turns, a slice each. The window shrinks while the broker
+// is slow, so that single jobs do not wait behind streams and no line waits until its deadline for a connection with room. It
+// grows while slices are quick (docs/decisions/0027-streams.md).
 import { createFifo, type Fifo } from '../../domain/fifo.ts';
 
-/** A slice that took less makes the window larger. The time is longer than the round trip of any path. */
+/** Below this the window grows. It is longer than the round trip of any path. */
 const quickMs = 250;
-/** A slice that took longer halves the window: later jobs wait as long. */
+/** Above this the window is halved: other jobs would wait as long. */
 const slowMs = 1000;
 
 export interface WindowLimits {
-  /** Of one slice. */
+  /** The most lines of one slice. */
   sliceLinesMax: number;
   linesMax: number;
   bytesMax: number;
@@ -17,7 +17,7 @@ export interface WindowLimits {
 
 /** Room for one slice. */
 export interface Room {
-  /** The size of the slice, which is known after its reading. */
+  /** Replaces the most that a slice may have by what this slice has. */
   use(lines: number, bytes: number): void;
   /** @param tookMs from the push to the outcome; undefined: nothing was pushed */
   release(tookMs: number | undefined): void;
