@@ -7,7 +7,7 @@ import { createMetrics } from '../../src/metrics/metrics.ts';
 import { watchWorkers } from '../../src/roles/worker-metrics.ts';
 import { createFetchSilence } from '../../src/worker/fetch-silence.ts';
 import { createFakeClock, createStallingClock } from '../helpers/fake-clock.ts';
-import { createHeldResults, job, nil, startFetchScript, startWorker, type StartedWorker } from './worker-harness.ts';
+import { createHeldResults, job, nil, startFetchScript, startWorker } from './worker-harness.ts';
 
 function setUp() {
   const clock = createFakeClock();
@@ -104,16 +104,27 @@ describe('a worker whose broker answers BEAT and no FETCH', () => {
     await stopped;
   });
 
-  it('has none with all slots full', async (t) => {
+  it('has none while its store of results is away: it asks for no job', async (t) => {
     const broker = await startFetchScript(t);
-    const results = { ...createHeldResults(), put: () => new Promise<void>(() => undefined) };
+    let refusePut: () => void = () => undefined;
+    const put = (): Promise<void> =>
+      new Promise((_, reject) => (refusePut = () => reject(new Error('the store is away'))));
+    const results = { ...createHeldResults(), put };
     const clock = { ...systemClock, now: () => systemClock.now() + aheadMs };
     let aheadMs = 0;
-    const worker: StartedWorker = startWorker(t, broker.port, { clock, concurrency: 1, results });
-    broker.enqueue(Array.from({ length: 100 }, () => job()));
-    await until(() => worker.stats.storing === 100 && worker.stats.fetching === 0);
+    const worker = startWorker(t, broker.port, { clock, concurrency: 1, results });
+    broker.enqueue([job()]);
+    await until(() => worker.stats.storing === 1 && broker.held.length === 1);
+    broker.answerFetch('-ERR i/o timeout\r\n');
+    await until(() => worker.stats.fetching === 0);
+    aheadMs = 14_000;
+    refusePut();
+    await until(() => !worker.takesResults);
+    // The pause after an error is over: the worker would fetch again.
+    await delay(1100);
     aheadMs = 60_000;
     assert.equal(worker.brokerProblem, undefined);
+    assert.equal(broker.held.length, 0);
   });
 });
 
