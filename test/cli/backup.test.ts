@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { createBackups } from '../../src/backup/backups.ts';
+import { stored } from '../../src/broker/storage/stored.ts';
 import { brokerFolder, startBroker } from '../helpers/broker.ts';
 import { cli } from './cli.ts';
 import { goneUrl, respond, startServer } from './scripted-server.ts';
@@ -52,7 +53,8 @@ describe('work-factory restore', () => {
     const folder = brokerFolder(t);
     const broker = await startBroker(t, { dataDir: join(folder, 'data') });
     const { engine } = broker;
-    broker.engine.state().queue('slow').setPaused(true);
+    engine.state().queue('slow').setPaused(true);
+    await stored(engine.ledger);
     const backups = createBackups({
       dir: join(folder, 'backups'),
       stores: [{ name: 'broker', records: () => engine.records() }],
