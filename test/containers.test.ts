@@ -246,7 +246,7 @@ suite('Dockerfile', () => {
 suite('the Redis wrapper', () => {
   const dataFolder = (t: TestContext): string => {
     const folder = mkdtempSync(join(tmpdir(), 'wrapper-'));
-    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
     return folder;
   };
 

@@ -167,7 +167,7 @@ describe('the dashboard', () => {
 
   it('has expressions that promtool accepts', { skip: noPromtool }, (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'rules-'));
-    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
     const rules = targets.map(({ expr }, index) => ({
       record: `panel_${index}`,
       expr: expr.replaceAll('$__rate_interval', '1m'),

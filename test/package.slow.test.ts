@@ -81,7 +81,7 @@ describe('the package', { skip }, () => {
     execFileSync('sh', ['-c', `tar -xzf "${project}"/work-factory-*.tgz -C "${installed}" --strip-components=1`]);
     symlinkSync(join(root, 'node_modules'), join(installed, 'node_modules'));
   });
-  after(() => rmSync(project, { recursive: true, force: true }));
+  after(() => rmSync(project, { recursive: true, force: true, maxRetries: 10 }));
 
   it('checks the jobs of the project that it is installed in', () => {
     const program = join(project, 'node_modules', 'work-factory', 'dist', 'main.js');

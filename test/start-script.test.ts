@@ -13,7 +13,7 @@ const { scripts } = JSON.parse(readFileSync(pathOf('package.json'), 'utf8')) as 
 
 test('without the compiler the start says what to type, or uses what is built', (t) => {
   const cwd = mkdtempSync(join(tmpdir(), 'start-'));
-  t.after(() => rmSync(cwd, { recursive: true, force: true }));
+  t.after(() => rmSync(cwd, { recursive: true, force: true, maxRetries: 10 }));
   const run = () => spawnSync('sh', ['-c', scripts['build:if-possible'] ?? ''], { cwd, encoding: 'utf8' });
   const missing = run();
   assert.equal(missing.status, 1);
@@ -33,7 +33,7 @@ test('every way to start goes through it', () => {
 
 test('npm ci builds where the compiler is installed, and only there', (t) => {
   const cwd = mkdtempSync(join(tmpdir(), 'start-'));
-  t.after(() => rmSync(cwd, { recursive: true, force: true }));
+  t.after(() => rmSync(cwd, { recursive: true, force: true, maxRetries: 10 }));
   const run = () =>
     spawnSync('sh', ['-c', scripts['prepare'] ?? 'exit 9'], {
       cwd,

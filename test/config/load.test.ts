@@ -409,7 +409,7 @@ suite('values that would be taken otherwise than they were written', () => {
 
   test('a FAKTORY_PASSWORD that begins with "/" is the file that holds it, as on Faktory', (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'password-'));
-    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
     writeFileSync(join(folder, 'password'), 'from a file\n');
     writeFileSync(join(folder, 'empty'), '\n');
     assert.equal(loadConfig({ FAKTORY_PASSWORD: join(folder, 'password') }).FAKTORY_PASSWORD, 'from a file');

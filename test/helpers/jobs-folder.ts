@@ -18,7 +18,7 @@ export function createJobsFolder(
   files: Readonly<Record<string, string>> | string,
 ): string {
   const project = mkdtempSync(join(tmpdir(), 'project-'));
-  t.after(() => rmSync(project, { recursive: true, force: true }));
+  t.after(() => rmSync(project, { recursive: true, force: true, maxRetries: 10 }));
   const packageFolder = join(project, 'node_modules', 'work-factory');
   mkdirSync(packageFolder, { recursive: true });
   writeFileSync(

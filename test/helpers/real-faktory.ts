@@ -112,7 +112,7 @@ export async function startFaktory(t: Pick<TestContext, 'after'>, options: Fakto
 
   t.after(async () => {
     await kill('SIGKILL');
-    rmSync(home, { recursive: true, force: true });
+    rmSync(home, { recursive: true, force: true, maxRetries: 10 });
   });
   await start();
   const password = options.password === undefined ? '' : `:${encodeURIComponent(options.password)}@`;

@@ -69,7 +69,7 @@ export async function startRedis(t: Pick<TestContext, 'after'>, options: RedisOp
 
   t.after(async () => {
     await kill();
-    rmSync(dir, { recursive: true, force: true });
+    rmSync(dir, { recursive: true, force: true, maxRetries: 10 });
   });
   await start();
   return {

@@ -75,7 +75,7 @@ export function startService(
   t.after(async () => {
     child.kill('SIGKILL');
     await closed;
-    if (env['DATA_DIR'] === undefined) rmSync(folder, { recursive: true, force: true });
+    if (env['DATA_DIR'] === undefined) rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
   });
 
   async function line(matches: (line: LogLine) => boolean): Promise<LogLine> {

@@ -12,7 +12,7 @@ const main = programOf('src/main.ts');
 /** Runs the program in a folder with this .env, as a worker that refuses to start without FAKTORY_URL. */
 function run(t: TestContext, file: string | Buffer | undefined, env: Record<string, string> = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'env-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
   if (file === undefined) mkdirSync(join(folder, '.env'));
   else writeFileSync(join(folder, '.env'), file);
   const args = [...nodeArgs, main, 'worker'];

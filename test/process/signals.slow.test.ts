@@ -46,7 +46,7 @@ function startGroup(t: TestContext, command: string, files: Record<string, strin
   t.after(async () => {
     kill('SIGKILL');
     await closed;
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
   });
   return { kill, stops, stopSignals, listens, closed };
 }

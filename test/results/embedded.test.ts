@@ -18,7 +18,7 @@ const limits = { ttlSeconds: 86_400, resultsMax: 1_000_000 };
 
 function folder(t: TestContext): string {
   const dataDir = mkdtempSync(join(tmpdir(), 'results-'));
-  t.after(() => rmSync(dataDir, { recursive: true, force: true }));
+  t.after(() => rmSync(dataDir, { recursive: true, force: true, maxRetries: 10 }));
   return dataDir;
 }
 

@@ -44,7 +44,7 @@ async function assertGoesOn(results: ResultStore): Promise<void> {
 describe('results that revision 9051b71 wrote', () => {
   it('are read and gone on with by the embedded store', async (t) => {
     const dataDir = mkdtempSync(join(tmpdir(), 'results-'));
-    t.after(() => rmSync(dataDir, { recursive: true, force: true }));
+    t.after(() => rmSync(dataDir, { recursive: true, force: true, maxRetries: 10 }));
     cpSync(join(oldData, 'embedded'), dataDir, { recursive: true });
     const now = (): number => writtenMs + 1000;
     const results = await createEmbeddedResults({ dataDir, ttlSeconds: 86_400, resultsMax: 1000, now });

@@ -206,7 +206,7 @@ export function changedFiles({ name, edits }: Mutant): Map<string, string> {
 /** @param dispose removes the copy; what was loaded from it goes on to work */
 export async function plant(mutant: Mutant): Promise<{ subject: Subject; dispose: () => void }> {
   const folder = mkdtempSync(join(tmpdir(), 'work-factory-mutant-'));
-  const dispose = (): void => rmSync(folder, { recursive: true, force: true });
+  const dispose = (): void => rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
   try {
     for (const room of rooms) await compileFolder(join(source, room), join(folder, 'src', room));
     symlinkSync(pathOf('node_modules'), join(folder, 'node_modules'));

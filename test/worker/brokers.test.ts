@@ -51,7 +51,7 @@ async function openResults(t: TestContext) {
   const results = await createEmbeddedResults({ dataDir, ttlSeconds: 60, resultsMax: 100_000 });
   t.after(async () => {
     await results.close();
-    rmSync(dataDir, { recursive: true, force: true });
+    rmSync(dataDir, { recursive: true, force: true, maxRetries: 10 });
   });
   return results;
 }
