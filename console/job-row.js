@@ -24,7 +24,7 @@ const pretty = (args) => (typeof args === 'string' ? args : JSON.stringify(args,
 /** @param {SetJob} job */
 function timesOf({ at, failed_at: failedAt, retry_count: retries }) {
   return [
-    failedAt && `failed ${ago(failedAt)}`,
+    failedAt && `first failed ${ago(failedAt)}`,
     retries !== undefined && retries > 0 && (retries === 1 ? 'retried once' : `retried ${retries} times`),
     at && (Date.parse(at) > Date.now() ? `runs ${ago(at)}` : 'due now'),
   ].filter((text) => typeof text === 'string');

@@ -9,7 +9,7 @@ import { count, duration } from './format.js';
 async function act(name, action) {
   try {
     await post('operator', `queues/${encodeURIComponent(name)}/${action}`);
-    say(action === 'pause' ? `${name} is paused: its jobs wait` : `${name} is delivered again`);
+    say(action === 'pause' ? `${name} is paused: its jobs wait` : `${name} is resumed`);
   } catch (error) {
     say(`${name}: ${messageOf(error)}`, 'bad');
   }

@@ -35,7 +35,7 @@ export function createProgress({ terminal, note }: Pick<Output, 'terminal' | 'no
       const text = describe(position, nowMs - startedMs);
       if (!terminal) return note(text);
       // Longer than the terminal is wide it would begin a new line each time.
-      const width = (terminal.columns ?? 80) - 1;
+      const width = (terminal.columns || 80) - 1;
       terminal.write(`\r${(bar(position) + text).slice(0, width)}\u001b[K`);
       isDrawn = true;
     },

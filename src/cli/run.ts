@@ -67,11 +67,11 @@ function whatIsWrong(args: readonly string[]): string {
 
 type Values = Record<string, string | boolean | undefined>;
 
-function readArguments(name: string, { options, operandCount }: Command, args: readonly string[]) {
+function readArguments(name: string, { options, operands, operandCount }: Command, args: readonly string[]) {
   const parsed = parse(name, options, args);
   const { length } = parsed.positionals;
   if (parsed.values['help'] === true) return parsed;
-  if (length < operandCount.min) throw wrong(name, 'something is missing');
+  if (length < operandCount.min) throw wrong(name, `something is missing: ${name} ${operands}`);
   if (length > operandCount.max)
     throw wrong(name, `"${parsed.positionals.slice(operandCount.max).join(' ')}" is too much`);
   return parsed;

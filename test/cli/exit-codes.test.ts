@@ -182,7 +182,10 @@ describe('an interrupt while standard input has no end', () => {
 describe('exit code 2', () => {
   const secret = 'secret-of-the-operator';
   for (const [args, message] of [
-    [['enqueue'], /^work-factory: enqueue: something is missing; work-factory enqueue --help says more\n$/],
+    [
+      ['enqueue'],
+      /^work-factory: enqueue: something is missing: enqueue OPERATION .*; work-factory enqueue --help says more\n$/,
+    ],
     [['enqueue', 'add', '{}', 'x'], /"x" is too much/],
     [['enqueue', 'add', '{a: 1}'], /ARGS must be JSON, in single quotes for the shell/],
     [['enqueue', 'add', '7'], /ARGS must be a JSON object or a list/],

@@ -156,7 +156,7 @@ describe('the console', { skip, concurrency: false }, () => {
       await page.getByRole('button', { name: 'Pause default' }).click();
       await page.locator('#toast', { hasText: 'default is paused' }).waitFor();
       await page.getByRole('button', { name: 'Resume default' }).click();
-      await page.locator('#toast', { hasText: 'delivered again' }).waitFor();
+      await page.locator('#toast', { hasText: 'is resumed' }).waitFor();
       await page.getByRole('link', { name: 'Jobs' }).click();
       const link = page.locator('#job-list .note a');
       await link.waitFor();

@@ -22,7 +22,10 @@ const options = {
     about:
       'makes the job once, however often the command is repeated with the same key and arguments (for a day). Without it the command has a key of its own for what it sends again by itself',
   },
-  retry: { value: 'COUNT', about: 'how often a failed job is tried again (--retry=-1: it is dropped at once)' },
+  retry: {
+    value: 'COUNT',
+    about: 'how often a failed job is tried again. 0: never, it is gone; --retry=-1: never, it is among the dead',
+  },
   'reserve-for': { value: 'SECONDS', about: 'the time after which a worker that is silent loses it' },
   'expires-in': { value: 'SECONDS', about: 'not run any more when it has not started by then' },
   'expires-at': { value: 'TIME', about: 'the same, as a time' },
