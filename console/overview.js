@@ -1,4 +1,4 @@
-// What is going on now: numbers, charts, job types, health, workers and connections.
+// The overview: numbers, charts, job types, health, workers and connections.
 import { createChart } from './chart.js';
 import { byId, createRows, make, setText } from './dom.js';
 import { ago, count, duration, nothing, rate } from './format.js';
@@ -111,7 +111,7 @@ function connectionPairs({ connections, broker, pending }) {
 
 /** @typedef {{ name: string, ok: boolean, reason?: string }} Check */
 
-/** What fails comes first. @param {Figures['readiness']} readiness @param {Omit<Check, 'name'>} flow @returns {Check[]} */
+/** Failed checks come first. @param {Figures['readiness']} readiness @param {Omit<Check, 'name'>} flow @returns {Check[]} */
 function checksOf({ checks, worker }, flow) {
   const all = Object.entries({ ...checks, ...(worker && { worker }), flow });
   const named = all.map(([name, check]) => ({ ...check, name: checkNames[name] ?? name }));

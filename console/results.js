@@ -1,4 +1,4 @@
-// What became of the jobs that were enqueued here: their results as they arrive.
+// The results of the jobs that were enqueued here, as they arrive.
 import { get, messageOf, Problem } from './api.js';
 import { byId, make, setText } from './dom.js';
 import { duration, json } from './format.js';
@@ -10,7 +10,7 @@ const waitersMax = 2;
 const waitSeconds = 20;
 const patienceMs = 600_000;
 const retryMs = 2000;
-/** What fits a row. */
+/** Characters that fit a row. */
 const lineCharsMax = 300;
 const resultCharsMax = 100_000;
 

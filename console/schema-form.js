@@ -92,7 +92,7 @@ function fieldFor(name, given, example, isRequired) {
   if (type === 'boolean') {
     const input = make('input', { type: 'checkbox', checked: example === true });
     return fieldOf(name, input, schema['description'], () =>
-      // What has no default is left out.
+      // A field without a default is left out.
       input.checked || isRequired || schema['default'] !== undefined ? input.checked : undefined,
     );
   }

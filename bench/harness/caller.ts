@@ -1,6 +1,6 @@
-// A caller of the load generator, whatever it speaks.
+// A caller of the load generator: over HTTP or over Faktory's protocol.
 
-/** One connection with one request at a time. */
+/** A connection that sends a request after the response to the request before. */
 export interface Caller {
   /** Resolves when the connection is open and ready to be used. */
   opened: Promise<void>;

@@ -1,5 +1,5 @@
-// Copies the stores of this process, one after the other, into a folder under BACKUP_DIR, while they go on. The folder has a
-// hidden name until all of it is on disk: a copy that can be seen is whole.
+// Copies the stores of this process into a folder under BACKUP_DIR, first the broker, then the results, while the service takes
+// jobs. The folder has a hidden name until all its files are on disk: a folder with a visible name is a whole copy.
 import { existsSync } from 'node:fs';
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -55,7 +55,7 @@ export function createBackups(options: BackupsOptions): Backups & { close(): Pro
       const bytes = stores.reduce((sum, store) => sum + store.bytes, 0);
       return { name, startedAt, bytes, seconds: (options.nowMs() - startMs) / 1000 };
     } catch (error) {
-      // What cannot be removed now is removed by the next one.
+      // The next backup removes a folder that cannot be removed now.
       await rm(place, { recursive: true, force: true }).catch(() => undefined);
       throw error;
     }

@@ -1,12 +1,12 @@
-// The records of a store in one file. It begins with a mark; blocks follow: length and CRC-32 of the body, then the body, which
-// is records: length of the key, length of the value, key, value. Numbers are big-endian, of 4 bytes. The CRC of each block
-// is seeded with that of the block before: a block that is missing, or in another place, is found.
+// A file with the records of a store. The file begins with a mark, and blocks follow. A block is the length of its body, the
+// CRC-32 of its body, and the body. A body is records: length of the key, length of the value, key, value. Numbers are
+// big-endian, of 4 bytes. The CRC of a block is seeded with the CRC of the block before, so that a missing or moved block is found.
 import { open, type FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import type { CopiedRecord } from '../domain/backup.ts';
 
-/** What a reader compares the file with. */
+/** A reader compares the file with these fields. */
 export interface RecordFile {
   readonly bytes: number;
   readonly records: number;
@@ -64,7 +64,7 @@ export async function writeRecordFile(
   }
 }
 
-/** On a full disk a write may be partial; the next one fails. */
+/** On a full disk a write may be partial, and the next write fails. */
 async function writeAll(file: FileHandle, bytes: Buffer): Promise<void> {
   for (let done = 0; done < bytes.length;) done += (await file.write(bytes, done)).bytesWritten;
 }
@@ -78,7 +78,7 @@ function* decode(body: Buffer): Generator<CopiedRecord> {
   }
 }
 
-/** Yields the records of each block. Throws an Error that says what is wrong after all blocks that are right. */
+/** Yields the records of each block. Throws an Error at the first damaged block; its message names the damage. */
 export async function* readRecordFile(path: string, expected: RecordFile): AsyncGenerator<CopiedRecord[]> {
   const file = await open(path, 'r');
   try {

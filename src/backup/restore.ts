@@ -21,7 +21,7 @@ export interface RestoreOptions<Makers extends Record<string, StoreMaker<unknown
 
 export interface Restored<Makers extends Record<string, StoreMaker<unknown>>> {
   readonly manifest: Manifest;
-  /** What each store holds, undefined for one that is not in the copy. */
+  /** The counts of each store; undefined: the copy does not have the store. */
   readonly found: { readonly [Name in keyof Makers]?: Awaited<ReturnType<Makers[Name]>> };
 }
 
@@ -75,7 +75,7 @@ async function check(from: string, known: readonly string[]): Promise<Manifest> 
   }
 }
 
-/** What a restore that was killed has left may go. */
+/** Removes the folder of a restore that was killed. */
 async function refuseOtherFiles(to: string): Promise<void> {
   if (!existsSync(to)) return;
   const others = (await readdir(to)).filter((name) => name !== restoringFolder && name !== ofFileSystem);

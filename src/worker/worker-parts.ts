@@ -1,4 +1,4 @@
-// What a worker is made of, and how its parts work together in a turn.
+// The parts of a worker, and how they work together in a turn.
 import type { JobRegistry } from '../domain/job-type.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { ResultStore } from '../domain/results.ts';

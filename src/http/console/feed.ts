@@ -24,7 +24,7 @@ export interface FeedOptions {
 export interface Feed {
   /** Calls back once a second, until the returned function is called. */
   watch(take: (event: string) => void): () => void;
-  /** What a watcher is told first. */
+  /** The first event of a watcher. */
   opening(): string;
 }
 

@@ -1,4 +1,4 @@
-// What the console shows of one moment: series of the page of metrics, and the broker's own word. Seconds and jobs.
+// The figures that the console shows of a moment, from the page of metrics and from the broker. Units are seconds and jobs.
 import type { BrokerState, QueueState } from '../../domain/broker-state.ts';
 import { consoleQueuesMax } from '../limits.ts';
 import { readSeries, type Series } from './metrics-page.ts';

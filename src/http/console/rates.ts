@@ -49,7 +49,7 @@ function since(before: Counts['responses'], now: Counts['responses']): ReadonlyM
 const brokerRate = (before: number | undefined, now: number | undefined, seconds: number): number | null =>
   before === undefined || now === undefined ? null : rateOf(before, now, seconds);
 
-/** What is no rate. */
+/** Fields that are no rate. */
 export type Levels = Pick<Point, 'at' | 'queued' | 'latency'>;
 
 export function pointBetween(before: Counts, now: Counts, levels: Levels): Point {

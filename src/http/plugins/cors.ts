@@ -5,7 +5,7 @@ import { preflightSeconds } from '../limits.ts';
 
 const methods = 'GET, POST, DELETE';
 const requestHeaders = 'authorization, content-type, idempotency-key, x-request-id';
-/** What a caller of the API acts on; a browser shows a page only these and a few of its own list. */
+/** Headers that a caller of the API acts on; a browser shows a page only these and a few of its own list. */
 const exposed = 'idempotency-replayed, retry-after, x-request-id';
 
 declare module 'fastify' {

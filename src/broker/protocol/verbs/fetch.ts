@@ -1,7 +1,7 @@
 // FETCH queue…: the next job of the first queue that has one. Waits for a job while all of them are empty.
 import type { Command } from '../command.ts';
 
-/** A worker lists its queues in every FETCH, and each costs a look-up and a place among those that wait. */
+/** A worker lists its queues in every FETCH. Each queue costs a look-up, and a waiter while the queue is empty. */
 const queuesMax = 1000;
 
 export const fetch: Command = ({ engine, workers }, session, rest) => {
