@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HttpServer } from '../servers/service.ts';
 import type { Counter } from './counts.ts';
-import { runLoad, type Load, type LoadLimits } from './load.ts';
+import { runLoad, type HttpLoad, type Load, type LoadLimits } from './load.ts';
 import type { RunningProcess } from './processes.ts';
 import { createScope, type Scope } from './scope.ts';
 
@@ -47,10 +47,7 @@ export const singleBody = '{"a":1,"b":2}';
 export const batchBody = (jobs: number, operation = 'add'): string =>
   JSON.stringify({ jobs: Array.from({ length: jobs }, () => ({ operation, a: 1, b: 2 })) });
 
-export interface SingleRequest {
-  path: string;
-  body: string;
-}
+export type SingleRequest = Pick<HttpLoad, 'path' | 'body' | 'hasKeys'>;
 
 export function singles(
   name: string,

@@ -47,8 +47,14 @@ export function openHttpConnection(port: number, { onAnswer, onLost }: HttpHandl
   return { opened, send: (request) => void socket.write(request), close: () => socket.destroy() };
 }
 
-export function encodeRequest(method: 'GET' | 'POST' | 'DELETE', path: string, body?: string): Buffer {
-  const head = `${method} ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\n`;
+export function encodeRequest(
+  method: 'GET' | 'POST' | 'DELETE',
+  path: string,
+  body?: string,
+  headers: Readonly<Record<string, string>> = {},
+): Buffer {
+  const lines = Object.entries({ host: '127.0.0.1', ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
+  const head = `${method} ${path} HTTP/1.1\r\n${lines.join('')}`;
   if (body === undefined) return Buffer.from(`${head}\r\n`);
   const type = `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}`;
   return Buffer.from(`${head}${type}\r\n\r\n${body}`);

@@ -8,6 +8,8 @@ export interface HttpLoad {
   port: number;
   path: string;
   body: string;
+  /** Each request has an Idempotency-Key of its own. */
+  hasKeys?: boolean;
 }
 
 /** Frames of jobs pushed straight to a broker: what any service in front of it can reach at most. */

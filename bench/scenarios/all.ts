@@ -15,6 +15,7 @@ import { p13 } from './p13-few-callers-faktory.ts';
 import { p14 } from './p14-declared-types.ts';
 import { p15 } from './p15-streams.ts';
 import { p17 } from './p17-processes.ts';
+import { p18 } from './p18-keys.ts';
 import { frames } from './frames.ts';
 import { batchCallers, callers, distance, distantBatches, sizes } from './sweeps.ts';
 
@@ -34,6 +35,7 @@ export const scenarios: readonly Scenario[] = [
   p14,
   p15,
   p17,
+  p18,
   callers,
   batchCallers,
   sizes,
