@@ -52,10 +52,10 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   faktory: ['domain', 'faktory-worker', 'generic-pool', 'node:'],
   worker: ['domain', 'faktory', 'handlers', 'metrics', 'pino', 'node:'],
   handlers: ['domain', 'jobs', 'zod', 'node:'],
-  results: ['domain', 'private-folder.ts', 'classic-level', 'ioredis', 'pino', 'node:'],
+  results: ['domain', 'level-records.ts', 'private-folder.ts', 'classic-level', 'ioredis', 'pino', 'node:'],
   keys: ['domain', 'results', 'ioredis', 'node:'],
   backup: ['domain', 'private-folder.ts', 'node:'],
-  broker: ['private-folder.ts', 'node:', 'classic-level'],
+  broker: ['level-records.ts', 'private-folder.ts', 'node:', 'classic-level'],
   // Of the domain the form of what a variable reads.
   config: ['domain', 'zod', 'node:fs'],
   // Its patterns are checked where definitions are read.
@@ -64,6 +64,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   jobs: ['domain', 'cron', 'zod', 'ipaddr.js', 'node:'],
   metrics: ['prom-client', 'domain'],
   monitor: ['domain', 'metrics', 'node:'],
+  'level-records.ts': ['classic-level'],
   'private-folder.ts': ['node:'],
   supervisor: ['domain', 'pino', 'prom-client', 'node:cluster'],
   roles: [

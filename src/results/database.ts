@@ -3,7 +3,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ClassicLevel } from 'classic-level';
-import type { CopiedRecord } from '../domain/backup.ts';
 import { makePrivateFolder } from '../private-folder.ts';
 
 /** Written only after CURRENT was: without it LevelDB takes the folder for an empty one and deletes these. */
@@ -23,22 +22,6 @@ export async function openDatabase(dataDir: string): Promise<ClassicLevel> {
   } catch (error) {
     await db?.close();
     throw openError(dataDir, error);
-  }
-}
-
-/** All records, in pages, as they are when the first page is asked for. */
-export async function* readAll(db: ClassicLevel): AsyncGenerator<CopiedRecord[]> {
-  // An iterator reads what was there when it was made.
-  const encodings = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const;
-  const iterator = db.iterator<Buffer, Buffer>({ ...encodings, fillCache: false, highWaterMarkBytes: 256 * 1024 });
-  try {
-    for (;;) {
-      const entries = await iterator.nextv(1000);
-      if (entries.length === 0) return;
-      yield entries;
-    }
-  } finally {
-    await iterator.close();
   }
 }
 

@@ -2,7 +2,8 @@
 // group, which is synced once. Relies on classic-level (LevelDB): one process per folder.
 import { isEnded, isWaiting, presentOf, type JobRecord, type ResultStore } from '../domain/results.ts';
 import type { CopiedRecord } from '../domain/backup.ts';
-import { openDatabase, openError, readAll } from './database.ts';
+import { readRecords } from '../level-records.ts';
+import { openDatabase, openError } from './database.ts';
 import { createGenerations, keyOf, metaKeyOf, metaRange, rangesOf, type Generation } from './generations.ts';
 import { createLasting, type Lasting } from './lasting.ts';
 import { createWaiters } from './waiters.ts';
@@ -218,7 +219,7 @@ export async function createEmbeddedResults(options: EmbeddedResultsOptions): Pr
     check: async () => void (await put([])),
     async *records() {
       await put([]);
-      yield* readAll(db);
+      yield* readRecords(db);
     },
     remember(jobs) {
       for (const { jid, record } of jobs) {

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
+import { readRecords } from '../../level-records.ts';
 import { makePrivateFolder, syncFolder } from '../../private-folder.ts';
 import { StoreError, type StoreOperation, type StoreRecord } from './store.ts';
 
@@ -107,20 +108,6 @@ async function readPage(db: Database, from: Buffer, to: Buffer, recordsMax: numb
   return records;
 }
 
-async function* readAll(db: Database, from: Buffer): AsyncGenerator<StoreRecord[]> {
-  // An iterator reads what was there when it was made.
-  const iterator = db.iterator({ gte: from, fillCache: false, highWaterMarkBytes: 256 * 1024 });
-  try {
-    for (;;) {
-      const entries = await iterator.nextv(1000);
-      if (entries.length === 0) return;
-      yield entries;
-    }
-  } finally {
-    await iterator.close();
-  }
-}
-
 /** Rejects with `locked`, `damaged` or `failed`, each naming the folder. */
 export const openLevelStore: OpenLevelStore = async (folder, again = false) => {
   if (again && !existsSync(join(folder, 'CURRENT'))) {
@@ -141,7 +128,7 @@ export const openLevelStore: OpenLevelStore = async (folder, again = false) => {
     flush: () => db.compactRange(behindAllKeys, behindAllKeys),
     get: (keys) => db.getMany([...keys]),
     page: (from, to, recordsMax, bytesMax) => readPage(db, from, to, recordsMax, bytesMax),
-    records: (from) => readAll(db, from),
+    records: (from) => readRecords(db, from),
     clear: (from, to) => db.clear({ gte: from, lt: to }),
     close: () => db.close(),
   };
