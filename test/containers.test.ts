@@ -30,6 +30,14 @@ function block(text: string, ...keys: string[]): string {
 }
 
 const compose = read('docker-compose.yml');
+/** Of every service: it is locked down, restarts, and has time to stop. */
+const hardening = [
+  'restart: unless-stopped',
+  'stop_grace_period: 35s',
+  'cap_drop: [ALL]',
+  "security_opt: ['no-new-privileges:true']",
+  'read_only: true',
+];
 const services = ['api', 'worker', 'faktory', 'results', 'keys', 'prometheus', 'grafana'];
 
 suite('docker-compose.yml', () => {
@@ -90,16 +98,8 @@ suite('docker-compose.yml', () => {
 
   test('every service is locked down, restarts, has time to stop, a bounded log and a health check', () => {
     const service = block(compose, 'x-service');
-    for (const line of [
-      'restart: unless-stopped',
-      'stop_grace_period: 35s',
-      'cap_drop: [ALL]',
-      "security_opt: ['no-new-privileges:true']",
-      'read_only: true',
-      "options: { max-size: 10m, max-file: '3' }",
-    ]) {
+    for (const line of [...hardening, "options: { max-size: 10m, max-file: '3' }"])
       assert.ok(service.includes(line), line);
-    }
     assert.match(block(compose, 'x-program'), /<<: \*service/);
     for (const name of services) {
       const text = block(compose, 'services', name);
@@ -185,15 +185,7 @@ suite('docker-compose.balancer.yml', () => {
     assert.match(block(balanced, 'services', 'api'), /^ {4}ports: !reset \[\]$/m);
     const port = /^ {4}ports: (\['.*'\])$/m;
     assert.equal(port.exec(balancer)?.[1], port.exec(block(compose, 'services', 'api'))?.[1]);
-    for (const line of [
-      'restart: unless-stopped',
-      'stop_grace_period: 35s',
-      'cap_drop: [ALL]',
-      "security_opt: ['no-new-privileges:true']",
-      'read_only: true',
-      'api: { condition: service_healthy }',
-    ])
-      assert.ok(balancer.includes(line), line);
+    for (const line of [...hardening, 'api: { condition: service_healthy }']) assert.ok(balancer.includes(line), line);
   });
 
   test('it sends again only what was not sent, and its times fit those of the API', () => {
