@@ -30,7 +30,7 @@ export function writeEntry({ operation, args }: GivenJob, options: JobOptions, k
     });
   } catch (cause) {
     const detail = `The job cannot be written as JSON: ${String(cause)}`;
-    throw new WorkFactoryError({ outcome: 'not_enqueued', code: 'invalid_job', detail, cause });
+    throw new WorkFactoryError({ outcome: 'not_enqueued', code: 'validation_failed', detail, cause });
   }
 }
 
@@ -38,5 +38,5 @@ export function writeEntry({ operation, args }: GivenJob, options: JobOptions, k
 export function checkKey(key: string): string {
   if (/^[\x21-\x7e]{1,255}$/.test(key)) return key;
   const detail = 'key must be 1 to 255 visible ASCII characters';
-  throw new WorkFactoryError({ outcome: 'not_enqueued', code: 'invalid_job', detail });
+  throw new WorkFactoryError({ outcome: 'not_enqueued', code: 'validation_failed', detail });
 }

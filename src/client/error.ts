@@ -7,7 +7,7 @@ export interface Failure {
   readonly outcome: FailureOutcome;
   /**
    * The service's own (/docs/errors lists them), or one of the client: `not_connected`, `connection_lost`, `no_response`,
-   * `unexpected_response`, `aborted`, `invalid_job`.
+   * `unexpected_response`, `aborted`. A job that the client itself refuses has the service's `validation_failed`.
    */
   readonly code: string;
   /** One sentence. */

@@ -57,7 +57,7 @@ function readLine(given: GivenLine): LineReading | undefined {
   try {
     const text = typeof given === 'string' ? given.replace(/\r?\n$/, '') : writeEntry(given, given, given.key);
     if (/^[ \t\r]*$/.test(text)) return undefined;
-    if (text.includes('\n')) return { code: 'invalid_job', detail: 'A line cannot hold a newline' };
+    if (text.includes('\n')) return { code: 'validation_failed', detail: 'A line cannot hold a newline' };
     if (text.length * 3 > lineBytesMax && encoder.encode(text).length > lineBytesMax)
       return { code: 'line_too_long', detail: `A line has at most ${lineBytesMax} bytes` };
     return { text, isKeyed: typeof given === 'string' ? hasKey(text) : given.key !== undefined };

@@ -34,7 +34,7 @@ const tellEach =
 
 const enqueued = (entry: SentEntry): Told => ({ status: 'enqueued', job_id: idOf(entry) });
 const failed: Told = { status: 'failed', code: 'broker_unavailable', detail: 'away' };
-const rejected: Told = { status: 'rejected', code: 'invalid_job', detail: 'b must not be zero' };
+const rejected: Told = { status: 'rejected', code: 'validation_failed', detail: 'b must not be zero' };
 const unknown = (entry: SentEntry): Told => ({
   ...{ status: 'unknown', job_id: idOf(entry), code: 'outcome_unknown', detail: 'lost' },
 });

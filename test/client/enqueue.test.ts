@@ -123,9 +123,9 @@ describe('what is certainly not stored', () => {
   it('is what is no JSON', async () => {
     const { client, sent, settled } = startScripted(() => accepted());
     const enqueuing = settled(client.enqueue('any', { large: 1n }));
-    await assert.rejects(enqueuing, { name: 'WorkFactoryError', code: 'invalid_job', outcome: 'not_enqueued' });
+    await assert.rejects(enqueuing, { name: 'WorkFactoryError', code: 'validation_failed', outcome: 'not_enqueued' });
     const keyed = settled(client.enqueue('any', {}, { key: 'zwölf' }));
-    await assert.rejects(keyed, { code: 'invalid_job', outcome: 'not_enqueued' });
+    await assert.rejects(keyed, { code: 'validation_failed', outcome: 'not_enqueued' });
     assert.equal(sent.length, 0);
   });
 });

@@ -56,7 +56,7 @@ describe("the client's stream", () => {
         [2, 'rejected', 'malformed_json'],
         [4, 'rejected', 'line_too_long'],
         [5, 'enqueued', producer.jobs[1]?.jid],
-        [6, 'rejected', 'invalid_job'],
+        [6, 'rejected', 'validation_failed'],
       ],
     );
     assert.deepEqual(await stream.summary, { lines: 5, enqueued: 2, rejected: 3, failed: 0, unknown: 0 });

@@ -211,7 +211,7 @@ function batches({ call, target }: Context): void {
         { index: 0, status: 'enqueued', job_id: first },
         { index: 1, status: 'rejected', code: 'unknown_operation', detail: 'Unknown operation: pow' },
         { index: 2, status: 'enqueued', job_id: third },
-        { index: 3, status: 'rejected', code: 'invalid_job', detail: 'b must not be zero' },
+        { index: 3, status: 'rejected', code: 'validation_failed', detail: 'b must not be zero' },
       ],
     });
   });

@@ -29,7 +29,7 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const refuse = (path: string[], message: string): Refusal => ({
-  code: 'invalid_job',
+  code: 'validation_failed',
   operation: 'other',
   issues: [{ path, message }],
 });
@@ -48,7 +48,7 @@ export function createEntryReader(options: EntryOptions): EntryReader {
     const form = flatForms.get(operation);
     if (form === undefined) return unknownOperation(operation);
     const reading = form.read(entry);
-    if (!reading.success) return { code: 'invalid_job', operation, issues: reading.issues };
+    if (!reading.success) return { code: 'validation_failed', operation, issues: reading.issues };
     const { type } = form;
     return { type, jobtype: type.jobtype, args: reading.args, options: undefined, requestId: undefined };
   };

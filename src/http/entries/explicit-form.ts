@@ -32,7 +32,7 @@ export interface Order {
 }
 
 export interface Refusal {
-  code: 'unknown_operation' | 'unknown_jobtype' | 'invalid_job';
+  code: 'unknown_operation' | 'unknown_jobtype' | 'validation_failed';
   /** The name of a type, or `other`: a label of metrics. */
   operation: string;
   issues: Issues;
@@ -87,7 +87,7 @@ export function createExplicitReader(options: ExplicitFormOptions): ExplicitRead
       ...(reading.success ? [] : reading.issues.map((one) => ({ ...one, path: ['args', ...one.path] }))),
     ];
     if (issues.length > 0 || !reading.success || 'issues' in read)
-      return { code: 'invalid_job', operation: type?.name ?? 'other', issues };
+      return { code: 'validation_failed', operation: type?.name ?? 'other', issues };
     const { requestId } = read;
     const queue = read.options.queue ?? type?.queue ?? '';
     const unique = read.unique && uniquenessOf(read.unique, { type, jobtype, queue, args: reading.args });
@@ -110,7 +110,7 @@ function readSubject(
   if ((operation === undefined) === (jobtype === undefined)) {
     const field = operation === undefined ? 'operation' : 'jobtype';
     return {
-      code: 'invalid_job',
+      code: 'validation_failed',
       operation: 'other',
       issues: [issue(field, 'is needed: exactly one of operation and jobtype')],
     };
@@ -121,7 +121,7 @@ function readSubject(
       field === 'jobtype'
         ? 'must be 1 to 200 characters, no control characters or halves of a pair'
         : 'must be a string';
-    return { code: 'invalid_job', operation: 'other', issues: [issue(field, message)] };
+    return { code: 'validation_failed', operation: 'other', issues: [issue(field, message)] };
   }
   if (field === 'operation') {
     const type = registry.byName(name);

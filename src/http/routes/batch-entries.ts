@@ -79,7 +79,7 @@ export function createBatchReader(options: EntryOptions): BatchReader {
   };
 }
 
-const besideHeader: Refusal = { code: 'invalid_job', operation: 'other', issues: [keyBesideHeader] };
+const besideHeader: Refusal = { code: 'validation_failed', operation: 'other', issues: [keyBesideHeader] };
 
 function reject(index: number, { code, operation, issues, detail }: Refusal): RejectedEntry {
   const violations = toViolations(issues, `/jobs/${index}`);

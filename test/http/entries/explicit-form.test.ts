@@ -221,7 +221,7 @@ describe('an explicit job', () => {
       );
       const batch = await post('/jobs/batch', { jobs: [entry, body] });
       const [, second] = batch.json().results;
-      assert.deepEqual([batch.statusCode, second.code], [206, 'invalid_job']);
+      assert.deepEqual([batch.statusCode, second.code], [206, 'validation_failed']);
       assert.equal(producer.jobs.length, 1);
     });
   }

@@ -59,7 +59,7 @@ describe('options in a body of arguments', () => {
       ],
     });
     const { job_ids: ids, errors, results } = answer.json();
-    assert.deepEqual([answer.statusCode, ids.length, results[1].code], [206, 1, 'invalid_job']);
+    assert.deepEqual([answer.statusCode, ids.length, results[1].code], [206, 1, 'validation_failed']);
     assert.deepEqual(errors, [`Invalid job at index 1: delay ${message}`]);
     const none = await post('/jobs/batch', { jobs: [entry, { ...entry, queue: 'q' }].slice(1) });
     assert.deepEqual(none.json().violations, [{ pointer: '/jobs/0/queue', message }]);

@@ -120,7 +120,7 @@ describe('a batch with keys in its entries', () => {
     const { post } = await open(t);
     const answer = await post('/jobs/batch', { jobs: [entry, keyed('a')] }, { 'idempotency-key': 'h' });
     const [, second] = answer.json().results;
-    assert.deepEqual([answer.statusCode, second.code], [206, 'invalid_job']);
+    assert.deepEqual([answer.statusCode, second.code], [206, 'validation_failed']);
     assert.equal(second.detail, 'key cannot go with the header Idempotency-Key');
   });
 

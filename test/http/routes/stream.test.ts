@@ -69,8 +69,8 @@ describe('POST /jobs/stream', () => {
         [4, 'rejected', 'malformed_json', 'The line is not JSON, or it holds a key like __proto__'],
         [5, 'rejected', 'unknown_operation', 'Unknown operation: pow'],
         [6, 'rejected', 'malformed_json', 'The line is not JSON, or it holds a key like __proto__'],
-        [7, 'rejected', 'invalid_job', 'b must not be zero'],
-        [8, 'rejected', 'invalid_job', 'must be an object'],
+        [7, 'rejected', 'validation_failed', 'b must not be zero'],
+        [8, 'rejected', 'validation_failed', 'must be an object'],
         [9, 'enqueued', undefined, undefined],
       ],
     );
