@@ -26,6 +26,11 @@ export const commands: readonly CommandRow[] = [
     load: async () => (await import('./commands/status.ts')).status,
   },
   {
+    name: 'cancel',
+    summary: 'cancels a job that has not started',
+    load: async () => (await import('./commands/cancel.ts')).cancel,
+  },
+  {
     name: 'jobs',
     summary: 'lists the job types that the service takes',
     load: async () => (await import('./commands/jobs.ts')).jobs,

@@ -1,5 +1,5 @@
 // What a failure of the client means to a person and to a script.
-import type { WorkFactoryError } from '../client/error.ts';
+import { WorkFactoryError, type Failure } from '../client/error.ts';
 import { exitCodes, type ExitCode } from './command.ts';
 import { printable, type Output } from './output.ts';
 
@@ -12,6 +12,15 @@ export function exitCodeOf({ outcome, code }: WorkFactoryError): ExitCode {
   if (code === 'aborted' && outcome === undefined) return exitCodes.unknown;
   return exitCodes.failed;
 }
+
+const open: ReadonlySet<string> = new Set(['outcome_unknown', 'no_response', 'connection_lost', 'aborted']);
+
+/** True after an action that was perhaps done: nothing came back that says how it ended. */
+export const mayBeDone = (error: unknown): error is WorkFactoryError =>
+  error instanceof WorkFactoryError && open.has(error.code);
+
+export const withDetail = (failure: Failure, detail: string): WorkFactoryError =>
+  new WorkFactoryError({ ...failure, detail });
 
 /** One object for scripts. */
 export const failureJson = ({ outcome, code, detail, status, jobIds, problem }: WorkFactoryError): object => ({
@@ -48,14 +57,17 @@ function violationsOf(problem: WorkFactoryError['problem']): { pointer: string; 
   });
 }
 
+/** True when the operation is not the name of a job type. */
+export const namesNoType = ({ problem }: Pick<WorkFactoryError, 'problem'>): boolean =>
+  violationsOf(problem).some(({ pointer }) => pointer === '/operation');
+
 function hintsOf({ outcome, code, problem }: WorkFactoryError): string[] {
   if (code === 'not_connected')
     return ['No service answers there. Start one (npm start), or say where it is: --url or WORK_FACTORY_URL'];
   if (code === 'unauthorized') return ['This service wants an API key: set WORK_FACTORY_API_KEY'];
   if (code === 'keys_not_kept')
     return ['This service keeps no keys. Without --idempotency-key the job is enqueued, and at most sent once'];
-  if (code === 'unknown_jobtype' || violationsOf(problem).some(({ pointer }) => pointer === '/operation'))
-    return ['work-factory jobs lists the job types'];
+  if (code === 'unknown_jobtype' || namesNoType({ problem })) return ['work-factory jobs lists the job types'];
   if (outcome === 'unknown') return ['Posted again it could run twice, unless both have the same --idempotency-key'];
   return [];
 }

@@ -1,7 +1,13 @@
-// The state of a job in words, and what it means to a script.
+// The id of a job as it is typed, and its state in words and as an exit code.
 import type { Job } from '../client/job.ts';
-import { exitCodes, type ExitCode } from './command.ts';
+import { jidPattern } from '../domain/jid.ts';
+import { exitCodes, UsageError, type ExitCode } from './command.ts';
 import { printable, printableJson } from './output.ts';
+
+export function checkId(id: string): string {
+  if (!jidPattern.test(id)) throw new UsageError(`${JSON.stringify(id.slice(0, 80))} is not the id of a job`);
+  return id;
+}
 
 /** @param job undefined: the service does not know it, which does not say that it is not stored */
 export function describeJob(job: Job | undefined): string {

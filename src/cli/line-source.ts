@@ -1,15 +1,20 @@
-// The lines of a file or of standard input on their way to the service, and how far the reading is.
+// The lines of a file or of standard input on their way to the service, and the share of the file that it has acknowledged.
 import { isUtf8 } from 'node:buffer';
 import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
+import { createFifo, type Fifo } from '../domain/fifo.ts';
 import { UsageError, type Surroundings } from './command.ts';
 import { readLines } from './lines.ts';
 import { printable } from './output.ts';
 
 export interface LineSource {
   readonly lines: AsyncIterable<string>;
-  /** Of the file, from 0 to 1; undefined where its length is not known. */
-  fraction(): number | undefined;
+  /**
+   * The share of the file, from 0 to 1, that ends with this line; undefined where its length is not known.
+   *
+   * @param line as the file counts; never less than in the call before
+   */
+  fractionUpTo(line: number): number | undefined;
   /** Why the reading ended before the end of the input. */
   problem(): string | undefined;
 }
@@ -26,11 +31,14 @@ export async function openLines(
 ): Promise<LineSource> {
   const { input, size } = file === '-' ? { input: stdin, size: undefined } : await openFile(file);
   if ((input as { isTTY?: boolean }).isTTY) output.note('Reading lines from the terminal; ^D ends them');
-  let bytes = 0;
+  /** Where each line ends that was read and is not acknowledged. */
+  const ends: Fifo<{ readonly line: number; readonly bytes: number }> = createFifo();
+  let acknowledgedBytes = 0;
   let problem: string | undefined;
 
   async function* read(): AsyncGenerator<string> {
     let number = 0;
+    let bytes = 0;
     try {
       for await (const line of readLines(input, lineBytesMax, signal)) {
         number += 1;
@@ -38,7 +46,10 @@ export async function openLines(
         if (number < from) continue;
         if (!isUtf8(line)) throw new UsageError(`line ${number} is not UTF-8`);
         const hasMark = number === 1 && line.subarray(0, 3).equals(byteOrderMark);
-        yield line.toString('utf8', hasMark ? 3 : 0);
+        const text = line.toString('utf8', hasMark ? 3 : 0);
+        // Empty lines are not acknowledged.
+        if (size !== undefined && text.trim() !== '') ends.push({ line: number, bytes });
+        yield text;
       }
     } catch (error) {
       // The lines before it are told of first.
@@ -48,7 +59,11 @@ export async function openLines(
 
   return {
     lines: read(),
-    fraction: () => (size === undefined || size === 0 ? undefined : bytes / size),
+    fractionUpTo(line) {
+      if (size === undefined || size === 0) return undefined;
+      for (let next; (next = ends.peek()) && next.line <= line; ends.shift()) acknowledgedBytes = next.bytes;
+      return acknowledgedBytes / size;
+    },
     problem: () => problem,
   };
 }

@@ -2,11 +2,11 @@
 import type { Output } from './output.ts';
 
 export interface Position {
-  /** That were sent. */
+  /** Lines whose outcome the service has told. */
   readonly lines: number;
-  /** That the service did not take, or not certainly. */
+  /** Lines that are not enqueued, or perhaps not. */
   readonly notEnqueued: number;
-  /** Of the file, from 0 to 1; undefined where its length is not known. */
+  /** The share of the file that these lines are, from 0 to 1; undefined where its length is not known. */
   readonly fraction?: number | undefined;
 }
 

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { WorkFactoryError } from '../client/error.ts';
 import { exitCodes, UsageError, type Command, type ExitCode, type OptionSpecs } from './command.ts';
 import { commands, findCommand } from './commands.ts';
+import { didYouMean } from './did-you-mean.ts';
 import { exitCodeOf, failureJson, noteFailure } from './failure.ts';
 import { commandHelp, programHelp } from './help.ts';
 import { createOutput, type Output, type Terminal } from './output.ts';
@@ -61,8 +62,8 @@ function whatIsWrong(args: readonly string[]): string {
   if (first.startsWith('-'))
     return `options come after the command, and there is no option ${first} before it; ${more}`;
   if (roleNames.some((role) => role === first)) return `${first} takes nothing, not "${others.join(' ')}"; ${more}`;
-  const names = [...roleNames, ...commands.map(({ name }) => name)].join(', ');
-  return `there is no command "${first}"; there are ${names}; ${more}`;
+  const names = [...roleNames, ...commands.map(({ name }) => name)];
+  return `there is no command "${first}"${didYouMean(first, names)}; there are ${names.join(', ')}; ${more}`;
 }
 
 type Values = Record<string, string | boolean | undefined>;
@@ -72,8 +73,11 @@ function readArguments(name: string, { options, operands, operandCount }: Comman
   const { length } = parsed.positionals;
   if (parsed.values['help'] === true) return parsed;
   if (length < operandCount.min) throw wrong(name, `something is missing: ${name} ${operands}`);
-  if (length > operandCount.max)
-    throw wrong(name, `"${parsed.positionals.slice(operandCount.max).join(' ')}" is too much`);
+  if (length > operandCount.max) {
+    const extra = parsed.positionals.slice(operandCount.max).join(' ');
+    const longer = commands.map((row) => row.name).filter((other) => other.startsWith(`${name} `));
+    throw wrong(name, `"${extra}" is too much${didYouMean(`${name} ${extra}`, longer)}`);
+  }
   return parsed;
 }
 

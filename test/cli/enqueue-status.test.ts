@@ -83,7 +83,9 @@ test('enqueue, status and jobs', async (t) => {
     assert.match(two.err, /\n {2}\/args\/a .*\n {2}\/args\/b /);
     const unknown = await run(['enqueue', 'pow', '{}']);
     assert.equal(unknown.code, 1);
-    assert.match(unknown.err, /Unknown operation: pow .*\n {2}work-factory jobs lists the job types\n$/);
+    assert.match(unknown.err, /Unknown operation: pow \(.*\n {2}work-factory jobs lists the job types\n$/);
+    const misspelt = await run(['enqueue', 'gret', '{}']);
+    assert.match(misspelt.err, /Unknown operation: gret, did you mean greet\? \(validation_failed\)\n/);
     const json = await run(['enqueue', 'divide', '{"a": 1, "b": 0}', '--json']);
     assert.deepEqual([json.code, json.err], [1, '']);
     const { outcome, code, status, violations } = JSON.parse(json.out);
@@ -156,6 +158,17 @@ test('enqueue, status and jobs', async (t) => {
       shown.map(({ job_id: id, result }) => [id, result]),
       ids.map((id, index) => [id, index]),
     );
+  });
+
+  await t.test('cancel takes back a job that is scheduled, and no job that has ended', async () => {
+    const scheduled = await idOf('add', three, '--delay', '1h');
+    const { code, out } = await run(['cancel', scheduled]);
+    assert.deepEqual([code, out], [0, `${scheduled} cancelled\n`]);
+    assert.equal((await run(['status', scheduled])).out, `${scheduled} cancelled\n`);
+    const again = await run(['cancel', scheduled]);
+    const ended = await run(['cancel', (await run(['enqueue', 'add', three, '--wait'])).err.slice(0, 36)]);
+    assert.deepEqual([again.code, ended.code], [0, 1]);
+    assert.match(ended.err, /has started or has ended/);
   });
 
   await t.test('an id that is not known is 3, before a failed one', async () => {

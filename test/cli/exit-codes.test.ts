@@ -23,6 +23,7 @@ const posted =
 
 const enqueue = ['enqueue', 'add', '{"a": 1, "b": 2}'];
 const status = ['status', 'job-00000001'];
+const cancel = ['cancel', 'job-00000001'];
 const brief = ['--timeout', '0.1'];
 const awaited = [...enqueue, '--wait-timeout', '0.01'];
 const job = (state: string): object => ({ job_id: 'job-00000001', state });
@@ -66,6 +67,33 @@ const endings: readonly [string, readonly string[], RequestListener, number, Reg
     4,
     /connection_lost|no_response/,
   ],
+  ['cancel of a job that waits', cancel, (_, response) => respond(response, 200, job('cancelled')), 0, /^$/],
+  [
+    'cancel of a job that has started',
+    cancel,
+    (request, response) =>
+      request.method === 'DELETE'
+        ? respond(response, 409, { code: 'not_cancellable', detail: 'It runs' })
+        : respond(response, 200, job('pending')),
+    1,
+    /^not cancelled: the job has started or has ended \(not_cancellable\)\n$/,
+  ],
+  [
+    'cancel of a job that is not known',
+    cancel,
+    problem(404, 'not_found'),
+    1,
+    /^not cancelled: the job is not known here \(not_found\)\n$/,
+  ],
+  [
+    'cancel without an outcome',
+    [...cancel, ...brief],
+    problem(504, 'outcome_unknown'),
+    3,
+    /^may be cancelled: It is outcome_unknown \(outcome_unknown\); work-factory status job-00000001 tells\n$/,
+  ],
+  ['cancel that is cut off', [...cancel, ...brief], (request) => request.socket.destroy(), 3, /^may be cancelled: /],
+  ['cancel where no results are kept', cancel, problem(501, 'results_not_kept'), 1, /results_not_kept/],
   ['a list without an answer', ['jobs', ...brief], () => undefined, 4, /no_response/],
 ];
 
@@ -77,6 +105,16 @@ describe('exit codes of a service that answers', () => {
       assert.equal(ran.code, code);
     });
   }
+
+  it('cancel prints the state on standard output, and the reason as JSON', async (t) => {
+    const url = await startServer(t, (_, response) => respond(response, 200, job('cancelled')));
+    assert.equal((await cli([...cancel, '--url', url])).out, 'job-00000001 cancelled\n');
+    assert.deepEqual(JSON.parse((await cli([...cancel, '--json', '--url', url])).out), job('cancelled'));
+    const missing = await cli([...cancel, '--json', '--url', await startServer(t, problem(404, 'not_found'))]);
+    assert.deepEqual([missing.code, missing.err], [1, '']);
+    const { job_id: id, code } = JSON.parse(missing.out);
+    assert.deepEqual([id, code], ['job-00000001', 'not_found']);
+  });
 
   it('with --json the same, as one object', async (t) => {
     const url = await startServer(t, problem(504, 'outcome_unknown', unclear));
@@ -92,7 +130,7 @@ describe('exit codes of a service that answers', () => {
 describe('exit code 4', () => {
   it('at once, where nothing listens', async () => {
     const url = await goneUrl();
-    for (const args of [['enqueue', 'add', '{}'], ['status', 'job-00000001'], ['jobs'], ['cron']]) {
+    for (const args of [['enqueue', 'add', '{}'], status, cancel, ['jobs'], ['cron']]) {
       const { code, out, err } = await cli([...args, '--url', url]);
       assert.deepEqual([code, out], [4, '']);
       assert.match(err, /connect ECONNREFUSED .*\n {2}No service answers there/);
@@ -201,9 +239,11 @@ describe('exit code 2', () => {
     [['status', 'x'], /"x" is not the id of a job/],
     [['status', 'job-00000001', '../../health'], /is not the id of a job/],
     [['status', '-', 'job-00000001'], /not both/],
-    [['jobs', 'chekc'], /"chekc" is too much/],
-    [['apis'], /there is no command "apis"; there are api, worker, broker, enqueue, /],
-    [['toString'], /there is no command "toString"/],
+    [['cancel', 'x'], /"x" is not the id of a job/],
+    [['jobs', 'chekc'], /"chekc" is too much, did you mean jobs check\?;/],
+    [['cron', 'x'], /"x" is too much;/],
+    [['apis'], /there is no command "apis", did you mean api\?; there are api, worker, broker, enqueue, /],
+    [['toString'], /there is no command "toString"; there are/],
     [['api', 'worker'], /api takes nothing, not "worker"/],
     [['--url', 'http://127.0.0.1:1', 'jobs'], /options come after the command/],
   ] as const) {

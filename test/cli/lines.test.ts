@@ -1,11 +1,17 @@
 // The parts that commands share: lines of standard input, values of options, text of others.
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
 import { findCommand } from '../../src/cli/commands.ts';
+import { closestName } from '../../src/cli/did-you-mean.ts';
+import { openLines } from '../../src/cli/line-source.ts';
 import { readLines, readText } from '../../src/cli/lines.ts';
-import { printable, toSnakeCase } from '../../src/cli/output.ts';
+import { createOutput, printable, toSnakeCase } from '../../src/cli/output.ts';
 import { readSeconds } from '../../src/cli/values.ts';
+import { brokerFolder } from '../helpers/broker.ts';
+import { createSink } from './cli.ts';
 
 const never = new AbortController().signal;
 
@@ -44,6 +50,30 @@ describe('lines of a stream', () => {
   });
 });
 
+describe('the share of a file', () => {
+  it('is that of the acknowledged lines, however many are read ahead', async (t) => {
+    const file = join(brokerFolder(t), 'ten.txt');
+    writeFileSync(file, 'aaaa\n\n\naaaa\naaa\n\n');
+    const surroundings = {
+      stdin: Readable.from([]),
+      signal: never,
+      output: createOutput(createSink().stream, createSink().stream, {}),
+    };
+    const source = await openLines(surroundings, file, 1);
+    const shares: (number | undefined)[] = [];
+    for await (const line of source.lines) shares.push(source.fractionUpTo(line === 'aaa' ? 1 : 0));
+    assert.deepEqual(shares, [0, 0, 0, 0, 5 / 17, 5 / 17]);
+    assert.deepEqual([4, 4, 5].map(source.fractionUpTo), [12 / 17, 12 / 17, 16 / 17]);
+  });
+
+  it('is not known of standard input', async () => {
+    const output = createOutput(createSink().stream, createSink().stream, {});
+    const source = await openLines({ stdin: Readable.from(['a\n']), signal: never, output }, '-', 1);
+    for await (const line of source.lines) assert.equal(line, 'a');
+    assert.equal(source.fractionUpTo(1), undefined);
+  });
+});
+
 it('times have units', () => {
   const read = (text: string): number | undefined => readSeconds('delay', text);
   assert.deepEqual(['90', '1.5', '90s', '15m', '2h', '1d'].map(read), [90, 1.5, 90, 900, 7200, 86_400]);
@@ -62,6 +92,21 @@ it('text of others stays on its line, and steers no terminal', () => {
 
 it('names of fields are those of the HTTP API', () => {
   assert.deepEqual(toSnakeCase({ jobId: 'x', finishedAt: 'y', at: 'z' }), { job_id: 'x', finished_at: 'y', at: 'z' });
+});
+
+it('a misspelt name leads to the one that is closest, and another word to none', () => {
+  const names = ['add', 'divide', 'multiply', 'subtract', 'status'];
+  for (const [given, name] of [
+    ['ad', 'add'],
+    ['devide', 'divide'],
+    ['mul', 'multiply'],
+    ['substract', 'subtract'],
+    ['statsu', 'status'],
+    ['pow', undefined],
+    ['', undefined],
+    ['x'.repeat(100_000), undefined],
+  ] as const)
+    assert.equal(closestName(given, names), name);
 });
 
 it('the longest name of a command wins', () => {

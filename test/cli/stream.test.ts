@@ -34,7 +34,7 @@ test('stream', async (t) => {
     const { code, out, err } = await run([file]);
     assert.match(
       out,
-      /^2 rejected malformed_json The line is not JSON.*\n4 rejected invalid_job args b must not be zero\n$/,
+      /^2 rejected malformed_json The line is not JSON.*\n4 rejected validation_failed args b must not be zero\n$/,
     );
     assert.deepEqual(sum.exec(err)?.slice(1), ['4 lines', '2 enqueued, 2 rejected, 0 failed, 0 unknown']);
     assert.equal(code, 1);
@@ -48,7 +48,7 @@ test('stream', async (t) => {
     );
     assert.equal((await run([file, '--report', 'summary'])).out, '');
     const rest = await run([file, '--from', '4']);
-    assert.match(rest.out, /^4 rejected invalid_job .*\n$/);
+    assert.match(rest.out, /^4 rejected validation_failed .*\n$/);
     assert.equal(sum.exec(rest.err)?.[2], '1 enqueued, 1 rejected, 0 failed, 0 unknown');
   });
 

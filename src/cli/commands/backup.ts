@@ -2,7 +2,7 @@
 import { WorkFactoryError } from '../../client/error.ts';
 import { backupNamePattern } from '../../domain/backup.ts';
 import { defineCommand, exitCodes, UsageError, type ExitCode, type Invocation } from '../command.ts';
-import { failureJson } from '../failure.ts';
+import { failureJson, mayBeDone, withDetail } from '../failure.ts';
 import { printable } from '../output.ts';
 import { openService, serviceOptions } from '../service.ts';
 
@@ -34,11 +34,10 @@ work-factory restore brings a copy back.`,
 
 /** Node's fetch waits no longer for a response. */
 const timeoutSeconds = 300;
-/** Nobody knows how it ended. */
-const open: ReadonlySet<string> = new Set(['outcome_unknown', 'no_response', 'connection_lost', 'aborted']);
 
-const notThere =
-  'The service makes no copies: BACKUP_DIR is not set there, or it listens beyond its own machine without ADMIN_KEYS';
+const noBackupDir =
+  'No copy was made: BACKUP_DIR is not set where the service runs. Set it there, not for this command, and start the service ' +
+  'again. A service that other machines can reach needs ADMIN_KEYS, too';
 
 async function makeBackup(given: Invocation<typeof options>): Promise<ExitCode> {
   const { output, options: chosen, operands } = given;
@@ -51,9 +50,8 @@ async function makeBackup(given: Invocation<typeof options>): Promise<ExitCode> 
     else await output.print(`${name}: ${String(body['bytes'])} bytes in ${String(body['seconds'])} s`);
     return exitCodes.done;
   } catch (error) {
-    if (!(error instanceof WorkFactoryError)) throw error;
-    if (error.code === 'not_found') output.note(notThere);
-    if (!open.has(error.code)) throw error;
+    if (error instanceof WorkFactoryError && error.code === 'not_found') throw withDetail(error, noBackupDir);
+    if (!mayBeDone(error)) throw error;
     if (chosen.json) await output.printJson(failureJson(error));
     else output.note(`${printable(error.detail)} (${error.code}). The log of the service says how it ends`);
     return exitCodes.unknown;

@@ -4,11 +4,13 @@ import type { AnyDefinitions, JobOptions } from '../../client/definitions.ts';
 import { WorkFactoryError } from '../../client/error.ts';
 import type { Job } from '../../client/job.ts';
 import { defineCommand, exitCodes, type ExitCode, type Invocation, type Options } from '../command.ts';
-import { failureJson } from '../failure.ts';
+import { didYouMean } from '../did-you-mean.ts';
+import { failureJson, namesNoType, withDetail } from '../failure.ts';
 import { exitCodeOfJob, describeJob } from '../job-text.ts';
+import { listTypes } from '../job-types.ts';
 import { readText } from '../lines.ts';
 import { printable, printableJson, toSnakeCase } from '../output.ts';
-import { openService, serviceOptions } from '../service.ts';
+import { openService, serviceOptions, type Service } from '../service.ts';
 import { readInteger, readJson, readSeconds } from '../values.ts';
 
 const options = {
@@ -82,7 +84,9 @@ async function enqueueJob(given: Given): Promise<ExitCode> {
     'ARGS',
     text === '-' ? await readText(given.stdin, argsBytesMax, given.signal) : (text ?? '{}'),
   );
-  const enqueued = await service.client.enqueue(operation, args, jobOptions);
+  const enqueued = await service.client.enqueue(operation, args, jobOptions).catch(async (error: unknown) => {
+    throw await withSuggestion(error, operation, service);
+  });
   if (waitSeconds === undefined) {
     if (!chosen.json) output.note(describeEnqueued(enqueued));
     if (chosen.json) await output.printJson(toSnakeCase(enqueued));
@@ -101,6 +105,13 @@ async function enqueueJob(given: Given): Promise<ExitCode> {
     if (end?.state === 'succeeded') await output.print(printableJson(end.result));
   }
   return end instanceof WorkFactoryError ? exitCodes.unknown : exitCodeOfJob(end, { isAwaited: true });
+}
+
+/** The failure; that of an unknown operation names the job type that may be meant. */
+async function withSuggestion(error: unknown, operation: string, service: Service): Promise<unknown> {
+  if (!(error instanceof WorkFactoryError) || !namesNoType(error)) return error;
+  const names = (await listTypes(service).catch(() => [])).map(({ name }) => name);
+  return withDetail(error, error.detail + didYouMean(operation, names));
 }
 
 function readOptions(chosen: Options<typeof options>): JobOptions {

@@ -1,5 +1,6 @@
-// `work-factory jobs`: the job types that the service takes, read from its API document.
+// `work-factory jobs`: the job types that the service takes.
 import { defineCommand, exitCodes, type ExitCode, type Invocation } from '../command.ts';
+import { listTypes, type JsonSchema } from '../job-types.ts';
 import { aligned, printable } from '../output.ts';
 import { openService, serviceOptions } from '../service.ts';
 
@@ -19,40 +20,15 @@ may be left out. work-factory jobs check reads the files of JOBS_DIR on this mac
   run: listJobs,
 });
 
-interface JsonSchema {
-  readonly type?: string | readonly string[];
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
-  readonly required?: readonly string[];
-  readonly example?: unknown;
-  readonly examples?: readonly unknown[];
-}
-
-interface ApiDocument {
-  readonly paths?: Readonly<
-    Record<string, { post?: { requestBody?: { content?: Record<string, { schema?: JsonSchema }> } } }>
-  >;
-}
-
 async function listJobs(given: Invocation<typeof serviceOptions>): Promise<ExitCode> {
   const { output, options } = given;
-  const { body } = await openService(given).send('GET', '/openapi.json');
-  const types = typesOf(body);
+  const types = await listTypes(openService(given));
   if (options.json) for (const { name, schema } of types) await output.printJson({ operation: name, args: schema });
   else {
     const lines = aligned(types.map(({ name, schema }) => [name, describeArgs(schema)]));
     for (const line of lines) await output.print(line);
   }
   return exitCodes.done;
-}
-
-const reserved: ReadonlySet<string> = new Set(['batch', 'stream']);
-
-function typesOf({ paths = {} }: ApiDocument): { name: string; schema: JsonSchema }[] {
-  return Object.entries(paths).flatMap(([path, { post }]) => {
-    const name = /^\/jobs\/([a-z][a-z0-9_]*)$/.exec(path)?.[1];
-    if (name === undefined || reserved.has(name) || post === undefined) return [];
-    return [{ name, schema: post.requestBody?.content?.['application/json']?.schema ?? {} }];
-  });
 }
 
 function describeArgs({ properties = {}, required = [] }: JsonSchema): string {

@@ -1,8 +1,7 @@
 // `work-factory status`: how jobs stand, by their ids, in the order in which they are given.
 import type { Job } from '../../client/job.ts';
-import { jidPattern } from '../../domain/jid.ts';
 import { defineCommand, exitCodes, UsageError, type ExitCode, type Invocation } from '../command.ts';
-import { describeJob, exitCodeOfJob } from '../job-text.ts';
+import { checkId, describeJob, exitCodeOfJob } from '../job-text.ts';
 import { readLines } from '../lines.ts';
 import { toSnakeCase } from '../output.ts';
 import { openService, serviceOptions } from '../service.ts';
@@ -104,9 +103,4 @@ async function* readIds({
     const id = line.toString('utf8').trim();
     if (id !== '') yield checkId(id);
   }
-}
-
-function checkId(id: string): string {
-  if (!jidPattern.test(id)) throw new UsageError(`${JSON.stringify(id.slice(0, 80))} is not the id of a job`);
-  return id;
 }

@@ -96,7 +96,8 @@ async function streamJobs(given: Invocation<typeof options>): Promise<ExitCode> 
         if (chosen.json) await output.printJson({ line: lastLine, ...toSnakeCase(result) });
         else await output.print(`${lastLine} ${describe(result)}`);
       }
-      progress.show({ lines: tally.lines, notEnqueued: tally.lines - tally.enqueued, fraction: source.fraction() });
+      const fraction = source.fractionUpTo(lastLine);
+      progress.show({ lines: tally.lines, notEnqueued: tally.lines - tally.enqueued, fraction });
     }
   } catch (error) {
     if (!(error instanceof WorkFactoryError)) throw error;
