@@ -1,7 +1,6 @@
 // Requests with a key: looked up before anything is pushed, settled after it, and answered as the first one was
 // (docs/decisions/0022-idempotency-keys.md). Requests without a key never come here.
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Job } from '../../domain/job.ts';
 import type { Claim, KeptAnswer, Verdict } from '../../domain/keys.ts';
 import type { Fate } from '../../domain/producer.ts';
 import { AppError } from '../problems/errors.ts';
@@ -11,7 +10,7 @@ import type { EntryKey } from './entry-key.ts';
 import { replayedHeader } from './idempotency-key.ts';
 import { createRequestKeys, type RequestKeys, type RequestKeysOptions } from './request-keys.ts';
 import { createSettledPush, type Claimed, type SettledPush, type SettledPushOptions } from './settled-push.ts';
-import { countTurnedAway, type JobCounter } from './turned-away.ts';
+import { countingTurnedAway, type JobCounter } from './turned-away.ts';
 
 export interface OnceOptions extends RequestKeysOptions, Omit<SettledPushOptions, 'keys'> {
   metrics: RequestKeysOptions['metrics'] & JobCounter;
@@ -48,27 +47,9 @@ export function createOnce(options: OnceOptions): Once {
       settlementsOf: (ends) => [settlementOf(claim, jobs, ends, answerKept)],
       onLocked: (locked, complete) => keys.store?.attach(claim, locked, (ends) => answerKept(complete(ends))),
     };
-    try {
-      const fates = await push(request, jobs, deadlineMs, claimed);
-      attempt.onFates(fates);
-      return areEnqueued(fates) ? claim.answer : sentOf(answerOf(fates));
-    } catch (error) {
-      throw counted(error, jobs);
-    }
-  }
-
-  /** A failure of the store of keys, whose jobs are counted. */
-  function counted(error: unknown, jobs: readonly Job[]): unknown {
-    if (error instanceof AppError) countTurnedAway(options.metrics, jobs, error);
-    return error;
-  }
-
-  async function claimOne(request: FastifyRequest, claim: Claim, jobs: readonly Job[]): Promise<Verdict> {
-    try {
-      return (await keys.claim(request, [claim]))[0] as Verdict;
-    } catch (error) {
-      throw counted(error, jobs);
-    }
+    const fates = await countingTurnedAway(options.metrics, jobs, push(request, jobs, deadlineMs, claimed));
+    attempt.onFates(fates);
+    return areEnqueued(fates) ? claim.answer : sentOf(answerOf(fates));
   }
 
   return {
@@ -77,7 +58,8 @@ export function createOnce(options: OnceOptions): Once {
     async answer(request, reply, deadlineMs, attempt, entryKey) {
       const claim = claimOf(request, attempt, entryKey);
       const jobs = attempt instanceof AppError ? [] : attempt.jobs;
-      const verdict = await claimOne(request, claim, jobs);
+      const claiming = keys.claim(request, [claim]);
+      const verdict = (await countingTurnedAway(options.metrics, jobs, claiming))[0] as Verdict;
       switch (verdict.state) {
         case 'claimed':
           keys.count(request, 'claimed', claim.jids);

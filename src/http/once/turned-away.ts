@@ -12,13 +12,12 @@ export function countTurnedAway(metrics: JobCounter, jobs: readonly Job[], { cod
 }
 
 /** As `asked`; when it rejects with a failure of the store of keys, the jobs are counted. */
-export async function countingTurnedAway<Value>(
+export const countingTurnedAway = <Value>(
   metrics: JobCounter,
   jobs: readonly Job[],
   asked: Promise<Value>,
-): Promise<Value> {
-  return asked.catch((error: unknown) => {
+): Promise<Value> =>
+  asked.catch((error: unknown) => {
     if (error instanceof AppError) countTurnedAway(metrics, jobs, error);
     throw error;
   });
-}
