@@ -1,7 +1,7 @@
 // Names of queues that may be written to.
 
 /** Faktory takes these characters only (contribsys/faktory storage/redis.go, v1.9.4), at any length. */
-const queuePattern = /^[A-Za-z0-9._-]{1,100}$/;
+export const queuePattern = /^[A-Za-z0-9._-]{1,100}$/;
 
 /**
  * Keys that Faktory 1.9.4 has in Redis beside its queues, whose keys are their bare names (storage/, server/server.go): a

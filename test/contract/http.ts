@@ -275,7 +275,7 @@ function errors({ call, target }: Context): void {
     assertProblem(await call('GET', '/nothing'), { status: 404, code: 'not_found' });
     assertProblem(await call('POST', '/jobs/pow', { a: 1, b: 2 }), { status: 404, code: 'not_found' });
     for (const [method, path, allow] of [
-      ...[...operationNames, 'batch'].map((name) => ['GET', `/jobs/${name}`, 'POST'] as const),
+      ...[...operationNames, 'batch', 'stream'].map((name) => ['GET', `/jobs/${name}`, 'POST'] as const),
       ['PUT', '/jobs/add', 'POST'],
       ['DELETE', '/health', 'GET, HEAD'],
     ] as const) {

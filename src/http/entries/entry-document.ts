@@ -16,12 +16,22 @@ const explicitOf = ({ name, args }: JobType): z.ZodType =>
 /** Types whose arguments are a tuple are explicit in either form. */
 const isFlatToo = ({ body }: JobType): boolean => !('shape' in body && Object.hasOwn(body.shape as object, 'args'));
 
-const foreign = z.strictObject({
-  jobtype: z.string().meta({ description: 'One of PASSTHROUGH_JOBTYPES' }),
-  args: z.array(z.unknown()),
-  ...optionFields,
-  queue: optionFields.queue.unwrap(),
-});
+/** `*` at the end of a jobtype stands for any rest. */
+const patternOf = (jobtypes: readonly string[]): string => {
+  const parts = jobtypes.map((jobtype) => {
+    const text = jobtype.replace(/\*$/, '').replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
+    return jobtype.endsWith('*') ? text : `${text}$`;
+  });
+  return `^(?:${parts.join('|')})`;
+};
+
+const foreignOf = (jobtypes: readonly string[]): z.ZodType =>
+  z.strictObject({
+    jobtype: z.string().meta({ description: 'One of PASSTHROUGH_JOBTYPES', pattern: patternOf(jobtypes) }),
+    args: z.array(z.unknown()),
+    ...optionFields,
+    queue: optionFields.queue.unwrap(),
+  });
 
 const later = '2030-12-01T08:00:00Z';
 
@@ -43,7 +53,7 @@ export function describeEntry({ registry, passthroughJobtypes }: EntryDocumentOp
     .union([
       ...types.filter(isFlatToo).map(flatOf),
       ...types.map(explicitOf),
-      ...(passthroughJobtypes.length > 0 ? [foreign] : []),
+      ...(passthroughJobtypes.length > 0 ? [foreignOf(passthroughJobtypes)] : []),
     ])
     .meta({ examples: examplesOf(registry) });
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { JobOptions } from '../../domain/job.ts';
 import { encodeJson } from '../../domain/json-structure.ts';
 import type { Issues } from '../../domain/job-type.ts';
-import { queueNameProblem } from '../../domain/queue-name.ts';
+import { queueNameProblem, queuePattern } from '../../domain/queue-name.ts';
 import { requestId } from '../../domain/request-id.ts';
 import { keyMessage, keyPattern } from '../once/idempotency-key.ts';
 import type { UniqueOptions } from './uniqueness.ts';
@@ -35,7 +35,7 @@ const queue = z
     const message = queueNameProblem(value);
     if (message !== undefined) issues.push({ code: 'custom', message, input: value });
   })
-  .meta({ description: 'One of ENQUEUE_QUEUES, where it is not the queue of the type' });
+  .meta({ description: 'One of ENQUEUE_QUEUES, where it is not the queue of the type', pattern: queuePattern.source });
 
 const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
 
@@ -78,7 +78,11 @@ export const optionFields = {
     .string(uniqueKeyMessage)
     .refine((text) => /^\P{Cc}+$/u.test(text) && Buffer.byteLength(text) <= uniqueKeyBytesMax, uniqueKeyMessage)
     .optional()
-    .meta({ description: 'What makes jobs alike, in place of jobtype, queue and args' }),
+    .meta({
+      description: 'What makes jobs alike, in place of jobtype, queue and args',
+      minLength: 1,
+      maxLength: uniqueKeyBytesMax,
+    }),
 };
 
 const optionsSchema = z.object(optionFields);

@@ -45,3 +45,10 @@ export const violationFields = (violations: readonly Violation[], total: number)
 /** The failure for a body, or a part of the request, that did not pass. */
 export const invalid = (issues: readonly Issue[]): AppError =>
   new AppError('validation_failed', describeIssues(issues), violationFields(toViolations(issues), issues.length));
+
+/** No body has no fields. @throws AppError with 422 */
+export function readBody<Schema extends z.ZodType>(schema: Schema, body: unknown): z.output<Schema> {
+  const { success, data, error } = schema.safeParse(body === undefined ? {} : body);
+  if (!success) throw invalid(error.issues);
+  return data;
+}

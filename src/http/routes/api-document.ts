@@ -7,7 +7,7 @@ import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { errorTable, type ErrorCode } from '../problems/errors.ts';
 import { errorsPage, errorsPagePolicy, errorsPath } from './errors-page.ts';
-import { keyHeader, keyMessage } from '../once/idempotency-key.ts';
+import { keyHeader, keyMessage, keyPattern } from '../once/idempotency-key.ts';
 import { problemBody, problemResponses } from './schemas.ts';
 import { streamPath } from './stream.ts';
 
@@ -34,6 +34,7 @@ const contentSecurityPolicy = {
 const keyHeaders = z.object({
   [keyHeader]: z
     .string()
+    .regex(keyPattern)
     .optional()
     .meta({ description: `Sent again with the same body, the job is made once; ${keyMessage}` }),
 });

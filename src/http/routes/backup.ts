@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { BackupError, backupNamePattern, type BackupReport, type Backups } from '../../domain/backup.ts';
 import { backupTimeoutMs, slowReaderTimeoutMs } from '../limits.ts';
 import { AppError, type ErrorCode } from '../problems/errors.ts';
-import { invalid } from '../problems/violations.ts';
+import { readBody } from '../problems/violations.ts';
 import { createActions, type OperatorRouteOptions } from './operator-action.ts';
 import { problemResponses } from './schemas.ts';
 import { actionProblems } from './operator-answers.ts';
@@ -53,8 +53,7 @@ export function registerBackup(app: FastifyInstance, { backups, ...options }: Ba
     },
   };
   app.post('/admin/backup', { schema, ...actions.route }, async (request, reply) => {
-    const { success, data, error } = asked.safeParse(request.body ?? {});
-    if (!success) throw invalid(error.issues);
+    const data = readBody(asked, request.body);
     // The connection is silent meanwhile; Node sets its own time again behind the response.
     reply.raw.setTimeout(backupTimeoutMs + slowReaderTimeoutMs, () => request.raw.socket.destroy());
     const about = { action: 'backup', name: data.name };

@@ -3,15 +3,17 @@
 // running it, or the job is due much later.
 import type { FastifyInstance, FastifyReply, onRequestHookHandler } from 'fastify';
 import { z } from 'zod';
+import { jidPattern } from '../../domain/jid.ts';
 import { RemovalError, type JobRemover } from '../../domain/job-remover.ts';
 import type { JobRegistry } from '../../domain/job-type.ts';
 import { unlock, type KeyStore } from '../../domain/keys.ts';
 import { isEnded, isWaiting, type JobRecord, type ResultStore } from '../../domain/results.ts';
 import { refuseUnnamedPages } from '../plugins/own-pages.ts';
 import { AppError } from '../problems/errors.ts';
+import { readBody } from '../problems/violations.ts';
 import { notKept, notKnown, readJobId, storeAway } from './job-state.ts';
 import { cancellationsMax, cancelMarginMs } from '../limits.ts';
-import { commonProblems, jobId, problemResponses } from './schemas.ts';
+import { commonProblems, jobId, noFields, problemResponses } from './schemas.ts';
 
 export interface CancelJobOptions {
   registry: JobRegistry;
@@ -27,6 +29,10 @@ const problems = [
   'cross_origin',
   'unsupported_media_type',
   'not_found',
+  'method_not_allowed',
+  'malformed_json',
+  'request_timeout',
+  'body_too_large',
   'validation_failed',
   'not_cancellable',
   'results_not_kept',
@@ -42,7 +48,8 @@ export function registerCancelJob(
 ): void {
   const schema = {
     summary: 'Cancel a job that has not started',
-    params: z.object({ job_id: jobId }),
+    params: z.object({ job_id: z.string().regex(jidPattern) }),
+    body: noFields,
     response: {
       200: z.object({ job_id: jobId, state: z.literal('cancelled') }),
       ...problemResponses([...commonProblems, ...problems]),
@@ -52,6 +59,7 @@ export function registerCancelJob(
   const options = { schema, config: { bodyMayBeEmpty: true }, onRequest: [...protect, refuseUnnamedPages] };
   app.delete('/jobs/:job_id', options, async (request, reply) => {
     const jid = readJobId(request.params, registry, reply);
+    readBody(noFields, request.body);
     if (results === undefined) throw notKept();
     if (underWay >= cancellationsMax) throw new AppError('overloaded', 'Too many jobs are being cancelled');
     underWay++;

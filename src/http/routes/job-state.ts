@@ -23,8 +23,15 @@ export interface JobStateOptions {
   protect: readonly onRequestHookHandler[];
 }
 
-const unavailable = ['results_unavailable', 'overloaded'] as const;
-const waitPattern = /^\d{1,2}(\.\d{1,3})?$/;
+const problems = [
+  'method_not_allowed',
+  'validation_failed',
+  'results_not_kept',
+  'results_unavailable',
+  'overloaded',
+] as const;
+/** A number as JSON has it, of which `Number` would take more. */
+const waitPattern = /^\d{1,2}(\.\d{1,20})?(e-\d{1,3})?$/i;
 
 export function registerJobState(app: FastifyInstance, options: JobStateOptions): void {
   const { registry, results, draining, waitersMax, protect } = options;
@@ -36,7 +43,7 @@ export function registerJobState(app: FastifyInstance, options: JobStateOptions)
     }),
     response: {
       200: jobRecord,
-      ...problemResponses([...commonProblems, 'not_found', 'validation_failed', 'results_not_kept', ...unavailable]),
+      ...problemResponses([...commonProblems, 'not_found', ...problems]),
     },
   };
   const waiters = createWaiters(draining, waitersMax);
@@ -51,10 +58,10 @@ export function registerJobState(app: FastifyInstance, options: JobStateOptions)
   });
 }
 
-/** Names of operations have routes of their own. */
+/** These have routes of their own, as the names of operations have. */
 export function readJobId(params: unknown, registry: JobRegistry, reply: FastifyReply): string {
   const { job_id: jobId } = params as { job_id: string };
-  if (jobId === 'batch' || registry.byName(jobId) !== undefined) {
+  if (jobId === 'batch' || jobId === 'stream' || registry.byName(jobId) !== undefined) {
     reply.header('allow', 'POST');
     throw new AppError('method_not_allowed', 'This path accepts POST');
   }

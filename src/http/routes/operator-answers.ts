@@ -42,13 +42,7 @@ export const setPage = z.object({
   cursor: z.string().nullable().meta({ description: 'Of the next page; null at the end' }),
 });
 
-export const operatorProblems = [
-  ...commonProblems,
-  'unauthorized',
-  'not_supported',
-  'broker_unavailable',
-  'outcome_unknown',
-] as const;
+export const operatorProblems = [...commonProblems, 'not_supported', 'broker_unavailable', 'outcome_unknown'] as const;
 
 export const actionProblems = [
   ...operatorProblems,

@@ -66,7 +66,7 @@ export function registerProbes(app: FastifyInstance, options: ProbesOptions): vo
   const healthSchema = { summary: 'The process lives', response: { 200: health, ...problems } };
   app.get('/health', { schema: healthSchema }, () => ({ status: 'healthy', service: 'api-service', version }));
 
-  const readySchema = { summary: 'Work is accepted', response: { 200: readiness, 503: readiness } };
+  const readySchema = { summary: 'Work is accepted', response: { 200: readiness, ...problems, 503: readiness } };
   app.get('/ready', { schema: readySchema }, async (_request, reply) => {
     const { isReady, body } = await app.readiness();
     reply.code(isReady ? 200 : 503).header('cache-control', 'no-store');

@@ -3,9 +3,10 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { cut } from '../problems/caller-text.ts';
 import { AppError } from '../problems/errors.ts';
+import { readBody } from '../problems/violations.ts';
 import { createActions, type OperatorRouteOptions } from './operator-action.ts';
 import { actionProblems, answered, operatorProblems, queueList } from './operator-answers.ts';
-import { problemResponses } from './schemas.ts';
+import { noFields, problemResponses } from './schemas.ts';
 
 const byName = (one: { name: string }, other: { name: string }): number =>
   one.name < other.name ? -1 : Number(one.name > other.name);
@@ -37,6 +38,7 @@ function registerPauses(app: FastifyInstance, options: OperatorRouteOptions): vo
     const schema = {
       summary: action === 'pause' ? 'Hand out no more jobs of a queue' : 'Hand out jobs of a queue again',
       params: z.object({ name: z.string() }),
+      body: noFields,
       response: {
         200: z.object({ name: z.string(), paused: z.boolean() }),
         ...problemResponses(actionProblems),
@@ -44,6 +46,7 @@ function registerPauses(app: FastifyInstance, options: OperatorRouteOptions): vo
     };
     app.post(`/queues/:name/${action}`, { schema, ...actions.route }, async (request) => {
       const { name } = request.params as { name: string };
+      readBody(noFields, request.body);
       const paused = action === 'pause';
       const about = { action, queue: cut(name) };
       await actions.run(request, about, async () => {

@@ -139,6 +139,9 @@ export function problemResponses(codes: readonly ErrorCode[]): Record<number, De
   return responses;
 }
 
+/** The body of an action whose path says everything. It may be absent; its content type may not. */
+export const noFields = z.strictObject({}).meta({ description: 'No fields; the content type is needed' });
+
 /** Answers that every route can give. */
 export const commonProblems = [
   'bad_request',

@@ -5,10 +5,10 @@ import { setActions, setNames, type SetAction, type SetChange } from '../../doma
 import { actionBodyBytesMax, actionJobsMax, setNameCharsMax } from '../limits.ts';
 import { cut } from '../problems/caller-text.ts';
 import { AppError } from '../problems/errors.ts';
-import { invalid } from '../problems/violations.ts';
+import { readBody } from '../problems/violations.ts';
 import { createActions, type Actions, type OperatorRouteOptions } from './operator-action.ts';
 import { actionProblems, readSetName } from './operator-answers.ts';
-import { problemResponses } from './schemas.ts';
+import { noFields, problemResponses } from './schemas.ts';
 
 const summaries: Readonly<Record<SetAction, string>> = {
   retry: 'Queue now',
@@ -23,8 +23,8 @@ const ids = z
   .max(actionJobsMax, `holds at most ${actionJobsMax} job ids`);
 const which = z
   .strictObject({ jobtype: name.optional(), job_ids: ids.optional() })
-  .refine((body) => (body.jobtype === undefined) !== (body.job_ids === undefined), 'needs either jobtype or job_ids');
-const none = z.strictObject({});
+  .refine((body) => (body.jobtype === undefined) !== (body.job_ids === undefined), 'needs either jobtype or job_ids')
+  .meta({ oneOf: [{ required: ['jobtype'] }, { required: ['job_ids'] }] });
 
 const affected = z.object({ affected: z.int().min(0) });
 const untold = z.object({ affected: z.null() }).meta({ description: 'Faktory does not tell how many it were' });
@@ -53,12 +53,6 @@ export function registerSetActions(app: FastifyInstance, options: OperatorRouteO
   }
 }
 
-function read<Schema extends z.ZodType>(schema: Schema, body: unknown): z.output<Schema> {
-  const { success, data, error } = schema.safeParse(body ?? {});
-  if (!success) throw invalid(error.issues);
-  return data;
-}
-
 function answerUntold(reply: FastifyReply): { affected: null } {
   reply.code(202);
   return { affected: null };
@@ -68,12 +62,13 @@ function registerOfOne(app: FastifyInstance, action: SetAction, { route }: Actio
   const schema = {
     summary: `${summaries[action]}: one job`,
     params: z.object({ set: setParam, job_id: z.string() }),
+    body: noFields,
     response: { 200: z.object({ job_id: z.string() }), 202: untold, ...problemResponses(actionProblems) },
   };
   app.post(`/sets/:set/:job_id/${action}`, { schema, ...route }, async (request, reply) => {
     const set = readSetName(request.params);
     const { job_id: jid } = request.params as { job_id: string };
-    read(none, request.body);
+    readBody(noFields, request.body);
     const count = await change(request, { set, action, jids: [jid] });
     if (count === undefined) return answerUntold(reply);
     if (count === 0) throw new AppError('not_found', `There is no such job among the ${set}`);
@@ -90,7 +85,7 @@ function registerOfMany(app: FastifyInstance, action: SetAction, { route }: Acti
   };
   app.post(`/sets/:set/${action}`, { schema, bodyLimit: actionBodyBytesMax, ...route }, async (request, reply) => {
     const set = readSetName(request.params);
-    const { jobtype, job_ids: jids } = read(which, request.body);
+    const { jobtype, job_ids: jids } = readBody(which, request.body);
     const count = await change(request, { set, action, jobtype, jids });
     return count === undefined ? answerUntold(reply) : { affected: count };
   });

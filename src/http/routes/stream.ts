@@ -42,6 +42,8 @@ export interface StreamRouteOptions extends Omit<JobRoutesOptions, 'once'>, Pick
 }
 
 export const streamPath = '/jobs/stream';
+/** Of `from`, which has 15 digits at most. */
+const lineMax = 999_999_999_999_999;
 
 const problems = [
   ...commonProblems,
@@ -78,7 +80,7 @@ export function registerStreamRoute(app: FastifyInstance, options: StreamRouteOp
         .enum(reportModes)
         .optional()
         .meta({ description: 'Lines that are answered: all, those not enqueued, none' }),
-      from: z.int().min(1).optional().meta({ description: 'Lines before this one are left out' }),
+      from: z.int().min(1).max(lineMax).optional().meta({ description: 'Lines before this one are left out' }),
     }),
     response: { 200: streamLine, ...problemResponses(problems) },
   };

@@ -7,6 +7,8 @@ import { describe, it } from 'node:test';
 import { declaredRegistry } from '../../helpers/declared-types.ts';
 import { exampleOf, operationNames } from '../../helpers/jobs.ts';
 import { build } from '../../helpers/app.ts';
+import { idleOperator as operator } from '../../helpers/idle-operator.ts';
+import { keyPattern } from '../../../src/http/once/idempotency-key.ts';
 
 interface Document {
   paths: Record<
@@ -15,8 +17,10 @@ interface Document {
       string,
       {
         requestBody?: {
+          required?: boolean;
           content: Record<string, { schema: object; example: object; examples?: Record<string, { value: unknown }> }>;
         };
+        parameters?: { name: string; schema: { pattern?: string } }[];
         responses: Record<string, { content: object }>;
         security?: object[];
       }
@@ -98,13 +102,13 @@ describe('/openapi.json', () => {
 
   it('has 401 and the key exactly on the routes that want one', async (t) => {
     for (const apiKeys of [['0123456789abcdef'], []]) {
-      const { app, get } = build(t, { apiKeys });
+      const { app, get } = build(t, { apiKeys, operator });
       const document = (await get('/openapi.json')).json<Document & { security?: object }>();
       assert.equal(document.security, undefined);
       const guarded: string[] = [];
       for (const [path, methods] of Object.entries(document.paths))
         for (const [method, { responses, security }] of Object.entries(methods)) {
-          const url = path.replace('{job_id}', 'some-long-id');
+          const url = path.replace('{job_id}', 'some-long-id').replace('{set}', 'dead').replace('{name}', 'default');
           const { statusCode } = await app.inject({ method: method as 'GET' | 'POST', url });
           const wantsKey = statusCode === 401;
           assert.deepEqual(['401' in responses, security !== undefined], [wantsKey, wantsKey], path);
@@ -113,6 +117,48 @@ describe('/openapi.json', () => {
       assert.equal(guarded.includes('/metrics'), apiKeys.length > 0);
       assert.ok(!guarded.includes('/health') && !guarded.includes('/ready'));
     }
+  });
+
+  it('has a body, with its content type, on every route that wants one', async (t) => {
+    const { app, get } = build(t, { operator });
+    const { paths } = (await get('/openapi.json')).json<Document>();
+    for (const [path, methods] of Object.entries(paths))
+      for (const [name, { requestBody }] of Object.entries(methods)) {
+        const method = name.toUpperCase() as 'GET' | 'POST' | 'DELETE';
+        const url = path.replace('{job_id}', 'some-long-id').replace('{set}', 'dead');
+        const { statusCode } = await app.inject({ method, url });
+        const isRefused = [400, 415, 422].includes(statusCode);
+        assert.deepEqual([requestBody?.required === true, isRefused], Array(2).fill(method !== 'GET'), path);
+        const [type = ''] = Object.keys(requestBody?.content ?? {});
+        // A stream wants a real socket.
+        if (requestBody === undefined || path === '/jobs/stream') continue;
+        const answer = await app.inject({ method, url, headers: { 'content-type': type }, payload: '{}' });
+        assert.notEqual(answer.statusCode, 415, path);
+      }
+  });
+
+  it('has what any route can answer on every one, and 405 where a name of another route fits', async (t) => {
+    const { paths } = (await build(t, { operator }).get('/openapi.json')).json<Document>();
+    for (const [path, methods] of Object.entries(paths))
+      for (const { responses } of Object.values(methods))
+        for (const status of [400, 417, 431, 500]) assert.ok(status in responses, `${path} ${status}`);
+    for (const method of ['get', 'delete']) assert.ok('405' in (paths['/jobs/{job_id}']?.[method]?.responses ?? {}));
+  });
+
+  it('says which keys, jobtypes and choices of jobs are taken', async (t) => {
+    const { get, post } = build(t, { operator, passthroughJobtypes: ['Report*', 'a.b'] });
+    const { paths } = (await get('/openapi.json')).json<Document>();
+    const [header] = paths['/jobs/add']?.['post']?.parameters ?? [];
+    assert.deepEqual([header?.name, header?.schema.pattern], ['idempotency-key', keyPattern.source]);
+    const entry = JSON.stringify(paths['/jobs']?.['post']?.requestBody);
+    const pattern = new RegExp(JSON.parse(/"pattern":("\^\(\?:.*?")/.exec(entry)?.[1] ?? '""') as string);
+    for (const jobtype of ['Reporter', 'Report', 'a.b', 'a.bc', 'aXb', 'xReport']) {
+      const { statusCode } = await post('/jobs', { jobtype, args: [], queue: 'theirs' });
+      assert.equal(statusCode === 202, pattern.test(jobtype), jobtype);
+    }
+    const body = paths['/sets/{set}/retry']?.['post']?.requestBody?.content['application/json'];
+    const { oneOf } = body?.schema as { oneOf: object[] };
+    assert.deepEqual(oneOf, [{ required: ['jobtype'] }, { required: ['job_ids'] }]);
   });
 
   it('has 421 on every route where names are checked, and on none otherwise', async (t) => {

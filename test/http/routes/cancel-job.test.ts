@@ -182,4 +182,20 @@ describe('DELETE /jobs/{job_id}', () => {
     const answer = await del('/jobs/multiply', headers);
     assert.deepEqual([answer.statusCode, answer.headers.allow], [405, 'POST']);
   });
+
+  it('takes a body without fields, and no other', async (t) => {
+    const results = createRecordingResults();
+    const { app } = build(t, { results, remover: createRemover(true) });
+    results.remember(idsOf(jid));
+    const headers = { 'content-type': 'application/json' };
+    for (const [payload, expected] of [
+      ['{"force":true}', 422],
+      ['[]', 422],
+      ['null', 422],
+      ['{}', 200],
+    ] as const) {
+      const { statusCode } = await app.inject({ method: 'DELETE', url: path, headers, payload });
+      assert.equal(statusCode, expected, payload);
+    }
+  });
 });

@@ -55,6 +55,13 @@ describe('GET /jobs/{job_id}', () => {
     results.remember(idsOf(jid));
     assert.equal((await get(`/jobs/${jid}?wait=0.02`)).json().state, 'pending');
     assert.equal((await get('/jobs/unknown-id?wait=0.02')).statusCode, 404);
+    // Numbers as programs write them.
+    for (const wait of ['0.0012345678901', '1e-3']) {
+      assert.equal((await get(`/jobs/unknown-id?wait=${wait}`)).statusCode, 404, wait);
+    }
+    for (const wait of ['31', '1e1', '0x1', '-1', '']) {
+      assert.equal((await get(`/jobs/unknown-id?wait=${wait}`)).statusCode, 422, wait);
+    }
   });
 
   it('wakes everyone at once when the drain begins, and holds nobody after', async (t) => {

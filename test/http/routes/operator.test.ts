@@ -93,6 +93,14 @@ describe('the routes of operators', () => {
     assert.equal(job.statusCode, 415);
   });
 
+  it('refuse fields that they do not have', async (t) => {
+    const { post } = build(t, { operator });
+    for (const path of ['/queues/images/pause', '/queues/images/resume', '/sets/dead/some-long-id/retry']) {
+      assert.equal((await post(path, { force: true })).statusCode, 422, path);
+      assert.equal((await post(path, {})).statusCode, 200, path);
+    }
+  });
+
   it('leave a line that names the key', async (t) => {
     const { post, log } = build(t, { operator, adminKeys: [adminKey] });
     const lines = () => log.filter(({ msg }) => msg === 'an operator acted');
