@@ -32,7 +32,7 @@ const servers: readonly [
 const resize = `queue: 'images', retry: 3, compress: true, args: z.object({ pixels: z.array(z.string()) }),
   run: ({ pixels }, { requestId }) => ({ count: pixels.length, last: pixels.at(-1), requestId })`;
 
-type Wire = Record<string, unknown>;
+type Fields = Record<string, unknown>;
 
 async function startApi(t: Pick<TestContext, 'after'>, { url }: Server): Promise<string> {
   const jobs = { JOBS_DIR: await writeJobs(t, { resize }), PASSTHROUGH_JOBTYPES: 'Ruby::Mailer,go.*' };
@@ -46,11 +46,11 @@ async function accepted(url: string, body: object): Promise<string> {
 }
 
 /** Fetches until the queue has a job: a FETCH waits for 2 s, and Faktory looks for due jobs every 5 s. */
-async function fetchFrom(fwp: FwpClient, queue: string): Promise<Wire> {
+async function fetchFrom(fwp: FwpClient, queue: string): Promise<Fields> {
   for (let turn = 0; turn < 10; turn++) {
     const reply = await fwp.ask(`FETCH ${queue}`);
     if (reply === null) continue;
-    const { created_at, enqueued_at, ...job } = JSON.parse(reply) as Wire;
+    const { created_at, enqueued_at, ...job } = JSON.parse(reply) as Fields;
     assert.ok(typeof created_at === 'string' && typeof enqueued_at === 'string', reply);
     assert.equal(await fwp.ask(`ACK ${JSON.stringify({ jid: job['jid'] })}`), '+OK');
     return job;

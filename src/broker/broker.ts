@@ -18,7 +18,7 @@ import { createServer } from './protocol/server.ts';
 import { createLostWorkers } from './queues/lost-workers.ts';
 import { StoreError, type Store } from './storage/store.ts';
 import { startTasks } from './queues/tasks.ts';
-import { error } from './protocol/wire.ts';
+import { error } from './protocol/replies.ts';
 import { createWorkers } from './queues/workers.ts';
 
 export interface BrokerOptions {

@@ -8,7 +8,7 @@ import type { Job } from '../domain/job.ts';
 import type { JobArgs } from '../domain/job-args.ts';
 import type { JobType } from '../domain/job-type.ts';
 import { KeyStoreError, lockHolder, lockOf, type Claim, type KeyStore, type Verdict } from '../domain/keys.ts';
-import type { Fate, JobProducer } from '../domain/producer.ts';
+import type { Outcome, JobProducer } from '../domain/producer.ts';
 import { lateMsMax } from './line.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 
@@ -148,9 +148,9 @@ async function tryOnce(tick: Tick, options: TickOptions): Promise<Try> {
 
 async function push(job: Job, claim: Claim, options: TickOptions): Promise<Try> {
   const { keys, producer, clock, enqueueTimeoutMs } = options;
-  keys.attach(claim, [job], ([fate]) => (fate?.outcome === 'enqueued' ? claim.answer : undefined));
-  const fate: Fate = await producer.push(job, clock.now() + enqueueTimeoutMs);
-  await keys.settle([{ claim, outcome: settled[fate.outcome] }]);
-  if (fate.outcome === 'refused') return { end: 'again', detail: fate.detail };
-  return { end: fate.outcome, jobId: job.jid, ...(fate.outcome === 'unknown' && { detail: fate.detail }) };
+  keys.attach(claim, [job], ([outcome]) => (outcome?.kind === 'enqueued' ? claim.answer : undefined));
+  const outcome: Outcome = await producer.push(job, clock.now() + enqueueTimeoutMs);
+  await keys.settle([{ claim, outcome: settled[outcome.kind] }]);
+  if (outcome.kind === 'refused') return { end: 'again', detail: outcome.detail };
+  return { end: outcome.kind, jobId: job.jid, ...(outcome.kind === 'unknown' && { detail: outcome.detail }) };
 }

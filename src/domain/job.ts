@@ -1,12 +1,12 @@
-// A job as it goes to the broker: made once, with its jid and its one wire form, before anything can wait or fail. The
-// wire form is a prefix, the encoded arguments and a suffix; prefix and suffix of a type without options are made once.
+// A job as it goes to the broker: made and encoded once, with its jid, before anything can wait or fail. The encoded job is
+// a prefix, the encoded arguments and a suffix; prefix and suffix of a type without options are made once.
 import type { JobArgs } from './job-args.ts';
 import type { JobType } from './job-type.ts';
 import { createJid } from './jid.ts';
 import type { JobRecord } from './results.ts';
 
 /** Fields of each job in FWP besides its jid and its arguments. */
-type WireFields = Pick<JobType, 'jobtype' | 'queue' | 'retry' | 'reserveForSeconds'>;
+type TypeFields = Pick<JobType, 'jobtype' | 'queue' | 'retry' | 'reserveForSeconds'>;
 
 /** The options of a job. They replace those of its type. */
 export interface JobOptions {
@@ -37,9 +37,9 @@ export interface Job {
   /** The type's name; a label of metrics. */
   operation: string;
   /** The job's JSON. What is left out has a default that no other client can change: queue `default`, at once, no backtrace. */
-  wire: string;
-  /** Length of `wire` in UTF-8. */
-  wireBytes: number;
+  encoded: string;
+  /** Length of `encoded` in UTF-8. */
+  encodedBytes: number;
   queue: string;
   /** It goes to the queue `default`, at once. */
   isPlain: boolean;
@@ -50,10 +50,10 @@ export interface Job {
   unique?: Uniqueness;
 }
 
-const wireStart = '{"jid":"';
-const wireStartBytes = wireStart.length;
+const encodedStart = '{"jid":"';
+const encodedStartBytes = encodedStart.length;
 
-interface WireForm {
+interface Template {
   beforeArgs: string;
   afterArgs: string;
   /** Of both, in UTF-8. */
@@ -63,12 +63,12 @@ interface WireForm {
 }
 
 // Made once: V8 keeps every part of a concatenated text for as long as the text.
-const wireForms = new WeakMap<JobType, WireForm>();
+const templates = new WeakMap<JobType, Template>();
 
-function wireFormOf(type: JobType): WireForm {
-  let form = wireForms.get(type);
-  if (form === undefined) wireForms.set(type, (form = createWireForm(type, {}, undefined)));
-  return form;
+function templateOf(type: JobType): Template {
+  let template = templates.get(type);
+  if (template === undefined) templates.set(type, (template = createTemplate(type, {}, undefined)));
+  return template;
 }
 
 /** The broker's own default (contribsys/faktory client/job.go, v1.9.4): the only field that may be left out. */
@@ -77,7 +77,7 @@ const queueDefault = 'default';
 // `retry` is written although it may equal Faktory's own default: PUSH decodes a job into the server's one default
 // (contribsys/faktory server/commands.go, v1.9.4), so that the `retry` of any client's PUSH becomes that of every later job
 // without the field.
-function createWireForm(fields: WireFields, options: JobOptions, requestId: string | undefined): WireForm {
+function createTemplate(fields: TypeFields, options: JobOptions, requestId: string | undefined): Template {
   const { queue = fields.queue, retry = fields.retry, reserveForSeconds = fields.reserveForSeconds } = options;
   const custom = requestId === undefined ? options.custom : { ...options.custom, request_id: requestId };
   const more = JSON.stringify({
@@ -95,8 +95,8 @@ function createWireForm(fields: WireFields, options: JobOptions, requestId: stri
 
 /** A job of the type's own queue and options, at once. */
 export function createJob(type: JobType, args: JobArgs, jid: string = createJid()): Job {
-  const form = args.requestId === undefined ? wireFormOf(type) : createWireForm(type, {}, args.requestId);
-  return assemble(type.name, form, args, jid, type.runs === 'elsewhere' ? untracked(jid, type.name) : undefined);
+  const template = args.requestId === undefined ? templateOf(type) : createTemplate(type, {}, args.requestId);
+  return assemble(type.name, template, args, jid, type.runs === 'elsewhere' ? untracked(jid, type.name) : undefined);
 }
 
 /** A worker of others runs the job, and this service is not told how it ends. */
@@ -109,22 +109,30 @@ const untracked = (jid: string, operation: string): JobRecord => ({
 
 /** A job with options of its own. `record` is kept until a worker stores another. */
 export function createJobWith(
-  fields: WireFields & { name: string },
+  fields: TypeFields & { name: string },
   args: JobArgs,
   options: JobOptions,
   record?: JobRecord,
   jid: string = record?.job_id ?? createJid(),
 ): Job {
-  return assemble(fields.name, createWireForm(fields, options, args.requestId), args, jid, record);
+  return assemble(fields.name, createTemplate(fields, options, args.requestId), args, jid, record);
 }
 
 function assemble(
   operation: string,
-  { beforeArgs, afterArgs, bytes, queue, isPlain }: WireForm,
+  { beforeArgs, afterArgs, bytes, queue, isPlain }: Template,
   { json, jsonBytes }: JobArgs,
   jid: string,
   record: JobRecord | undefined,
 ): Job {
-  const wire = wireStart + jid + beforeArgs + json + afterArgs;
-  return { jid, operation, wire, wireBytes: wireStartBytes + jid.length + bytes + jsonBytes, queue, isPlain, record };
+  const encoded = encodedStart + jid + beforeArgs + json + afterArgs;
+  return {
+    jid,
+    operation,
+    encoded,
+    encodedBytes: encodedStartBytes + jid.length + bytes + jsonBytes,
+    queue,
+    isPlain,
+    record,
+  };
 }

@@ -1,7 +1,7 @@
 // Idempotency keys: a caller's key, the digest of its request, and the response. The stores that keep it are in
 // src/roles (embedded) and src/keys (Redis); why they differ: docs/decisions/0022-idempotency-keys.md.
 import type { Job } from './job.ts';
-import type { Fate } from './producer.ts';
+import type { Outcome } from './producer.ts';
 
 /** The answer to the first request, and to every repetition of it. */
 export interface KeptAnswer {
@@ -92,9 +92,9 @@ export interface KeyStore {
   /**
    * To be called before the jobs are pushed: a broker in this process stores the record with them.
    *
-   * @param answerOf by their fates, as far as they are known before the write; undefined when nothing is to be kept
+   * @param answerOf by their outcomes, as far as they are known before the write; undefined when nothing is to be kept
    */
-  attach(claim: Claim, jobs: readonly Job[], answerOf: (fates: readonly Fate[]) => KeptAnswer | undefined): void;
+  attach(claim: Claim, jobs: readonly Job[], answerOf: (outcomes: readonly Outcome[]) => KeptAnswer | undefined): void;
   /**
    * Never rejects: what the store does not take now, it is told again. Resolves when the store has answered; undefined when
    * there is nothing to wait for.

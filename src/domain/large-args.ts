@@ -1,4 +1,4 @@
-// Large arguments on the wire: compressed by the API, read by the worker. Both work synchronously: libuv's pool
+// Large arguments: compressed by the API, read by the worker. Both work synchronously: libuv's pool
 // also syncs the broker's disk (docs/decisions/0020-large-arguments.md).
 import { constants, gunzipSync, gzipSync } from 'node:zlib';
 import type { JobArgs } from './job-args.ts';

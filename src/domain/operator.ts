@@ -14,7 +14,7 @@ export interface QueueStatus {
   readonly isPaused: boolean | null;
 }
 
-/** A job of a set, as it is on the wire. */
+/** A job of a set, as the broker keeps it. */
 export interface SetJob {
   readonly jid: string;
   readonly jobtype: string;

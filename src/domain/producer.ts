@@ -8,12 +8,12 @@ import type { Job } from './job.ts';
  * - `refused`: the job was certainly not stored and will never run.
  * - `unknown`: the job was written, and no clear reply came. This service never pushes it again.
  */
-export type Fate =
+export type Outcome =
   /** `standIn`: a unique job was not pushed, because this other one has not ended. */
-  | { readonly outcome: 'enqueued'; readonly standIn?: string }
-  | { readonly outcome: 'refused'; readonly code: RefusalCode; readonly detail: string }
+  | { readonly kind: 'enqueued'; readonly standIn?: string }
+  | { readonly kind: 'refused'; readonly code: RefusalCode; readonly detail: string }
   | {
-      readonly outcome: 'unknown';
+      readonly kind: 'unknown';
       readonly code: 'outcome_unknown' | 'in_progress';
       readonly detail: string;
       /** A unique job was not pushed, because this other one is on its way, or may be stored. */
@@ -28,22 +28,25 @@ export type Fate =
  */
 export type RefusalCode = 'broker_refused' | 'broker_unavailable' | 'overloaded' | 'shutting_down';
 
-export const enqueued: Extract<Fate, { outcome: 'enqueued' }> = Object.freeze({ outcome: 'enqueued' });
-export const refused = (code: RefusalCode, detail: string): Fate => ({ outcome: 'refused', code, detail });
-export const unknown = (detail: string): Extract<Fate, { outcome: 'unknown' }> => ({
-  outcome: 'unknown',
+export const enqueued: Extract<Outcome, { kind: 'enqueued' }> = Object.freeze({ kind: 'enqueued' });
+export const refused = (code: RefusalCode, detail: string): Outcome => ({ kind: 'refused', code, detail });
+export const unknown = (detail: string): Extract<Outcome, { kind: 'unknown' }> => ({
+  kind: 'unknown',
   code: 'outcome_unknown',
   detail,
 });
 
+/** `ok`: the reply names no error. `refused`: it names an error of one job at least. `lost`: there was no reply. */
+export type FrameOutcome = 'ok' | 'refused' | 'lost';
+
 export interface JobProducer {
   /**
-   * Resolves with the job's fate at `deadlineMs` (monotonic, of the injected clock) at the latest, within 250 ms.
+   * Resolves with the job's outcome at `deadlineMs` (monotonic, of the injected clock) at the latest, within 250 ms.
    * Never rejects.
    */
-  push(job: Job, deadlineMs: number): Promise<Fate>;
-  /** The same for many jobs with distinct jids: one fate per job, in input order. Not atomic. Never rejects. */
-  pushBulk(jobs: readonly Job[], deadlineMs: number): Promise<Fate[]>;
+  push(job: Job, deadlineMs: number): Promise<Outcome>;
+  /** The same for many jobs with distinct jids: one outcome per job, in input order. Not atomic. Never rejects. */
+  pushBulk(jobs: readonly Job[], deadlineMs: number): Promise<Outcome[]>;
   /** Rejects, with the reason, unless the broker answers a command that reaches its store. */
   ping(): Promise<void>;
   /** Refuses new jobs, settles the others, then closes. Resolves even when the broker is gone. */
@@ -76,11 +79,11 @@ export interface FrameSender {
   /** Called whenever one of the above may have changed. */
   onChange: () => void;
   /**
-   * Only while `slots` is above 0. Calls `settle` once, with one fate per job in input order.
+   * Only while `slots` is above 0. Calls `settle` once, with one outcome per job in input order.
    *
    * @param jobs with distinct jids: the reply is keyed by them
    */
-  send(jobs: readonly Job[], settle: (fates: readonly Fate[]) => void): void;
+  send(jobs: readonly Job[], settle: (outcomes: readonly Outcome[]) => void): void;
   ping(): Promise<void>;
   close(): Promise<void>;
 }

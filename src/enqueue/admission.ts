@@ -64,17 +64,17 @@ export function createAdmission(options: AdmissionOptions): Admission {
       return pendingBytes;
     },
     async push(job, deadlineMs) {
-      if (!admits(1, job.wireBytes)) return overloaded;
-      const fate = await next.push(job, deadlineMs);
-      release(1, job.wireBytes);
-      return fate;
+      if (!admits(1, job.encodedBytes)) return overloaded;
+      const outcome = await next.push(job, deadlineMs);
+      release(1, job.encodedBytes);
+      return outcome;
     },
     async pushBulk(jobs, deadlineMs) {
-      const bytes = jobs.reduce((sum: number, job: Job) => sum + job.wireBytes, 0);
+      const bytes = jobs.reduce((sum: number, job: Job) => sum + job.encodedBytes, 0);
       if (!admits(jobs.length, bytes)) return jobs.map(() => overloaded);
-      const fates = await next.pushBulk(jobs, deadlineMs);
+      const outcomes = await next.pushBulk(jobs, deadlineMs);
       release(jobs.length, bytes);
-      return fates;
+      return outcomes;
     },
     ping: () => next.ping(),
     close: () => next.close(),

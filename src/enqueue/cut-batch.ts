@@ -22,14 +22,14 @@ export function cutBatch(jobs: readonly Job[], count: number, bytesMax: number):
   let start = 0;
   let bytes = 0;
   for (let index = 0; index < jobs.length; index++) {
-    const { wireBytes } = jobs[index] as Job;
-    const isCut = index > start && (sliceOf(index) !== sliceOf(index - 1) || bytes + wireBytes > bytesMax);
+    const { encodedBytes } = jobs[index] as Job;
+    const isCut = index > start && (sliceOf(index) !== sliceOf(index - 1) || bytes + encodedBytes > bytesMax);
     if (isCut && !belongTogether(jobs[index - 1] as Job, jobs[index] as Job)) {
       slices.push({ start, end: index, bytes });
       start = index;
       bytes = 0;
     }
-    bytes += wireBytes + 1;
+    bytes += encodedBytes + 1;
   }
   slices.push({ start, end: jobs.length, bytes });
   return slices;

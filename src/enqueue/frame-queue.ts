@@ -3,7 +3,7 @@
 import type { Linked } from '../domain/chain.ts';
 import { createFifo, type Fifo } from '../domain/fifo.ts';
 import type { Job } from '../domain/job.ts';
-import type { Fate } from '../domain/producer.ts';
+import type { Outcome } from '../domain/producer.ts';
 
 /** Jobs of one caller that leave in one frame. */
 export interface PendingPush extends Linked<PendingPush> {
@@ -11,8 +11,8 @@ export interface PendingPush extends Linked<PendingPush> {
   readonly bytes: number;
   readonly pushedMs: number;
   readonly deadlineMs: number;
-  /** `fates` are the whole frame's. The fates of these jobs begin at `start`. */
-  readonly settle: (fates: readonly Fate[], start: number) => void;
+  /** `outcomes` are the whole frame's. The outcomes of these jobs begin at `start`. */
+  readonly settle: (outcomes: readonly Outcome[], start: number) => void;
 }
 
 export interface FrameQueueOptions {

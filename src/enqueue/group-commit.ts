@@ -4,7 +4,7 @@
 import { createChain } from '../domain/chain.ts';
 import type { Clock, Timer } from '../domain/clock.ts';
 import type { Job } from '../domain/job.ts';
-import { refused, unknown, type Fate, type FrameSender, type JobProducer } from '../domain/producer.ts';
+import { refused, unknown, type Outcome, type FrameSender, type JobProducer } from '../domain/producer.ts';
 import { cutBatch } from './cut-batch.ts';
 import { createDrainRate } from './drain-rate.ts';
 import { createFrameQueue, type PendingPush } from './frame-queue.ts';
@@ -69,16 +69,16 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     return lanes === 1 ? Infinity : Math.max(sliceJobsMin, (inFlightJobs + waiting.jobs + moreJobs) / lanes);
   }
 
-  function settle(pending: PendingPush, fates: readonly Fate[], start: number): void {
+  function settle(pending: PendingPush, outcomes: readonly Outcome[], start: number): void {
     if (!unsettled.delete(pending)) return;
-    pending.settle(fates, start);
+    pending.settle(outcomes, start);
     if (unsettled.first === undefined) onAllSettled();
   }
 
-  const settleAll = (pending: PendingPush, fate: Fate): void =>
+  const settleAll = (pending: PendingPush, outcome: Outcome): void =>
     settle(
       pending,
-      pending.jobs.map(() => fate),
+      pending.jobs.map(() => outcome),
       0,
     );
 
@@ -119,12 +119,12 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     leavesBehind = !waiting.isEmpty;
     options.onWrite?.(jobs, clock.now() - (pushes[0] as PendingPush).pushedMs);
     inFlightJobs += jobs.length;
-    sender.send(jobs, (fates) => {
+    sender.send(jobs, (outcomes) => {
       drainRate.answered(jobs.length, leavesBehind || isBusy());
       inFlightJobs -= jobs.length;
       let start = 0;
       for (const pending of pushes) {
-        settle(pending, fates, start);
+        settle(pending, outcomes, start);
         start += pending.jobs.length;
       }
     });
@@ -134,8 +134,8 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   const isBusy = (): boolean => inFlightJobs >= busyFrames * frameJobsMax && sender.inFlight > sender.inFlightTarget;
 
   function refuseWaiting(reason: Error): void {
-    const fate = refused('broker_unavailable', `the broker is away: ${reason.message}`);
-    while (!waiting.isEmpty) for (const pending of waiting.takeFrame()) settleAll(pending, fate);
+    const outcome = refused('broker_unavailable', `the broker is away: ${reason.message}`);
+    while (!waiting.isEmpty) for (const pending of waiting.takeFrame()) settleAll(pending, outcome);
   }
 
   /** Ends what has waited too long for a slot, and answers every caller whose deadline has come. */
@@ -176,7 +176,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     schedulePump();
   }
 
-  function refusalNow(): Fate | undefined {
+  function refusalNow(): Outcome | undefined {
     if (isClosing) return refused('shutting_down', 'the service is shutting down');
     const reason = sender.downReason;
     return reason && refused('broker_unavailable', `the broker is away: ${reason.message}`);
@@ -194,19 +194,19 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
       const refusal = refusalNow();
       if (refusal) return Promise.resolve(refusal);
       return new Promise((resolve) =>
-        enter([job], job.wireBytes, deadlineMs, (fates, start) => resolve(fates[start] as Fate)),
+        enter([job], job.encodedBytes, deadlineMs, (outcomes, start) => resolve(outcomes[start] as Outcome)),
       );
     },
     pushBulk(jobs, deadlineMs) {
       const refusal = refusalNow();
-      if (refusal || jobs.length === 0) return Promise.resolve(jobs.map(() => refusal as Fate));
-      const all = new Array<Fate>(jobs.length);
+      if (refusal || jobs.length === 0) return Promise.resolve(jobs.map(() => refusal as Outcome));
+      const all = new Array<Outcome>(jobs.length);
       return new Promise((resolve) => {
         let missing = jobs.length;
         const slices = Math.max(Math.ceil(missing / frameJobsMax), Math.floor(missing / laneJobs(missing)));
         for (const { start, end, bytes } of cutBatch(jobs, slices, frameBytesMax)) {
-          enter(jobs.slice(start, end), bytes, deadlineMs, (fates, offset) => {
-            for (let index = start; index < end; index++) all[index] = fates[offset + index - start] as Fate;
+          enter(jobs.slice(start, end), bytes, deadlineMs, (outcomes, offset) => {
+            for (let index = start; index < end; index++) all[index] = outcomes[offset + index - start] as Outcome;
             missing -= end - start;
             if (missing === 0) resolve(all);
           });

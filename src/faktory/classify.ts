@@ -1,7 +1,7 @@
 // The outcomes of the jobs of a PUSHB, from its reply. No other code reports a job as enqueued by Faktory.
 // Pure and table-tested. Every text comes from contribsys/faktory v1.9.4 or was seen from its Redis.
 import type { Job } from '../domain/job.ts';
-import { enqueued, refused, unknown, type Fate } from '../domain/producer.ts';
+import { enqueued, refused, unknown, type Outcome } from '../domain/producer.ts';
 import type { Reply } from './reply-reader.ts';
 
 /** The reply cannot belong to the command: all replies on its connection are in doubt. */
@@ -30,23 +30,23 @@ const permanentRefusals: readonly RegExp[] = [
 
 /**
  * @param ageMs from the command's write to its reply
- * @returns one fate per job in input order, or why the reply cannot be trusted
+ * @returns one outcome per job in input order, or why the reply cannot be trusted
  */
-export function classifyBulkReply(reply: Reply, jobs: readonly Job[], ageMs: number): Fate[] | Violation {
+export function classifyBulkReply(reply: Reply, jobs: readonly Job[], ageMs: number): Outcome[] | Violation {
   if (reply.type === 'error') return jobs.map(() => classifyErrorText(reply.text, ageMs));
   if (reply.type !== 'bulk') return { violation: `PUSHB was answered with ${reply.type}` };
   if (reply.text === '{}') return jobs.map(() => enqueued);
   const refusals = parseRefusals(reply.text);
   if (refusals === undefined) return { violation: 'PUSHB was answered with something that is no map of refusals' };
   let matched = 0;
-  const fates = jobs.map((job) => {
+  const outcomes = jobs.map((job) => {
     const text = refusals.get(job.jid);
     if (text === undefined) return enqueued;
     matched++;
     return classifyErrorText(text, ageMs);
   });
   // A jid that is not in the frame shows that the reply belongs to another command.
-  return matched === refusals.size ? fates : { violation: 'PUSHB was answered for a jid that was not in it' };
+  return matched === refusals.size ? outcomes : { violation: 'PUSHB was answered for a jid that was not in it' };
 }
 
 /**
@@ -58,13 +58,14 @@ export const isBrokerDeadline = (text: string): boolean =>
   /context deadline exceeded|i\/o timeout|connection pool timeout|\bdial (unix|tcp) /.test(text);
 
 /** The Redis of the broker refused the jobs: its memory or its disk is full, or it is a replica. */
-export const storeRefusalOf = (fates: readonly Fate[]): string | undefined => {
-  for (const fate of fates) if (fate.outcome !== 'enqueued' && redisRefusal.test(fate.detail)) return fate.detail;
+export const storeRefusalOf = (outcomes: readonly Outcome[]): string | undefined => {
+  for (const outcome of outcomes)
+    if (outcome.kind !== 'enqueued' && redisRefusal.test(outcome.detail)) return outcome.detail;
   return undefined;
 };
 
 /** The class of an error text. A text that is not in the table is unknown, never refused. */
-export function classifyErrorText(text: string, ageMs: number): Fate {
+export function classifyErrorText(text: string, ageMs: number): Outcome {
   const message = text.replace(/^ERR /, '');
   if (redisRefusal.test(message)) {
     return ageMs <= redisRefusalAgeMsMax ? refused('broker_refused', message) : unknown(message);

@@ -1,7 +1,7 @@
 // Frames of jobs over the client's connections: picks the connection, writes the PUSHB, classifies what comes back.
 import type { Clock } from '../domain/clock.ts';
 import type { Job } from '../domain/job.ts';
-import { refused, unknown, type Fate, type FrameSender } from '../domain/producer.ts';
+import { refused, unknown, type FrameOutcome, type Outcome, type FrameSender } from '../domain/producer.ts';
 import { classifyBulkReply, isBrokerDeadline } from './classify.ts';
 import type { FaktoryClient } from './client.ts';
 import { ProtocolError } from './reply-reader.ts';
@@ -16,7 +16,7 @@ export interface FrameSenderOptions {
   /** The broker, unless it is the embedded one, is said to sync for each job. */
   syncs?: boolean;
   /** Called once per frame, with its time from write to reply or loss. */
-  onFrame?: (jobs: number, seconds: number, outcome: FrameOutcome, fates: readonly Fate[]) => void;
+  onFrame?: (jobs: number, seconds: number, frameOutcome: FrameOutcome, outcomes: readonly Outcome[]) => void;
   /** Called as the broker goes away, with the reason, and as it is there again, without. */
   onDown?: (reason: Error | undefined) => void;
 }
@@ -61,10 +61,10 @@ export function createFrameSender({ client, clock, syncs, onFrame, onDown }: Fra
         ageMs: () => clock.now() - startedMs,
         onReply: limits.observe,
         onLate: () => client.late(connection, startedMs),
-        onEnd(fates, outcome) {
+        onEnd(outcomes, frameOutcome) {
           inFlight--;
-          onFrame?.(jobs.length, (clock.now() - startedMs) / 1000, outcome, fates);
-          settle(fates);
+          onFrame?.(jobs.length, (clock.now() - startedMs) / 1000, frameOutcome, outcomes);
+          settle(outcomes);
           sender.onChange();
         },
       });
@@ -92,24 +92,21 @@ export function createFrameSender({ client, clock, syncs, onFrame, onDown }: Fra
   return sender;
 }
 
-const frameOf = (jobs: readonly Job[]): string => `PUSHB [${jobs.map(({ wire }) => wire).join(',')}]`;
+const frameOf = (jobs: readonly Job[]): string => `PUSHB [${jobs.map(({ encoded }) => encoded).join(',')}]`;
 
-function fatesOfLoss(jobs: readonly Job[], { maybeSent, reason }: Loss): Fate[] {
-  const fate = maybeSent
+function outcomesOfLoss(jobs: readonly Job[], { maybeSent, reason }: Loss): Outcome[] {
+  const outcome = maybeSent
     ? unknown(`connection to the broker lost: ${reason.message}`)
     : refused('broker_unavailable', `connection to the broker lost before sending: ${reason.message}`);
-  return jobs.map(() => fate);
+  return jobs.map(() => outcome);
 }
-
-/** `refused`: the reply names an error, of one of the jobs at least. */
-type FrameOutcome = 'ok' | 'refused' | 'lost';
 
 interface FrameExchange {
   ageMs: () => number;
   onReply: (ageMs: number) => void;
   /** The broker replied with a deadline of its own. */
   onLate: () => void;
-  onEnd: (fates: readonly Fate[], outcome: FrameOutcome) => void;
+  onEnd: (outcomes: readonly Outcome[], frameOutcome: FrameOutcome) => void;
 }
 
 function exchangeFrame(connection: Connection, jobs: readonly Job[], { ageMs, onReply, onLate, onEnd }: FrameExchange) {
@@ -120,11 +117,11 @@ function exchangeFrame(connection: Connection, jobs: readonly Job[], { ageMs, on
       if (reply.type !== 'nil' && reply.text !== '{}' && isBrokerDeadline(reply.text)) onLate();
       const verdict = classifyBulkReply(reply, jobs, age);
       if (!('violation' in verdict))
-        return onEnd(verdict, verdict.every(({ outcome }) => outcome === 'enqueued') ? 'ok' : 'refused');
+        return onEnd(verdict, verdict.every(({ kind }) => kind === 'enqueued') ? 'ok' : 'refused');
       const reason = new ProtocolError(verdict.violation);
       connection.destroy(reason);
-      onEnd(fatesOfLoss(jobs, { maybeSent: true, reason }), 'lost');
+      onEnd(outcomesOfLoss(jobs, { maybeSent: true, reason }), 'lost');
     },
-    onLost: (loss) => onEnd(fatesOfLoss(jobs, loss), 'lost'),
+    onLost: (loss) => onEnd(outcomesOfLoss(jobs, loss), 'lost'),
   });
 }

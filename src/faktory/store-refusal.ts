@@ -1,12 +1,12 @@
 // A broker that answers everything, and stores nothing: its Redis has no memory or disk left. Only a PUSHB shows it; INFO and
 // HELLO are answered.
 import type { Clock } from '../domain/clock.ts';
-import type { Fate } from '../domain/producer.ts';
+import type { Outcome } from '../domain/producer.ts';
 import { storeRefusalOf } from './classify.ts';
 
 export interface StoreRefusal {
-  /** To be called with the fates of each frame. */
-  see(fates: readonly Fate[]): void;
+  /** To be called with the outcomes of each frame. */
+  see(outcomes: readonly Outcome[]): void;
   /** Why the last jobs that were pushed were not stored; undefined when they were, or when that was long ago. */
   readonly reason: Error | undefined;
 }
@@ -17,9 +17,9 @@ const reasonMsMax = 120_000;
 export function createStoreRefusal(clock: Pick<Clock, 'now'>): StoreRefusal {
   let latest: { reason: Error; atMs: number } | undefined;
   return {
-    see(fates) {
-      if (fates.some(({ outcome }) => outcome === 'enqueued')) latest = undefined;
-      const text = storeRefusalOf(fates);
+    see(outcomes) {
+      if (outcomes.some(({ kind }) => kind === 'enqueued')) latest = undefined;
+      const text = storeRefusalOf(outcomes);
       if (text !== undefined) latest = { reason: new Error(text), atMs: clock.now() };
     },
     get reason() {

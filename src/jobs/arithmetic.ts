@@ -1,4 +1,4 @@
-// What the four operations of the original service have in common. They keep its wire form and its messages, and run in
+// What the four operations of the original service have in common. They keep its encoded jobs and its messages, and run in
 // the worker's own process: definitions of JOBS_DIR can do neither.
 import { z } from 'zod';
 import type { ArgsReading, InlineEnd, JobType } from '../domain/job-type.ts';

@@ -10,7 +10,7 @@ import type { Compiled, DefinitionProblem } from './compiled.ts';
 import { readCron, scheduleType } from './read-cron.ts';
 import { findAsynchronousCheck } from './schema-checks.ts';
 
-/** What the wire, the flat form and the routes need for themselves. */
+/** Names that the routes, the flat form and the options of a job need. */
 const reservedNames: ReadonlySet<string> = new Set(['batch', 'stream']);
 const reservedArguments: ReadonlySet<string> = new Set(['args', 'jobtype', 'operation', 'request_id']);
 const jobtypePattern = /^[^\p{Cc}\p{Cs}]{1,200}$/u;

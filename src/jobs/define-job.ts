@@ -39,7 +39,7 @@ export interface JobDefinition<
 > {
   /** Names the route `POST /jobs/{name}` and the `operation` of an entry: `[a-z][a-z0-9_]{0,63}`. */
   readonly name: Name;
-  /** On the wire. Default: the name. */
+  /** The jobtype in FWP. Default: the name. */
   readonly jobtype?: string;
   /** Default: `default`. */
   readonly queue?: string;

@@ -1,13 +1,12 @@
 // Connections to the broker, and what was sent over them.
 import type { Registry } from 'prom-client';
+import type { FrameOutcome } from '../domain/producer.ts';
 import { secondsBuckets } from './http.ts';
 import { addMetric, type Value } from './read.ts';
 import { createHistogram, createOneHistogram } from './tally.ts';
 
 export type ConnectionRole = 'producer' | 'fetch' | 'report' | 'beat';
 export type ConnectionState = 'connecting' | 'doubted' | 'idle' | 'busy';
-/** `ok`: the reply names no error; `refused`: it names one, if only of one job of a PUSHB; `lost`: there was no reply. */
-export type FrameOutcome = 'ok' | 'refused' | 'lost';
 
 /** Of the connections of one role. */
 export interface ConnectionReading {

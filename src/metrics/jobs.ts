@@ -64,7 +64,7 @@ function readByStage(registry: Registry, readers: Readers): void {
   const ofBytes = {
     registry,
     name: 'work_factory_pending_bytes',
-    help: 'The size of these jobs on the wire.',
+    help: 'The encoded size of these jobs.',
     labelNames: ['stage'] as const,
   };
   readBy(ofBytes, 'gauge', () => {

@@ -201,11 +201,11 @@ export function createEngineKeys(options: EngineKeysOptions): KeyStore {
     attach(claim, jobs, answerOf) {
       const attachment = {
         write(refusals: ReadonlyMap<string, string>) {
-          const fates = jobs.map(({ jid }) => {
+          const outcomes = jobs.map(({ jid }) => {
             const refusal = refusals.get(jid);
             return refusal === undefined ? enqueued : refused('broker_refused', refusal);
           });
-          const answer = answerOf(fates);
+          const answer = answerOf(outcomes);
           if (answer === undefined) return;
           write(claim, answer);
         },

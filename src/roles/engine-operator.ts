@@ -1,7 +1,7 @@
 // The operator's way into a broker in this process.
 import type { Engine } from '../broker/engine.ts';
 import type { Mutations } from '../broker/queues/mutations.ts';
-import type { JobFailure, WireJob } from '../broker/queues/job.ts';
+import type { JobFailure, FaktoryJob } from '../broker/queues/job.ts';
 import { listJobs } from '../broker/queues/listing.ts';
 import type { TimedJob, TimedPlace } from '../broker/queues/job-set.ts';
 import { stored } from '../broker/storage/stored.ts';
@@ -73,7 +73,7 @@ function placeIn(cursor: string): TimedPlace {
 }
 
 function jobOf(set: SetName, { dueMs, text }: TimedJob): SetJob {
-  const job = JSON.parse(text) as WireJob;
+  const job = JSON.parse(text) as FaktoryJob;
   const failure: Partial<JobFailure> = job.failure ?? {};
   return {
     jid: job.jid ?? '',

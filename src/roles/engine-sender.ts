@@ -2,7 +2,7 @@
 // commands of all connections. There is no connection that could be lost, and no reply to read.
 import type { Clock } from '../domain/clock.ts';
 import type { Attachment, Job } from '../domain/job.ts';
-import { enqueued, refused, unknown, type Fate, type FrameSender } from '../domain/producer.ts';
+import { enqueued, refused, unknown, type FrameOutcome, type Outcome, type FrameSender } from '../domain/producer.ts';
 import type { Engine } from '../broker/engine.ts';
 import { messageOf, type GroupOutcome } from '../broker/storage/ledger.ts';
 import type { Push } from '../broker/queues/push.ts';
@@ -12,7 +12,7 @@ export interface EngineSenderOptions {
   push: Push;
   clock: Clock;
   /** Called once per frame, with its time until it was stored or not. */
-  onFrame?: (jobs: number, seconds: number, outcome: 'ok' | 'refused' | 'lost') => void;
+  onFrame?: (jobs: number, seconds: number, frameOutcome: FrameOutcome) => void;
 }
 
 /** A failed write makes at most this many frames unknown. Frames that wait are refused when the disk hangs. */
@@ -35,19 +35,19 @@ export function createEngineSender({ engine, push, clock, onFrame }: EngineSende
   function give(jobs: readonly Job[]): ReadonlyMap<string, string> {
     const refusal = engine.refusal();
     if (refusal !== undefined) throw new Error(refusal);
-    const wires = jobs.map(({ wire }) => wire);
-    if (!jobs.every(({ isPlain }) => isPlain)) return push.array(Buffer.from(`[${wires.join(',')}]`));
-    push.own(wires);
+    const encoded = jobs.map((job) => job.encoded);
+    if (!jobs.every(({ isPlain }) => isPlain)) return push.array(Buffer.from(`[${encoded.join(',')}]`));
+    push.own(encoded);
     return noRefusals;
   }
 
-  function fatesOf(
+  function outcomesOf(
     jobs: readonly Job[],
     refusals: ReadonlyMap<string, string>,
     end: GroupOutcome,
     detail: string,
-  ): Fate[] {
-    const fate =
+  ): Outcome[] {
+    const outcome =
       end === 'stored'
         ? enqueued
         : end === 'unknown'
@@ -55,7 +55,7 @@ export function createEngineSender({ engine, push, clock, onFrame }: EngineSende
           : refused('broker_refused', `not stored: the store of the broker failed: ${detail}`);
     return jobs.map(({ jid }) => {
       const refusal = refusals.get(jid);
-      return refusal === undefined ? fate : refused('broker_refused', refusal);
+      return refusal === undefined ? outcome : refused('broker_refused', refusal);
     });
   }
 
@@ -74,27 +74,27 @@ export function createEngineSender({ engine, push, clock, onFrame }: EngineSende
     onChange: () => undefined,
     send(jobs, settle) {
       const startedMs = clock.now();
-      const done = (fates: readonly Fate[], outcome: 'ok' | 'refused' | 'lost'): void => {
-        onFrame?.(jobs.length, (clock.now() - startedMs) / 1000, outcome);
-        settle(fates);
+      const done = (outcomes: readonly Outcome[], frameOutcome: FrameOutcome): void => {
+        onFrame?.(jobs.length, (clock.now() - startedMs) / 1000, frameOutcome);
+        settle(outcomes);
       };
       const attachments = attachmentsOf(jobs);
       let refusals: ReadonlyMap<string, string>;
       try {
         refusals = give(jobs);
       } catch (error) {
-        const fate = refused('broker_refused', messageOf(error));
+        const outcome = refused('broker_refused', messageOf(error));
         return done(
-          jobs.map(() => fate),
+          jobs.map(() => outcome),
           'refused',
         );
       }
       inFlight++;
-      const end = (outcome: GroupOutcome, detail: string): void => {
+      const end = (groupOutcome: GroupOutcome, detail: string): void => {
         inFlight--;
-        for (const attachment of attachments) attachment.settle(outcome);
-        const fates = fatesOf(jobs, refusals, outcome, detail);
-        done(fates, refusals.size === jobs.length ? 'refused' : outcomes[outcome]);
+        for (const attachment of attachments) attachment.settle(groupOutcome);
+        const outcomes = outcomesOf(jobs, refusals, groupOutcome, detail);
+        done(outcomes, refusals.size === jobs.length ? 'refused' : frameOutcomes[groupOutcome]);
         sender.onChange();
       };
       // Into the same group.
@@ -115,4 +115,4 @@ export function createEngineSender({ engine, push, clock, onFrame }: EngineSende
   return sender;
 }
 
-const outcomes = { stored: 'ok', unknown: 'lost', 'not stored': 'refused' } as const;
+const frameOutcomes = { stored: 'ok', unknown: 'lost', 'not stored': 'refused' } as const;

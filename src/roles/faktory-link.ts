@@ -36,10 +36,10 @@ export function createFaktoryLink(
     client,
     clock,
     syncs: config.FAKTORY_DURABILITY === 'fsync',
-    onFrame: (jobs, seconds, outcome, fates) => {
-      storeRefusal.see(fates);
-      metrics.faktoryFrame(jobs, seconds, outcome);
-      if (outcome === 'lost') logLoss(jobs);
+    onFrame: (jobs, seconds, frameOutcome, outcomes) => {
+      storeRefusal.see(outcomes);
+      metrics.faktoryFrame(jobs, seconds, frameOutcome);
+      if (frameOutcome === 'lost') logLoss(jobs);
     },
     onDown: (reason) => {
       if (reason) log.warn({ error: reason.message }, 'the broker is away: jobs are refused');

@@ -3,7 +3,7 @@ import type { InlineEnd } from '../domain/job-type.ts';
 import type { JobRecord } from '../domain/results.ts';
 import type { OperationLabel } from '../metrics/jobs.ts';
 import type { WorkerOutcome } from '../metrics/worker.ts';
-import { attemptsOf, fateOf, lockOf, type Fate, type FetchedJob } from './fetched-job.ts';
+import { attemptsOf, failEffectOf, lockOf, type FailEffect, type FetchedJob } from './fetched-job.ts';
 
 /** The fields of FAIL. Faktory keeps 100 bytes of the type, 1,000 of the message, 50 lines of the backtrace. */
 export interface Failure {
@@ -17,7 +17,7 @@ export interface Failure {
 export interface EndedRun {
   jid: string;
   /** The effect of a FAIL on the job. */
-  fate: Fate;
+  failEffect: FailEffect;
   operation: OperationLabel;
   /** `requeued`: the job did not end here, and is to run elsewhere. */
   outcome: WorkerOutcome | 'requeued';
@@ -56,29 +56,38 @@ export function createEnd(
   end: Pick<JobRecord, 'result' | 'error' | 'errtype'>,
 ): EndedRun {
   const record = ended(job, outcome, { operation, ...about, ...end });
-  return { jid: job.jid, fate: fateOf(job), operation, outcome, record, failure: undefined, lock: lockOf(job), logged };
+  return {
+    jid: job.jid,
+    failEffect: failEffectOf(job),
+    operation,
+    outcome,
+    record,
+    failure: undefined,
+    lock: lockOf(job),
+    logged,
+  };
 }
 
 /** The broker is told, and retries as the job says. Between retries the job is pending, with its error. */
 export function createFailedEnd({ job, operation, about, logged }: Ran, failure: Failure): EndedRun {
   const { jid } = job;
-  const fate = fateOf(job);
+  const failEffect = failEffectOf(job);
   const told = { operation, ...about, error: failure.message, errtype: failure.errtype };
-  const isLast = fate === 'dead' || fate === 'gone';
+  const isLast = failEffect === 'dead' || failEffect === 'gone';
   const record: JobRecord = isLast
     ? ended(job, 'failed', told)
     : { job_id: jid, state: 'pending', ...told, attempts: attemptsOf(job) };
-  return { jid, fate, operation, outcome: 'failed', record, failure, lock: lockOf(job), logged };
+  return { jid, failEffect, operation, outcome: 'failed', record, failure, lock: lockOf(job), logged };
 }
 
 /** Faktory gets a FAIL and then a MUTATE that requeues the job: it has no other command. A job without a retry has failed. */
 export function createRequeuedEnd(ran: Ran, reason: string): EndedRun {
   const end = createFailedEnd(ran, { errtype: 'GivenBack', message: reason, backtrace: [], give_back: true });
-  return { ...end, outcome: 'requeued', record: end.fate === 'gone' ? end.record : undefined };
+  return { ...end, outcome: 'requeued', record: end.failEffect === 'gone' ? end.record : undefined };
 }
 
 /** As the embedded broker takes it. */
-export const queuedAgain = (end: EndedRun): EndedRun => ({ ...end, fate: 'queued again', record: undefined });
+export const queuedAgain = (end: EndedRun): EndedRun => ({ ...end, failEffect: 'queued again', record: undefined });
 
 function ended(job: FetchedJob, state: JobRecord['state'], about: Omit<JobRecord, 'job_id' | 'state'>): JobRecord {
   return { job_id: job.jid, state, ...about, attempts: attemptsOf(job), finished_at: new Date().toISOString() };

@@ -48,8 +48,8 @@ const notStored: Failure = { errtype: 'ResultNotStored', message: 'the result co
 const stopped: Failure = { errtype: 'WorkerStopped', message: 'the worker ended before the job did', backtrace: [] };
 
 /** The broker does not have the job any more, or has it in the dead set. */
-const isOver = ({ end: { outcome, fate }, failure, isKnown }: Told): boolean =>
-  failure === undefined || (isKnown && (fate === 'gone' || (fate === 'dead' && outcome !== 'requeued')));
+const isOver = ({ end: { outcome, failEffect }, failure, isKnown }: Told): boolean =>
+  failure === undefined || (isKnown && (failEffect === 'gone' || (failEffect === 'dead' && outcome !== 'requeued')));
 
 export function createEndings(options: EndingsOptions): Endings {
   const { client, results, clock, onChange, log } = options;

@@ -21,7 +21,7 @@ export interface FetchedJob {
  * or when the retries are used up, it goes to the dead set. A job without `retry` was put into the broker's store in another
  * way than by FWP: the effect is unknown. A job that the embedded broker takes back is queued again.
  */
-export type Fate = 'retried' | 'dead' | 'gone' | 'unknown' | 'queued again';
+export type FailEffect = 'retried' | 'dead' | 'gone' | 'unknown' | 'queued again';
 
 /** @returns undefined when the text is no job at all: there is no jid to acknowledge */
 export function parseJob(text: string): FetchedJob | undefined {
@@ -33,7 +33,7 @@ export function parseJob(text: string): FetchedJob | undefined {
   }
 }
 
-export function fateOf(job: FetchedJob): Exclude<Fate, 'queued again'> {
+export function failEffectOf(job: FetchedJob): Exclude<FailEffect, 'queued again'> {
   const { retry } = job;
   if (typeof retry !== 'number') return 'unknown';
   if (retry === 0) return 'gone';

@@ -3,7 +3,7 @@
 import type { Logger } from 'pino';
 import type { Clock, Timer } from '../domain/clock.ts';
 import type { Told } from './ended-run.ts';
-import type { Fate } from './fetched-job.ts';
+import type { FailEffect } from './fetched-job.ts';
 
 /** The part of pino that the worker uses. */
 export type WorkerLog = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
@@ -55,7 +55,7 @@ export function createJobLog(log: WorkerLog, clock: Clock): JobLog {
 /** Enough to find the line of the job's own file. */
 const backtraceLinesMax = 5;
 
-const fates: Readonly<Record<Fate, string>> = {
+const failEffects: Readonly<Record<FailEffect, string>> = {
   retried: 'to be retried',
   dead: 'dead, no retry is left',
   gone: 'gone, as its retry is 0',
@@ -67,18 +67,18 @@ function writeLine(log: WorkerLog, { end, failure, isKnown }: Told): void {
   const { jid, operation, record, logged } = end;
   const about = { jid, operation, request_id: record?.request_id ?? undefined };
   if (failure) {
-    const fate = isKnown ? fates[end.fate] : 'the broker did not know it any more';
+    const effect = isKnown ? failEffects[end.failEffect] : 'the broker did not know it any more';
     if (end.outcome === 'requeued') {
       // Faktory is asked later to queue the other jobs again.
-      const isSettled = !isKnown || end.fate === 'gone' || end.fate === 'queued again';
-      return log.warn({ ...about, reason: failure.message }, `job given back${isSettled ? `: ${fate}` : ''}`);
+      const isSettled = !isKnown || end.failEffect === 'gone' || end.failEffect === 'queued again';
+      return log.warn({ ...about, reason: failure.message }, `job given back${isSettled ? `: ${effect}` : ''}`);
     }
     const what = failure === end.failure ? 'job failed' : 'job given back as failed';
     const { errtype, message, backtrace } = failure;
     const stack = backtrace.slice(0, backtraceLinesMax);
     return log.warn(
       { ...about, errtype, error: message, ...(stack.length > 0 && { stack }), attempts: record?.attempts },
-      `${what}: ${fate}`,
+      `${what}: ${effect}`,
     );
   }
   log.info({ ...about, ...logged, error: record?.error }, `job ${end.outcome}`);

@@ -66,8 +66,8 @@ export function createRequeue({ client, takesBack, onChange, log }: RequeueOptio
     leaveToBroker() {
       isLeftToBroker = true;
     },
-    failed({ jid, fate }) {
-      if (fate !== 'gone' && fate !== 'queued again') jids.push(jid);
+    failed({ jid, failEffect }) {
+      if (failEffect !== 'gone' && failEffect !== 'queued again') jids.push(jid);
     },
     over() {
       failing--;

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { it } from 'node:test';
 import fc from 'fast-check';
 import { createLineReader } from '../../src/broker/protocol/line-reader.ts';
-import { bulk, error } from '../../src/broker/protocol/wire.ts';
+import { bulk, error } from '../../src/broker/protocol/replies.ts';
 import { startBroker } from '../helpers/broker.ts';
 import { createFakeClock } from './fake-clock.ts';
 

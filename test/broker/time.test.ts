@@ -57,16 +57,19 @@ it('a retry waits count^4 + 15 + random(0..29) * (count + 1) seconds', () => {
 it('a job is retried `retry` times, then it is dead', () => {
   const job = makeJob({ retry: 2 });
   const failure = { errtype: 'E', message: 'm', backtrace: [] };
-  const fates = [1, 2, 3].map(() => judge(job, failure, 0, () => 0).to);
-  assert.deepEqual(fates, ['retries', 'retries', 'dead']);
+  const outcomes = [1, 2, 3].map(() => judge(job, failure, 0, () => 0).to);
+  assert.deepEqual(outcomes, ['retries', 'retries', 'dead']);
 });
 
 it('a retry waits a year at most, whatever a client says how often it failed', () => {
   const failure = { errtype: 'E', message: 'm', backtrace: [] };
   for (const retry_count of [2000, 2 ** 62, -(2 ** 62), 1e300]) {
     const job = makeJob({ retry: 2 ** 62, failure: { retry_count, remaining: 1 } });
-    const fate = judge(job, failure, 0, () => 0.5);
-    assert.ok(fate.to === 'retries' && fate.dueMs > 0 && fate.dueMs <= 365 * 86_400_000, JSON.stringify(fate));
+    const outcome = judge(job, failure, 0, () => 0.5);
+    assert.ok(
+      outcome.to === 'retries' && outcome.dueMs > 0 && outcome.dueMs <= 365 * 86_400_000,
+      JSON.stringify(outcome),
+    );
   }
 });
 

@@ -206,8 +206,8 @@ describe('a request that fails as a whole', () => {
   });
 
   it('tells of each entry as the service did; what failed may be stored by an attempt before', async () => {
-    const fates = [rejected, failed];
-    const lost = tellEach(504, (entry, index) => fates[index] ?? unknown(entry), {
+    const outcomes = [rejected, failed];
+    const lost = tellEach(504, (entry, index) => outcomes[index] ?? unknown(entry), {
       ...{ code: 'outcome_unknown', outcome: 'unknown', detail: 'lost' },
     });
     const keyless: Script = () => problem(501, 'keys_not_kept');

@@ -120,7 +120,7 @@ describe("the client's stream", () => {
     for (const { jid } of service.producer.jobs) stored.set(jid, (stored.get(jid) ?? 0) + 1);
     for (const one of reports) if (one.status === 'enqueued') assert.equal(stored.get(one.jobId), 1);
     // No line was made twice.
-    const operands = service.producer.jobs.map(({ wire }) => /"a":(\d+)/.exec(wire)?.[1]);
+    const operands = service.producer.jobs.map(({ encoded }) => /"a":(\d+)/.exec(encoded)?.[1]);
     assert.equal(new Set(operands).size, operands.length);
   });
 

@@ -117,8 +117,8 @@ export function faktoryProtocolSuite(name: string, startServer: StartServer, ski
       for (const retry of [0, -1, 7, 25]) {
         assert.equal(await client.ask(push(foreign(retry))), '+OK');
         assert.equal(await client.ask(pushBulk([foreign(retry)])), '{}');
-        const { jid, wire } = createArithmeticJob('add', { a: 1, b: 2 });
-        assert.equal(await client.ask(`PUSHB [${wire}]`), '{}');
+        const { jid, encoded } = createArithmeticJob('add', { a: 1, b: 2 });
+        assert.equal(await client.ask(`PUSHB [${encoded}]`), '{}');
         const { created_at, enqueued_at, ...rest } = await client.askJson('FETCH default');
         assert.deepEqual(rest, {
           jid,

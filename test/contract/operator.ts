@@ -211,7 +211,7 @@ export function operatorContract({ name, open, isEmbedded, skip = false }: Opera
         assert.deepEqual((await list('', 'dead')).jobs, []);
       });
 
-      it('has what is on the wire of a job, and why it failed', async () => {
+      it('has the fields of a job as the broker keeps them, and why it failed', async () => {
         const scheduled = later({ jobtype: 'resize', queue: 'images', args: [{ url: 'u' }, 7] });
         await fill(scheduled, makeJob({ jid: 'failing-1', retry: 3 }), makeJob({ jid: 'failing-2', retry: -1 }));
         assert.deepEqual((await list()).jobs, [

@@ -7,7 +7,7 @@ import type { TickStore } from '../../src/domain/cron.ts';
 import { createJob, type Job } from '../../src/domain/job.ts';
 import type { JobType } from '../../src/domain/job-type.ts';
 import type { KeyStore } from '../../src/domain/keys.ts';
-import { refused, type Fate } from '../../src/domain/producer.ts';
+import { refused, type Outcome } from '../../src/domain/producer.ts';
 import { createGroupCommit } from '../../src/enqueue/group-commit.ts';
 import { compileDefinition } from '../../src/jobs/compile-definition.ts';
 import { createEngineKeys } from '../../src/roles/engine-keys.ts';
@@ -37,9 +37,9 @@ export interface Process {
 
 export interface Scene extends VirtualTime {
   start(cron: unknown, options?: { aheadMs?: number; keys?: KeyStore; ticks?: TickStore }): Process;
-  /** From now on pushes have this fate, and reach no broker; undefined: the broker is there. */
-  answerWith(fate: Fate | undefined): void;
-  /** Pushes so far, those that had a fate of the test's own included. */
+  /** From now on pushes have this outcome, and reach no broker; undefined: the broker is there. */
+  answerWith(outcome: Outcome | undefined): void;
+  /** Pushes so far, those that had a outcome of the test's own included. */
   pushes(): number;
   /** Takes all jobs out of the broker: their request ids, NAME@TICK, in the order in which they were enqueued. */
   stored(): Promise<string[]>;
@@ -66,14 +66,14 @@ export async function setUp(t: TestContext, start: string): Promise<Scene> {
   });
   const keys = createEngineKeys({ ...broker, clock: time.clock(), underWayMsMax: 25_000 });
   const ticks = createEngineTicks(broker.engine);
-  let fate: Fate | undefined;
+  let outcome: Outcome | undefined;
   let pushes = 0;
   const client = await connectFwp(t, { port: broker.port });
 
   /** In virtual time a push takes none. */
-  function push(job: Job): Promise<Fate> {
+  function push(job: Job): Promise<Outcome> {
     pushes++;
-    if (fate !== undefined) return Promise.resolve(fate);
+    if (outcome !== undefined) return Promise.resolve(outcome);
     return time.track(producer.push(job, inAMinute()));
   }
 
@@ -105,7 +105,7 @@ export async function setUp(t: TestContext, start: string): Promise<Scene> {
       t.after(() => started.close());
       return { cron: started, lines, counts };
     },
-    answerWith: (given) => void (fate = given),
+    answerWith: (given) => void (outcome = given),
     pushes: () => pushes,
     async stored() {
       const found: string[] = [];

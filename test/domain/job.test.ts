@@ -20,7 +20,7 @@ describe('createJob', () => {
       fc.property(fc.constantFrom(...operationNames), operand, operand, requestId, (operation, a, b, id) => {
         fc.pre(typeNamed(operation).readFlat({ a, b, request_id: id }).success);
         const job = createArithmeticJob(operation, { a, b, request_id: id });
-        assert.deepEqual(JSON.parse(job.wire), {
+        assert.deepEqual(JSON.parse(job.encoded), {
           jid: job.jid,
           jobtype: `math_${operation}`,
           // JSON has a minus zero, but JSON.stringify does not write it.
@@ -28,9 +28,9 @@ describe('createJob', () => {
           reserve_for: 60,
           retry: 25,
         });
-        assert.equal(job.wireBytes, Buffer.byteLength(job.wire));
+        assert.equal(job.encodedBytes, Buffer.byteLength(job.encoded));
         assert.equal(job.operation, operation);
-        assert.doesNotMatch(job.wire, /[\r\n]/, 'a line break would end the command');
+        assert.doesNotMatch(job.encoded, /[\r\n]/, 'a line break would end the command');
       }),
       { numRuns: 500 },
     );
@@ -45,7 +45,7 @@ describe('createJob', () => {
   it('takes at most 147 bytes a job in a PUSHB of 100, with one-digit operands', () => {
     for (const operation of operationNames) {
       const jobs = Array.from({ length: 100 }, () => createArithmeticJob(operation, { a: 1, b: 2 }));
-      const line = `PUSHB [${jobs.map(({ wire }) => wire).join(',')}]\r\n`;
+      const line = `PUSHB [${jobs.map(({ encoded }) => encoded).join(',')}]\r\n`;
       assert.ok(Buffer.byteLength(line) <= 100 * 147, `${operation}: ${Buffer.byteLength(line) / 100} bytes`);
     }
   });
@@ -56,7 +56,7 @@ describe('createJobWith', () => {
     const fields = { name: 'resize', jobtype: 'Resize"Image', queue: 'images', retry: 5, reserveForSeconds: 600 };
     const args = { value: ['é'], json: '"é"', jsonBytes: 4, requestId: 'r-1' };
     const job = createJobWith(fields, args, {});
-    assert.deepEqual(JSON.parse(job.wire), {
+    assert.deepEqual(JSON.parse(job.encoded), {
       jid: job.jid,
       jobtype: 'Resize"Image',
       args: ['é'],
@@ -69,7 +69,7 @@ describe('createJobWith', () => {
     const options = { queue: 'other', retry: 0, reserveForSeconds: 60, at, custom: { tenant: 7 } };
     const record = { job_id: 'a-jid-of-mine', state: 'pending' } as const;
     const other = createJobWith(fields, args, options, record);
-    assert.deepEqual(JSON.parse(other.wire), {
+    assert.deepEqual(JSON.parse(other.encoded), {
       jid: 'a-jid-of-mine',
       jobtype: 'Resize"Image',
       args: ['é'],
@@ -79,7 +79,7 @@ describe('createJobWith', () => {
       at,
       custom: { tenant: 7, request_id: 'r-1' },
     });
-    for (const { wire, wireBytes } of [job, other]) assert.equal(wireBytes, Buffer.byteLength(wire));
+    for (const { encoded, encodedBytes } of [job, other]) assert.equal(encodedBytes, Buffer.byteLength(encoded));
     assert.equal(other.record, record);
   });
 });

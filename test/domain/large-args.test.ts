@@ -1,4 +1,4 @@
-// Large arguments there and back, and what a liar can put on the wire.
+// Large arguments there and back, and what a liar can send.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
@@ -35,8 +35,8 @@ describe('large arguments', () => {
       const compressed = compressArgs(args);
       assert.ok(compressed && compressed.jsonBytes < args.jsonBytes);
       assert.equal(compressed.jsonBytes, Buffer.byteLength(compressed.json));
-      const wire: unknown = JSON.parse(`[${compressed.json}]`);
-      assert.deepEqual(decodeArgs(wire, custom, bytesMax), { args: [JSON.parse(args.json)] });
+      const received: unknown = JSON.parse(`[${compressed.json}]`);
+      assert.deepEqual(decodeArgs(received, custom, bytesMax), { args: [JSON.parse(args.json)] });
     }
   });
 
@@ -44,8 +44,8 @@ describe('large arguments', () => {
     const json = `"x",${JSON.stringify('y'.repeat(2000))}`;
     const compressed = compressArgs({ value: undefined, json, jsonBytes: json.length, requestId: 'r' });
     assert.equal(compressed?.requestId, 'r');
-    const wire: unknown = JSON.parse(`[${compressed.json}]`);
-    assert.deepEqual(decodeArgs(wire, custom, bytesMax), { args: ['x', 'y'.repeat(2000)] });
+    const received: unknown = JSON.parse(`[${compressed.json}]`);
+    assert.deepEqual(decodeArgs(received, custom, bytesMax), { args: ['x', 'y'.repeat(2000)] });
   });
 
   it('are left alone when they would not be smaller', () => {
@@ -54,9 +54,9 @@ describe('large arguments', () => {
   });
 
   it('are decoded only where custom says so', () => {
-    const wire = encode('[{"a":1}]');
+    const received = encode('[{"a":1}]');
     for (const other of [undefined, null, 'gzip', [], {}, { content_encoding: 'br' }, { content_encoding: true }]) {
-      assert.deepEqual(decodeArgs(wire, other, bytesMax), { args: wire });
+      assert.deepEqual(decodeArgs(received, other, bytesMax), { args: received });
     }
     assert.deepEqual(decodeArgs('no list', undefined, bytesMax), { args: 'no list' });
   });

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Job } from '../../src/domain/job.ts';
-import { enqueued, type Fate, type JobProducer } from '../../src/domain/producer.ts';
+import { enqueued, type Outcome, type JobProducer } from '../../src/domain/producer.ts';
 import { createAdmission, type AdmissionOptions } from '../../src/enqueue/admission.ts';
 import { createJobs } from '../helpers/producer.ts';
 
-const [{ wireBytes }] = createJobs(1) as [Job];
+const [{ encodedBytes }] = createJobs(1) as [Job];
 
 function setUp(options: Partial<AdmissionOptions> = {}) {
   const held: (() => void)[] = [];
-  const hold = <T>(fate: T): Promise<T> => new Promise((resolve) => held.push(() => resolve(fate)));
+  const hold = <T>(outcome: T): Promise<T> => new Promise((resolve) => held.push(() => resolve(outcome)));
   const calls: string[] = [];
   const next: JobProducer = {
     push: () => hold(enqueued),
@@ -28,7 +28,8 @@ function setUp(options: Partial<AdmissionOptions> = {}) {
   return { admission, held, calls };
 }
 
-const isOverload = (fate: Fate | undefined): boolean => fate?.outcome === 'refused' && fate.code === 'overloaded';
+const isOverload = (outcome: Outcome | undefined): boolean =>
+  outcome?.kind === 'refused' && outcome.code === 'overloaded';
 
 describe('admission', () => {
   it('admits jobs up to the limit and refuses the next one at once', async () => {
@@ -45,22 +46,22 @@ describe('admission', () => {
   it('admits a batch that fits exactly, and refuses as a whole one that is a job too large', async () => {
     const { admission, held } = setUp();
     void admission.pushBulk(createJobs(4), 0);
-    const fates = await admission.pushBulk(createJobs(7), 0);
-    assert.equal(fates.length, 7);
-    assert.ok(fates.every(isOverload));
+    const outcomes = await admission.pushBulk(createJobs(7), 0);
+    assert.equal(outcomes.length, 7);
+    assert.ok(outcomes.every(isOverload));
     void admission.pushBulk(createJobs(6), 0);
     assert.equal(held.length, 2);
     assert.equal(admission.pendingJobs, 10);
   });
 
   it('keeps the same bound in bytes', async () => {
-    const { admission, held } = setUp({ pendingBytesMax: 3 * wireBytes });
+    const { admission, held } = setUp({ pendingBytesMax: 3 * encodedBytes });
     for (const job of createJobs(3)) void admission.push(job, 0);
-    assert.equal(admission.pendingBytes, 3 * wireBytes);
+    assert.equal(admission.pendingBytes, 3 * encodedBytes);
     assert.ok(isOverload(await admission.push((createJobs(1) as [Job])[0], 0)));
     assert.ok((await admission.pushBulk(createJobs(1), 0)).every(isOverload));
     assert.equal(held.length, 3);
-    const tight = setUp({ pendingBytesMax: 3 * wireBytes - 1 });
+    const tight = setUp({ pendingBytesMax: 3 * encodedBytes - 1 });
     for (const job of createJobs(3)) void tight.admission.push(job, 0);
     assert.equal(tight.held.length, 2, 'one byte short of three');
   });

@@ -1,11 +1,11 @@
 // A FrameSender in the hands of the test.
 import assert from 'node:assert/strict';
 import type { Job } from '../../src/domain/job.ts';
-import { enqueued, type Fate, type FrameSender } from '../../src/domain/producer.ts';
+import { enqueued, type Outcome, type FrameSender } from '../../src/domain/producer.ts';
 
 export interface FakeFrame {
   jobs: readonly Job[];
-  reply: (fates?: readonly Fate[]) => void;
+  reply: (outcomes?: readonly Outcome[]) => void;
 }
 
 export interface FakeSender extends FrameSender {
@@ -42,10 +42,10 @@ export function createFakeSender(): FakeSender {
       inFlight++;
       frames.push({
         jobs,
-        reply(fates = jobs.map(() => enqueued)) {
+        reply(outcomes = jobs.map(() => enqueued)) {
           sender.slots++;
           inFlight--;
-          settle(fates);
+          settle(outcomes);
           sender.onChange();
         },
       });

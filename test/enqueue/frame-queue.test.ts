@@ -14,7 +14,7 @@ const limits = {
 
 const parcelOf = (count: number, bytes?: number, pushedMs = 0): PendingPush => {
   const jobs = createJobs(count);
-  const sum = jobs.reduce((total: number, job: Job) => total + job.wireBytes, 0);
+  const sum = jobs.reduce((total: number, job: Job) => total + job.encodedBytes, 0);
   return { jobs, bytes: bytes ?? sum, pushedMs, deadlineMs: Infinity, settle: () => undefined };
 };
 

@@ -5,7 +5,7 @@ import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import type { Job } from '../../src/domain/job.ts';
 import { createArithmeticJob } from '../helpers/jobs.ts';
-import { enqueued, refused, unknown, type Fate } from '../../src/domain/producer.ts';
+import { enqueued, refused, unknown, type Outcome } from '../../src/domain/producer.ts';
 import { createGroupCommit, type GroupCommitOptions } from '../../src/enqueue/group-commit.ts';
 import { createFakeClock } from '../helpers/fake-clock.ts';
 import { createJobs } from '../helpers/producer.ts';
@@ -30,19 +30,20 @@ function setUp(overrides: Partial<GroupCommitOptions> = {}) {
     lingerMs: 0,
     ...overrides,
   });
-  const settled = new Map<string, Fate>();
-  /** Pushes, and keeps the fates by jid as they become known. */
+  const settled = new Map<string, Outcome>();
+  /** Pushes, and keeps the outcomes by jid as they become known. */
   const push = (jobs: readonly Job[], deadlineMs = clock.now() + 5000): void => {
-    for (const job of jobs) void producer.push(job, deadlineMs).then((fate) => settled.set(job.jid, fate));
+    for (const job of jobs) void producer.push(job, deadlineMs).then((outcome) => settled.set(job.jid, outcome));
   };
-  const fatesOf = async (jobs: readonly Job[]): Promise<(Fate | undefined)[]> => {
+  const outcomesOf = async (jobs: readonly Job[]): Promise<(Outcome | undefined)[]> => {
     await new Promise((resolve) => setImmediate(resolve));
     return jobs.map(({ jid }) => settled.get(jid));
   };
-  return { clock, sender, producer, push, fatesOf };
+  return { clock, sender, producer, push, outcomesOf };
 }
 
-const outcomes = (fates: readonly (Fate | undefined)[]): (string | undefined)[] => fates.map((fate) => fate?.outcome);
+const kindsOf = (outcomes: readonly (Outcome | undefined)[]): (string | undefined)[] =>
+  outcomes.map((outcome) => outcome?.kind);
 const sizes = (frames: readonly { jobs: readonly Job[] }[]): number[] => frames.map(({ jobs }) => jobs.length);
 
 describe('group commit', () => {
@@ -55,14 +56,14 @@ describe('group commit', () => {
   });
 
   it('sends what arrived in one turn together', async () => {
-    const { clock, sender, push, fatesOf } = setUp();
+    const { clock, sender, push, outcomesOf } = setUp();
     const jobs = createJobs(5);
     push(jobs);
     clock.turn();
     assert.deepEqual(sender.frame(0).jobs, jobs);
     sender.frame(0).reply();
     assert.deepEqual(
-      await fatesOf(jobs),
+      await outcomesOf(jobs),
       jobs.map(() => enqueued),
     );
   });
@@ -180,27 +181,27 @@ describe('group commit', () => {
     assert.deepEqual(sizes(sender.frames), [1, 1, 1]);
   });
 
-  it('gives each of many callers the fate of its own job', async () => {
-    const { clock, sender, push, fatesOf } = setUp();
+  it('gives each of many callers the outcome of its own job', async () => {
+    const { clock, sender, push, outcomesOf } = setUp();
     const jobs = createJobs(4);
     push(jobs);
     clock.turn();
     const no = refused('broker_refused', 'jobs must have an args parameter');
     const perhaps = unknown('EOF');
     sender.frame(0).reply([enqueued, no, perhaps, enqueued]);
-    assert.deepEqual(await fatesOf(jobs), [enqueued, no, perhaps, enqueued]);
+    assert.deepEqual(await outcomesOf(jobs), [enqueued, no, perhaps, enqueued]);
   });
 
   it('refuses what waited too long for a slot, and never sends it', async () => {
-    const { clock, sender, push, fatesOf } = setUp();
+    const { clock, sender, push, outcomesOf } = setUp();
     sender.slots = 0;
     const jobs = createJobs(3);
     push(jobs);
     clock.advance(acquireTimeoutMs - 1);
-    assert.deepEqual(outcomes(await fatesOf(jobs)), [undefined, undefined, undefined]);
+    assert.deepEqual(kindsOf(await outcomesOf(jobs)), [undefined, undefined, undefined]);
     clock.advance(101);
     assert.deepEqual(
-      (await fatesOf(jobs)).map((fate) => fate?.outcome === 'refused' && fate.code),
+      (await outcomesOf(jobs)).map((outcome) => outcome?.kind === 'refused' && outcome.code),
       jobs.map(() => 'broker_unavailable'),
     );
     sender.slots = 10;
@@ -210,31 +211,31 @@ describe('group commit', () => {
   });
 
   it('refuses a job whose deadline comes while it waits', async () => {
-    const { clock, sender, push, fatesOf } = setUp();
+    const { clock, sender, push, outcomesOf } = setUp();
     sender.slots = 0;
     const jobs = createJobs(1);
     push(jobs, clock.now() + 300);
     clock.advance(400);
-    assert.deepEqual(outcomes(await fatesOf(jobs)), ['refused']);
+    assert.deepEqual(kindsOf(await outcomesOf(jobs)), ['refused']);
   });
 
   it('answers unknown at the deadline of a job that was sent, and leaves the frame alone', async () => {
-    const { clock, sender, push, fatesOf } = setUp();
+    const { clock, sender, push, outcomesOf } = setUp();
     const [early, late] = [createJobs(1), createJobs(1)];
     push(early, clock.now() + 300);
     push(late, clock.now() + 3000);
     clock.turn();
     assert.deepEqual(sizes(sender.frames), [2]);
     clock.advance(299);
-    assert.deepEqual(outcomes(await fatesOf(early)), [undefined]);
+    assert.deepEqual(kindsOf(await outcomesOf(early)), [undefined]);
     clock.advance(101);
-    assert.deepEqual(outcomes(await fatesOf([...early, ...late])), ['unknown', undefined]);
+    assert.deepEqual(kindsOf(await outcomesOf([...early, ...late])), ['unknown', undefined]);
     sender.frame(0).reply();
-    assert.deepEqual(outcomes(await fatesOf([...early, ...late])), ['unknown', 'enqueued'], 'a fate is told once');
+    assert.deepEqual(kindsOf(await outcomesOf([...early, ...late])), ['unknown', 'enqueued'], 'a outcome is told once');
   });
 
   it('answers within 100 ms of the deadline, whatever else is going on', async () => {
-    const { clock, sender, push, fatesOf } = setUp();
+    const { clock, sender, push, outcomesOf } = setUp();
     const jobs = createJobs(40);
     for (const [index, job] of jobs.entries()) {
       push([job], clock.now() + 500);
@@ -242,22 +243,24 @@ describe('group commit', () => {
       clock.advance(7);
     }
     clock.advance(600);
-    const fates = await fatesOf(jobs);
-    assert.ok(fates.every((fate) => fate !== undefined));
+    const outcomes = await outcomesOf(jobs);
+    assert.ok(outcomes.every((outcome) => outcome !== undefined));
   });
 
   it('refuses at once while the broker is away', async () => {
-    const { clock, sender, producer, push, fatesOf } = setUp();
+    const { clock, sender, producer, push, outcomesOf } = setUp();
     sender.downReason = new Error('connect ECONNREFUSED');
     const jobs = createJobs(1);
     push(jobs);
-    assert.deepEqual(await fatesOf(jobs), [refused('broker_unavailable', 'the broker is away: connect ECONNREFUSED')]);
-    assert.deepEqual(outcomes(await producer.pushBulk(createJobs(30), clock.now() + 5000)), Array(30).fill('refused'));
+    assert.deepEqual(await outcomesOf(jobs), [
+      refused('broker_unavailable', 'the broker is away: connect ECONNREFUSED'),
+    ]);
+    assert.deepEqual(kindsOf(await producer.pushBulk(createJobs(30), clock.now() + 5000)), Array(30).fill('refused'));
     assert.equal(clock.pendingTimers, 0, 'nothing is kept of it');
   });
 
   it('refuses all that waits as soon as the broker goes away, and nothing that was sent', async () => {
-    const { clock, sender, push, fatesOf } = setUp();
+    const { clock, sender, push, outcomesOf } = setUp();
     sender.slots = 1;
     const [sent, waiting] = [createJobs(1), createJobs(25)];
     push(sent);
@@ -265,7 +268,10 @@ describe('group commit', () => {
     push(waiting);
     sender.downReason = new Error('lost');
     sender.onChange();
-    assert.deepEqual(outcomes(await fatesOf([...sent, ...waiting])), [undefined, ...Array<string>(25).fill('refused')]);
+    assert.deepEqual(kindsOf(await outcomesOf([...sent, ...waiting])), [
+      undefined,
+      ...Array<string>(25).fill('refused'),
+    ]);
   });
 
   it('tells of each frame as it is written', () => {
@@ -282,7 +288,7 @@ describe('group commit', () => {
     const jobs = createJobs(3);
     sender.slots = 0;
     push(jobs);
-    const bytes = jobs.reduce((sum, { wireBytes }) => sum + wireBytes, 0);
+    const bytes = jobs.reduce((sum, { encodedBytes }) => sum + encodedBytes, 0);
     assert.deepEqual({ jobs: producer.waiting.jobs, bytes: producer.waiting.bytes }, { jobs: 3, bytes });
     sender.slots = 1;
     clock.turn();
@@ -336,10 +342,10 @@ describe('group commit', () => {
 });
 
 describe('a batch in group commit', () => {
-  it('goes out in frames of at most so many jobs, and its fates come back in input order', async () => {
+  it('goes out in frames of at most so many jobs, and its outcomes come back in input order', async () => {
     const { clock, sender, producer } = setUp();
     const jobs = createJobs(35);
-    const fates = producer.pushBulk(jobs, clock.now() + 5000);
+    const outcomes = producer.pushBulk(jobs, clock.now() + 5000);
     clock.turn();
     assert.deepEqual(sizes(sender.frames).sort(), [8, 9, 9, 9]);
     const no = refused('broker_refused', 'x');
@@ -350,7 +356,7 @@ describe('a batch in group commit', () => {
       reply(own.map((job) => (marked.has(job) ? no : enqueued)));
     }
     assert.deepEqual(
-      await fates,
+      await outcomes,
       jobs.map((_, index) => ([9, 19, 29, 34].includes(index) ? no : enqueued)),
     );
   });
@@ -399,8 +405,8 @@ describe('a batch in group commit', () => {
 
   it('goes out in frames of at most so many bytes', () => {
     const jobs = createJobs(20);
-    const [{ wireBytes }] = jobs as [Job];
-    const { clock, sender, producer } = setUp({ frameJobsMax: 100, frameBytesMax: 4 * (wireBytes + 3) });
+    const [{ encodedBytes }] = jobs as [Job];
+    const { clock, sender, producer } = setUp({ frameJobsMax: 100, frameBytesMax: 4 * (encodedBytes + 3) });
     void producer.pushBulk(jobs, clock.now() + 5000);
     clock.turn();
     assert.deepEqual(sizes(sender.frames), [4, 4, 4, 4, 4]);
@@ -410,29 +416,29 @@ describe('a batch in group commit', () => {
     );
   });
 
-  it('of no jobs has no fates', async () => {
+  it('of no jobs has no outcomes', async () => {
     const { clock, producer } = setUp();
     assert.deepEqual(await producer.pushBulk([], clock.now()), []);
   });
 
-  it('keeps its fates when a reply comes after the deadline', async () => {
+  it('keeps its outcomes when a reply comes after the deadline', async () => {
     const { clock, sender, producer } = setUp();
     const pushed = producer.pushBulk(createJobs(10), clock.now() + 500);
     clock.advance(600);
-    const fates = await pushed;
+    const outcomes = await pushed;
     sender.frame(0).reply();
-    assert.deepEqual(outcomes(fates), Array(10).fill('unknown'));
+    assert.deepEqual(kindsOf(outcomes), Array(10).fill('unknown'));
   });
 
-  it('has a fate for every job when only some frames were answered by the deadline', async () => {
+  it('has a outcome for every job when only some frames were answered by the deadline', async () => {
     const { clock, sender, producer } = setUp();
     sender.slots = 2;
-    const fates = producer.pushBulk(createJobs(30), clock.now() + 2000);
+    const outcomes = producer.pushBulk(createJobs(30), clock.now() + 2000);
     clock.turn();
     sender.frame(0).reply();
     sender.slots = 0;
     clock.advance(2100);
-    assert.deepEqual(outcomes(await fates), [
+    assert.deepEqual(kindsOf(await outcomes), [
       ...Array<string>(10).fill('enqueued'),
       ...Array<string>(10).fill('unknown'),
       ...Array<string>(10).fill('refused'),
@@ -442,7 +448,7 @@ describe('a batch in group commit', () => {
 
 describe('closing group commit', () => {
   it('answers what was pushed before, refuses what comes after, and then closes the sender', async () => {
-    const { clock, sender, producer, push, fatesOf } = setUp();
+    const { clock, sender, producer, push, outcomesOf } = setUp();
     sender.slots = 1;
     const [sent, waiting, late] = [createJobs(1), createJobs(2), createJobs(1)];
     push(sent);
@@ -450,26 +456,26 @@ describe('closing group commit', () => {
     push(waiting);
     const closed = producer.close();
     push(late);
-    assert.deepEqual(await fatesOf(late), [refused('shutting_down', 'the service is shutting down')]);
+    assert.deepEqual(await outcomesOf(late), [refused('shutting_down', 'the service is shutting down')]);
     assert.equal(sender.isClosed, false);
     sender.frame(0).reply();
     clock.turn();
     sender.frame(1).reply();
     await closed;
-    assert.deepEqual(outcomes(await fatesOf([...sent, ...waiting])), ['enqueued', 'enqueued', 'enqueued']);
+    assert.deepEqual(kindsOf(await outcomesOf([...sent, ...waiting])), ['enqueued', 'enqueued', 'enqueued']);
     assert.equal(sender.isClosed, true);
     assert.equal(clock.pendingTimers, 0);
   });
 
   it('waits no longer than the deadlines of what is in flight', async () => {
-    const { clock, sender, producer, push, fatesOf } = setUp();
+    const { clock, sender, producer, push, outcomesOf } = setUp();
     const jobs = createJobs(2);
     push(jobs, clock.now() + 700);
     clock.turn();
     const closed = producer.close();
     clock.advance(800);
     await closed;
-    assert.deepEqual(outcomes(await fatesOf(jobs)), ['unknown', 'unknown']);
+    assert.deepEqual(kindsOf(await outcomesOf(jobs)), ['unknown', 'unknown']);
     assert.equal(sender.isClosed, true);
   });
 
@@ -517,7 +523,7 @@ describe('the expected wait', () => {
 });
 
 describe('any traffic through group commit', () => {
-  it('gives every job exactly one fate, and sends each at most once', async () => {
+  it('gives every job exactly one outcome, and sends each at most once', async () => {
     const step = fc.oneof(
       fc.record({ kind: fc.constant('push' as const), count: fc.integer({ min: 1, max: 30 }), bulk: fc.boolean() }),
       fc.record({ kind: fc.constant('reply' as const), index: fc.nat(10) }),
@@ -529,10 +535,10 @@ describe('any traffic through group commit', () => {
         const { clock, sender, producer } = setUp();
         sender.slots = 3;
         const all: Job[] = [];
-        const fates = new Map<string, Fate>();
-        const tell = (job: Job, fate: Fate): void => {
-          assert.ok(!fates.has(job.jid));
-          fates.set(job.jid, fate);
+        const outcomes = new Map<string, Outcome>();
+        const tell = (job: Job, outcome: Outcome): void => {
+          assert.ok(!outcomes.has(job.jid));
+          outcomes.set(job.jid, outcome);
         };
         const open: { jobs: readonly Job[]; reply: () => void }[] = [];
         let seen = 0;
@@ -544,8 +550,8 @@ describe('any traffic through group commit', () => {
             if (action.bulk) {
               void producer
                 .pushBulk(jobs, deadlineMs)
-                .then((own) => own.forEach((fate, i) => tell(jobs[i] as Job, fate)));
-            } else for (const job of jobs) void producer.push(job, deadlineMs).then((fate) => tell(job, fate));
+                .then((own) => own.forEach((outcome, i) => tell(jobs[i] as Job, outcome)));
+            } else for (const job of jobs) void producer.push(job, deadlineMs).then((outcome) => tell(job, outcome));
           } else if (action.kind === 'reply') open.splice(action.index % (open.length + 1), 1)[0]?.reply();
           else if (action.kind === 'down') {
             sender.downReason = action.isDown ? new Error('away') : undefined;
@@ -558,9 +564,9 @@ describe('any traffic through group commit', () => {
         await new Promise((resolve) => setImmediate(resolve));
         const sent = sender.frames.flatMap(({ jobs }) => jobs.map(({ jid }) => jid));
         assert.equal(new Set(sent).size, sent.length, 'a job was sent twice');
-        assert.deepEqual([...fates.keys()].sort(), all.map(({ jid }) => jid).sort());
+        assert.deepEqual([...outcomes.keys()].sort(), all.map(({ jid }) => jid).sort());
         const isSent = new Set(sent);
-        for (const [jid, fate] of fates) assert.equal(fate.outcome === 'refused', !isSent.has(jid), fate.outcome);
+        for (const [jid, outcome] of outcomes) assert.equal(outcome.kind === 'refused', !isSent.has(jid), outcome.kind);
         assert.deepEqual([producer.waiting.jobs, producer.waiting.bytes], [0, 0]);
       }),
       { numRuns: 150 },

@@ -8,9 +8,9 @@ import type { Reply } from '../../src/faktory/reply-reader.ts';
 const jobs = [1, 2, 3].map((a) => createArithmeticJob('add', { a, b: 1 }));
 const [first, second, third] = jobs.map(({ jid }) => jid) as [string, string, string];
 const bulk = (value: unknown): Reply => ({ type: 'bulk', text: JSON.stringify(value) });
-const outcomes = (reply: Reply, ageMs = 0): string[] | 'violation' => {
+const kindsOf = (reply: Reply, ageMs = 0): string[] | 'violation' => {
   const verdict = classifyBulkReply(reply, jobs, ageMs);
-  return 'violation' in verdict ? 'violation' : verdict.map((fate) => fate.outcome);
+  return 'violation' in verdict ? 'violation' : verdict.map((outcome) => outcome.kind);
 };
 
 const permanent = [
@@ -50,8 +50,8 @@ describe('the class of an error text', () => {
   for (const text of permanent) {
     it(`is a refusal, however late: ${text.slice(0, 40)}`, () => {
       for (const form of [text, `ERR ${text}`]) {
-        const fate = classifyErrorText(form, 60_000);
-        assert.deepEqual(fate, { outcome: 'refused', code: 'broker_refused', detail: text });
+        const outcome = classifyErrorText(form, 60_000);
+        assert.deepEqual(outcome, { kind: 'refused', code: 'broker_refused', detail: text });
       }
     });
   }
@@ -61,45 +61,45 @@ describe('the class of an error text', () => {
       for (const form of [text, `ERR ${text}`]) {
         for (const ageMs of [0, 2499, 2500]) {
           assert.deepEqual(classifyErrorText(form, ageMs), {
-            outcome: 'refused',
+            kind: 'refused',
             code: 'broker_refused',
             detail: text,
           });
         }
-        for (const ageMs of [2500.1, 3000, 10_000]) assert.equal(classifyErrorText(form, ageMs).outcome, 'unknown');
+        for (const ageMs of [2500.1, 3000, 10_000]) assert.equal(classifyErrorText(form, ageMs).kind, 'unknown');
       }
     });
   }
 
   it('is a refusal of the whole broker when that shuts down', () => {
-    const fate = classifyErrorText('ERR shutdown in progress', 9000);
-    assert.deepEqual(fate, { outcome: 'refused', code: 'broker_unavailable', detail: 'shutdown in progress' });
+    const outcome = classifyErrorText('ERR shutdown in progress', 9000);
+    assert.deepEqual(outcome, { kind: 'refused', code: 'broker_unavailable', detail: 'shutdown in progress' });
   });
 
   for (const text of proofOfNothing) {
     it(`is unknown: ${text || 'no text at all'}`, () => {
-      for (const form of [text, `ERR ${text}`]) assert.equal(classifyErrorText(form, 0).outcome, 'unknown');
+      for (const form of [text, `ERR ${text}`]) assert.equal(classifyErrorText(form, 0).kind, 'unknown');
     });
   }
 });
 
 describe('the reply to a PUSHB', () => {
   it('{} enqueues every job', () => {
-    assert.deepEqual(outcomes(bulk({})), ['enqueued', 'enqueued', 'enqueued']);
-    assert.deepEqual(outcomes({ type: 'bulk', text: ' { } ' }), ['enqueued', 'enqueued', 'enqueued']);
+    assert.deepEqual(kindsOf(bulk({})), ['enqueued', 'enqueued', 'enqueued']);
+    assert.deepEqual(kindsOf({ type: 'bulk', text: ' { } ' }), ['enqueued', 'enqueued', 'enqueued']);
   });
 
-  it('gives each job the fate that the map has for its jid', () => {
+  it('gives each job the outcome that the map has for its jid', () => {
     const reply = bulk({ [third]: 'context deadline exceeded', [first]: 'jobs must have an args parameter' });
-    assert.deepEqual(outcomes(reply), ['refused', 'enqueued', 'unknown']);
-    assert.deepEqual(outcomes(bulk({ [second]: byRedis[0] }), 2000), ['enqueued', 'refused', 'enqueued']);
-    assert.deepEqual(outcomes(bulk({ [second]: byRedis[0] }), 3000), ['enqueued', 'unknown', 'enqueued']);
+    assert.deepEqual(kindsOf(reply), ['refused', 'enqueued', 'unknown']);
+    assert.deepEqual(kindsOf(bulk({ [second]: byRedis[0] }), 2000), ['enqueued', 'refused', 'enqueued']);
+    assert.deepEqual(kindsOf(bulk({ [second]: byRedis[0] }), 3000), ['enqueued', 'unknown', 'enqueued']);
   });
 
-  it('gives every job the fate of an error for all', () => {
-    assert.deepEqual(outcomes({ type: 'error', text: 'ERR shutdown in progress' }), ['refused', 'refused', 'refused']);
-    assert.deepEqual(outcomes({ type: 'error', text: 'ERR internal error' }), ['unknown', 'unknown', 'unknown']);
-    assert.deepEqual(outcomes({ type: 'error', text: 'MISCONF x' }, 100), ['refused', 'refused', 'refused']);
+  it('gives every job the outcome of an error for all', () => {
+    assert.deepEqual(kindsOf({ type: 'error', text: 'ERR shutdown in progress' }), ['refused', 'refused', 'refused']);
+    assert.deepEqual(kindsOf({ type: 'error', text: 'ERR internal error' }), ['unknown', 'unknown', 'unknown']);
+    assert.deepEqual(kindsOf({ type: 'error', text: 'MISCONF x' }, 100), ['refused', 'refused', 'refused']);
   });
 
   const violations: [string, Reply][] = [
@@ -119,6 +119,6 @@ describe('the reply to a PUSHB', () => {
     ['a map that is a prototype', { type: 'bulk', text: '{"__proto__":"OOM"}' }],
   ];
   for (const [what, reply] of violations) {
-    it(`puts the connection in doubt when it is ${what}`, () => assert.equal(outcomes(reply), 'violation'));
+    it(`puts the connection in doubt when it is ${what}`, () => assert.equal(kindsOf(reply), 'violation'));
   }
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { systemClock } from '../../src/domain/clock.ts';
 import type { Job } from '../../src/domain/job.ts';
-import type { Fate, FrameSender } from '../../src/domain/producer.ts';
+import type { Outcome, FrameSender } from '../../src/domain/producer.ts';
 import type { FaktoryClient } from '../../src/faktory/client.ts';
 import type { ReplyHandler } from '../../src/faktory/reply-handler.ts';
 import { createFrameSender } from '../../src/faktory/frame-sender.ts';
@@ -20,7 +20,7 @@ async function setUp(t: TestContext, script: Script = {}, options: ProducerOptio
   return { broker, client, sender };
 }
 
-const send = (sender: FrameSender, jobs: readonly Job[]): Promise<readonly Fate[]> =>
+const send = (sender: FrameSender, jobs: readonly Job[]): Promise<readonly Outcome[]> =>
   new Promise((resolve) => sender.send(jobs, resolve));
 
 /** The kernel takes a small write at once; the socket says so a little later. */
@@ -32,7 +32,7 @@ const untilRoom = (sender: FrameSender): Promise<void> =>
     };
   });
 
-const outcomes = (fates: readonly Fate[]): string[] => fates.map(({ outcome }) => outcome);
+const kindsOf = (outcomes: readonly Outcome[]): string[] => outcomes.map(({ kind }) => kind);
 const answerLater = (held: { line: string; peer: Peer }[]) => (line: string, peer: Peer) => {
   held.push({ line, peer });
   return undefined;
@@ -58,32 +58,32 @@ describe('the frame sender', () => {
   it('sends the jobs of a frame in one PUSHB, as they are', async (t) => {
     const { broker, sender } = await setUp(t);
     const jobs = createJobs(3);
-    assert.deepEqual(outcomes(await send(sender, jobs)), ['enqueued', 'enqueued', 'enqueued']);
-    assert.deepEqual(broker.lines, [`PUSHB [${jobs.map(({ wire }) => wire).join(',')}]`]);
+    assert.deepEqual(kindsOf(await send(sender, jobs)), ['enqueued', 'enqueued', 'enqueued']);
+    assert.deepEqual(broker.lines, [`PUSHB [${jobs.map(({ encoded }) => encoded).join(',')}]`]);
   });
 
-  it('gives each job its own fate, in input order', async (t) => {
+  it('gives each job its own outcome, in input order', async (t) => {
     const jobs = createJobs(3);
     const [, second, third] = jobs as [Job, Job, Job];
     const { sender } = await setUp(t, {
       answer: () => refusals({ [third.jid]: 'EOF', [second.jid]: 'jobs must have an args parameter' }),
     });
-    assert.deepEqual(outcomes(await send(sender, jobs)), ['enqueued', 'refused', 'unknown']);
+    assert.deepEqual(kindsOf(await send(sender, jobs)), ['enqueued', 'refused', 'unknown']);
   });
 
   it('has several frames on one connection without waiting for replies, each with its own', async (t) => {
     const held: { line: string; peer: Peer }[] = [];
     const { broker, sender } = await setUp(t, { answer: answerLater(held) });
     const [first, second] = [createJobs(1), createJobs(1)] as const;
-    const firstFate = send(sender, first);
+    const firstOutcome = send(sender, first);
     assert.equal(sender.slots, 0, 'one write at a time');
     await untilRoom(sender);
-    const secondFate = send(sender, second);
+    const secondOutcome = send(sender, second);
     await broker.until(() => held.length === 2);
     assert.equal(sender.inFlight, 2);
     broker.peers[0]?.write(refusals() + refusals({ [second[0]?.jid ?? '']: 'EOF' }));
-    assert.deepEqual(outcomes(await firstFate), ['enqueued']);
-    assert.deepEqual(outcomes(await secondFate), ['unknown']);
+    assert.deepEqual(kindsOf(await firstOutcome), ['enqueued']);
+    assert.deepEqual(kindsOf(await secondOutcome), ['unknown']);
     assert.equal(sender.inFlight, 0);
   });
 
@@ -122,14 +122,14 @@ describe('the frame sender', () => {
     it(`makes everything on the connection unknown when a reply is ${what}`, async (t) => {
       const held: { line: string; peer: Peer }[] = [];
       const { broker, client, sender } = await setUp(t, { answer: answerLater(held) });
-      const fates = [send(sender, createJobs(2))];
+      const outcomes = [send(sender, createJobs(2))];
       await untilRoom(sender);
-      fates.push(send(sender, createJobs(1)));
+      outcomes.push(send(sender, createJobs(1)));
       await broker.until(() => held.length === 2);
       const doubtful = client.live[0];
       held[0]?.peer.write(answer(held[0].line));
       held[0]?.peer.end();
-      assert.deepEqual((await Promise.all(fates)).flatMap(outcomes), ['unknown', 'unknown', 'unknown']);
+      assert.deepEqual((await Promise.all(outcomes)).flatMap(kindsOf), ['unknown', 'unknown', 'unknown']);
       assert.equal(doubtful?.isLive, false);
     });
   }
@@ -137,20 +137,20 @@ describe('the frame sender', () => {
   it('notices that the replies of two frames were swapped, by the jid in them', async (t) => {
     const held: { line: string; peer: Peer }[] = [];
     const { broker, sender } = await setUp(t, { answer: answerLater(held) });
-    const fates = [send(sender, createJobs(2))];
+    const outcomes = [send(sender, createJobs(2))];
     await untilRoom(sender);
-    fates.push(send(sender, createJobs(2)));
+    outcomes.push(send(sender, createJobs(2)));
     await broker.until(() => held.length === 2);
     const reply = (index: number) =>
       refusals({ [jidsOf(held[index]?.line ?? '')[0] ?? '']: 'OOM command not allowed' });
     broker.peers[0]?.write(reply(1) + reply(0));
-    assert.deepEqual((await Promise.all(fates)).flatMap(outcomes), ['unknown', 'unknown', 'unknown', 'unknown']);
+    assert.deepEqual((await Promise.all(outcomes)).flatMap(kindsOf), ['unknown', 'unknown', 'unknown', 'unknown']);
   });
 
   it('keeps the connection of a clear refusal', async (t) => {
     const { client, sender } = await setUp(t, { answer: () => '-ERR shutdown in progress\r\n' });
     const [connection] = client.live;
-    assert.deepEqual(outcomes(await send(sender, createJobs(2))), ['refused', 'refused']);
+    assert.deepEqual(kindsOf(await send(sender, createJobs(2))), ['refused', 'refused']);
     assert.ok(connection?.isLive);
   });
 
@@ -162,27 +162,27 @@ describe('the frame sender', () => {
       { answer: answerLater(held) },
       { clock: { ...systemClock, now: () => nowMs }, readTimeoutMs: 60_000 },
     );
-    for (const [ageMs, outcome] of [
+    for (const [ageMs, kind] of [
       [2500, 'refused'],
       [2600, 'unknown'],
     ] as const) {
-      const fates = send(sender, createJobs(1));
+      const outcomes = send(sender, createJobs(1));
       await broker.until(() => held.length === 1);
       nowMs += ageMs;
       held.pop()?.peer.write('-OOM command not allowed\r\n');
-      assert.deepEqual(outcomes(await fates), [outcome], `${ageMs} ms`);
+      assert.deepEqual(kindsOf(await outcomes), [kind], `${ageMs} ms`);
     }
   });
 
   it('answers refused for every frame that met the connection limit of the broker', async (t) => {
     const { broker, sender } = await setUp(t, { answer: () => undefined });
-    const fates = send(sender, createJobs(2));
+    const outcomes = send(sender, createJobs(2));
     await broker.until(() => broker.lines.length === 1);
     broker.peers[0]?.write('-ERR too many connections: 2001\r\n');
     broker.peers[0]?.end();
-    for (const fate of await fates) {
-      assert.ok(fate.outcome === 'refused' && fate.code === 'broker_unavailable');
-      assert.match(fate.detail, /too many connections/);
+    for (const outcome of await outcomes) {
+      assert.ok(outcome.kind === 'refused' && outcome.code === 'broker_unavailable');
+      assert.match(outcome.detail, /too many connections/);
     }
   });
 

@@ -10,7 +10,7 @@ const badQueue = refused('broker_refused', 'queue names must match');
 
 it('is known from a refusal of the Redis until a job is stored', () => {
   const refusal = createStoreRefusal(createFakeClock());
-  for (const fate of [enqueued, badQueue, unknown('context deadline exceeded')]) refusal.see([fate]);
+  for (const outcome of [enqueued, badQueue, unknown('context deadline exceeded')]) refusal.see([outcome]);
   assert.equal(refusal.reason, undefined);
   refusal.see([badQueue, full]);
   refusal.see([badQueue]);

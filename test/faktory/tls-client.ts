@@ -26,13 +26,13 @@ const isDown = new Promise<string>((resolve) => {
     if (client.downReason) resolve(client.downReason.message);
   };
 });
-const outcome = client.warm.then(
+const answer = client.warm.then(
   () =>
     new Promise<string>((resolve) =>
-      sender.send([createArithmeticJob('add', { a: 1, b: 2 })], ([fate]) => resolve(fate?.outcome ?? 'nothing')),
+      sender.send([createArithmeticJob('add', { a: 1, b: 2 })], ([outcome]) => resolve(outcome?.kind ?? 'nothing')),
     ),
 );
-process.stdout.write(await Promise.race([outcome, isDown]));
+process.stdout.write(await Promise.race([answer, isDown]));
 await client.close();
 clearInterval(alive);
 if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain');

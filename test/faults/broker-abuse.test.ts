@@ -9,7 +9,7 @@ import { connectFwp, makeJob, type FwpClient } from '../broker/fwp-client.ts';
 import { startService, type Service } from '../helpers/service.ts';
 import { keptQueues } from './fuzz-lines.ts';
 import { residentMebibytes, watchMemory } from './fuzz-memory.ts';
-import { fuzzLines, type JobFate, type LinesReport } from './fuzz-sessions.ts';
+import { fuzzLines, type JobOutcome, type LinesReport } from './fuzz-sessions.ts';
 import { showed } from './matrix.ts';
 
 const isFull = process.env['FAULTS'] === '1';
@@ -89,13 +89,13 @@ function assertLedger(
   scheduledCount: number,
 ): Record<string, number> {
   const counts = { acknowledged: 0, refused: 0, unknown: 0 };
-  for (const [jid, fate] of report.fates) {
-    counts[fate] += 1;
-    if (fate === 'refused') assert.ok(!stored.has(jid), `${jid} was refused, and is stored`);
+  for (const [jid, outcome] of report.outcomes) {
+    counts[outcome] += 1;
+    if (outcome === 'refused') assert.ok(!stored.has(jid), `${jid} was refused, and is stored`);
     const isHere = stored.has(jid) || report.scheduled.has(jid) || report.fetchable.has(jid);
-    if (fate === 'acknowledged') assert.ok(isHere, `${jid} was acknowledged, and is not stored`);
+    if (outcome === 'acknowledged') assert.ok(isHere, `${jid} was acknowledged, and is not stored`);
   }
-  for (const jid of stored) assert.ok(report.fates.has(jid), `${jid} is stored, and nobody pushed it`);
+  for (const jid of stored) assert.ok(report.outcomes.has(jid), `${jid} is stored, and nobody pushed it`);
   assert.ok(scheduledCount >= report.scheduled.size, `${scheduledCount} scheduled`);
   assert.ok(counts.acknowledged > lines / 10 && counts.refused > lines / 100, JSON.stringify(counts));
   return counts;
@@ -103,9 +103,10 @@ function assertLedger(
 
 /** One job lost, one refused and stored, one from nowhere. */
 function assertLedgerSees(report: LinesReport, stored: ReadonlySet<string>, scheduledCount: number): void {
-  const fateOf = (jid: string): JobFate | undefined => (report.fetchable.has(jid) ? undefined : report.fates.get(jid));
-  const lost = [...stored].find((jid) => fateOf(jid) === 'acknowledged' && !report.scheduled.has(jid));
-  const refused = [...report.fates.keys()].find((jid) => fateOf(jid) === 'refused');
+  const outcomeOf = (jid: string): JobOutcome | undefined =>
+    report.fetchable.has(jid) ? undefined : report.outcomes.get(jid);
+  const lost = [...stored].find((jid) => outcomeOf(jid) === 'acknowledged' && !report.scheduled.has(jid));
+  const refused = [...report.outcomes.keys()].find((jid) => outcomeOf(jid) === 'refused');
   const without = new Set([...stored].filter((jid) => jid !== lost));
   assert.throws(() => assertLedger(report, without, scheduledCount), /was acknowledged, and is not stored/);
   assert.throws(() => assertLedger(report, new Set([...stored, String(refused)]), scheduledCount), /was refused/);

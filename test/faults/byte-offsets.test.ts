@@ -6,12 +6,12 @@ import { describe, it, type TestContext } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { systemClock, type Clock } from '../../src/domain/clock.ts';
 import type { Job } from '../../src/domain/job.ts';
-import type { Fate, FrameSender } from '../../src/domain/producer.ts';
+import type { Outcome, FrameSender } from '../../src/domain/producer.ts';
 import { FaktoryClient } from '../../src/faktory/client.ts';
 import { createFrameSender } from '../../src/faktory/frame-sender.ts';
 import { createCertificate, type Certificate } from '../helpers/certificate.ts';
 import { createExplicitJob } from '../helpers/explicit-jobs.ts';
-import { assertTrueFates } from '../helpers/fates.ts';
+import { assertTrueOutcomes } from '../helpers/outcomes.ts';
 import { startFaultProxy, type CutKind, type Faults } from '../helpers/fault-proxy.ts';
 import { createJobs } from '../helpers/producer.ts';
 import { jidsOf, refusals, startScriptedBroker, type ScriptedBroker } from '../helpers/scripted-broker.ts';
@@ -92,8 +92,8 @@ interface Case {
   frames: readonly (readonly Job[])[];
 }
 
-/** Sends the frames on one connection of its own; resolves with the fates of each. */
-async function run(broker: ScriptedBroker, tls: Certificate | undefined, test: Case): Promise<Fate[][]> {
+/** Sends the frames on one connection of its own; resolves with the outcomes of each. */
+async function run(broker: ScriptedBroker, tls: Certificate | undefined, test: Case): Promise<Outcome[][]> {
   const faults: Required<Faults> = { toBroker: {}, toClient: {} };
   const proxy = await startFaultProxy(broker.port, { faults });
   const client = new FaktoryClient({
@@ -115,14 +115,14 @@ async function run(broker: ScriptedBroker, tls: Certificate | undefined, test: C
     await client.warm;
     const [connection] = client.live;
     faults[test.direction].cut = { afterBytes: test.offset, by: test.by };
-    const fates: Promise<Fate[]>[] = [];
+    const outcomes: Promise<Outcome[]>[] = [];
     for (const jobs of test.frames) {
-      if (fates.length > 0) await untilRoomOrLost(sender, connection?.closed);
+      if (outcomes.length > 0) await untilRoomOrLost(sender, connection?.closed);
       // Lost already, by a cut in an earlier frame.
       if (connection?.isLive !== true || sender.slots === 0) break;
-      fates.push(new Promise((resolve) => sender.send(jobs, (own) => resolve([...own]))));
+      outcomes.push(new Promise((resolve) => sender.send(jobs, (own) => resolve([...own]))));
     }
-    return await Promise.all(fates);
+    return await Promise.all(outcomes);
   } finally {
     await client.close();
     await proxy.close();
@@ -144,23 +144,26 @@ async function setUp(t: TestContext, isTls: boolean) {
   const certificate = isTls ? createCertificate(t) : undefined;
   const broker = await startScriptedBroker({ script: { answer }, ...(certificate && { tls: certificate }) });
   t.after(() => broker.close());
-  /** Runs every case, and gives its frames and fates to `check`. */
-  async function runAll(cases: readonly Case[], check: (test: Case, fates: Fate[][]) => void): Promise<void> {
+  /** Runs every case, and gives its frames and outcomes to `check`. */
+  async function runAll(cases: readonly Case[], check: (test: Case, outcomes: Outcome[][]) => void): Promise<void> {
     assert.ok(cases.length > 10, 'no cases');
     const left = [...cases];
     const lane = async (): Promise<void> => {
       for (let test; (test = left.pop());) {
-        const fates = await run(broker, certificate, test);
+        const outcomes = await run(broker, certificate, test);
         const what = `${test.direction} ${test.by} at ${test.offset}`;
-        for (const [index, own] of fates.entries()) {
-          assertTrueFates(test.frames[index] ?? [], own, broker.seen, `${what}, frame ${index}`);
+        for (const [index, own] of outcomes.entries()) {
+          assertTrueOutcomes(test.frames[index] ?? [], own, broker.seen, `${what}, frame ${index}`);
           // A small write is the kernel's at once: it may be called unsent only where the connection had ended before it.
           const mayHaveEnded = test.direction === 'toClient' && index > 0;
-          for (const fate of mayHaveEnded ? [] : own) {
-            assert.ok(fate.outcome !== 'refused' || fate.code === 'broker_refused', `${what}: refused, though written`);
+          for (const outcome of mayHaveEnded ? [] : own) {
+            assert.ok(
+              outcome.kind !== 'refused' || outcome.code === 'broker_refused',
+              `${what}: refused, though written`,
+            );
           }
         }
-        check(test, fates);
+        check(test, outcomes);
       }
     };
     // The others end first: a client whose broker was closed would go on trying, and the process with it.
@@ -171,8 +174,8 @@ async function setUp(t: TestContext, isTls: boolean) {
 }
 
 const frameBytes = (jobs: readonly Job[]): number =>
-  Buffer.byteLength(`PUSHB [${jobs.map(({ wire }) => wire).join(',')}]\r\n`);
-const outcomes = (fates: readonly Fate[]): string => fates.map(({ outcome }) => outcome).join(' ');
+  Buffer.byteLength(`PUSHB [${jobs.map(({ encoded }) => encoded).join(',')}]\r\n`);
+const kindsOf = (outcomes: readonly Outcome[]): string => outcomes.map(({ kind }) => kind).join(' ');
 const allUnknown = 'unknown unknown unknown';
 const asAnswered = 'enqueued enqueued refused';
 
@@ -190,13 +193,13 @@ for (const isTls of [false, true]) {
         const cases = offsetsUpTo(length, step).flatMap((offset) =>
           kinds.map((by): Case => ({ direction: 'toBroker', by, offset, frames: [create()] })),
         );
-        await runAll(cases, ({ offset, by, frames }, [fates = []]) => {
+        await runAll(cases, ({ offset, by, frames }, [outcomes = []]) => {
           const what = `${by} at ${offset} of ${length}`;
           const isSeen = broker.seen.has(frames[0]?.[0]?.jid ?? '');
           if (offset < length) assert.ok(!isSeen, what);
-          if (offset < length || by !== 'stall') assert.equal(outcomes(fates), allUnknown, what);
+          if (offset < length || by !== 'stall') assert.equal(kindsOf(outcomes), allUnknown, what);
           // Nothing is lost by a stall behind the last byte.
-          else assert.equal(outcomes(fates), asAnswered, what);
+          else assert.equal(kindsOf(outcomes), asAnswered, what);
         });
         showed('frame-cut', told(cases, length));
       });
@@ -207,15 +210,15 @@ for (const isTls of [false, true]) {
       const length =
         answer(
           `PUSHB [${createJobs(3)
-            .map(({ wire }) => wire)
+            .map(({ encoded }) => encoded)
             .join(',')}]`,
         ).length + perRecord;
       const cases = offsetsUpTo(length).flatMap((offset) =>
         kinds.map((by): Case => ({ direction: 'toClient', by, offset, frames: [createJobs(3)] })),
       );
-      await runAll(cases, ({ offset, by, frames }, [fates = []]) => {
+      await runAll(cases, ({ offset, by, frames }, [outcomes = []]) => {
         assert.ok(broker.seen.has(frames[0]?.[0]?.jid ?? ''));
-        assert.equal(outcomes(fates), offset < length ? allUnknown : asAnswered, `${by} at ${offset} of ${length}`);
+        assert.equal(kindsOf(outcomes), offset < length ? allUnknown : asAnswered, `${by} at ${offset} of ${length}`);
       });
       showed('reply-cut', told(cases, length));
     });
@@ -227,15 +230,15 @@ for (const isTls of [false, true]) {
         kinds.map((by): Case => ({ direction: 'toBroker', by, offset, frames: [1, 2, 3].map(() => createJobs(2)) })),
       );
       let together = 0;
-      await runAll(cases, ({ offset, by, frames }, fates) => {
+      await runAll(cases, ({ offset, by, frames }, outcomes) => {
         const what = `${by} at ${offset} of 3 * ${length}`;
-        if (fates.length === 3) together++;
+        if (outcomes.length === 3) together++;
         for (const [index, jobs] of frames.entries()) {
           const isWhole = (index + 1) * length <= offset;
           if (!isWhole) assert.ok(!broker.seen.has(jobs[0]?.jid ?? ''), what);
-          if (!isWhole && fates[index]) assert.equal(outcomes(fates[index]), 'unknown unknown', what);
+          if (!isWhole && outcomes[index]) assert.equal(kindsOf(outcomes[index]), 'unknown unknown', what);
           // Nothing is lost by a stall behind the last byte.
-          if (isWhole && by === 'stall') assert.equal(outcomes(fates[index] ?? []), 'enqueued refused', what);
+          if (isWhole && by === 'stall') assert.equal(kindsOf(outcomes[index] ?? []), 'enqueued refused', what);
         }
       });
       assert.ok(together > cases.length / 3, `only ${together} times were three frames sent`);
@@ -245,21 +248,21 @@ for (const isTls of [false, true]) {
     it('of three on one connection, whose replies are cut anywhere, is known as far as they came', async (t) => {
       const { runAll } = await setUp(t, isTls);
       const line = `PUSHB [${createJobs(2)
-        .map(({ wire }) => wire)
+        .map(({ encoded }) => encoded)
         .join(',')}]`;
       const length = answer(line).length + perRecord;
       const cases = offsetsUpTo(3 * length).flatMap((offset) =>
         kinds.map((by): Case => ({ direction: 'toClient', by, offset, frames: [1, 2, 3].map(() => createJobs(2)) })),
       );
       let together = 0;
-      await runAll(cases, ({ offset, by }, fates) => {
-        if (fates.length === 3) together++;
+      await runAll(cases, ({ offset, by }, outcomes) => {
+        if (outcomes.length === 3) together++;
         // Several replies may share a record: then only their order says which are known.
-        const known = fates.filter((own) => outcomes(own) === 'enqueued refused').length;
-        for (const [index, own] of fates.entries()) {
+        const known = outcomes.filter((own) => kindsOf(own) === 'enqueued refused').length;
+        for (const [index, own] of outcomes.entries()) {
           const isWhole = isTls ? index < known : (index + 1) * length <= offset;
           const expected = isWhole ? ['enqueued refused'] : ['unknown unknown', index > 0 && 'refused refused'];
-          assert.ok(expected.includes(outcomes(own)), `${by} at ${offset}, ${index}: ${outcomes(own)}`);
+          assert.ok(expected.includes(kindsOf(own)), `${by} at ${offset}, ${index}: ${kindsOf(own)}`);
         }
       });
       assert.ok(together > cases.length / 3, `only ${together} times were three frames sent`);

@@ -5,14 +5,14 @@ import { takeReplies, type FwpReply } from '../broker/fwp-client.ts';
 import { createRandom } from '../simulation/random.ts';
 import { createSession, takenQueue, type FuzzLine, type FuzzSession } from './fuzz-lines.ts';
 
-export type JobFate = 'acknowledged' | 'refused' | 'unknown';
+export type JobOutcome = 'acknowledged' | 'refused' | 'unknown';
 
 export interface LinesReport {
   sessions: number;
   /** Lines that were answered, or at which the connection ended. */
   lines: number;
   byReply: Record<'ok' | 'error' | 'bulk' | 'nil', number>;
-  fates: Map<string, JobFate>;
+  outcomes: Map<string, JobOutcome>;
   /** Acknowledged for a later time. */
   scheduled: Set<string>;
   /** In the queue that the fuzzer fetches from: may have been handed out. */
@@ -103,7 +103,7 @@ export async function fuzzLines(options: LinesOptions): Promise<LinesReport> {
     sessions: 0,
     lines: 0,
     byReply: { ok: 0, error: 0, bulk: 0, nil: 0 },
-    fates: new Map(),
+    outcomes: new Map(),
     scheduled: new Set(),
     fetchable: new Set(),
     faults: [],
@@ -140,7 +140,7 @@ export async function fuzzLines(options: LinesOptions): Promise<LinesReport> {
       noteJobs(one, isHeard ? replies[index] : 'not heard', bad);
     }
     if (session.tail.length > 0)
-      for (const { jid } of jobsOf({ bytes: session.tail, change: '' })) report.fates.set(jid, 'refused');
+      for (const { jid } of jobsOf({ bytes: session.tail, change: '' })) report.outcomes.set(jid, 'refused');
   }
 
   /** @param reply undefined: the client left before it came */
@@ -158,8 +158,8 @@ export async function fuzzLines(options: LinesOptions): Promise<LinesReport> {
     for (const { jid, queue, at } of jobs) {
       const isStored = reply === '+OK' || (refused !== undefined && !Object.hasOwn(refused, jid));
       // The same jid twice in one line: what is known is the weaker.
-      const fate = reply === undefined ? 'unknown' : isStored ? 'acknowledged' : 'refused';
-      report.fates.set(jid, report.fates.has(jid) && report.fates.get(jid) !== fate ? 'unknown' : fate);
+      const outcome = reply === undefined ? 'unknown' : isStored ? 'acknowledged' : 'refused';
+      report.outcomes.set(jid, report.outcomes.has(jid) && report.outcomes.get(jid) !== outcome ? 'unknown' : outcome);
       if (queue === takenQueue) report.fetchable.add(jid);
       if (isStored && typeof at === 'string' && Date.parse(at) > Date.now()) report.scheduled.add(jid);
     }

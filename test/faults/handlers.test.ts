@@ -53,7 +53,7 @@ async function openClient(t: TestContext, port: number): Promise<FaktoryClient> 
   return client;
 }
 
-const wire = (jobtype: string, args: object, jid: string): string =>
+const jobText = (jobtype: string, args: object, jid: string): string =>
   JSON.stringify({ jid, jobtype, args: [args], retry: 25, reserve_for: jobtype === 'long' ? 600 : 60 });
 
 describe('workers with jobs that wait', () => {
@@ -75,7 +75,7 @@ describe('workers with jobs that wait', () => {
         const jobs = Array.from({ length: 10 }, () => {
           const jid = createJid();
           expected.set(jid, expected.size);
-          return wire('nap', { ms: Math.round(random() * 300), n: expected.size - 1 }, jid);
+          return jobText('nap', { ms: Math.round(random() * 300), n: expected.size - 1 }, jid);
         });
         await client.send([`PUSHB [${jobs.join(',')}]`]);
       }
@@ -116,13 +116,13 @@ describe('workers with jobs that wait', () => {
       const env = { FAKTORY_URL: url, JOBS_DIR: jobsDir, STARTS: starts, ...quickStop };
       const client = await openClient(t, port);
       const jids = Array.from({ length: 50 }, () => createJid());
-      await client.send([`PUSHB [${jids.map((jid) => wire('long', {}, jid)).join(',')}]`]);
+      await client.send([`PUSHB [${jids.map((jid) => jobText('long', {}, jid)).join(',')}]`]);
 
       const one = startService(t, env, 'worker');
       await untilStarted(starts, 50);
       const other = startService(t, env, 'worker');
       // The first one is full: this one shows that the other one runs jobs.
-      await client.send([`PUSH ${wire('nap', { ms: 0, n: 0 }, createJid())}`]);
+      await client.send([`PUSH ${jobText('nap', { ms: 0, n: 0 }, createJid())}`]);
       await other.line(({ msg }) => msg === 'job succeeded');
       const beganMs = Date.now();
       assert.equal(await one.end('SIGTERM'), 0);

@@ -1,12 +1,12 @@
-// The broker goes away, comes back, hangs, hangs up, lies on a path that does as well: every job has a fate, and a true one.
+// The broker goes away, comes back, hangs, hangs up, lies on a path that does as well: every job has a outcome, and a true one.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, describe, it, type TestContext } from 'node:test';
 import { systemClock } from '../../src/domain/clock.ts';
 import type { Job } from '../../src/domain/job.ts';
 import { createArithmeticJob } from '../helpers/jobs.ts';
-import type { Fate } from '../../src/domain/producer.ts';
-import { assertTrueFates } from '../helpers/fates.ts';
+import type { Outcome } from '../../src/domain/producer.ts';
+import { assertTrueOutcomes } from '../helpers/outcomes.ts';
 import { startFaultProxy, type Fault, type Faults } from '../helpers/fault-proxy.ts';
 import {
   createJobs,
@@ -39,14 +39,14 @@ async function setUp(
   return { broker, ...createProducer(t, broker.port, options) };
 }
 
-const outcomes = (fates: readonly Fate[]): string[] => fates.map(({ outcome }) => outcome);
+const kindsOf = (outcomes: readonly Outcome[]): string[] => outcomes.map(({ kind }) => kind);
 
 /** As `700 enqueued, 9 unknown`. */
-const counted = (fates: readonly Fate[]): string =>
+const counted = (outcomes: readonly Outcome[]): string =>
   (['enqueued', 'refused', 'unknown'] as const)
-    .map((outcome) => [fates.filter((fate) => fate.outcome === outcome).length, outcome] as const)
+    .map((kind) => [outcomes.filter((outcome) => outcome.kind === kind).length, kind] as const)
     .filter(([count]) => count > 0)
-    .map(([count, outcome]) => `${count} ${outcome}`)
+    .map(([count, kind]) => `${count} ${kind}`)
     .join(', ');
 
 /** Resolves once `holds` does; looked at again at whatever happens to the client. */
@@ -67,25 +67,25 @@ function until(parts: ProducerParts, holds: () => boolean): Promise<void> {
 /** Pushes one job after the other, without a rest, until it is told to stop. */
 function startTraffic({ producer }: ProducerParts, callers: number) {
   const jobs: Job[] = [];
-  const fates: Fate[] = [];
+  const outcomes: Outcome[] = [];
   let isOn = true;
   const caller = async (): Promise<void> => {
     while (isOn) {
       const job = createArithmeticJob('multiply', { a: jobs.length, b: 2 });
-      const fate = await producer.push(job, inAMinute());
+      const outcome = await producer.push(job, inAMinute());
       jobs.push(job);
-      fates.push(fate);
+      outcomes.push(outcome);
       // A refusal comes at once: the event loop must have its turn.
       await new Promise((resolve) => setImmediate(resolve));
     }
   };
   const done = Promise.all(Array.from({ length: callers }, caller));
   return {
-    fates,
+    outcomes,
     async stop() {
       isOn = false;
       await done;
-      return { jobs, fates };
+      return { jobs, outcomes };
     },
   };
 }
@@ -106,13 +106,13 @@ describe('a broker that is killed and comes back', () => {
     }
     const seenBefore = broker.seen.size;
     await broker.until(() => broker.seen.size > seenBefore + 200);
-    const { jobs, fates } = await traffic.stop();
-    assertTrueFates(jobs, fates, broker.seen);
-    assert.ok(fates.some(({ outcome }) => outcome === 'enqueued'));
-    assert.ok(fates.some(({ outcome }) => outcome === 'refused'));
-    const unanswered = broker.seen.size - fates.filter(({ outcome }) => outcome === 'enqueued').length;
-    assert.ok(unanswered <= fates.filter(({ outcome }) => outcome === 'unknown').length);
-    showed('broker-killed', `2 kills: ${counted(fates)}; the broker saw ${broker.seen.size}; 0 false answers`);
+    const { jobs, outcomes } = await traffic.stop();
+    assertTrueOutcomes(jobs, outcomes, broker.seen);
+    assert.ok(outcomes.some(({ kind }) => kind === 'enqueued'));
+    assert.ok(outcomes.some(({ kind }) => kind === 'refused'));
+    const unanswered = broker.seen.size - outcomes.filter(({ kind }) => kind === 'enqueued').length;
+    assert.ok(unanswered <= outcomes.filter(({ kind }) => kind === 'unknown').length);
+    showed('broker-killed', `2 kills: ${counted(outcomes)}; the broker saw ${broker.seen.size}; 0 false answers`);
   });
 
   it('is waited for by the first jobs, and refuses the others at once when it is away', async (t) => {
@@ -121,15 +121,15 @@ describe('a broker that is killed and comes back', () => {
     await client.warm;
     await broker.kill();
     const [first] = await producer.pushBulk(createJobs(1), inAMinute());
-    assert.equal(first?.outcome, 'refused');
+    assert.equal(first?.kind, 'refused');
     await until(parts, () => client.downReason !== undefined);
     for (let i = 0; i < 100; i++) {
-      let fate: Fate | undefined;
-      void producer.push(createArithmeticJob('add', { a: i, b: 1 }), inAMinute()).then((own) => (fate = own));
+      let outcome: Outcome | undefined;
+      void producer.push(createArithmeticJob('add', { a: i, b: 1 }), inAMinute()).then((own) => (outcome = own));
       await Promise.resolve();
       await Promise.resolve();
-      assert.ok(fate?.outcome === 'refused' && fate.code === 'broker_unavailable', 'it waited');
-      assert.match(fate.detail, /ECONN(REFUSED|RESET)/);
+      assert.ok(outcome?.kind === 'refused' && outcome.code === 'broker_unavailable', 'it waited');
+      assert.match(outcome.detail, /ECONN(REFUSED|RESET)/);
     }
     showed('broker-away', '100 of 100 jobs refused in the turn in which they came');
   });
@@ -139,13 +139,13 @@ describe('a broker that is killed and comes back', () => {
     t.after(() => broker.close());
     await broker.kill();
     const parts = createProducer(t, broker.port, { size: 2 });
-    const fate = await parts.producer.push(createArithmeticJob('add', { a: 1, b: 1 }), inAMinute());
-    assert.equal(fate.outcome, 'refused');
+    const outcome = await parts.producer.push(createArithmeticJob('add', { a: 1, b: 1 }), inAMinute());
+    assert.equal(outcome.kind, 'refused');
     await broker.restart();
     await parts.client.warm;
-    const fates = await parts.producer.pushBulk(createJobs(5), inAMinute());
-    assert.deepEqual(new Set(outcomes(fates)), new Set(['enqueued']));
-    showed('broker-absent', `1 job refused, then ${counted(fates)}`);
+    const outcomes = await parts.producer.pushBulk(createJobs(5), inAMinute());
+    assert.deepEqual(new Set(kindsOf(outcomes)), new Set(['enqueued']));
+    showed('broker-absent', `1 job refused, then ${counted(outcomes)}`);
   });
 
   it('hangs up after every frame: the next connection takes over', async (t) => {
@@ -160,8 +160,8 @@ describe('a broker that is killed and comes back', () => {
     });
     for (let i = 0; i < 3; i++) {
       await until(parts, () => parts.sender.slots > 0);
-      const fates = await parts.producer.pushBulk(createJobs(3), inAMinute());
-      assert.deepEqual(outcomes(fates), ['enqueued', 'enqueued', 'enqueued']);
+      const outcomes = await parts.producer.pushBulk(createJobs(3), inAMinute());
+      assert.deepEqual(kindsOf(outcomes), ['enqueued', 'enqueued', 'enqueued']);
       await parts.client.live[0]?.closed;
     }
     showed('broker-hangs-up', '3 frames over 3 connections, all enqueued');
@@ -174,21 +174,21 @@ describe('a broker that hangs', () => {
     await client.warm;
     const jobs = createJobs(3);
     const startMs = systemClock.now();
-    const fates = await producer.pushBulk(jobs, inAMinute());
-    assert.deepEqual(outcomes(fates), ['unknown', 'unknown', 'unknown']);
+    const outcomes = await producer.pushBulk(jobs, inAMinute());
+    assert.deepEqual(kindsOf(outcomes), ['unknown', 'unknown', 'unknown']);
     assert.ok(systemClock.now() - startMs >= 99);
-    assertTrueFates(jobs, fates, broker.seen);
+    assertTrueOutcomes(jobs, outcomes, broker.seen);
     await broker.until(() => broker.peers.length > 1);
     const tookMs = Math.round(systemClock.now() - startMs);
-    showed('broker-hangs', `${counted(fates)}, and a new connection after ${tookMs} ms (timeout 100 ms)`);
+    showed('broker-hangs', `${counted(outcomes)}, and a new connection after ${tookMs} ms (timeout 100 ms)`);
   });
 
   it('never greets: jobs are refused when the connect timeout has told so', async (t) => {
     const { broker, producer } = await setUp(t, { greeting: null }, { connectTimeoutMs: 100 });
-    const fates = await producer.pushBulk(createJobs(2), inAMinute());
-    assert.deepEqual(outcomes(fates), ['refused', 'refused']);
+    const outcomes = await producer.pushBulk(createJobs(2), inAMinute());
+    assert.deepEqual(kindsOf(outcomes), ['refused', 'refused']);
     assert.deepEqual(broker.lines, []);
-    showed('broker-hangs', `without a greeting ${counted(fates)}`);
+    showed('broker-hangs', `without a greeting ${counted(outcomes)}`);
   });
 
   it('on two of four connections does not keep jobs from the other two', async (t) => {
@@ -199,14 +199,14 @@ describe('a broker that hangs', () => {
     const { broker, client, producer } = parts;
     await client.warm;
     // A frame goes to the connection with the fewest, of equals to the first: one to each that hangs.
-    const hanging: Promise<Fate>[] = [];
+    const hanging: Promise<Outcome>[] = [];
     for (const hung of broker.peers.slice(0, 2)) {
       hanging.push(producer.push(createArithmeticJob('add', { a: 0, b: 0 }), systemClock.now() + 3000));
       await broker.until(() => hung.lines.length === 2);
     }
     for (let i = 0; i < 10; i++) {
-      const fate = await producer.push(createArithmeticJob('add', { a: i, b: 1 }), systemClock.now() + 2000);
-      assert.equal(fate.outcome, 'enqueued', `job ${i}`);
+      const outcome = await producer.push(createArithmeticJob('add', { a: i, b: 1 }), systemClock.now() + 2000);
+      assert.equal(outcome.kind, 'enqueued', `job ${i}`);
     }
     assert.equal(parts.sender.inFlight, 2);
     showed('broker-half-hangs', '10 of 10 jobs enqueued beside 2 connections that hang');
@@ -224,16 +224,16 @@ describe('a broker that hangs', () => {
     const traffic = startTraffic(parts, 4);
     // Each of the two, and each in its place, is given up several times.
     await broker.until(() => broker.peers.length > 9);
-    const { jobs, fates } = await traffic.stop();
-    assertTrueFates(jobs, fates, broker.seen);
+    const { jobs, outcomes } = await traffic.stop();
+    assertTrueOutcomes(jobs, outcomes, broker.seen);
     const onTheFirstTwo = broker.peers.slice(0, 2).flatMap(({ lines }) => lines.flatMap(jidsOf)).length;
     assert.ok(onTheFirstTwo > 0);
-    assert.equal(fates.filter(({ outcome }) => outcome === 'unknown').length, onTheFirstTwo);
-    assert.equal(fates.filter(({ outcome }) => outcome === 'refused').length, 0);
+    assert.equal(outcomes.filter(({ kind }) => kind === 'unknown').length, onTheFirstTwo);
+    assert.equal(outcomes.filter(({ kind }) => kind === 'refused').length, 0);
     for (const { lines } of broker.peers.slice(4)) assert.doesNotMatch(lines.join(' '), /PUSHB/);
-    assert.equal((await producer.push(createJobs(1)[0] as Job, inAMinute())).outcome, 'enqueued');
+    assert.equal((await producer.push(createJobs(1)[0] as Job, inAMinute())).kind, 'enqueued');
     const replaced = broker.peers.length - 4;
-    showed('broker-half-hangs', `${counted(fates)} while ${replaced} connections hung in their place`);
+    showed('broker-half-hangs', `${counted(outcomes)} while ${replaced} connections hung in their place`);
   });
 
   it('is away while no connection answers, within 50 ms, and there again with the first that does', async (t) => {
@@ -253,26 +253,26 @@ describe('a broker that hangs', () => {
       onDown: (reason) => downs.push(reason === undefined ? 'there again' : reason.message),
     });
     const { client, producer, sender } = parts;
-    const push = (): Promise<Fate> => producer.push(createJobs(1)[0] as Job, 60_000);
+    const push = (): Promise<Outcome> => producer.push(createJobs(1)[0] as Job, 60_000);
     await client.warm;
     isHung = true;
     const first = push();
     await broker.until(() => held.length === 1);
     clock.advance(300);
-    assert.equal((await first).outcome, 'unknown');
+    assert.equal((await first).kind, 'unknown');
     const second = push();
     await broker.until(() => held.length === 4);
     assert.deepEqual(downs, [], 'the other connections are asked first');
     clock.advance(50);
-    const fate = await second;
-    assert.ok(fate.outcome === 'refused' && fate.code === 'broker_unavailable', fate.outcome);
-    assert.match(fate.detail, /does not answer in time/);
+    const outcome = await second;
+    assert.ok(outcome.kind === 'refused' && outcome.code === 'broker_unavailable', outcome.kind);
+    assert.match(outcome.detail, /does not answer in time/);
     assert.deepEqual([client.states.doubted, sender.slots, broker.seen.size], [3, 0, 1]);
     // The probes, which are all that the others hold, are answered.
     isHung = false;
     for (const peer of held.slice(1)) peer.write(bulk('{}'));
     await until(parts, () => sender.downReason === undefined);
-    assert.equal((await push()).outcome, 'enqueued');
+    assert.equal((await push()).kind, 'enqueued');
     assert.deepEqual(downs, ['it does not answer in time', 'there again']);
     showed('broker-hangs', 'all of four connections: refused within 50 ms, one line each way');
   });
@@ -287,7 +287,7 @@ describe('a broker that hangs', () => {
     const times = { readTimeoutMs: 100, connectTimeoutMs: 5000 };
     const parts = await setUp(t, () => (hangs ? { greeting: null } : { answer }), { clock, size: 2, ...times });
     const { broker, client, producer, sender } = parts;
-    const push = (): Promise<Fate> => producer.push(createJobs(1)[0] as Job, 60_000);
+    const push = (): Promise<Outcome> => producer.push(createJobs(1)[0] as Job, 60_000);
     await client.warm;
     // A connection that is lost within a second of its opening has its place taken only after a pause.
     clock.advance(1000);
@@ -295,15 +295,15 @@ describe('a broker that hangs', () => {
     const first = push();
     await broker.until(() => broker.seen.size === 1);
     clock.advance(times.readTimeoutMs);
-    assert.equal((await first).outcome, 'unknown');
+    assert.equal((await first).kind, 'unknown');
     await broker.until(() => broker.lines.includes('INFO') && broker.peers.length === 3);
     clock.advance(times.readTimeoutMs);
     await broker.until(() => broker.openCount === 1);
-    assert.equal((await push()).outcome, 'refused');
+    assert.equal((await push()).kind, 'refused');
     hangs = false;
     clock.advance(700 - times.readTimeoutMs);
     await until(parts, () => sender.slots > 0);
-    assert.equal((await push()).outcome, 'enqueued');
+    assert.equal((await push()).kind, 'enqueued');
     showed('broker-hangs-unseen', 'enqueued by an attempt that began 700 ms after one that nothing answered');
   });
 
@@ -315,9 +315,9 @@ describe('a broker that hangs', () => {
     const parts = await setUp(t, { answer: (line) => (line === 'INFO' ? infos.shift() : deadline) }, { size: 1 });
     const { broker, client, producer } = parts;
     await client.warm;
-    assert.deepEqual(outcomes(await producer.pushBulk(createJobs(1), inAMinute())), ['unknown']);
+    assert.deepEqual(kindsOf(await producer.pushBulk(createJobs(1), inAMinute())), ['unknown']);
     const refused = await producer.pushBulk(createJobs(1), inAMinute());
-    assert.deepEqual(outcomes(refused), ['refused']);
+    assert.deepEqual(kindsOf(refused), ['refused']);
     await until(parts, () => parts.sender.slots > 0);
     assert.deepEqual(broker.lines.slice(1), ['INFO', 'INFO', 'INFO'], 'INFO met the deadline, too');
     assert.equal(broker.seen.size, 1);
@@ -328,10 +328,10 @@ describe('a broker that hangs', () => {
     const { broker, client, sender } = await setUp(t, { deaf: true }, { writeTimeoutMs: 100 });
     await client.warm;
     const [job] = createJobs(1) as [Job];
-    const jobs = [{ ...job, wire: job.wire + ' '.repeat(20_000_000) }];
-    const fates = await new Promise<readonly Fate[]>((resolve) => sender.send(jobs, resolve));
-    assert.deepEqual(outcomes(fates), ['refused']);
-    assertTrueFates(jobs, fates, broker.seen);
+    const jobs = [{ ...job, encoded: job.encoded + ' '.repeat(20_000_000) }];
+    const outcomes = await new Promise<readonly Outcome[]>((resolve) => sender.send(jobs, resolve));
+    assert.deepEqual(kindsOf(outcomes), ['refused']);
+    assertTrueOutcomes(jobs, outcomes, broker.seen);
     showed('broker-deaf', 'a frame of 20 MB refused, not seen');
   });
 });
@@ -344,20 +344,20 @@ describe('a broker that refuses', () => {
       answer: (line) => refusals(line.includes(bad) ? { [bad]: 'jobs must have an args parameter' } : {}),
     });
     await client.warm;
-    const fates = await Promise.all(jobs.map((job) => producer.push(job, inAMinute())));
+    const outcomes = await Promise.all(jobs.map((job) => producer.push(job, inAMinute())));
     assert.deepEqual(
-      outcomes(fates),
+      kindsOf(outcomes),
       jobs.map(({ jid }) => (jid === bad ? 'refused' : 'enqueued')),
     );
-    showed('broker-refuses-one', `50 callers: ${counted(fates)}`);
+    showed('broker-refuses-one', `50 callers: ${counted(outcomes)}`);
   });
 
   it('all connections over its limit: every job is refused, and none was read', async (t) => {
     const { broker, producer } = await setUp(t, { hello: '+OK\r\n-ERR too many connections: 2001\r\n' });
-    const fates = await producer.pushBulk(createJobs(3), inAMinute());
-    for (const fate of fates) assert.ok(fate.outcome === 'refused' && fate.code === 'broker_unavailable');
+    const outcomes = await producer.pushBulk(createJobs(3), inAMinute());
+    for (const outcome of outcomes) assert.ok(outcome.kind === 'refused' && outcome.code === 'broker_unavailable');
     assert.equal(broker.seen.size, 0);
-    showed('broker-refuses-all', `connection limit: ${counted(fates)}, 0 read`);
+    showed('broker-refuses-all', `connection limit: ${counted(outcomes)}, 0 read`);
   });
 
   it('while it shuts down: jobs are refused, and not as bad ones', async (t) => {
@@ -369,9 +369,9 @@ describe('a broker that refuses', () => {
       },
     });
     await client.warm;
-    const fates = await producer.pushBulk(createJobs(3), inAMinute());
-    for (const fate of fates) assert.ok(fate.outcome === 'refused' && fate.code === 'broker_unavailable');
-    showed('broker-refuses-all', `shutdown: ${counted(fates)}`);
+    const outcomes = await producer.pushBulk(createJobs(3), inAMinute());
+    for (const outcome of outcomes) assert.ok(outcome.kind === 'refused' && outcome.code === 'broker_unavailable');
+    showed('broker-refuses-all', `shutdown: ${counted(outcomes)}`);
   });
 });
 
@@ -392,9 +392,9 @@ describe('a broker that hangs up midway', () => {
         });
         await client.warm;
         const jobs = createJobs(2);
-        const fates = await producer.pushBulk(jobs, inAMinute());
-        assert.deepEqual(outcomes(fates), ['unknown', 'unknown']);
-        assertTrueFates(jobs, fates, broker.seen);
+        const outcomes = await producer.pushBulk(jobs, inAMinute());
+        assert.deepEqual(kindsOf(outcomes), ['unknown', 'unknown']);
+        assertTrueOutcomes(jobs, outcomes, broker.seen);
         endings++;
       });
     }
@@ -424,12 +424,12 @@ describe('a bad path to the broker', () => {
       const proxy = await startFaultProxy(broker.port, { faults });
       t.after(() => proxy.close());
       const { producer } = createProducer(t, proxy.port, { size: 2, frameJobsMax: 10 });
-      const fates = await producer.pushBulk(jobs, inAMinute());
+      const outcomes = await producer.pushBulk(jobs, inAMinute());
       assert.deepEqual(
-        outcomes(fates),
+        kindsOf(outcomes),
         jobs.map(({ jid }) => (bad.has(jid) ? 'refused' : 'enqueued')),
       );
-      showed('path-bad', `${what}: ${counted(fates)}, as the broker said`);
+      showed('path-bad', `${what}: ${counted(outcomes)}, as the broker said`);
     });
   }
 
@@ -444,14 +444,14 @@ describe('a bad path to the broker', () => {
       await parts.client.warm;
       faults[direction].blackHole = true;
       const jobs = createJobs(3);
-      const fates = await parts.producer.pushBulk(jobs, inAMinute());
-      assert.deepEqual(outcomes(fates), ['unknown', 'unknown', 'unknown']);
+      const outcomes = await parts.producer.pushBulk(jobs, inAMinute());
+      assert.deepEqual(kindsOf(outcomes), ['unknown', 'unknown', 'unknown']);
       const seen = broker.seen.size;
       assert.equal(seen, direction === 'toBroker' ? 0 : 3);
       faults[direction].blackHole = false;
       await until(parts, () => parts.sender.slots > 0);
-      assert.deepEqual(outcomes(await parts.producer.pushBulk(createJobs(1), inAMinute())), ['enqueued']);
-      showed('path-black-hole', `${direction}: ${counted(fates)}, ${seen} seen; then enqueued`);
+      assert.deepEqual(kindsOf(await parts.producer.pushBulk(createJobs(1), inAMinute())), ['enqueued']);
+      showed('path-black-hole', `${direction}: ${counted(outcomes)}, ${seen} seen; then enqueued`);
     });
   }
 
@@ -465,7 +465,7 @@ describe('a bad path to the broker', () => {
     t.after(() => proxy.close());
     const clock = createStallingClock();
     const parts = createProducer(t, proxy.port, { clock, size: 10, readTimeoutMs: 500 });
-    const push = (): Promise<Fate> => parts.producer.push(createJobs(1)[0] as Job, 60_000);
+    const push = (): Promise<Outcome> => parts.producer.push(createJobs(1)[0] as Job, 60_000);
     await parts.client.warm;
     // A connection that is lost within a second of its opening has its place taken only after a pause.
     clock.advance(1000);
@@ -473,10 +473,10 @@ describe('a bad path to the broker', () => {
     const first = push();
     await broker.until(() => broker.seen.size === 1);
     clock.advance(500);
-    assert.equal((await first).outcome, 'unknown');
+    assert.equal((await first).kind, 'unknown');
     // The clock stands still from here on: the read timeout of none of the others is waited for.
     await until(parts, () => parts.sender.slots > 0);
-    assert.equal((await push()).outcome, 'enqueued');
+    assert.equal((await push()).kind, 'enqueued');
     assert.equal(parts.client.states.doubted, 9);
     showed('path-black-hole', 'all of 10 connections: 1 unknown, enqueued before the read timeout of another');
   });
@@ -490,13 +490,13 @@ describe('a bad path to the broker', () => {
     const { client, producer } = createProducer(t, proxy.port);
     await client.warm;
     faults.toClient.cut = { afterBytes: 3, by: 'garbage' };
-    const fates = await producer.pushBulk(createJobs(2), inAMinute());
-    assert.deepEqual(outcomes(fates), ['unknown', 'unknown']);
+    const outcomes = await producer.pushBulk(createJobs(2), inAMinute());
+    assert.deepEqual(kindsOf(outcomes), ['unknown', 'unknown']);
     await broker.until(() => broker.peers.length > 1);
-    showed('path-garbage', `${counted(fates)}, and a new connection`);
+    showed('path-garbage', `${counted(outcomes)}, and a new connection`);
   });
 
-  it('that breaks again and again under traffic: every fate is true, and it always comes back', async (t) => {
+  it('that breaks again and again under traffic: every outcome is true, and it always comes back', async (t) => {
     const broker = await startScriptedBroker();
     t.after(() => broker.close());
     const proxy = await startFaultProxy(broker.port, {
@@ -513,10 +513,10 @@ describe('a bad path to the broker', () => {
       proxy.cutAll(round % 2 === 0 ? 'rst' : 'fin');
       await until(parts, () => parts.client.live.length > 0);
     }
-    const { jobs, fates } = await traffic.stop();
-    assertTrueFates(jobs, fates, broker.seen);
-    assert.ok(fates.filter(({ outcome }) => outcome === 'enqueued').length > 100);
-    showed('path-flaps', `6 cuts: ${counted(fates)}; the broker saw ${broker.seen.size}; 0 false answers`);
+    const { jobs, outcomes } = await traffic.stop();
+    assertTrueOutcomes(jobs, outcomes, broker.seen);
+    assert.ok(outcomes.filter(({ kind }) => kind === 'enqueued').length > 100);
+    showed('path-flaps', `6 cuts: ${counted(outcomes)}; the broker saw ${broker.seen.size}; 0 false answers`);
   });
 });
 
@@ -524,14 +524,14 @@ describe('closing during an outage', () => {
   it('answers what is in flight when the broker hangs, by its deadline, and leaves no socket', async (t) => {
     const { broker, client, producer } = await setUp(t, { answer: () => undefined });
     await client.warm;
-    const fates = producer.pushBulk(createJobs(2), systemClock.now() + 200);
+    const outcomes = producer.pushBulk(createJobs(2), systemClock.now() + 200);
     await broker.until(() => broker.seen.size === 2);
     const peer = broker.peers[0];
     assert.ok(peer);
     const gone = once(peer.socket, 'close');
     await producer.close();
-    assert.deepEqual(outcomes(await fates), ['unknown', 'unknown']);
+    assert.deepEqual(kindsOf(await outcomes), ['unknown', 'unknown']);
     await gone;
-    showed('close-while-hung', `${counted(await fates)}, 0 sockets left`);
+    showed('close-while-hung', `${counted(await outcomes)}, 0 sockets left`);
   });
 });

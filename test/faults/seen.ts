@@ -10,7 +10,7 @@ import type { SeenJob } from './conservation.ts';
 import { explicitQueue, moreOf, type More } from './explicit.ts';
 import type { Ends } from './load.ts';
 
-interface WireJob extends Omit<More, 'text'> {
+interface FaktoryJob extends Omit<More, 'text'> {
   jid: string;
   jobtype: string;
   args: [{ a: number; b: number; request_id?: string | null; text?: string }];
@@ -18,7 +18,7 @@ interface WireJob extends Omit<More, 'text'> {
 
 const pageJobs = 10_000;
 
-function toSeen({ jid, jobtype, args: [{ a, b, request_id: nonce, text }], ...options }: WireJob): SeenJob {
+function toSeen({ jid, jobtype, args: [{ a, b, request_id: nonce, text }], ...options }: FaktoryJob): SeenJob {
   const more = text === undefined ? undefined : moreOf({ ...options, text });
   return { jobId: jid, operation: jobtype.replace(/^(math_|explicit\.)/, ''), a, b, more, nonce };
 }
@@ -31,14 +31,14 @@ export async function storedIn(faktory: Pick<RealFaktory, 'dir'>): Promise<SeenJ
     for (const queue of ['default', explicitQueue]) {
       for (let start = 0; ; start += pageJobs) {
         const page = await redis.lrange(queue, start, start + pageJobs - 1);
-        for (const text of page) seen.push(toSeen(JSON.parse(text) as WireJob));
+        for (const text of page) seen.push(toSeen(JSON.parse(text) as FaktoryJob));
         if (page.length < pageJobs) break;
       }
     }
     for (const set of ['scheduled', 'retries', 'dead'])
-      for (const text of await redis.zrange(set, 0, '-1')) seen.push(toSeen(JSON.parse(text) as WireJob));
+      for (const text of await redis.zrange(set, 0, '-1')) seen.push(toSeen(JSON.parse(text) as FaktoryJob));
     for (const text of await redis.zrange('working', 0, '-1'))
-      seen.push(toSeen((JSON.parse(text) as { job: WireJob }).job));
+      seen.push(toSeen((JSON.parse(text) as { job: FaktoryJob }).job));
     return seen;
   } finally {
     redis.disconnect();
@@ -53,7 +53,7 @@ export async function fetchedFrom(client: FwpClient, wid?: string): Promise<Seen
   const seen: SeenJob[] = [];
   for (let left = faktory.queues['default'] ?? 0; left > 0; left -= fetchesAtOnce) {
     const fetches = Array.from({ length: Math.min(left, fetchesAtOnce) }, () => client.ask('FETCH default'));
-    for (const reply of await Promise.all(fetches)) seen.push(toSeen(JSON.parse(String(reply)) as WireJob));
+    for (const reply of await Promise.all(fetches)) seen.push(toSeen(JSON.parse(String(reply)) as FaktoryJob));
     if (wid !== undefined) await client.ask(`BEAT ${JSON.stringify({ wid })}`);
   }
   return seen;

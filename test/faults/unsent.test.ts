@@ -7,10 +7,10 @@ import { after, describe, it, type TestContext } from 'node:test';
 import { systemClock } from '../../src/domain/clock.ts';
 import type { Job } from '../../src/domain/job.ts';
 import { createArithmeticJob } from '../helpers/jobs.ts';
-import type { Fate } from '../../src/domain/producer.ts';
+import type { Outcome } from '../../src/domain/producer.ts';
 import { Connection } from '../../src/faktory/connection.ts';
 import type { Loss } from '../../src/faktory/reply-handler.ts';
-import { assertTrueFates } from '../helpers/fates.ts';
+import { assertTrueOutcomes } from '../helpers/outcomes.ts';
 import { createRandom, startFaultProxy, type CutKind } from '../helpers/fault-proxy.ts';
 import { createProducer } from '../helpers/producer.ts';
 import { startScriptedBroker } from '../helpers/scripted-broker.ts';
@@ -108,7 +108,7 @@ describe('a connection destroyed in the middle of a write', () => {
 /** Three of these are more than the kernel's buffers on both sides of a proxy hold. */
 function largeJob(): Job {
   const job = createArithmeticJob('add', { a: 1, b: 2 });
-  return { ...job, wire: job.wire + ' '.repeat(9_000_000) };
+  return { ...job, encoded: job.encoded + ' '.repeat(9_000_000) };
 }
 
 describe('a frame of which a stalled path took a part', () => {
@@ -135,14 +135,15 @@ describe('a frame of which a stalled path took a part', () => {
       await client.warm;
       faults.toBroker.cut = { afterBytes, by: 'stall' };
       const jobs = [largeJob(), largeJob(), largeJob()];
-      const fates = new Promise<readonly Fate[]>((resolve) => sender.send(jobs, resolve));
+      const outcomes = new Promise<readonly Outcome[]>((resolve) => sender.send(jobs, resolve));
       if (by === 'rst' || by === 'fin') {
         await broker.until(() => (broker.peers[0]?.received ?? 0) >= afterBytes);
         await nextTurn();
         proxy.cutAll(by);
       }
-      assertTrueFates(jobs, await fates, broker.seen);
-      for (const fate of await fates) assert.equal(fate.outcome === 'refused' && fate.code, 'broker_unavailable');
+      assertTrueOutcomes(jobs, await outcomes, broker.seen);
+      for (const outcome of await outcomes)
+        assert.equal(outcome.kind === 'refused' && outcome.code, 'broker_unavailable');
       await proxy.close();
       await broker.until(() => broker.openCount === 0);
       assert.equal(broker.seen.size, 0);

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { z } from 'zod';
 import { createContext } from '../../src/handlers/job-context.ts';
-import { readFromHandler, type FromHandler, type WireJob } from '../../src/handlers/messages.ts';
+import { readFromHandler, type FromHandler, type HandlerJob } from '../../src/handlers/messages.ts';
 import { runHandler, type Run } from '../../src/handlers/run-handler.ts';
 import { compileDefinition } from '../../src/jobs/compile-definition.ts';
 
@@ -12,19 +12,19 @@ interface Given {
   run?: Run;
   args?: z.ZodType;
   result?: z.ZodType;
-  wireArgs?: unknown;
-  custom?: WireJob['custom'];
+  givenArgs?: unknown;
+  custom?: HandlerJob['custom'];
 }
 
 const job = { jid: 'job-0001' };
 
-async function end({ run = () => null, args = z.object({ width: z.int() }), result, wireArgs, custom = null }: Given) {
+async function end({ run = () => null, args = z.object({ width: z.int() }), result, givenArgs, custom = null }: Given) {
   const compiled = compileDefinition({ name: 'resize', args, ...(result && { result }), run });
   assert.ok('type' in compiled, JSON.stringify(compiled));
   const { context } = createContext({ id: 7, job, attempt: 1, send: () => undefined });
   const line = await runHandler({
     ...{ id: 7, type: compiled.type, run, context, argsBytesMax: 1000, resultBytesMax: 1000 },
-    job: { ...job, custom, args: wireArgs ?? [{ width: 5 }] },
+    job: { ...job, custom, args: givenArgs ?? [{ width: 5 }] },
   });
   const message = readFromHandler(line);
   assert.ok(message, line);
@@ -47,7 +47,7 @@ describe('a run', () => {
 
   it('is given the arguments of a tuple as the list that they are', async () => {
     const args = z.tuple([z.string(), z.int()]);
-    const message = await end({ args, wireArgs: ['a', 2], run: (given) => given });
+    const message = await end({ args, givenArgs: ['a', 2], run: (given) => given });
     assert.deepEqual(message, { type: 'succeeded', id: 7, result: ['a', 2] });
   });
 
@@ -59,8 +59,8 @@ describe('a run', () => {
       [[{ width: 1 }, 2], 'arguments: must be a list of one object, not of 2 values'],
       ['text', 'arguments: must be a list'],
     ];
-    for (const [wireArgs, message] of wrong)
-      assert.deepEqual(await end({ run, wireArgs }), failed('ArgumentsInvalid', message));
+    for (const [givenArgs, message] of wrong)
+      assert.deepEqual(await end({ run, givenArgs }), failed('ArgumentsInvalid', message));
   });
 
   it('reads arguments that travelled compressed, and says what is wrong with them', async () => {
@@ -69,10 +69,14 @@ describe('a run', () => {
     const encoded = [{ $encoding: 'gzip+base64', bytes: text.length, data }];
     const custom = { content_encoding: 'gzip' };
     const run: Run = (args) => args;
-    assert.deepEqual(await end({ run, custom, wireArgs: encoded }), { type: 'succeeded', id: 7, result: { width: 5 } });
+    assert.deepEqual(await end({ run, custom, givenArgs: encoded }), {
+      type: 'succeeded',
+      id: 7,
+      result: { width: 5 },
+    });
     const bomb = [{ ...encoded[0], bytes: 5000 }];
     const message = 'arguments: encoded args are 5000 bytes long; at most 1000 are decoded';
-    assert.deepEqual(await end({ run, custom, wireArgs: bomb }), failed('ArgumentsInvalid', message));
+    assert.deepEqual(await end({ run, custom, givenArgs: bomb }), failed('ArgumentsInvalid', message));
   });
 
   it('does not begin when the check of its arguments throws', async () => {

@@ -1,6 +1,6 @@
 // A JobProducer without a broker: remembers every call, and answers each job as it was told to.
 import type { Job } from '../../src/domain/job.ts';
-import { enqueued, type Fate, type JobProducer } from '../../src/domain/producer.ts';
+import { enqueued, type Outcome, type JobProducer } from '../../src/domain/producer.ts';
 
 export interface RecordedCall {
   method: 'push' | 'pushBulk';
@@ -9,7 +9,7 @@ export interface RecordedCall {
 }
 
 /** What becomes of a job; `hang` never answers. */
-export type Decision = Fate | 'hang';
+export type Decision = Outcome | 'hang';
 
 export interface RecordingProducer extends JobProducer {
   readonly calls: readonly RecordedCall[];
@@ -31,11 +31,11 @@ export function createRecordingProducer(): RecordingProducer {
   let bug: Error | undefined;
   let ping = async (): Promise<void> => undefined;
 
-  const fatesOf = async (jobs: readonly Job[]): Promise<Fate[]> => {
+  const outcomesOf = async (jobs: readonly Job[]): Promise<Outcome[]> => {
     if (bug) throw bug;
     const decisions = jobs.map(decision);
     if (decisions.includes('hang')) return hang;
-    return decisions as Fate[];
+    return decisions as Outcome[];
   };
   return {
     calls,
@@ -48,12 +48,12 @@ export function createRecordingProducer(): RecordingProducer {
     answerPing: (next) => void (ping = next),
     async push(job, deadlineMs) {
       calls.push({ method: 'push', jobs: [job], deadlineMs });
-      const [fate] = await fatesOf([job]);
-      return fate as Fate;
+      const [outcome] = await outcomesOf([job]);
+      return outcome as Outcome;
     },
     pushBulk(jobs, deadlineMs) {
       calls.push({ method: 'pushBulk', jobs, deadlineMs });
-      return fatesOf(jobs);
+      return outcomesOf(jobs);
     },
     ping() {
       this.pings += 1;

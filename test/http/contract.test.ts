@@ -1,5 +1,5 @@
 // The contract suite on the app alone: every answer that needs no broker.
-import type { Fate } from '../../src/domain/producer.ts';
+import type { Outcome } from '../../src/domain/producer.ts';
 import { httpContract } from '../contract/http.ts';
 import { build } from '../helpers/app.ts';
 import { createRecordingResults } from './recording-results.ts';
@@ -12,9 +12,9 @@ for (const results of ['none', 'kept'] as const) {
       { after: (close) => void closers.push(close as () => unknown) },
       { results: results === 'none' ? undefined : store, batchMaxJobs: 50, batchBodyBytesMax: 20_000 },
     );
-    producer.decide((job): Fate => {
+    producer.decide((job): Outcome => {
       store.remember([job]);
-      return { outcome: 'enqueued' };
+      return { kind: 'enqueued' };
     });
     return {
       url: await listen(),

@@ -6,7 +6,7 @@ import { systemClock, type Clock } from '../../src/domain/clock.ts';
 import type { Job } from '../../src/domain/job.ts';
 import type { Claim, KeyStore, Verdict } from '../../src/domain/keys.ts';
 import type { Store } from '../../src/broker/storage/store.ts';
-import type { Fate } from '../../src/domain/producer.ts';
+import type { Outcome } from '../../src/domain/producer.ts';
 import { createEngineKeys } from '../../src/roles/engine-keys.ts';
 import { createEngineSender } from '../../src/roles/engine-sender.ts';
 import { createFakeClock } from '../broker/fake-clock.ts';
@@ -44,14 +44,14 @@ const claimOne = async (keys: KeyStore, claim: Claim): Promise<Verdict> => (awai
 async function claimFor(keys: KeyStore, key: string, jobs: readonly Job[]): Promise<Claim> {
   const claim = { ...claimOf(key), jids: jobs.map(({ jid }) => jid) };
   assert.deepEqual(await claimOne(keys, claim), { state: 'claimed' });
-  keys.attach(claim, jobs, (fates) => answerOf(claim, fates));
+  keys.attach(claim, jobs, (outcomes) => answerOf(claim, outcomes));
   return claim;
 }
 
-function answerOf({ answer }: Claim, fates: readonly Fate[]) {
-  const stored = fates.filter(({ outcome }) => outcome === 'enqueued').length;
+function answerOf({ answer }: Claim, outcomes: readonly Outcome[]) {
+  const stored = outcomes.filter(({ kind }) => kind === 'enqueued').length;
   if (stored === 0) return undefined;
-  return stored === fates.length ? answer : { status: 206, body: `{"count":${stored}}` };
+  return stored === outcomes.length ? answer : { status: 206, body: `{"count":${stored}}` };
 }
 
 const counting =
@@ -76,7 +76,7 @@ describe('embedded keys', () => {
     const { broker, producer, keys } = await open(t, { dataDir });
     const [job] = jobsOf(1) as [Job];
     const claim = await claimFor(keys, 'k', [job]);
-    assert.deepEqual(await producer.push(job, inAMinute()), { outcome: 'enqueued' });
+    assert.deepEqual(await producer.push(job, inAMinute()), { kind: 'enqueued' });
     await broker.close();
     const again = await startBroker(t, { dataDir });
     assert.equal(queued(again), 1);
@@ -145,8 +145,8 @@ describe('embedded keys', () => {
     const jobs = jobsOf(950);
     const claim = await claimFor(keys, 'k', jobs);
     const before = faulty.writes;
-    const fates = await producer.pushBulk(jobs, inAMinute());
-    assert.ok(fates.every(({ outcome }) => outcome === 'enqueued'));
+    const outcomes = await producer.pushBulk(jobs, inAMinute());
+    assert.ok(outcomes.every(({ kind }) => kind === 'enqueued'));
     assert.equal(faulty.writes - before, 1);
     assert.equal(queued(broker), 950);
     assert.deepEqual(await claimOne(keys, claimOf('k')), { state: 'done', answer: claim.answer });
@@ -155,12 +155,12 @@ describe('embedded keys', () => {
   it('keep what the broker did not take of a batch', async (t) => {
     const { producer, keys } = await open(t, { limits: { queuesMax: 1 } });
     const jobs = jobsOf(2);
-    const wire = (jobs[1] as Job).wire.replace('"retry"', '"queue":"other","retry"');
-    const other = { ...(jobs[1] as Job), wire, wireBytes: wire.length, isPlain: false };
+    const encoded = (jobs[1] as Job).encoded.replace('"retry"', '"queue":"other","retry"');
+    const other = { ...(jobs[1] as Job), encoded, encodedBytes: encoded.length, isPlain: false };
     await claimFor(keys, 'k', [jobs[0] as Job, other]);
-    const fates = await producer.pushBulk([jobs[0] as Job, other], inAMinute());
+    const outcomes = await producer.pushBulk([jobs[0] as Job, other], inAMinute());
     assert.deepEqual(
-      fates.map(({ outcome }) => outcome),
+      outcomes.map(({ kind }) => kind),
       ['enqueued', 'refused'],
     );
     assert.deepEqual(await claimOne(keys, claimOf('k')), {
@@ -173,7 +173,7 @@ describe('embedded keys', () => {
     const { producer, keys } = await open(t, { limits: { jobsMax: 0 } });
     const [job] = jobsOf(1) as [Job];
     const claim = await claimFor(keys, 'k', [job]);
-    assert.equal((await producer.push(job, inAMinute())).outcome, 'refused');
+    assert.equal((await producer.push(job, inAMinute())).kind, 'refused');
     await keys.settle([{ claim, outcome: 'refused' }]);
     assert.deepEqual(await claimOne(keys, claimOf('k')), { state: 'claimed' });
   });
@@ -187,7 +187,7 @@ describe('embedded keys', () => {
       const claim = await claimFor(keys, 'k', [job]);
       faulty.fault = 'ENOSPC';
       faulty.keepsFailed = keepsFailed;
-      assert.equal((await producer.push(job, inAMinute())).outcome, 'unknown');
+      assert.equal((await producer.push(job, inAMinute())).kind, 'unknown');
       await keys.settle([{ claim, outcome: 'unknown' }]);
       assert.deepEqual(await claimOne(keys, claimOf('k')), {
         state: 'unknown',

@@ -35,12 +35,12 @@ async function open(t: TestContext, options: Parameters<typeof startBroker>[1] =
     client: await connectFwp(t, { port: broker.port }),
     async push(fields = {}) {
       const made = makeJob({ custom: { unique_key: name }, ...fields });
-      const wire = JSON.stringify(made);
+      const encoded = JSON.stringify(made);
       const job: Job = {
         jid: made.jid,
         operation: 'add',
-        wire,
-        wireBytes: wire.length,
+        encoded,
+        encodedBytes: encoded.length,
         queue: 'default',
         isPlain: false,
         record: undefined,
@@ -48,7 +48,7 @@ async function open(t: TestContext, options: Parameters<typeof startBroker>[1] =
       const claim = lockOf(id, job.jid, minuteMs);
       const [verdict] = (await keys.claim([claim])) as [Verdict];
       if (verdict.state !== 'claimed') return verdict;
-      keys.attach(claim, [job], ([fate]) => (fate?.outcome === 'enqueued' ? claim.answer : undefined));
+      keys.attach(claim, [job], ([outcome]) => (outcome?.kind === 'enqueued' ? claim.answer : undefined));
       await new Promise((resolve) => sender.send([job], resolve));
       last = job.jid;
       return verdict;

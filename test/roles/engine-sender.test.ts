@@ -4,7 +4,7 @@ import { it, type TestContext } from 'node:test';
 import { createEngineSender } from '../../src/roles/engine-sender.ts';
 import { systemClock } from '../../src/domain/clock.ts';
 import type { Job } from '../../src/domain/job.ts';
-import { enqueued, type Fate, type FrameSender } from '../../src/domain/producer.ts';
+import { enqueued, type Outcome, type FrameSender } from '../../src/domain/producer.ts';
 import type { Store } from '../../src/broker/storage/store.ts';
 import { brokerFolder, startBroker } from '../helpers/broker.ts';
 import { createFakeClock } from '../broker/fake-clock.ts';
@@ -13,14 +13,14 @@ import { connectFwp, makeJob } from '../broker/fwp-client.ts';
 
 function asJob(fields: Record<string, unknown> = {}): Job {
   const job = makeJob(fields);
-  const wire = JSON.stringify(job);
+  const encoded = JSON.stringify(job);
   const isPlain = fields['queue'] === undefined && fields['at'] === undefined;
   const queue = 'default';
   return {
     jid: job.jid,
     operation: 'add',
-    wire,
-    wireBytes: Buffer.byteLength(wire),
+    encoded,
+    encodedBytes: Buffer.byteLength(encoded),
     queue,
     isPlain,
     record: undefined,
@@ -38,7 +38,7 @@ async function open(t: TestContext, options: Parameters<typeof startBroker>[1] =
   return { broker, sender, frames, client: await connectFwp(t, { port: broker.port }) };
 }
 
-const send = (sender: FrameSender, jobs: readonly Job[]): Promise<readonly Fate[]> =>
+const send = (sender: FrameSender, jobs: readonly Job[]): Promise<readonly Outcome[]> =>
   new Promise((resolve) => sender.send(jobs, resolve));
 
 /** A store whose writes wait for `release`. */
@@ -98,32 +98,32 @@ it('a queue and a time of its own are seen, wherever else their names stand', as
 
 it('jobs without options keep to the limits, too', async (t) => {
   const { sender } = await open(t, { limits: { queuesMax: 1, jobsMax: 1 } });
-  assert.equal((await send(sender, [asJob({ queue: 'first' })]))[0]?.outcome, 'enqueued');
+  assert.equal((await send(sender, [asJob({ queue: 'first' })]))[0]?.kind, 'enqueued');
   const [full] = await send(sender, [asJob()]);
-  assert.match(String(full?.outcome === 'refused' && full.detail), /its limit is 1/);
+  assert.match(String(full?.kind === 'refused' && full.detail), /its limit is 1/);
   const other = await open(t, { limits: { queuesMax: 1 } });
   await send(other.sender, [asJob({ queue: 'first' })]);
   const [noQueue] = await send(other.sender, [asJob()]);
-  assert.match(String(noQueue?.outcome === 'refused' && noQueue.detail), /the broker has 1 queues/);
+  assert.match(String(noQueue?.kind === 'refused' && noQueue.detail), /the broker has 1 queues/);
 });
 
 it('nothing is said before the group is stored', async (t) => {
   const hold = holding();
   const { sender } = await open(t, hold);
   let isSettled = false;
-  const fates = send(sender, [asJob()]).finally(() => (isSettled = true));
+  const outcomes = send(sender, [asJob()]).finally(() => (isSettled = true));
   assert.equal(hold.writes(), 1, 'a frame starts the write: its turn is over');
   await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual([isSettled, sender.inFlight], [false, 1]);
   hold.release();
-  assert.deepEqual(await fates, [enqueued]);
+  assert.deepEqual(await outcomes, [enqueued]);
   assert.equal(sender.inFlight, 0);
 });
 
 it('frames that come while a group is being stored are one group, and there is an end to them', async (t) => {
   const hold = holding();
   const { sender } = await open(t, hold);
-  const sent: Promise<readonly Fate[]>[] = [];
+  const sent: Promise<readonly Outcome[]>[] = [];
   while (sender.slots > 0) sent.push(send(sender, [asJob()]));
   assert.equal(sent.length, 64);
   for (let groups = 0; sender.inFlight > 0; groups++) {
@@ -131,19 +131,19 @@ it('frames that come while a group is being stored are one group, and there is a
     hold.release();
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
-  assert.ok((await Promise.all(sent)).every(([fate]) => fate?.outcome === 'enqueued'));
+  assert.ok((await Promise.all(sent)).every(([outcome]) => outcome?.kind === 'enqueued'));
 });
 
 it('what the broker refuses is refused job by job, with its words', async (t) => {
   const { sender, frames } = await open(t, { limits: { queuesMax: 1, jobsMax: 3 } });
-  const fates = await send(sender, [asJob(), asJob({ queue: 'one-too-many' }), asJob()]);
+  const outcomes = await send(sender, [asJob(), asJob({ queue: 'one-too-many' }), asJob()]);
   assert.deepEqual(
-    fates.map((fate) => (fate.outcome === 'refused' ? [fate.code, fate.detail] : fate.outcome)),
+    outcomes.map((outcome) => (outcome.kind === 'refused' ? [outcome.code, outcome.detail] : outcome.kind)),
     ['enqueued', ['broker_refused', 'not stored: the broker has 1 queues, its limit'], 'enqueued'],
   );
   const none = await send(sender, [asJob(), asJob()]);
   const detail = 'not stored: the broker holds 2 jobs, its limit is 3';
-  assert.deepEqual(none, Array(2).fill({ outcome: 'refused', code: 'broker_refused', detail }));
+  assert.deepEqual(none, Array(2).fill({ kind: 'refused', code: 'broker_refused', detail }));
   assert.deepEqual(frames, [
     [3, 'ok'],
     [2, 'refused'],
@@ -157,19 +157,19 @@ it('a write that fails makes its jobs unknown and later ones refused, until the 
   faulty.fault = 'ENOSPC';
   const [failed] = await send(sender, [asJob()]);
   assert.deepEqual(failed, {
-    outcome: 'unknown',
+    kind: 'unknown',
     code: 'outcome_unknown',
     detail: 'the store of the broker failed: ENOSPC',
   });
   const [later] = await send(sender, [asJob()]);
   assert.deepEqual(later, {
-    outcome: 'refused',
+    kind: 'refused',
     code: 'broker_refused',
     detail: 'not stored: the store of the broker failed: ENOSPC',
   });
   await assert.rejects(sender.ping(), /ENOSPC/);
   faulty.fault = undefined;
-  for (let tries = 0; (await send(sender, [asJob()]))[0]?.outcome !== 'enqueued'; tries++) {
+  for (let tries = 0; (await send(sender, [asJob()]))[0]?.kind !== 'enqueued'; tries++) {
     assert.ok(tries < 100);
     clock.advance(300);
   }
@@ -188,17 +188,17 @@ it('jobs that gather behind a write that fails are refused', async (t) => {
   const first = send(sender, [asJob()]);
   const second = send(sender, [asJob()]);
   hold.release();
-  assert.equal((await first)[0]?.outcome, 'unknown');
-  assert.equal((await second)[0]?.outcome, 'refused');
+  assert.equal((await first)[0]?.kind, 'unknown');
+  assert.equal((await second)[0]?.kind, 'refused');
 });
 
 it('refuses a frame all of whose jobs the broker refuses one by one, and gives its place back', async (t) => {
   const { sender, frames } = await open(t, { limits: { queuesMax: 1 } });
   assert.deepEqual(await send(sender, [asJob()]), [enqueued]);
   const places = sender.slots;
-  const fates = await send(sender, [asJob({ queue: 'second' }), asJob({ queue: 'third' })]);
+  const outcomes = await send(sender, [asJob({ queue: 'second' }), asJob({ queue: 'third' })]);
   assert.deepEqual(
-    fates.map(({ outcome }) => outcome),
+    outcomes.map(({ kind }) => kind),
     ['refused', 'refused'],
   );
   assert.equal(sender.slots, places);

@@ -3,7 +3,7 @@
 import type { Job } from '../../src/domain/job.ts';
 import { createExplicitJob } from '../helpers/explicit-jobs.ts';
 import { createArithmeticJob } from '../helpers/jobs.ts';
-import type { Fate, JobProducer } from '../../src/domain/producer.ts';
+import type { Outcome, JobProducer } from '../../src/domain/producer.ts';
 import type { Network, World } from './network.ts';
 import type { Random } from './random.ts';
 
@@ -65,19 +65,24 @@ export function createDriver(world: World, network: Network, client: Client, ran
     });
   }
 
-  function offer(jobs: readonly Job[], isSingle: boolean, timeoutMs: number, onFates: (fates: Fate[]) => void): void {
+  function offer(
+    jobs: readonly Job[],
+    isSingle: boolean,
+    timeoutMs: number,
+    onOutcomes: (outcomes: Outcome[]) => void,
+  ): void {
     const deadlineMs = scheduler.nowMs + timeoutMs;
     const mustFail = mustFailFast();
     const request = ledger.offer(jobs, deadlineMs);
     log.add(scheduler.nowMs, `offer ${request.id}: ${jobs.length}`);
-    const answer = (fates: Fate[]): void => {
-      log.add(scheduler.nowMs, `answer ${request.id}: ${fates.map((fate) => fate.outcome).join(' ')}`);
-      ledger.answer(request, fates);
-      onFates(fates);
+    const answer = (outcomes: Outcome[]): void => {
+      log.add(scheduler.nowMs, `answer ${request.id}: ${outcomes.map((outcome) => outcome.kind).join(' ')}`);
+      ledger.answer(request, outcomes);
+      onOutcomes(outcomes);
     };
     const { producer } = client;
     const answered = isSingle
-      ? producer.push(jobs[0] as Job, deadlineMs).then((fate) => answer([fate]))
+      ? producer.push(jobs[0] as Job, deadlineMs).then((outcome) => answer([outcome]))
       : producer.pushBulk(jobs, deadlineMs).then(answer);
     answered.catch((error: unknown) => fail('rejected', String(error)));
     if (mustFail) mustBeAnswered.push(request);
@@ -99,8 +104,8 @@ export function createDriver(world: World, network: Network, client: Client, ran
   function probe(index: number): void {
     if (closingSinceMs !== undefined) return;
     const isSingle = index !== 1;
-    offer(createJobs(1), isSingle, 20_000, (fates) => {
-      const bad = fates.find((fate) => fate.outcome !== 'enqueued');
+    offer(createJobs(1), isSingle, 20_000, (outcomes) => {
+      const bad = outcomes.find((outcome) => outcome.kind !== 'enqueued');
       if (bad) fail('not healed', `a probe was answered ${JSON.stringify(bad)}`);
       else count('probes enqueued');
       if (index + 1 < probesMax) scheduler.after(probePauseMs, 'input', () => probe(index + 1));

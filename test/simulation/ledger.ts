@@ -1,7 +1,7 @@
 // The conservation checker: what was offered, what callers were told, what the broker stored, and every way in which these
 // may not differ (Jepsen's total-queue, with a set of its own for definite refusals). Knows nothing of how the client works.
 import type { Job } from '../../src/domain/job.ts';
-import type { Fate } from '../../src/domain/producer.ts';
+import type { Outcome } from '../../src/domain/producer.ts';
 
 export interface Violation {
   name: string;
@@ -10,7 +10,7 @@ export interface Violation {
 
 interface JobEntry {
   job: Job;
-  fate: Fate | undefined;
+  outcome: Outcome | undefined;
   /** Announced by the client as about to be written. */
   remembered: number;
   /** Given to a socket. */
@@ -70,31 +70,31 @@ export function createLedger(options: LedgerOptions) {
     return entry;
   }
 
-  function checkAnswer({ job, fate, writes, isPositive, copies }: JobEntry, request: Request): void {
-    if (fate?.outcome === 'enqueued') {
+  function checkAnswer({ job, outcome, writes, isPositive, copies }: JobEntry, request: Request): void {
+    if (outcome?.kind === 'enqueued') {
       if (copies === 0) fail('false yes', `${job.jid} answered as enqueued, and not stored`);
       if (!isPositive) fail('false yes', `${job.jid} answered as enqueued before the broker's positive reply for it`);
-    } else if (fate?.outcome === 'unknown') {
+    } else if (outcome?.kind === 'unknown') {
       if (writes === 0) fail('false unknown', `${job.jid} answered as unknown, and was never written`);
-    } else if (fate?.outcome === 'refused') {
-      if (copies > 0) fail('ghost', `${job.jid} refused (${fate.detail}), and stored`);
-      const named = /j\d{7}/.exec(fate.detail)?.[0];
+    } else if (outcome?.kind === 'refused') {
+      if (copies > 0) fail('ghost', `${job.jid} refused (${outcome.detail}), and stored`);
+      const named = /j\d{7}/.exec(outcome.detail)?.[0];
       if (named !== undefined && named !== job.jid) fail('cross-talk', `${job.jid} got the answer for ${named}`);
       const { jobs, bytes } = request.before;
       const hadRoom = jobs + request.jobs.length <= pendingJobsMax && bytes + request.bytes <= pendingBytesMax;
       const isSlow = options.turnsAwaySlow && jobs > 0;
-      if (fate.code === 'overloaded' && hadRoom && !isSlow)
+      if (outcome.code === 'overloaded' && hadRoom && !isSlow)
         fail('needless refusal', `overloaded at ${jobs} jobs, ${bytes} bytes`);
     } else {
-      fail('no fate', `${job.jid} answered with ${JSON.stringify(fate)}`);
+      fail('no outcome', `${job.jid} answered with ${JSON.stringify(outcome)}`);
     }
   }
 
-  function countFate(fate: Fate): void {
-    count(fate.outcome);
-    if (fate.outcome === 'refused') count(`refused: ${fate.code}`);
-    if (fate.outcome === 'enqueued') return;
-    for (const [text, name] of tellingDetails) if (fate.detail.startsWith(text)) count(name);
+  function countOutcome(outcome: Outcome): void {
+    count(outcome.kind);
+    if (outcome.kind === 'refused') count(`refused: ${outcome.code}`);
+    if (outcome.kind === 'enqueued') return;
+    for (const [text, name] of tellingDetails) if (outcome.detail.startsWith(text)) count(name);
   }
 
   return {
@@ -102,14 +102,15 @@ export function createLedger(options: LedgerOptions) {
       return requests;
     },
     offer(jobs: readonly Job[], deadlineMs: number): Request {
-      const bytes = jobs.reduce((sum, job) => sum + job.wireBytes, 0);
+      const bytes = jobs.reduce((sum, job) => sum + job.encodedBytes, 0);
       const before = { jobs: pendingJobs, bytes: pendingBytes };
       const request: Request = { id: requests.length, jobs, deadlineMs, isAnswered: false, before, bytes };
       for (const job of jobs) {
-        if (job.wireBytes !== Buffer.byteLength(job.wire)) fail('wrong length', `${job.jid}: ${job.wireBytes}`);
+        if (job.encodedBytes !== Buffer.byteLength(job.encoded))
+          fail('wrong length', `${job.jid}: ${job.encodedBytes}`);
         entries.set(job.jid, {
           job,
-          fate: undefined,
+          outcome: undefined,
           remembered: 0,
           writes: 0,
           copies: 0,
@@ -123,20 +124,21 @@ export function createLedger(options: LedgerOptions) {
       return request;
     },
 
-    answer(request: Request, fates: readonly Fate[]): void {
+    answer(request: Request, outcomes: readonly Outcome[]): void {
       if (request.isAnswered) fail('answered twice', `request ${request.id}`);
       request.isAnswered = true;
       pendingJobs -= request.jobs.length;
       pendingBytes -= request.bytes;
-      if (fates.length !== request.jobs.length) fail('no fate', `${fates.length} fates of ${request.jobs.length} jobs`);
+      if (outcomes.length !== request.jobs.length)
+        fail('no outcome', `${outcomes.length} outcomes of ${request.jobs.length} jobs`);
       const lateMs = now() - request.deadlineMs;
       if (lateMs > lateMsMax + frozenMs) fail('late', `request ${request.id} by ${Math.round(lateMs)} ms`);
       request.jobs.forEach((job, index) => {
         const entry = entries.get(job.jid) as JobEntry;
-        entry.fate = fates[index];
+        entry.outcome = outcomes[index];
         checkAnswer(entry, request);
-        const { fate } = entry;
-        if (fate) countFate(fate);
+        const { outcome } = entry;
+        if (outcome) countOutcome(outcome);
       });
     },
 
@@ -152,13 +154,13 @@ export function createLedger(options: LedgerOptions) {
       if (entry === undefined) return;
       if (++entry.writes > 1) fail('pushed again', `${jid} was written twice`);
       if (entry.remembered !== 1) fail('not remembered', `${jid} was announced ${entry.remembered} times at its write`);
-      if (entry.fate) fail('written after the answer', `${jid}, answered as ${entry.fate.outcome}`);
+      if (entry.outcome) fail('written after the answer', `${jid}, answered as ${entry.outcome.kind}`);
     },
 
     /** A complete line reached the broker: true when it is exactly the frame of these jobs. */
     checkFrame(line: string, jids: readonly string[]): void {
-      const wires = jids.map((jid) => entryOf(jid, 'a frame')?.job.wire);
-      if (line !== `PUSHB [${wires.join(',')}]`)
+      const encoded = jids.map((jid) => entryOf(jid, 'a frame')?.job.encoded);
+      if (line !== `PUSHB [${encoded.join(',')}]`)
         fail('invented', `a frame differs from its jobs: ${line.slice(0, 200)}`);
       if (new Set(jids).size !== jids.length) fail('invented', `one jid twice in a frame`);
     },
@@ -169,8 +171,9 @@ export function createLedger(options: LedgerOptions) {
       entry.copies += copies;
       if (copies > 1) entry.mayBeDoubled = true;
       if (entry.copies > 1 && !entry.mayBeDoubled) fail('duplicated', `${jid} is stored ${entry.copies} times`);
-      if (entry.fate?.outcome === 'refused') fail('ghost', `${jid} refused (${entry.fate.detail}), and stored later`);
-      if (entry.fate?.outcome === 'unknown') count('unknown, and stored');
+      if (entry.outcome?.kind === 'refused')
+        fail('ghost', `${jid} refused (${entry.outcome.detail}), and stored later`);
+      if (entry.outcome?.kind === 'unknown') count('unknown, and stored');
     },
 
     positive(jids: readonly string[]): void {
@@ -186,11 +189,11 @@ export function createLedger(options: LedgerOptions) {
     /** When everything has come to rest. */
     checkEnd(isCalm: boolean): void {
       for (const request of requests) if (!request.isAnswered) fail('never answered', `request ${request.id}`);
-      for (const { job, fate, copies } of entries.values()) {
-        if (fate?.outcome === 'enqueued' && copies === 0) fail('lost', job.jid);
-        if (fate?.outcome === 'refused' && copies > 0) fail('ghost', job.jid);
-        if (fate?.outcome === 'unknown' && copies === 0) count('unknown, and not stored');
-        if (isCalm && fate?.outcome !== 'enqueued') fail('refused without a fault', `${job.jid}: ${fate?.outcome}`);
+      for (const { job, outcome, copies } of entries.values()) {
+        if (outcome?.kind === 'enqueued' && copies === 0) fail('lost', job.jid);
+        if (outcome?.kind === 'refused' && copies > 0) fail('ghost', job.jid);
+        if (outcome?.kind === 'unknown' && copies === 0) count('unknown, and not stored');
+        if (isCalm && outcome?.kind !== 'enqueued') fail('refused without a fault', `${job.jid}: ${outcome?.kind}`);
       }
     },
   };

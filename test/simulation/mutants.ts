@@ -41,7 +41,7 @@ export const mutants: readonly Mutant[] = [
     'acknowledges at the write',
     frameSender,
     'connection.exchange(frameOf(jobs), {',
-    `onEnd(jobs.map(() => ({ outcome: 'enqueued' as const })), 'ok');\n  connection.exchange(frameOf(jobs), {`,
+    `onEnd(jobs.map(() => ({ kind: 'enqueued' as const })), 'ok');\n  connection.exchange(frameOf(jobs), {`,
   ),
   one(
     'matches a reply to the second oldest command',
@@ -107,17 +107,17 @@ export const mutants: readonly Mutant[] = [
   one('accepts a map with a foreign jid', classify, 'matched === refusals.size', 'matched >= 0'),
   one('keeps a connection that answered nonsense', frameSender, 'connection.destroy(reason);', 'void reason;'),
   one(
-    'shifts the fates of a batch by one',
+    'shifts the outcomes of a batch by one',
     groupCommit,
-    'fates[offset + index - start]',
-    'fates[offset + ((index - start + 1) % (end - start))]',
+    'outcomes[offset + index - start]',
+    'outcomes[offset + ((index - start + 1) % (end - start))]',
   ),
   one('gives every push of a frame the outcomes of the first', groupCommit, 'start += pending.jobs.length;', ''),
   one(
     'drops what waits when the broker is away',
     groupCommit,
-    'while (!waiting.isEmpty) for (const pending of waiting.takeFrame()) settleAll(pending, fate);',
-    'while (!waiting.isEmpty) waiting.takeFrame();\n    void fate;',
+    'while (!waiting.isEmpty) for (const pending of waiting.takeFrame()) settleAll(pending, outcome);',
+    'while (!waiting.isEmpty) waiting.takeFrame();\n    void outcome;',
   ),
   one(
     'keeps what it refused for lateness in the queue',
@@ -135,22 +135,22 @@ export const mutants: readonly Mutant[] = [
   one(
     'does not count what is in flight',
     admission,
-    'const fate = await next.push(job, deadlineMs);\n      release(1, job.wireBytes);',
-    'const pushed = next.push(job, deadlineMs);\n      await Promise.resolve();\n      release(1, job.wireBytes);\n      const fate = await pushed;',
+    'const outcome = await next.push(job, deadlineMs);\n      release(1, job.encodedBytes);',
+    'const pushed = next.push(job, deadlineMs);\n      await Promise.resolve();\n      release(1, job.encodedBytes);\n      const outcome = await pushed;',
   ),
   {
     name: 'pushes a frame again whose outcome is unknown',
     edits: [
       {
         file: groupCommit,
-        find: 'sender.send(jobs, (fates) => {',
-        replace: 'const onFates = (fates: readonly Fate[]): void => {',
+        find: 'sender.send(jobs, (outcomes) => {',
+        replace: 'const onOutcomes = (outcomes: readonly Outcome[]): void => {',
       },
       {
         file: groupCommit,
         find: '        start += pending.jobs.length;\n      }\n    });',
-        replace: `        start += pending.jobs.length;\n      }\n    };\n    sender.send(jobs, (fates) =>
-      fates[0]?.outcome === 'unknown' && sender.slots > 0 ? sender.send(jobs, onFates) : onFates(fates),\n    );`,
+        replace: `        start += pending.jobs.length;\n      }\n    };\n    sender.send(jobs, (outcomes) =>
+      outcomes[0]?.kind === 'unknown' && sender.slots > 0 ? sender.send(jobs, onOutcomes) : onOutcomes(outcomes),\n    );`,
       },
     ],
   },

@@ -69,7 +69,7 @@ function workerSuite(name: string, start: Start, skip: boolean): void {
       const client = await openClient(t, port);
       const results = await openResults(t);
       const jobs = Array.from({ length: 2000 }, (_, index) => createArithmeticJob('multiply', { a: index, b: 2 }));
-      await client.send([`PUSHB [${jobs.map(({ wire }) => wire).join(',')}]`]);
+      await client.send([`PUSHB [${jobs.map(({ encoded }) => encoded).join(',')}]`]);
       const worker = startWorker(t, port, { results, concurrency: 50 });
       const records = await Promise.all(jobs.map(({ jid }) => results.wait(jid, 10_000)));
       assert.deepEqual(
@@ -145,7 +145,7 @@ describe('the worker with results in Redis', { skip: redisServerPath() === undef
     await until(() => worker.stats.fetching > 0);
     await redis.kill();
     const jobs = Array.from({ length: 300 }, (_, index) => createArithmeticJob('add', { a: index, b: 1 }));
-    await client.send([`PUSHB [${jobs.map(({ wire }) => wire).join(',')}]`]);
+    await client.send([`PUSHB [${jobs.map(({ encoded }) => encoded).join(',')}]`]);
     await until(() => worker.stats.storing > 0 && worker.stats.fetching === 0);
     assert.equal(worker.stats.reporting, 0);
     await redis.restart();

@@ -12,7 +12,7 @@ const log = { debug: () => undefined, info: () => undefined, warn: () => undefin
 
 const end = (jid: string): EndedRun => ({
   jid,
-  fate: 'retried',
+  failEffect: 'retried',
   operation: 'add',
   outcome: 'succeeded',
   record: { job_id: jid, state: 'succeeded', operation: 'add', a: 1, b: 2, result: 3 },

@@ -1,6 +1,6 @@
 // The verbs of FWP, and the way from a line to the verb that handles it.
 import type { Command, CommandContext } from './command.ts';
-import { error } from './wire.ts';
+import { error } from './replies.ts';
 import type { Session } from './session.ts';
 import { ack } from './verbs/ack.ts';
 import { beat } from './verbs/beat.ts';

@@ -9,7 +9,7 @@ import type { BrokerLimits } from '../limits.ts';
 import { createLineReader, type ByteBudget } from './line-reader.ts';
 import type { Reservation } from '../queues/reservation-index.ts';
 import type { Session } from './session.ts';
-import { error, nil, ok } from './wire.ts';
+import { error, nil, ok } from './replies.ts';
 
 interface PendingReply {
   text: string;

@@ -2,12 +2,12 @@
 // cancelled do not go out. The queue below only appends at its tail and moves its head.
 import type { Cancelled } from './cancelled.ts';
 import type { BrokerClock } from '../clock.ts';
-import { parseLine, type WireJob } from './job.ts';
+import { parseLine, type FaktoryJob } from './job.ts';
 import type { Queue } from './queue.ts';
 import type { Reservation } from './reservation-index.ts';
 
 export interface TakenJob {
-  job: WireJob;
+  job: FaktoryJob;
   enqueuedMs: number;
 }
 
@@ -49,7 +49,7 @@ export function createAmendedQueue(options: AmendedQueueOptions): AmendedQueue {
     const reservation = returned.pop();
     if (!reservation) return undefined;
     dropReturned(reservation.place);
-    return { job: parseLine(reservation.text)[0] as WireJob, enqueuedMs: enqueuedMsOf(reservation) };
+    return { job: parseLine(reservation.text)[0] as FaktoryJob, enqueuedMs: enqueuedMsOf(reservation) };
   }
 
   function takeUncancelled(): TakenJob | undefined {

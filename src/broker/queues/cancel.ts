@@ -2,7 +2,7 @@
 import { openChunk } from './chunk.ts';
 import type { AmendedQueue } from './amended-queue.ts';
 import type { Engine } from '../engine.ts';
-import type { WireJob } from './job.ts';
+import type { FaktoryJob } from './job.ts';
 import { placeOf } from '../storage/records.ts';
 
 interface CancelOptions {
@@ -16,7 +16,7 @@ export async function cancelQueued({ engine, matches, cancelledJobsMax }: Cancel
   const state = engine.state();
   const jids: string[] = [];
 
-  function cancel(queue: AmendedQueue, place: number, job: WireJob): void {
+  function cancel(queue: AmendedQueue, place: number, job: FaktoryJob): void {
     if (state.cancelled.record().count >= cancelledJobsMax) {
       throw new Error(`not stored: ${cancelledJobsMax} cancelled jobs are in the queues, the limit`);
     }

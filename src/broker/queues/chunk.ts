@@ -1,7 +1,7 @@
 // A chunk: jobs of one queue that were stored together, as one record. Its text is the lines that clients sent, each
 // one job or an array of jobs, with \n between them: JSON on one line holds no \n. Stored as received, a job costs its
 // own bytes and no work; one record for a hundred jobs is three times as fast as a hundred records.
-import { parseLine, type WireJob } from './job.ts';
+import { parseLine, type FaktoryJob } from './job.ts';
 import { seal, unseal } from '../storage/records.ts';
 import { StoreError } from '../storage/store.ts';
 
@@ -10,7 +10,7 @@ export interface Chunk {
   readonly first: number;
   readonly enqueuedMs: number;
   /** A text is a job that has not been parsed yet. */
-  readonly jobs: (WireJob | string)[];
+  readonly jobs: (FaktoryJob | string)[];
   bytes: number;
 }
 
@@ -30,7 +30,7 @@ export const countChunk = (key: Buffer, value: Buffer): number => unseal(key, va
 /** When it was enqueued, by its checked header: its jobs stay unparsed. */
 export const enqueuedMsOf = (key: Buffer, value: Buffer): number => unseal(key, value).readDoubleBE(headerBytes - 8);
 
-export function openChunk(first: number, key: Buffer, value: Buffer): Omit<Chunk, 'jobs'> & { jobs: WireJob[] } {
+export function openChunk(first: number, key: Buffer, value: Buffer): Omit<Chunk, 'jobs'> & { jobs: FaktoryJob[] } {
   const body = unseal(key, value);
   const text = body.toString('utf8', headerBytes);
   const jobs = text.split('\n').flatMap(parseLine);

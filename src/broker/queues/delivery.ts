@@ -2,14 +2,14 @@
 // one group, so a crash leaves the job either in its queue or reserved, never in neither.
 import type { BrokerClock } from '../clock.ts';
 import type { EndedJobs } from './ended.ts';
-import { judge, reservationExpired, retryDelayMs, workerLost, type FailPayload, type Fate } from './failure.ts';
+import { judge, reservationExpired, retryDelayMs, workerLost, type FailPayload, type Destination } from './failure.ts';
 import type { AmendedQueue, TakenJob } from './amended-queue.ts';
-import { formatJob, parseLine, queueNameOf, queueOf, type WireJob } from './job.ts';
+import { formatJob, parseLine, queueNameOf, queueOf, type FaktoryJob } from './job.ts';
 import type { BrokerLimits } from '../limits.ts';
 import type { Reservation } from './reservation-index.ts';
 import type { Session } from '../protocol/session.ts';
 import type { State } from '../state.ts';
-import { bulk, error, nil } from '../protocol/wire.ts';
+import { bulk, error, nil } from '../protocol/replies.ts';
 
 export interface Delivery {
   /** Replies with a job at once or as one arrives, or with nil after two seconds. */
@@ -123,7 +123,7 @@ export function createDelivery({ state, clock, random, limits, ended }: Delivery
 
   function enqueueText(text: string): void {
     const jobs = parseLine(text);
-    const queue = state().queue(queueOf(jobs[0] as WireJob));
+    const queue = state().queue(queueOf(jobs[0] as FaktoryJob));
     queue.append(Buffer.from(text), jobs);
     serve(queue);
   }
@@ -149,31 +149,35 @@ export function createDelivery({ state, clock, random, limits, ended }: Delivery
   const delayOfRetry = (count: number): number => retryDelayMs(count, random);
 
   /** Must not throw: the reservation is removed already, and its job would be lost. */
-  function fateOf({ text }: Reservation, failure: FailPayload, delayMs = delayOfRetry): { fate: Fate; text: string } {
+  function destinationOf(
+    { text }: Reservation,
+    failure: FailPayload,
+    delayMs = delayOfRetry,
+  ): { destination: Destination; text: string } {
     try {
-      const job = JSON.parse(text) as WireJob;
-      const fate = judge(job, failure, clock.nowMs(), delayMs);
-      return { fate, text: JSON.stringify(job) };
+      const job = JSON.parse(text) as FaktoryJob;
+      const destination = judge(job, failure, clock.nowMs(), delayMs);
+      return { destination, text: JSON.stringify(job) };
     } catch {
-      return { fate: { to: 'dead' }, text };
+      return { destination: { to: 'dead' }, text };
     }
   }
 
-  function settle(fate: Fate, text: string, { errtype, message }: FailPayload): void {
+  function settle(destination: Destination, text: string, { errtype, message }: FailPayload): void {
     const { counters, retries, dead, locks } = state();
     counters.processed++;
     counters.failures++;
-    if (fate.to === 'retries') retries.add(fate.dueMs, text);
+    if (destination.to === 'retries') retries.add(destination.dueMs, text);
     else {
       locks.jobEnded(text);
       ended.add(text, { errtype, message });
     }
-    if (fate.to === 'dead') dead.add(clock.nowMs() + deadForMs, text);
+    if (destination.to === 'dead') dead.add(clock.nowMs() + deadForMs, text);
   }
 
   function failed(reservation: Reservation, failure: FailPayload): void {
-    const { fate, text } = fateOf(reservation, failure);
-    settle(fate, text, failure);
+    const { destination, text } = destinationOf(reservation, failure);
+    settle(destination, text, failure);
   }
 
   /** Their attempt is counted, so that a job which ends its worker ends among the dead; a pause would help nobody. */
@@ -181,9 +185,9 @@ export function createDelivery({ state, clock, random, limits, ended }: Delivery
     const { counters, working } = state();
     const again = new Map<Reservation, string>();
     for (const reservation of reservations) {
-      const { fate, text } = fateOf(reservation, workerLost, () => 0);
-      if (fate.to === 'retries') again.set(reservation, text);
-      else if (working.remove(reservation)) settle(fate, text, workerLost);
+      const { destination, text } = destinationOf(reservation, workerLost, () => 0);
+      if (destination.to === 'retries') again.set(reservation, text);
+      else if (working.remove(reservation)) settle(destination, text, workerLost);
     }
     counters.processed += again.size;
     counters.failures += again.size;

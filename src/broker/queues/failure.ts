@@ -1,6 +1,6 @@
 // Where a failed job goes: contribsys/faktory v1.9.4, manager/retry.go.
 import { rfc3339 } from '../clock.ts';
-import { retryOf, type WireJob } from './job.ts';
+import { retryOf, type FaktoryJob } from './job.ts';
 
 export interface FailPayload {
   errtype: string;
@@ -43,13 +43,18 @@ export function readFailure(payload: Record<string, unknown>): FailPayload {
 export const retryDelayMs = (count: number, random: () => number): number =>
   1000 * (count ** 4 + 15 + Math.floor(random() * 30) * (count + 1));
 
-export type Fate = { to: 'retries'; dueMs: number } | { to: 'dead' } | { to: 'nowhere' };
+export type Destination = { to: 'retries'; dueMs: number } | { to: 'dead' } | { to: 'nowhere' };
 
 /** The count is a client's word, and its fourth power may lie past the last date there is. */
 const retryDelayMsMax = 365 * 86_400_000;
 
 /** Writes the failure into the job and says where it goes: no `retry` at all means nowhere, not even to the dead. */
-export function judge(job: WireJob, failure: FailPayload, nowMs: number, delayMs: (count: number) => number): Fate {
+export function judge(
+  job: FaktoryJob,
+  failure: FailPayload,
+  nowMs: number,
+  delayMs: (count: number) => number,
+): Destination {
   const retry = retryOf(job);
   if (retry === 0) return { to: 'nowhere' };
   const before = job.failure;

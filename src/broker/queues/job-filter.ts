@@ -1,7 +1,7 @@
 // Which jobs a MUTATE means: contribsys/faktory v1.9.4, server/mutate.go. Patterns look at the job's JSON as Go writes it.
 import { compileGlob } from './glob.ts';
 import { isObject } from '../protocol/go-json.ts';
-import type { JobFailure, WireJob } from './job.ts';
+import type { JobFailure, FaktoryJob } from './job.ts';
 
 export interface JobFilter {
   regexp?: string | null;
@@ -39,7 +39,7 @@ const escaped = /[<>&\u2028\u2029]/g;
 
 /** The job as Go writes it: names inside sorted, its failure in the order of the struct. */
 export function goText(text: string): string {
-  const job = JSON.parse(text) as WireJob;
+  const job = JSON.parse(text) as FaktoryJob;
   const { failure, custom, args } = job;
   const fields = {
     ...job,

@@ -14,7 +14,7 @@ export interface JobFailure {
 }
 
 /** Only the fields that Faktory keeps; what else a client sends is not handed out again. */
-export interface WireJob {
+export interface FaktoryJob {
   jid?: string | null;
   queue?: string | null;
   jobtype?: string | null;
@@ -71,7 +71,7 @@ function isPlain(value: unknown, depth: number): boolean {
 }
 
 /** The job under the names that Faktory knows. */
-function named(job: unknown): WireJob {
+function named(job: unknown): FaktoryJob {
   if (!isObject(job)) return {};
   const fields = withGoNames(job, jobStruct);
   if (isObject(fields['failure'])) fields['failure'] = withGoNames(fields['failure'], failureStruct);
@@ -79,7 +79,7 @@ function named(job: unknown): WireJob {
 }
 
 /** Why Go's decoder refuses the whole command; undefined when it does not. */
-function typeProblem(given: unknown, job: WireJob): string | undefined {
+function typeProblem(given: unknown, job: FaktoryJob): string | undefined {
   if (given !== null && !isObject(given))
     return `json: cannot unmarshal ${kindOf(given)} into Go value of type client.Job`;
   const fields = job as Record<string, unknown>;
@@ -92,7 +92,7 @@ function typeProblem(given: unknown, job: WireJob): string | undefined {
 }
 
 /** Throws with Faktory's text of a refused command. */
-export function parsePush(text: string, form: 'one' | 'array'): WireJob[] {
+export function parsePush(text: string, form: 'one' | 'array'): FaktoryJob[] {
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
@@ -109,17 +109,17 @@ export function parsePush(text: string, form: 'one' | 'array'): WireJob[] {
     if (problem !== undefined) throw new Error(`invalid JSON: ${problem}`);
     jobs[index] = job;
   }
-  return jobs as WireJob[];
+  return jobs as FaktoryJob[];
 }
 
 /** The jobs of a line that was checked when it was stored. */
-export function parseLine(text: string): WireJob[] {
+export function parseLine(text: string): FaktoryJob[] {
   const parsed: unknown = JSON.parse(text);
   return Array.isArray(parsed) ? parsed.map(named) : [named(parsed)];
 }
 
 /** Why this job is refused, in Faktory's words, or undefined. */
-export function jobProblem(job: WireJob): string | undefined {
+export function jobProblem(job: FaktoryJob): string | undefined {
   if (!job.jid || Buffer.byteLength(job.jid) < 8) return 'jobs must have a reasonable jid parameter';
   if (!job.jobtype) return 'jobs must have a jobtype parameter';
   if (!job.args) return 'jobs must have an args parameter';
@@ -136,14 +136,14 @@ export function jobProblem(job: WireJob): string | undefined {
 export const isQueueName = (name: string): boolean => name.length <= 200 && queueName.test(name);
 
 export const defaultQueue = 'default';
-export const queueOf = (job: WireJob): string => job.queue || defaultQueue;
+export const queueOf = (job: FaktoryJob): string => job.queue || defaultQueue;
 /** Of a job whose JSON is already in the form of the broker. */
-export const queueNameOf = (text: string): string => queueOf(parseLine(text)[0] as WireJob);
+export const queueNameOf = (text: string): string => queueOf(parseLine(text)[0] as FaktoryJob);
 
-export const retryOf = (job: WireJob): number => job.retry ?? retryDefault;
+export const retryOf = (job: FaktoryJob): number => job.retry ?? retryDefault;
 
 /** The job's JSON with Faktory's fields in Faktory's order; optional fields that are empty are left out (Rust needs that). */
-export function formatJob(job: WireJob, pushedMs: number, enqueuedMs: number | undefined): string {
+export function formatJob(job: FaktoryJob, pushedMs: number, enqueuedMs: number | undefined): string {
   return JSON.stringify({
     retry: retryOf(job),
     failure: job.failure ?? undefined,

@@ -3,7 +3,7 @@
 import { parseRfc3339 } from '../clock.ts';
 import type { Engine } from '../engine.ts';
 import type { BrokerLimits } from '../limits.ts';
-import { defaultQueue, formatJob, jobProblem, parsePush, queueOf, type WireJob } from './job.ts';
+import { defaultQueue, formatJob, jobProblem, parsePush, queueOf, type FaktoryJob } from './job.ts';
 
 export interface Push {
   /** Throws the text of the refusal. */
@@ -26,13 +26,13 @@ interface PushOptions {
 export function createPush(options: PushOptions): Push {
   const { engine, limits, nowMs } = options;
 
-  function store(job: WireJob, line: Buffer): void {
+  function store(job: FaktoryJob, line: Buffer): void {
     if (isLater(job, nowMs()))
       engine.state().scheduled.add(parseRfc3339(job.at as string) as number, formatJob(job, nowMs(), undefined));
     else enqueue(engine, queueOf(job), line, [job]);
   }
 
-  function storeEach(jobs: readonly WireJob[]): Map<string, string> {
+  function storeEach(jobs: readonly FaktoryJob[]): Map<string, string> {
     const refused = new Map<string, string>();
     // All are formatted before the first is stored, because an error must refuse the whole PUSHB: fields that Faktory does not
     // keep are not checked, and may be nested too deep to be formatted.
@@ -47,7 +47,7 @@ export function createPush(options: PushOptions): Push {
 
   return {
     one(line) {
-      const [job] = parsePush(line.toString(), 'one') as [WireJob];
+      const [job] = parsePush(line.toString(), 'one') as [FaktoryJob];
       const problem = problemOf(options, job);
       if (problem !== undefined) throw new Error(problem);
       checkRoom(options, 1);
@@ -86,7 +86,7 @@ function checkRoom({ engine, limits }: PushOptions, jobs: number): void {
     throw new Error(`not stored: the broker holds ${held} jobs, its limit is ${limits.jobsMax}`);
 }
 
-const problemOf = (options: PushOptions, job: WireJob): string | undefined =>
+const problemOf = (options: PushOptions, job: FaktoryJob): string | undefined =>
   jobProblem(job) ?? queueProblem(options, queueOf(job));
 
 function queueProblem({ engine, limits }: PushOptions, name: string): string | undefined {
@@ -96,9 +96,10 @@ function queueProblem({ engine, limits }: PushOptions, name: string): string | u
     : `not stored: the broker has ${queues.size} queues, its limit`;
 }
 
-const isLater = ({ at }: WireJob, nowMs: number): boolean => Boolean(at) && (parseRfc3339(at as string) ?? 0) > nowMs;
+const isLater = ({ at }: FaktoryJob, nowMs: number): boolean =>
+  Boolean(at) && (parseRfc3339(at as string) ?? 0) > nowMs;
 
-function enqueue(engine: Engine, name: string, line: Buffer, jobs: readonly (WireJob | string)[]): void {
+function enqueue(engine: Engine, name: string, line: Buffer, jobs: readonly (FaktoryJob | string)[]): void {
   const queue = engine.state().queue(name);
   queue.append(line, jobs);
   engine.delivery.serve(queue);

@@ -3,7 +3,7 @@
 // so the store never looks for a first key among deleted ones, which takes LevelDB a time that grows with them.
 import type { BrokerClock } from '../clock.ts';
 import { enqueuedMsOf, openChunk, sealChunk, type Chunk } from './chunk.ts';
-import type { WireJob } from './job.ts';
+import type { FaktoryJob } from './job.ts';
 import type { Ledger } from '../storage/ledger.ts';
 import { placeOf, queueKey, sealJson, streamKey, streamStart } from '../storage/records.ts';
 import { StoreError, type Store, type StoreRecord } from '../storage/store.ts';
@@ -22,9 +22,9 @@ export interface Queue {
   readonly name: string;
   readonly stream: number;
   /** `jobs` are what is in the line; one given as its JSON is parsed when it is handed out. */
-  append(line: Buffer, jobs: readonly (WireJob | string)[]): void;
+  append(line: Buffer, jobs: readonly (FaktoryJob | string)[]): void;
   /** Undefined: there is none, or it must be read first and `onReady` will follow. */
-  take(): { job: WireJob; enqueuedMs: number; place: number } | undefined;
+  take(): { job: FaktoryJob; enqueuedMs: number; place: number } | undefined;
   size(): number;
   /** Age of the job at the head; 0 when the queue is empty. */
   latencyMs(): number;
@@ -213,10 +213,14 @@ export function createQueue(options: QueueOptions): Queue {
       }
       if (none) return undefined;
       const place = head++;
-      const job = chunk.jobs[place - chunk.first] as WireJob | string;
+      const job = chunk.jobs[place - chunk.first] as FaktoryJob | string;
       if (head === endOf(chunk) && chunk !== open?.chunk) ledger.del(streamKey(stream, drop().first));
       options.onChanged(0);
-      return { job: typeof job === 'string' ? (JSON.parse(job) as WireJob) : job, enqueuedMs: chunk.enqueuedMs, place };
+      return {
+        job: typeof job === 'string' ? (JSON.parse(job) as FaktoryJob) : job,
+        enqueuedMs: chunk.enqueuedMs,
+        place,
+      };
     },
     size: () => tail - head,
     latencyMs: () =>

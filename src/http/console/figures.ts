@@ -12,7 +12,7 @@ export interface Counts {
   /** Undefined when the broker did not say. */
   readonly processed: number | undefined;
   readonly failures: number | undefined;
-  /** Responses to POST /jobs*, by the upper bound of their seconds, cumulative. */
+  /** Responses to POST /jobs*, by the upper edge of their bucket in seconds, cumulative. */
   readonly responses: ReadonlyMap<number, number>;
 }
 
@@ -142,7 +142,7 @@ const isEnqueuing = ({ labels: { http_request_method: method, http_route: route 
 
 function responsesOf(read: readonly Series[]): ReadonlyMap<number, number> {
   const counts = sumBy(read.filter(isEnqueuing), 'le');
-  return new Map(Object.entries(counts).map(([bound, count]) => [bound === '+Inf' ? Infinity : Number(bound), count]));
+  return new Map(Object.entries(counts).map(([upper, count]) => [upper === '+Inf' ? Infinity : Number(upper), count]));
 }
 
 /** @param page in Prometheus' text format */

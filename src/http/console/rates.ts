@@ -27,13 +27,13 @@ const short = (value: number): number => Number(value.toPrecision(3));
 /** A process that was killed took its counts along: a sum may fall. */
 const rateOf = (before: number, now: number, seconds: number): number => short(Math.max(0, now - before) / seconds);
 
-/** Linear within a bucket; of the last bucket, its lower bound. Undefined without an observation. */
+/** Linear within a bucket; of the last bucket, its lower edge. Undefined without an observation. */
 export function quantileOf(buckets: ReadonlyMap<number, number>, share: number): number | undefined {
-  const bounds = [...buckets].sort(([one], [other]) => one - other);
-  const rank = share * (bounds.at(-1)?.[1] ?? 0);
+  const sorted = [...buckets].sort(([one], [other]) => one - other);
+  const rank = share * (sorted.at(-1)?.[1] ?? 0);
   if (!(rank > 0)) return undefined;
   let [lower, below] = [0, 0];
-  for (const [upper, count] of bounds) {
+  for (const [upper, count] of sorted) {
     if (count >= rank) return upper === Infinity ? lower : lower + ((upper - lower) * (rank - below)) / (count - below);
     [lower, below] = [upper, count];
   }
@@ -41,8 +41,8 @@ export function quantileOf(buckets: ReadonlyMap<number, number>, share: number):
 }
 
 function since(before: Counts['responses'], now: Counts['responses']): ReadonlyMap<number, number> {
-  const fell = [...now].some(([bound, count]) => count < (before.get(bound) ?? 0));
-  return fell ? new Map() : new Map([...now].map(([bound, count]) => [bound, count - (before.get(bound) ?? 0)]));
+  const fell = [...now].some(([upper, count]) => count < (before.get(upper) ?? 0));
+  return fell ? new Map() : new Map([...now].map(([upper, count]) => [upper, count - (before.get(upper) ?? 0)]));
 }
 
 /** Of what the broker counts: nothing when it did not say once. */

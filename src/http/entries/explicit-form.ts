@@ -41,7 +41,7 @@ export interface Refusal {
 }
 
 const known: ReadonlySet<string> = new Set(['operation', 'jobtype', 'args', ...Object.keys(optionFields)]);
-/** A lone surrogate would be another character on the wire. */
+/** UTF-8 has no lone surrogates: another character would reach the broker. */
 const jobtypePattern = /^[^\p{Cc}\p{Cs}]{1,200}$/u;
 
 export const isExplicit = (entry: Readonly<Record<string, unknown>>): boolean =>

@@ -2,7 +2,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { Job } from '../../domain/job.ts';
 import type { Claim, KeptAnswer, Settlement } from '../../domain/keys.ts';
-import { enqueued, type Fate } from '../../domain/producer.ts';
+import { enqueued, type Outcome } from '../../domain/producer.ts';
 import type { EntryKey } from './entry-key.ts';
 import { AppError } from '../problems/errors.ts';
 import { fingerprintOf, idOf, readKeyHeader } from './idempotency-key.ts';
@@ -13,17 +13,18 @@ export type Answered = { readonly status: number; readonly body: object } | { re
 /** What a request asks for, read and checked. */
 export interface Attempt {
   readonly jobs: readonly Job[];
-  /** @param fates one for each job */
-  answerOf(fates: readonly Fate[]): Answered;
+  /** @param outcomes one for each job */
+  answerOf(outcomes: readonly Outcome[]): Answered;
   /** Called once, with what became of the jobs. */
-  onFates(fates: readonly Fate[]): void;
+  onOutcomes(outcomes: readonly Outcome[]): void;
 }
 
 /** All of them themselves, so that the answer is the claim's. */
-export const areEnqueued = (fates: readonly Fate[]): boolean =>
-  fates.every((fate) => fate.outcome === 'enqueued' && fate.standIn === undefined);
+export const areEnqueued = (outcomes: readonly Outcome[]): boolean =>
+  outcomes.every((outcome) => outcome.kind === 'enqueued' && outcome.standIn === undefined);
 /** Another job's does not count. */
-const isUnknown = (fate: Fate | undefined): boolean => fate?.outcome === 'unknown' && fate.standIn === undefined;
+const isUnknown = (outcome: Outcome | undefined): boolean =>
+  outcome?.kind === 'unknown' && outcome.standIn === undefined;
 export const keep = ({ status, body }: Extract<Answered, { status: number }>): KeptAnswer => ({
   status,
   body: JSON.stringify(body),
@@ -45,14 +46,14 @@ export function claimOf(request: FastifyRequest, attempt: Attempt | AppError, en
 export function settlementOf(
   claim: Claim,
   jobs: readonly Job[],
-  fates: readonly Fate[],
-  answerOf: (fates: readonly Fate[]) => KeptAnswer | undefined,
+  outcomes: readonly Outcome[],
+  answerOf: (outcomes: readonly Outcome[]) => KeptAnswer | undefined,
 ): Settlement {
-  if (areEnqueued(fates)) return { claim, outcome: 'done' };
-  const answer = answerOf(fates);
+  if (areEnqueued(outcomes)) return { claim, outcome: 'done' };
+  const answer = answerOf(outcomes);
   if (answer !== undefined) return { claim, outcome: 'done', answer };
-  const jids = jobs.filter((_, index) => isUnknown(fates[index])).map(({ jid }) => jid);
+  const jids = jobs.filter((_, index) => isUnknown(outcomes[index])).map(({ jid }) => jid);
   if (jids.length === 0) return { claim, outcome: 'refused' };
-  const ifStored = answerOf(fates.map((fate) => (isUnknown(fate) ? enqueued : fate)));
+  const ifStored = answerOf(outcomes.map((outcome) => (isUnknown(outcome) ? enqueued : outcome)));
   return { claim, outcome: 'unknown', jids, answer: ifStored as KeptAnswer };
 }

@@ -2,7 +2,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { Job } from '../../domain/job.ts';
 import type { Claim, KeptAnswer, Settlement, Verdict } from '../../domain/keys.ts';
-import type { Fate } from '../../domain/producer.ts';
+import type { Outcome } from '../../domain/producer.ts';
 import { scheduledAt } from '../entries/entry.ts';
 import type { BatchEntries, RejectedEntry } from '../routes/batch-entries.ts';
 import type { BatchResult } from '../routes/schemas.ts';
@@ -56,29 +56,29 @@ export async function claimEntries(
   return {
     entries: left,
     claimed: {
-      settlementsOf: (fates) =>
+      settlementsOf: (outcomes) =>
         left.jobs.flatMap((job, index) => {
           const claim = claimed.get(job);
-          return claim ? [settlementOf(claim, fates[index] as Fate)] : [];
+          return claim ? [settlementOf(claim, outcomes[index] as Outcome)] : [];
         }),
       onLocked(pushed) {
         for (const job of pushed) {
           const claim = claimed.get(job);
           if (claim)
-            keys.store?.attach(claim, [job], ([fate]) => (fate?.outcome === 'enqueued' ? claim.answer : undefined));
+            keys.store?.attach(claim, [job], ([outcome]) => (outcome?.kind === 'enqueued' ? claim.answer : undefined));
         }
       },
     },
   };
 }
 
-const outcomes = { enqueued: 'done', refused: 'refused', unknown: 'unknown' } as const;
+const settledAs = { enqueued: 'done', refused: 'refused', unknown: 'unknown' } as const;
 
 /** An entry that another job stands in for has pushed nothing: it is a duplicate, or its key is free. */
-function settlementOf(claim: Claim, fate: Fate): Settlement {
-  if (fate.outcome === 'refused' || fate.standIn === undefined) return { claim, outcome: outcomes[fate.outcome] };
-  if (fate.outcome === 'unknown') return { claim, outcome: 'refused' };
-  const duplicate: EnqueuedEntry = { job_id: fate.standIn, duplicate: true };
+function settlementOf(claim: Claim, outcome: Outcome): Settlement {
+  if (outcome.kind === 'refused' || outcome.standIn === undefined) return { claim, outcome: settledAs[outcome.kind] };
+  if (outcome.kind === 'unknown') return { claim, outcome: 'refused' };
+  const duplicate: EnqueuedEntry = { job_id: outcome.standIn, duplicate: true };
   return { claim, outcome: 'done', answer: { status: 202, body: JSON.stringify(duplicate) } };
 }
 

@@ -2,21 +2,21 @@
 import type { FastifyRequest } from 'fastify';
 import type { Job, Uniqueness } from '../../domain/job.ts';
 import { lockHolder, lockOf, type Claim, type Settlement, type Verdict } from '../../domain/keys.ts';
-import { enqueued, unknown, type Fate } from '../../domain/producer.ts';
+import { enqueued, unknown, type Outcome } from '../../domain/producer.ts';
 import { lockName } from '../entries/uniqueness.ts';
 import type { RequestKeys } from './request-keys.ts';
 
 export interface Locked {
   /** Jobs to push: jobs that got their lock, and jobs that are not unique. */
   readonly jobs: readonly Job[];
-  /** Turns the fates of these jobs into the fates of all jobs. */
-  complete(fates: readonly Fate[]): readonly Fate[];
-  settlementsOf(fates: readonly Fate[]): readonly Settlement[];
+  /** Turns the outcomes of these jobs into the outcomes of all jobs. */
+  complete(outcomes: readonly Outcome[]): readonly Outcome[];
+  settlementsOf(outcomes: readonly Outcome[]): readonly Settlement[];
 }
 
-const outcomes = { enqueued: 'done', refused: 'refused', unknown: 'unknown' } as const;
+const settledAs = { enqueued: 'done', refused: 'refused', unknown: 'unknown' } as const;
 
-/** Takes the locks of unique jobs; of two of one request the second shares the first one's fate. */
+/** Takes the locks of unique jobs; of two of one request the second shares the first one's outcome. */
 export async function lockJobs(keys: RequestKeys, request: FastifyRequest, jobs: readonly Job[]): Promise<Locked> {
   const leaders = new Map<string, Job>();
   const followed = new Map<Job, Job>();
@@ -29,38 +29,38 @@ export async function lockJobs(keys: RequestKeys, request: FastifyRequest, jobs:
   const locking = [...leaders.values()];
   const claims = locking.map(({ jid, unique: lock }) => lockOf((lock as Uniqueness).id, jid, (lock as Uniqueness).ms));
   const verdicts = await keys.claim(request, claims);
-  const others = await Promise.all(verdicts.map((verdict) => fateBy(keys, verdict)));
+  const others = await Promise.all(verdicts.map((verdict) => outcomeBy(keys, verdict)));
   const locks = new Map<Job, Claim>();
-  const decided = new Map<Job, Fate>();
+  const decided = new Map<Job, Outcome>();
   for (const [index, job] of locking.entries()) {
-    const fate = others[index];
-    if (fate) decided.set(job, fate);
+    const outcome = others[index];
+    if (outcome) decided.set(job, outcome);
     else locks.set(job, claims[index] as Claim);
   }
   for (const [job, claim] of locks)
-    keys.store?.attach(claim, [job], ([fate]) => (fate?.outcome === 'enqueued' ? claim.answer : undefined));
+    keys.store?.attach(claim, [job], ([outcome]) => (outcome?.kind === 'enqueued' ? claim.answer : undefined));
   const left = jobs.filter((job) => !decided.has(job) && !followed.has(job));
   return {
     jobs: left,
-    complete(fates) {
+    complete(outcomes) {
       const known = new Map(decided);
-      for (const [index, job] of left.entries()) known.set(job, fates[index] as Fate);
-      for (const [job, leader] of followed) known.set(job, followerFate(leader, known.get(leader) as Fate));
-      return jobs.map((job) => known.get(job) as Fate);
+      for (const [index, job] of left.entries()) known.set(job, outcomes[index] as Outcome);
+      for (const [job, leader] of followed) known.set(job, followerOutcome(leader, known.get(leader) as Outcome));
+      return jobs.map((job) => known.get(job) as Outcome);
     },
-    settlementsOf: (fates) =>
+    settlementsOf: (outcomes) =>
       left.flatMap((job, index) => {
         const claim = locks.get(job);
-        return claim ? [{ claim, outcome: outcomes[(fates[index] as Fate).outcome] }] : [];
+        return claim ? [{ claim, outcome: settledAs[(outcomes[index] as Outcome).kind] }] : [];
       }),
   };
 }
 
-const followerFate = (leader: Job, fate: Fate): Fate =>
-  fate.outcome === 'refused' ? fate : { ...fate, standIn: fate.standIn ?? leader.jid };
+const followerOutcome = (leader: Job, outcome: Outcome): Outcome =>
+  outcome.kind === 'refused' ? outcome : { ...outcome, standIn: outcome.standIn ?? leader.jid };
 
 /** What another job makes of this one; undefined: it is to be pushed. */
-async function fateBy(keys: RequestKeys, verdict: Verdict): Promise<Fate | undefined> {
+async function outcomeBy(keys: RequestKeys, verdict: Verdict): Promise<Outcome | undefined> {
   if (verdict.state === 'done') return { ...enqueued, standIn: lockHolder(verdict.answer) };
   if (verdict.state !== 'in_progress' && verdict.state !== 'unknown') return undefined;
   const [standIn = ''] = verdict.jids;

@@ -2,7 +2,7 @@
 // (docs/decisions/0022-idempotency-keys.md). Requests without a key never come here.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Claim, KeptAnswer, Verdict } from '../../domain/keys.ts';
-import type { Fate } from '../../domain/producer.ts';
+import type { Outcome } from '../../domain/producer.ts';
 import { AppError } from '../problems/errors.ts';
 import { sendProblem } from '../problems/problem.ts';
 import { areEnqueued, claimOf, keep, keptOf, settlementOf, type Answered, type Attempt } from './attempt.ts';
@@ -41,15 +41,15 @@ export function createOnce(options: OnceOptions): Once {
 
   async function first(request: FastifyRequest, claim: Claim, attempt: Attempt, deadlineMs: number): Promise<Sent> {
     const { jobs, answerOf } = attempt;
-    const answerKept = (fates: readonly Fate[]): KeptAnswer | undefined =>
-      areEnqueued(fates) ? claim.answer : keptOf(answerOf(fates));
+    const answerKept = (outcomes: readonly Outcome[]): KeptAnswer | undefined =>
+      areEnqueued(outcomes) ? claim.answer : keptOf(answerOf(outcomes));
     const claimed: Claimed = {
       settlementsOf: (ends) => [settlementOf(claim, jobs, ends, answerKept)],
       onLocked: (locked, complete) => keys.store?.attach(claim, locked, (ends) => answerKept(complete(ends))),
     };
-    const fates = await countingTurnedAway(options.metrics, jobs, push(request, jobs, deadlineMs, claimed));
-    attempt.onFates(fates);
-    return areEnqueued(fates) ? claim.answer : sentOf(answerOf(fates));
+    const outcomes = await countingTurnedAway(options.metrics, jobs, push(request, jobs, deadlineMs, claimed));
+    attempt.onOutcomes(outcomes);
+    return areEnqueued(outcomes) ? claim.answer : sentOf(answerOf(outcomes));
   }
 
   return {

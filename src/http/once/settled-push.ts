@@ -3,16 +3,16 @@ import type { FastifyRequest } from 'fastify';
 import type { Clock } from '../../domain/clock.ts';
 import type { Job } from '../../domain/job.ts';
 import type { Settlement } from '../../domain/keys.ts';
-import { refused, unknown, type Fate, type JobProducer } from '../../domain/producer.ts';
+import { refused, unknown, type Outcome, type JobProducer } from '../../domain/producer.ts';
 import { lockJobs, type Locked } from './locks.ts';
 import type { RequestKeys } from './request-keys.ts';
 
 /** Claims of keys that jobs are pushed for. */
 export interface Claimed {
-  /** By the fates of all jobs. */
-  settlementsOf(fates: readonly Fate[]): readonly Settlement[];
-  /** Called with the jobs that will be pushed; `complete` turns their fates into the fates of all jobs. */
-  onLocked?(pushed: readonly Job[], complete: (fates: readonly Fate[]) => readonly Fate[]): void;
+  /** By the outcomes of all jobs. */
+  settlementsOf(outcomes: readonly Outcome[]): readonly Settlement[];
+  /** Called with the jobs that will be pushed; `complete` turns their outcomes into the outcomes of all jobs. */
+  onLocked?(pushed: readonly Job[], complete: (outcomes: readonly Outcome[]) => readonly Outcome[]): void;
 }
 
 export interface SettledPushOptions {
@@ -22,20 +22,24 @@ export interface SettledPushOptions {
   enqueueTimeoutMs: number;
 }
 
-/** Takes the locks of unique jobs, pushes the rest, and settles all claims by the fates; answers by the deadline. */
+/** Takes the locks of unique jobs, pushes the rest, and settles all claims by the outcomes; answers by the deadline. */
 export type SettledPush = (
   request: FastifyRequest,
   jobs: readonly Job[],
   deadlineMs: number,
   claimed?: Claimed,
-) => Promise<readonly Fate[]>;
+) => Promise<readonly Outcome[]>;
 
 /** Beyond the caller's deadline. With the sweep of group commit it stays below the 250 ms that the contract allows. */
 const lateMsMax = 100;
 
 const noAnswerInTime = unknown('no answer from the broker in time');
 const unclaimed: Claimed = { settlementsOf: () => [] };
-const unlocked = (jobs: readonly Job[]): Locked => ({ jobs, complete: (fates) => fates, settlementsOf: () => [] });
+const unlocked = (jobs: readonly Job[]): Locked => ({
+  jobs,
+  complete: (outcomes) => outcomes,
+  settlementsOf: () => [],
+});
 
 export function createSettledPush({ keys, producer, clock, enqueueTimeoutMs }: SettledPushOptions): SettledPush {
   /** The promise's value, or undefined when the time comes first. */
@@ -46,7 +50,7 @@ export function createSettledPush({ keys, producer, clock, enqueueTimeoutMs }: S
     });
   }
 
-  async function pushNow(jobs: readonly Job[], lateMs: number): Promise<readonly Fate[]> {
+  async function pushNow(jobs: readonly Job[], lateMs: number): Promise<readonly Outcome[]> {
     const [first] = jobs;
     if (first === undefined) return [];
     return jobs.length === 1 ? [await producer.push(first, lateMs)] : producer.pushBulk(jobs, lateMs);
@@ -69,15 +73,18 @@ export function createSettledPush({ keys, producer, clock, enqueueTimeoutMs }: S
     // Deadlines come in the order of the pushes (group-commit.ts): the caller's own, which is earlier, needs a timer.
     const lateMs = clock.now() + enqueueTimeoutMs;
     let settled: Promise<void> | undefined;
-    const ended = pushNow(locked.jobs, lateMs).then((fates) => {
+    const ended = pushNow(locked.jobs, lateMs).then((outcomes) => {
       // Also when the broker replies after the caller was told that the outcome is unknown.
-      settled = keys.store?.settle([...claimed.settlementsOf(locked.complete(fates)), ...locked.settlementsOf(fates)]);
-      return fates;
+      settled = keys.store?.settle([
+        ...claimed.settlementsOf(locked.complete(outcomes)),
+        ...locked.settlementsOf(outcomes),
+      ]);
+      return outcomes;
     });
-    const fates = await (lateMs - deadlineMs <= lateMsMax ? ended : inTime(ended, deadlineMs));
-    if (fates === undefined) return locked.complete(locked.jobs.map(() => noAnswerInTime));
+    const outcomes = await (lateMs - deadlineMs <= lateMsMax ? ended : inTime(ended, deadlineMs));
+    if (outcomes === undefined) return locked.complete(locked.jobs.map(() => noAnswerInTime));
     // A repetition gets the same response only after this. A store that hangs delays nobody beyond the deadline.
     if (settled !== undefined) await inTime(settled, deadlineMs);
-    return locked.complete(fates);
+    return locked.complete(outcomes);
   };
 }

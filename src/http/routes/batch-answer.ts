@@ -1,8 +1,8 @@
-// The response to a batch, from its entries and the fates of its jobs, by one pure function. When some are stored it is 206.
+// The response to a batch, from its entries and the outcomes of its jobs, by one pure function. When some are stored it is 206.
 // When none is stored it is never 2xx.
 import type { ErrorCode } from '../problems/errors.ts';
 import type { Job } from '../../domain/job.ts';
-import type { Fate, RefusalCode } from '../../domain/producer.ts';
+import type { Outcome, RefusalCode } from '../../domain/producer.ts';
 import { collectViolations, type BatchEntries, type RejectedEntry } from './batch-entries.ts';
 import { cut } from '../problems/caller-text.ts';
 import type { FoundEntry } from '../once/entry-key.ts';
@@ -20,17 +20,17 @@ interface Tally {
   refusals: Set<RefusalCode>;
 }
 
-/** @param fates one for each job, in their order */
-export function createBatchAnswer(entries: BatchEntries, fates: readonly Fate[]): BatchAnswer {
+/** @param outcomes one for each job, in their order */
+export function createBatchAnswer(entries: BatchEntries, outcomes: readonly Outcome[]): BatchAnswer {
   const { total, jobs, rejected, found } = entries;
-  if (rejected.length === 0 && found.length === 0 && fates.every(({ outcome }) => outcome === 'enqueued')) {
+  if (rejected.length === 0 && found.length === 0 && outcomes.every(({ kind }) => kind === 'enqueued')) {
     const message = `Batch of ${total} jobs enqueued`;
     const body = { job_ids: jobs.map(({ jid }) => jid), message, count: total };
-    if (jobs.every((job, index) => scheduledAt(job) === undefined && !isDuplicate(fates[index])))
+    if (jobs.every((job, index) => scheduledAt(job) === undefined && !isDuplicate(outcomes[index])))
       return { status: 202, body };
-    return allEnqueued(jobs.map((job, index) => resultOfEnqueued(index, job, fates[index])));
+    return allEnqueued(jobs.map((job, index) => resultOfEnqueued(index, job, outcomes[index])));
   }
-  const tally = tallyUp(entries, fates);
+  const tally = tallyUp(entries, outcomes);
   const { counts } = tally;
   if (counts.enqueued === total) return allEnqueued(tally.results);
   const idsOf = (status: BatchResult['status']): string[] =>
@@ -60,10 +60,10 @@ function allEnqueued(results: BatchResult[]): BatchAnswer {
 }
 
 /** The result of each entry, in input order. */
-export const resultsOf = (entries: BatchEntries, fates: readonly Fate[]): readonly BatchResult[] =>
-  tallyUp(entries, fates).results;
+export const resultsOf = (entries: BatchEntries, outcomes: readonly Outcome[]): readonly BatchResult[] =>
+  tallyUp(entries, outcomes).results;
 
-function tallyUp({ total, jobs, rejected, found }: BatchEntries, fates: readonly Fate[]): Tally {
+function tallyUp({ total, jobs, rejected, found }: BatchEntries, outcomes: readonly Outcome[]): Tally {
   const tally: Tally = {
     results: [],
     errors: [],
@@ -77,7 +77,7 @@ function tallyUp({ total, jobs, rejected, found }: BatchEntries, fates: readonly
     let result: BatchResult;
     if (rejected[nextRejected]?.index === index) result = reject(rejected[nextRejected++] as RejectedEntry, tally);
     else if (found[nextFound]?.result.index === index) result = find(found[nextFound++] as FoundEntry, tally);
-    else result = resultOf(index, jobs[nextJob] as Job, fates[nextJob++] as Fate, tally);
+    else result = resultOf(index, jobs[nextJob] as Job, outcomes[nextJob++] as Outcome, tally);
     tally.counts[result.status] += 1;
     tally.results.push(result);
   }
@@ -94,25 +94,26 @@ function find({ result, error }: FoundEntry, tally: Tally): BatchResult {
   return result;
 }
 
-const isDuplicate = (fate: Fate | undefined): boolean => fate?.outcome === 'enqueued' && fate.standIn !== undefined;
+const isDuplicate = (outcome: Outcome | undefined): boolean =>
+  outcome?.kind === 'enqueued' && outcome.standIn !== undefined;
 
-function resultOfEnqueued(index: number, job: Job, fate: Fate | undefined): BatchResult {
-  if (fate?.outcome === 'enqueued' && fate.standIn !== undefined)
-    return { index, status: 'enqueued', job_id: fate.standIn, duplicate: true };
+function resultOfEnqueued(index: number, job: Job, outcome: Outcome | undefined): BatchResult {
+  if (outcome?.kind === 'enqueued' && outcome.standIn !== undefined)
+    return { index, status: 'enqueued', job_id: outcome.standIn, duplicate: true };
   const at = scheduledAt(job);
   return { index, status: 'enqueued', job_id: job.jid, ...(at !== undefined && { at }) };
 }
 
-function resultOf(index: number, job: Job, fate: Fate, tally: Tally): BatchResult {
-  if (fate.outcome === 'enqueued') return resultOfEnqueued(index, job, fate);
-  const detail = cut(fate.detail);
-  if (fate.outcome === 'unknown') {
+function resultOf(index: number, job: Job, outcome: Outcome, tally: Tally): BatchResult {
+  if (outcome.kind === 'enqueued') return resultOfEnqueued(index, job, outcome);
+  const detail = cut(outcome.detail);
+  if (outcome.kind === 'unknown') {
     tally.errors.push(`Outcome unknown: ${detail}`);
-    return { index, status: 'unknown', job_id: fate.standIn ?? job.jid, code: fate.code, detail };
+    return { index, status: 'unknown', job_id: outcome.standIn ?? job.jid, code: outcome.code, detail };
   }
   tally.errors.push(`Failed to enqueue: ${detail}`);
-  tally.refusals.add(fate.code);
-  return { index, status: 'failed', code: fate.code, detail };
+  tally.refusals.add(outcome.code);
+  return { index, status: 'failed', code: outcome.code, detail };
 }
 
 function codeOfNoneStored({ counts, refusals }: Tally): ErrorCode {

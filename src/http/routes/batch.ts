@@ -2,13 +2,13 @@
 // result for each.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { Fate } from '../../domain/producer.ts';
+import type { Outcome } from '../../domain/producer.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import { createBatchAnswer } from './batch-answer.ts';
 import { createBatchReader, readEnvelope, type BatchEntries } from './batch-entries.ts';
 import { describeEntry } from '../entries/entry-document.ts';
 import { claimEntries } from '../once/claim-entries.ts';
-import { outcomeOf, type JobRoutesOptions } from './jobs.ts';
+import { jobOutcomeOf, type JobRoutesOptions } from './jobs.ts';
 import { sendProblem } from '../problems/problem.ts';
 import {
   acceptedBatch,
@@ -50,8 +50,8 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
     if (hasKey) {
       return once.answer(request, reply, deadlineMs, {
         jobs,
-        answerOf: (fates) => createBatchAnswer(entries, fates),
-        onFates: (fates) => countJobs(metrics, entries, fates),
+        answerOf: (outcomes) => createBatchAnswer(entries, outcomes),
+        onOutcomes: (outcomes) => countJobs(metrics, entries, outcomes),
       });
     }
     if (entries.keyed.length > 0) return answerKeyed(request, reply, entries, deadlineMs);
@@ -59,8 +59,8 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
       const pushed = once.push(request, jobs, deadlineMs);
       return answerBatch(reply, entries, await countingTurnedAway(metrics, jobs, pushed));
     }
-    const fates = jobs.length === 0 ? [] : await producer.pushBulk(jobs, deadlineMs);
-    return answerBatch(reply, entries, fates);
+    const outcomes = jobs.length === 0 ? [] : await producer.pushBulk(jobs, deadlineMs);
+    return answerBatch(reply, entries, outcomes);
   });
 
   /** Entries with keys of their own. */
@@ -73,17 +73,17 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
     const asked = claimEntries(once.keys, request, read);
     const { entries, claimed } = await countingTurnedAway(metrics, read.jobs, asked);
     const pushed = once.push(request, entries.jobs, deadlineMs, claimed);
-    const fates = await countingTurnedAway(metrics, entries.jobs, pushed);
-    return answerBatch(reply, entries, fates);
+    const outcomes = await countingTurnedAway(metrics, entries.jobs, pushed);
+    return answerBatch(reply, entries, outcomes);
   }
 
   function answerBatch(
     reply: FastifyReply,
     entries: BatchEntries,
-    fates: readonly Fate[],
+    outcomes: readonly Outcome[],
   ): FastifyReply | AcceptedBatch | PartialBatch {
-    countJobs(metrics, entries, fates);
-    const answer = createBatchAnswer(entries, fates);
+    countJobs(metrics, entries, outcomes);
+    const answer = createBatchAnswer(entries, outcomes);
     if ('problem' in answer) return sendProblem(reply, answer.problem);
     reply.code(answer.status);
     return answer.body;
@@ -94,9 +94,9 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
 export function countJobs(
   metrics: Pick<Metrics, 'job'>,
   { jobs, rejected }: BatchEntries,
-  fates: readonly Fate[],
+  outcomes: readonly Outcome[],
 ): void {
   for (const [index, { operation, queue }] of jobs.entries())
-    metrics.job(operation, outcomeOf(fates[index] as Fate), queue);
+    metrics.job(operation, jobOutcomeOf(outcomes[index] as Outcome), queue);
   for (const { operation } of rejected) metrics.job(operation, 'rejected');
 }

@@ -5,7 +5,7 @@ import type { Clock } from '../../domain/clock.ts';
 import { AppError, type ErrorCode } from '../problems/errors.ts';
 import type { Job } from '../../domain/job.ts';
 import type { JobType } from '../../domain/job-type.ts';
-import type { Fate, JobProducer, RefusalCode } from '../../domain/producer.ts';
+import type { Outcome, JobProducer, RefusalCode } from '../../domain/producer.ts';
 import type { JobOutcome } from '../../metrics/jobs.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import { cut } from '../problems/caller-text.ts';
@@ -88,9 +88,9 @@ function registerType(app: FastifyInstance, type: JobType, maker: JobMaker, opti
       const accepted = { job_id: job.jid, message: type.describe(reading.args.value) };
       return once.answer(request, reply, deadlineMs, attemptOf(job, accepted, metrics));
     }
-    const fate = await producer.push(job, deadlineMs);
-    metrics.job(name, fate.outcome, type.queue);
-    if (fate.outcome !== 'enqueued') return sendFailure(reply, job, fate);
+    const outcome = await producer.push(job, deadlineMs);
+    metrics.job(name, outcome.kind, type.queue);
+    if (outcome.kind !== 'enqueued') return sendFailure(reply, job, outcome);
     reply.code(202);
     return { job_id: job.jid, message: type.describe(reading.args.value) };
   });
@@ -125,13 +125,13 @@ function registerEntry(app: FastifyInstance, maker: JobMaker, options: JobRoutes
       const accepted = { job_id: job.jid, message: describeOrder(order), at: scheduledAt(job) };
       return once.answer(request, reply, deadlineMs, attemptOf(job, accepted, metrics), entryKey);
     }
-    const fate = job.unique
-      ? ((await countingTurnedAway(metrics, [job], once.push(request, [job], deadlineMs)))[0] as Fate)
+    const outcome = job.unique
+      ? ((await countingTurnedAway(metrics, [job], once.push(request, [job], deadlineMs)))[0] as Outcome)
       : await producer.push(job, deadlineMs);
-    metrics.job(job.operation, outcomeOf(fate), job.queue);
-    if (fate.outcome !== 'enqueued') return sendFailure(reply, job, fate);
+    metrics.job(job.operation, jobOutcomeOf(outcome), job.queue);
+    if (outcome.kind !== 'enqueued') return sendFailure(reply, job, outcome);
     reply.code(202);
-    if (fate.standIn !== undefined) return duplicateOf(job, fate.standIn);
+    if (outcome.standIn !== undefined) return duplicateOf(job, outcome.standIn);
     return { job_id: job.jid, message: describeOrder(order), at: scheduledAt(job) };
   });
 }
@@ -143,8 +143,8 @@ function refusedEntry(body: unknown, { code, issues, detail }: Refusal): AppErro
 }
 
 /** A label of metrics. */
-export const outcomeOf = (fate: Fate): JobOutcome =>
-  fate.outcome === 'enqueued' && fate.standIn !== undefined ? 'duplicate' : fate.outcome;
+export const jobOutcomeOf = (outcome: Outcome): JobOutcome =>
+  outcome.kind === 'enqueued' && outcome.standIn !== undefined ? 'duplicate' : outcome.kind;
 
 const duplicateOf = ({ operation }: Job, jid: string): object => ({
   job_id: jid,
@@ -152,28 +152,28 @@ const duplicateOf = ({ operation }: Job, jid: string): object => ({
   duplicate: true,
 });
 
-type Failed = Exclude<Fate, { outcome: 'enqueued' }>;
+type Failed = Exclude<Outcome, { kind: 'enqueued' }>;
 
-function problemOf({ jid }: Job, fate: Failed): Problem {
-  const detail = cut(fate.detail);
-  return fate.outcome === 'refused'
-    ? { code: problemCodeOf(fate.code), detail }
-    : { code: fate.code, detail, fields: { job_ids: [fate.standIn ?? jid] } };
+function problemOf({ jid }: Job, outcome: Failed): Problem {
+  const detail = cut(outcome.detail);
+  return outcome.kind === 'refused'
+    ? { code: problemCodeOf(outcome.code), detail }
+    : { code: outcome.code, detail, fields: { job_ids: [outcome.standIn ?? jid] } };
 }
 
-const sendFailure = (reply: FastifyReply, job: Job, fate: Failed): FastifyReply =>
-  sendProblem(reply, problemOf(job, fate));
+const sendFailure = (reply: FastifyReply, job: Job, outcome: Failed): FastifyReply =>
+  sendProblem(reply, problemOf(job, outcome));
 
 /** One job of a request with a key. */
 function attemptOf(job: Job, accepted: object, metrics: Metrics): Attempt {
   return {
     jobs: [job],
-    answerOf([fate]) {
-      if (fate === undefined) return { status: 202, body: accepted };
-      if (fate.outcome === 'enqueued')
-        return { status: 202, body: fate.standIn === undefined ? accepted : duplicateOf(job, fate.standIn) };
-      return { problem: problemOf(job, fate) };
+    answerOf([outcome]) {
+      if (outcome === undefined) return { status: 202, body: accepted };
+      if (outcome.kind === 'enqueued')
+        return { status: 202, body: outcome.standIn === undefined ? accepted : duplicateOf(job, outcome.standIn) };
+      return { problem: problemOf(job, outcome) };
     },
-    onFates: ([fate]) => metrics.job(job.operation, outcomeOf(fate as Fate), job.queue),
+    onOutcomes: ([outcome]) => metrics.job(job.operation, jobOutcomeOf(outcome as Outcome), job.queue),
   };
 }

@@ -2,7 +2,7 @@
 // rejected like any other bad entry.
 import type { FastifyRequest } from 'fastify';
 import type { Clock } from '../../domain/clock.ts';
-import type { Fate, JobProducer } from '../../domain/producer.ts';
+import type { Outcome, JobProducer } from '../../domain/producer.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import type { EntryOptions } from '../entries/entry.ts';
 import { claimEntries } from '../once/claim-entries.ts';
@@ -64,24 +64,24 @@ export function createSlicePusher(options: SliceOptions): SlicePusher {
   const { producer, once, metrics, clock, enqueueTimeoutMs } = options;
   const readEntries = createBatchReader(options);
 
-  async function fatesOf(
+  async function outcomesOf(
     request: FastifyRequest,
     read: BatchEntries,
     deadlineMs: number,
-  ): Promise<{ entries: BatchEntries; fates: readonly Fate[] }> {
+  ): Promise<{ entries: BatchEntries; outcomes: readonly Outcome[] }> {
     if (read.keyed.length > 0) {
       const { entries, claimed } = await claimEntries(once.keys, request, read);
-      return { entries, fates: await once.push(request, entries.jobs, deadlineMs, claimed) };
+      return { entries, outcomes: await once.push(request, entries.jobs, deadlineMs, claimed) };
     }
-    if (read.hasUnique) return { entries: read, fates: await once.push(request, read.jobs, deadlineMs) };
-    return { entries: read, fates: read.jobs.length === 0 ? [] : await producer.pushBulk(read.jobs, deadlineMs) };
+    if (read.hasUnique) return { entries: read, outcomes: await once.push(request, read.jobs, deadlineMs) };
+    return { entries: read, outcomes: read.jobs.length === 0 ? [] : await producer.pushBulk(read.jobs, deadlineMs) };
   }
 
   async function push(request: FastifyRequest, read: BatchEntries): Promise<readonly BatchResult[]> {
     try {
-      const { entries, fates } = await fatesOf(request, read, clock.now() + enqueueTimeoutMs);
-      countJobs(metrics, entries, fates);
-      return resultsOf(entries, fates);
+      const { entries, outcomes } = await outcomesOf(request, read, clock.now() + enqueueTimeoutMs);
+      countJobs(metrics, entries, outcomes);
+      return resultsOf(entries, outcomes);
     } catch (error) {
       return failAll(metrics, request, read, error);
     }
@@ -100,13 +100,13 @@ export function createSlicePusher(options: SliceOptions): SlicePusher {
     const jobs = reads.flatMap(({ read }) => read.jobs);
     return {
       lines: results.length,
-      bytes: jobs.reduce((sum, { wireBytes }) => sum + wireBytes, 0),
+      bytes: jobs.reduce((sum, { encodedBytes }) => sum + encodedBytes, 0),
       results: Promise.all(settled).then(() => results),
     };
   };
 }
 
-const noFate: Fate = { outcome: 'refused', code: 'overloaded', detail: '' };
+const noOutcome: Outcome = { kind: 'refused', code: 'overloaded', detail: '' };
 
 /** The values of the lines, by their way to the broker, and a result for each line, to be completed by its outcome. */
 function sortLines(
@@ -143,10 +143,10 @@ function failAll(
 ): readonly BatchResult[] {
   if (!(error instanceof AppError)) {
     request.log.error({ err: error, request_id: request.id }, 'lines of a stream failed by a bug');
-    const fate: Fate = { outcome: 'unknown', code: 'outcome_unknown', detail: 'An error on our side' };
-    const fates = read.jobs.map(() => fate);
-    countJobs(metrics, read, fates);
-    return resultsOf(read, fates);
+    const outcome: Outcome = { kind: 'unknown', code: 'outcome_unknown', detail: 'An error on our side' };
+    const outcomes = read.jobs.map(() => outcome);
+    countJobs(metrics, read, outcomes);
+    return resultsOf(read, outcomes);
   }
   const { code, message: detail } = error;
   const status = code === 'keys_not_kept' ? 'rejected' : 'failed';
@@ -154,7 +154,7 @@ function failAll(
   for (const { operation } of read.rejected) metrics.job(operation, 'rejected');
   const results = resultsOf(
     { ...read, keyed: [] },
-    read.jobs.map(() => noFate),
+    read.jobs.map(() => noOutcome),
   );
   return results.map((result) =>
     result.status === 'rejected' ? result : { index: result.index, status, code, detail },

@@ -1,4 +1,4 @@
-// The explicit form of a job: every option on the wire, and every mistake with its pointer.
+// The explicit form of a job: every option in the encoded job, and every mistake with its pointer.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { decodeArgs } from '../../../src/domain/large-args.ts';
@@ -16,38 +16,38 @@ const args = { url: 'https://example.com/a.png', width: 64 };
 const entry = { operation: 'resize', args };
 const at = '2126-12-01T08:00:00.000Z';
 
-async function wireOf(t: TestContext, body: object): Promise<Record<string, unknown>> {
+async function encodedOf(t: TestContext, body: object): Promise<Record<string, unknown>> {
   const { post, producer } = open(t);
   const answer = await post('/jobs', body);
   assert.equal(answer.statusCode, 202, answer.payload);
   const [job] = producer.jobs;
   assert.ok(job);
-  assert.equal(job.wireBytes, Buffer.byteLength(job.wire));
+  assert.equal(job.encodedBytes, Buffer.byteLength(job.encoded));
   assert.equal(answer.json().job_id, job.jid);
-  const { jid: _jid, ...wire } = JSON.parse(job.wire) as Record<string, unknown>;
-  return wire;
+  const { jid: _jid, ...encoded } = JSON.parse(job.encoded) as Record<string, unknown>;
+  return encoded;
 }
 
-const resizeWire = { jobtype: 'ResizeImage', args: [args], reserve_for: 600, retry: 5, queue: 'images' };
+const resizeJob = { jobtype: 'ResizeImage', args: [args], reserve_for: 600, retry: 5, queue: 'images' };
 
 describe('POST /jobs', () => {
   it('takes the flat form', async (t) => {
     const { post, producer } = open(t);
     const answer = await post('/jobs', { operation: 'add', a: 1, b: 2, request_id: 'r-1' });
     assert.deepEqual(answer.json(), { job_id: producer.jobs[0]?.jid, message: 'Job enqueued to add 1 + 2' });
-    assert.match(producer.jobs[0]?.wire ?? '', /"args":\[\{"a":1,"b":2,"request_id":"r-1"\}\]/);
+    assert.match(producer.jobs[0]?.encoded ?? '', /"args":\[\{"a":1,"b":2,"request_id":"r-1"\}\]/);
     const flat = await post('/jobs', { operation: 'resize', url: 'x', unknown: 1 });
     assert.deepEqual([flat.statusCode, flat.json().message], [202, 'Job enqueued: resize']);
   });
 
   it('takes a type by its name or its jobtype, and writes the output of its schema', async (t) => {
-    assert.deepEqual(await wireOf(t, entry), resizeWire);
-    assert.deepEqual(await wireOf(t, { jobtype: 'ResizeImage', args: { url: args.url } }), {
-      ...resizeWire,
+    assert.deepEqual(await encodedOf(t, entry), resizeJob);
+    assert.deepEqual(await encodedOf(t, { jobtype: 'ResizeImage', args: { url: args.url } }), {
+      ...resizeJob,
       args: [{ url: args.url, width: 640 }],
     });
-    assert.deepEqual((await wireOf(t, { operation: 'pair', args: ['x', 1] }))['args'], ['x', 1]);
-    const sum = await wireOf(t, {
+    assert.deepEqual((await encodedOf(t, { operation: 'pair', args: ['x', 1] }))['args'], ['x', 1]);
+    const sum = await encodedOf(t, {
       jobtype: 'math_add',
       args: { a: 1, b: 2 },
       request_id: 'r',
@@ -58,8 +58,8 @@ describe('POST /jobs', () => {
 
   it('writes every option', async (t) => {
     const given = { queue: 'bulk', at, retry: -1, reserve_for: 86_400, expires_at: '2126-12-02T08:00:00+02:00' };
-    assert.deepEqual(await wireOf(t, { ...entry, ...given, custom: { tenant: [7] }, request_id: 'é' }), {
-      ...resizeWire,
+    assert.deepEqual(await encodedOf(t, { ...entry, ...given, custom: { tenant: [7] }, request_id: 'é' }), {
+      ...resizeJob,
       ...{ queue: 'bulk', at, retry: -1, reserve_for: 86_400 },
       custom: { tenant: [7], expires_at: '2126-12-02T06:00:00.000Z', request_id: 'é' },
     });
@@ -85,14 +85,14 @@ describe('POST /jobs', () => {
       const { post, producer } = open(t);
       const answer = await post('/jobs', { ...entry, ...time });
       assert.deepEqual(answer.json(), { job_id: producer.jobs[0]?.jid, message: 'Job enqueued: resize' });
-      assert.doesNotMatch(producer.jobs[0]?.wire ?? '', /"at"/);
+      assert.doesNotMatch(producer.jobs[0]?.encoded ?? '', /"at"/);
       assert.equal(producer.jobs[0]?.record, undefined);
     }
   });
 
   it('reckons a lifetime from now', async (t) => {
     const before = Date.now();
-    const { custom } = await wireOf(t, { ...entry, expires_in_seconds: 60 });
+    const { custom } = await encodedOf(t, { ...entry, expires_in_seconds: 60 });
     const ms = Date.parse((custom as { expires_at: string }).expires_at) - 60_000;
     assert.ok(ms >= before && ms <= Date.now());
   });
@@ -124,7 +124,7 @@ describe('POST /jobs', () => {
     assert.deepEqual(two?.record, { job_id: two?.jid, operation: 'mail', ...untracked });
     assert.deepEqual(three?.record, { job_id: three?.jid, request_id: 'r', ...untracked });
     assert.equal(three?.operation, 'other');
-    assert.deepEqual(JSON.parse(three?.wire ?? ''), {
+    assert.deepEqual(JSON.parse(three?.encoded ?? ''), {
       ...{ jid: three?.jid, jobtype: 'go.Task', args: [1, { a: null }], queue: 'go', retry: 25, reserve_for: 1800 },
       custom: { request_id: 'r' },
     });
@@ -139,15 +139,15 @@ describe('POST /jobs', () => {
     ] as const) {
       const { post, producer } = open(t);
       assert.equal((await post(path, body)).statusCode, 202);
-      const { wire, wireBytes } = producer.jobs[0] as { wire: string; wireBytes: number };
-      assert.ok(wireBytes < 600 && wireBytes === Buffer.byteLength(wire));
-      const job = JSON.parse(wire) as { args: unknown; custom: object };
+      const { encoded, encodedBytes } = producer.jobs[0] as { encoded: string; encodedBytes: number };
+      assert.ok(encodedBytes < 600 && encodedBytes === Buffer.byteLength(encoded));
+      const job = JSON.parse(encoded) as { args: unknown; custom: object };
       assert.deepEqual(decodeArgs(job.args, job.custom, 65_536), { args: [large] });
       assert.equal('tenant' in job.custom, 'custom' in body);
     }
     const off = build(t, { ...options, payloadCompressBytes: 0 });
     await off.post('/jobs/resize', large);
-    assert.ok((off.producer.jobs[0]?.wireBytes ?? 0) > 5000);
+    assert.ok((off.producer.jobs[0]?.encodedBytes ?? 0) > 5000);
   });
 });
 

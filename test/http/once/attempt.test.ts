@@ -1,7 +1,7 @@
 // What a store of keys is told of a request.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { enqueued, refused, unknown, type Fate } from '../../../src/domain/producer.ts';
+import { enqueued, refused, unknown, type Outcome } from '../../../src/domain/producer.ts';
 import { settlementOf } from '../../../src/http/once/attempt.ts';
 import { claimOf } from '../../helpers/claims.ts';
 import { createArithmeticJob } from '../../helpers/jobs.ts';
@@ -9,15 +9,15 @@ import { createArithmeticJob } from '../../helpers/jobs.ts';
 const jobs = [1, 2, 3].map((a) => createArithmeticJob('add', { a, b: 1 }));
 const claim = { ...claimOf('k'), jids: jobs.map(({ jid }) => jid) };
 /** As a batch: an unknown outcome has no answer that could be kept. */
-const answerOf = (fates: readonly Fate[]) =>
-  fates.some(({ outcome }) => outcome === 'unknown')
+const answerOf = (outcomes: readonly Outcome[]) =>
+  outcomes.some(({ kind }) => kind === 'unknown')
     ? undefined
-    : { status: 206, body: fates.map(({ outcome }) => outcome).join() };
+    : { status: 206, body: outcomes.map(({ kind }) => kind).join() };
 
 describe('the settlement of a claim', () => {
   it('of an unknown outcome has the ids in question, and the answer that is right if they are stored', () => {
-    const fates = [enqueued, unknown('no answer'), refused('broker_refused', 'no')];
-    assert.deepEqual(settlementOf(claim, jobs, fates, answerOf), {
+    const outcomes = [enqueued, unknown('no answer'), refused('broker_refused', 'no')];
+    assert.deepEqual(settlementOf(claim, jobs, outcomes, answerOf), {
       claim,
       outcome: 'unknown',
       jids: [jobs[1]?.jid],
@@ -26,8 +26,8 @@ describe('the settlement of a claim', () => {
   });
 
   it('has the answer of a part that is enqueued', () => {
-    const fates = [enqueued, enqueued, refused('broker_refused', 'no')];
+    const outcomes = [enqueued, enqueued, refused('broker_refused', 'no')];
     const answer = { status: 206, body: 'enqueued,enqueued,refused' };
-    assert.deepEqual(settlementOf(claim, jobs, fates, answerOf), { claim, outcome: 'done', answer });
+    assert.deepEqual(settlementOf(claim, jobs, outcomes, answerOf), { claim, outcome: 'done', answer });
   });
 });

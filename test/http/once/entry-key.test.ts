@@ -1,7 +1,7 @@
 // `key` of an explicit entry, alone and in a batch.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { enqueued, refused, unknown, type Fate } from '../../../src/domain/producer.ts';
+import { enqueued, refused, unknown, type Outcome } from '../../../src/domain/producer.ts';
 import { build, type BuiltApp } from '../../helpers/app.ts';
 import { openKeys } from '../../helpers/key-store.ts';
 
@@ -71,10 +71,10 @@ describe('a batch with keys in its entries', () => {
     assert.equal(producer.calls.length, 1);
   });
 
-  it('settles each entry by its own fate', async (t) => {
+  it('settles each entry by its own outcome', async (t) => {
     const { post, producer } = await open(t);
-    const fates = [enqueued, refused('broker_refused', 'no'), unknown('no answer')];
-    producer.decide((_job, index): Fate => fates[index] as Fate);
+    const outcomes = [enqueued, refused('broker_refused', 'no'), unknown('no answer')];
+    producer.decide((_job, index): Outcome => outcomes[index] as Outcome);
     const jobs = ['a', 'b', 'c'].map((key) => keyed(key));
     const first = await post('/jobs/batch', { jobs });
     assert.deepEqual([first.statusCode, first.json().counts.unknown], [206, 1]);

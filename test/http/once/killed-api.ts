@@ -13,7 +13,7 @@ import { createEngineSender } from '../../../src/roles/engine-sender.ts';
 import { build } from '../../helpers/app.ts';
 import { createProducer } from '../../helpers/producer.ts';
 
-/** Before the record, behind it, at the write, behind it, when the fate is known, when it is settled; never. */
+/** Before the record, behind it, at the write, behind it, when the outcome is known, when it is settled; never. */
 export type Gap = 'claim' | 'claimed' | 'write' | 'written' | 'pushed' | 'settled' | 'none';
 
 export interface ChildOptions {

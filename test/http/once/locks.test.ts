@@ -1,7 +1,7 @@
 // Unique jobs by their answers: duplicates alone, in batches, beside keys, and what makes jobs alike.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { enqueued, refused, unknown, type Fate } from '../../../src/domain/producer.ts';
+import { enqueued, refused, unknown, type Outcome } from '../../../src/domain/producer.ts';
 import { build, type BuiltApp } from '../../helpers/app.ts';
 import { openKeys } from '../../helpers/key-store.ts';
 
@@ -34,7 +34,7 @@ describe('a unique job', () => {
   it('carries the name of its lock, and keeps its custom fields', async (t) => {
     const { post, producer } = await open(t);
     await post('/jobs', unique({ custom: { tenant: 7 } }));
-    const { custom } = JSON.parse(producer.jobs[0]?.wire ?? '') as { custom: Record<string, unknown> };
+    const { custom } = JSON.parse(producer.jobs[0]?.encoded ?? '') as { custom: Record<string, unknown> };
     assert.match(String(custom['unique_key']), /^[A-Za-z0-9_-]{43}$/);
     assert.equal(custom['tenant'], 7);
   });
@@ -82,8 +82,8 @@ describe('a unique job', () => {
 
   it('is told that another one is on its way, and may come once that was refused', async (t) => {
     const { post, producer } = await open(t);
-    let decide = (fate: Fate): void => void fate;
-    const held = new Promise<Fate>((resolve) => (decide = resolve));
+    let decide = (outcome: Outcome): void => void outcome;
+    const held = new Promise<Outcome>((resolve) => (decide = resolve));
     t.mock.method(producer, 'push', async () => held);
     const first = post('/jobs', unique());
     while ((producer.push as unknown as { mock: { callCount(): number } }).mock.callCount() === 0)
@@ -135,14 +135,14 @@ describe('unique jobs in a batch', () => {
     assert.equal(producer.jobs.length, 3);
   });
 
-  it('share the fate of the one that they are like', async (t) => {
+  it('share the outcome of the one that they are like', async (t) => {
     const { post, producer } = await open(t);
-    for (const fate of [refused('broker_refused', 'no'), unknown('no answer')]) {
-      producer.decide((_job, index): Fate => (index === 0 ? enqueued : fate));
-      const key = `k${fate.outcome}`;
+    for (const outcome of [refused('broker_refused', 'no'), unknown('no answer')]) {
+      producer.decide((_job, index): Outcome => (index === 0 ? enqueued : outcome));
+      const key = `k${outcome.kind}`;
       const jobs = [{ operation: 'add', args }, unique({ unique_key: key }), unique({ unique_key: key })];
       const { results } = (await post('/jobs/batch', { jobs })).json();
-      const expected = fate.outcome === 'refused' ? 'failed' : 'unknown';
+      const expected = outcome.kind === 'refused' ? 'failed' : 'unknown';
       assert.deepEqual([results[1].status, results[2].status], [expected, expected]);
       assert.equal(results[2].job_id, results[1].job_id);
     }

@@ -57,8 +57,8 @@ async function run({ app, use }: Subject, seed: number, bug?: PlantedBug): Promi
   const ids = new Map<string, Set<string>>();
   const result: Run = { violations: [], statuses: new Set() };
   /** Each body names its key: `request_id` of the job. */
-  function store({ jid, wire }: Job): void {
-    const { a, request_id: key } = (JSON.parse(wire) as { args: [{ a: number; request_id: string }] }).args[0];
+  function store({ jid, encoded }: Job): void {
+    const { a, request_id: key } = (JSON.parse(encoded) as { args: [{ a: number; request_id: string }] }).args[0];
     stored.push({ jid, key, a });
   }
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import type { LightMyRequestResponse } from 'fastify';
 import { KeyStoreError, type KeyStore } from '../../../src/domain/keys.ts';
-import { enqueued, refused, unknown, type Fate } from '../../../src/domain/producer.ts';
+import { enqueued, refused, unknown, type Outcome } from '../../../src/domain/producer.ts';
 import { build, type BuiltApp } from '../../helpers/app.ts';
 import { createFakeClock } from '../../helpers/fake-clock.ts';
 import { openKeys } from '../../helpers/key-store.ts';
@@ -222,7 +222,7 @@ describe('a key', () => {
 
   it('of a batch that was stored in part replays its 206', async (t) => {
     const { post, producer } = await open(t);
-    producer.decide((_job, index): Fate => [enqueued, down, lost][index] as Fate);
+    producer.decide((_job, index): Outcome => [enqueued, down, lost][index] as Outcome);
     const jobs = [add, add, { a: 1 }, add].map((args) => ({ operation: 'add', ...args }));
     const first = await post('/jobs/batch', { jobs }, key('k'));
     assert.deepEqual(

@@ -12,8 +12,10 @@ import { createRecordingResults } from '../recording-results.ts';
 
 const good = { a: 1, b: 2 };
 const headers = { 'x-request-id': 'i-1' };
-const pushWith = (built: BuiltApp, fate: Parameters<typeof refused> | ['outcome_unknown']) => {
-  built.producer.decide(() => (fate[0] === 'outcome_unknown' ? unknown('no reply') : refused(fate[0], fate[1] ?? '')));
+const pushWith = (built: BuiltApp, outcome: Parameters<typeof refused> | ['outcome_unknown']) => {
+  built.producer.decide(() =>
+    outcome[0] === 'outcome_unknown' ? unknown('no reply') : refused(outcome[0], outcome[1] ?? ''),
+  );
   return built.post('/jobs/add', good, headers);
 };
 

@@ -1,8 +1,8 @@
-// POST /jobs/batch against every mixture of entries and fates, and the answer's rules as a property.
+// POST /jobs/batch against every mixture of entries and outcomes, and the answer's rules as a property.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { enqueued, refused, unknown, type Fate } from '../../../src/domain/producer.ts';
+import { enqueued, refused, unknown, type Outcome } from '../../../src/domain/producer.ts';
 import { createBatchAnswer } from '../../../src/http/routes/batch-answer.ts';
 import { createBatchReader } from '../../../src/http/routes/batch-entries.ts';
 import type { PartialBatch } from '../../../src/http/routes/schemas.ts';
@@ -33,8 +33,8 @@ describe('POST /jobs/batch', () => {
 
   it('answers 206 with the exact strings of the original service', async (t) => {
     const { post, producer } = build(t);
-    const fates = [enqueued, oom, lost];
-    producer.decide((_job, index) => fates[index] as Fate);
+    const outcomes = [enqueued, oom, lost];
+    producer.decide((_job, index) => outcomes[index] as Outcome);
     const answer = await post('/jobs/batch', { jobs: [good, { ...good, operation: 'pow' }, good, good] });
     const [j0, , j3] = producer.jobs.map(({ jid }) => jid);
     assert.equal(answer.statusCode, 206);
@@ -59,24 +59,24 @@ describe('POST /jobs/batch', () => {
     });
   });
 
-  const noneStored: [string, Fate[], number, string, string][] = [
+  const noneStored: [string, Outcome[], number, string, string][] = [
     ['the broker refused all', [oom, oom], 503, 'broker_unavailable', 'not_enqueued'],
     ['the broker is away', [refused('broker_unavailable', 'x'), oom], 503, 'broker_unavailable', 'not_enqueued'],
     ['our queue is full', [refused('overloaded', 'x'), refused('overloaded', 'x')], 503, 'overloaded', 'not_enqueued'],
     ['it drains', [refused('shutting_down', 'x'), refused('shutting_down', 'x')], 503, 'shutting_down', 'not_enqueued'],
     ['one outcome is unknown', [oom, lost], 504, 'outcome_unknown', 'unknown'],
   ];
-  for (const [what, fates, status, code, outcome] of noneStored) {
+  for (const [what, outcomes, status, code, outcome] of noneStored) {
     it(`answers ${status} ${code} with the fields of a 206 when none is stored because ${what}`, async (t) => {
       const { post, producer } = build(t);
-      producer.decide((_job, index) => fates[index] as Fate);
+      producer.decide((_job, index) => outcomes[index] as Outcome);
       const answer = await post('/jobs/batch', { jobs: [good, { operation: 'pow' }, good] });
       const body = answer.json();
       assert.deepEqual([answer.statusCode, body.code, body.outcome, body.status], [status, code, outcome, status]);
       assert.deepEqual([body.count, body.total_requested, body.message], [0, 3, 'Enqueued 0/3 jobs']);
       assert.equal(body.results.length, 3);
       assert.equal(body.errors.length, 3);
-      const unknownIds = producer.jobs.filter((_job, index) => fates[index] === lost).map(({ jid }) => jid);
+      const unknownIds = producer.jobs.filter((_job, index) => outcomes[index] === lost).map(({ jid }) => jid);
       assert.deepEqual(body.job_ids, unknownIds);
       assert.equal(answer.headers['retry-after'] !== undefined, status === 503);
     });
@@ -114,8 +114,8 @@ describe('POST /jobs/batch', () => {
 
   it('counts every entry by operation, queue and outcome', async (t) => {
     const { post, get, producer } = build(t);
-    const fates = [enqueued, oom, enqueued, lost];
-    producer.decide((_job, index) => fates[index] as Fate);
+    const outcomes = [enqueued, oom, enqueued, lost];
+    producer.decide((_job, index) => outcomes[index] as Outcome);
     const divide = { ...good, operation: 'divide' };
     await post('/jobs/batch', { jobs: [good, { operation: 'add' }, good, { operation: 'pow' }, divide, divide] });
     const { payload } = await get('/metrics');
@@ -137,7 +137,7 @@ describe('POST /jobs/batch', () => {
   });
 });
 
-const anyFate = fc.constantFrom<Fate>(enqueued, oom, lost, refused('overloaded', 'full'));
+const anyOutcome = fc.constantFrom<Outcome>(enqueued, oom, lost, refused('overloaded', 'full'));
 const anyEntry = fc.oneof(
   fc.record({ operation: fc.constantFrom('add', 'divide'), a: fc.integer(), b: fc.constant(2) }),
   fc.constantFrom({ operation: 'divide', a: 1, b: 0 }, { operation: 'pow' }),
@@ -147,18 +147,18 @@ const anyEntry = fc.oneof(
 describe('the answer to a batch', () => {
   it('has one result per entry, in order, and counts, ids and errors that agree with them', () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(anyEntry, anyFate), { minLength: 1, maxLength: 30 }), (pairs) => {
+      fc.property(fc.array(fc.tuple(anyEntry, anyOutcome), { minLength: 1, maxLength: 30 }), (pairs) => {
         const entries = readEntries(
           pairs.map(([entry]) => entry),
           false,
         );
         const accepted = pairs.map((_pair, index) => !entries.rejected.some((bad) => bad.index === index));
-        const fates = pairs.filter((_pair, index) => accepted[index]).map(([, fate]) => fate);
+        const outcomes = pairs.filter((_pair, index) => accepted[index]).map(([, outcome]) => outcome);
         const rest = entries.jobs.map(({ jid }) => jid);
         const jids = accepted.map((isGood) => (isGood ? rest.shift() : undefined));
         assert.deepEqual(rest, []);
-        const expected = expectedStatuses(accepted, fates);
-        checkAnswer(createBatchAnswer(entries, fates), jids, expected);
+        const expected = expectedStatuses(accepted, outcomes);
+        checkAnswer(createBatchAnswer(entries, outcomes), jids, expected);
       }),
       { numRuns: 500 },
     );
@@ -167,12 +167,12 @@ describe('the answer to a batch', () => {
 
 type Status = PartialBatch['results'][number]['status'];
 
-function expectedStatuses(accepted: readonly boolean[], fates: readonly Fate[]): Status[] {
-  const rest = [...fates];
+function expectedStatuses(accepted: readonly boolean[], outcomes: readonly Outcome[]): Status[] {
+  const rest = [...outcomes];
   return accepted.map((isGood) => {
     if (!isGood) return 'rejected';
-    const { outcome } = rest.shift() as Fate;
-    return outcome === 'refused' ? 'failed' : outcome;
+    const { kind } = rest.shift() as Outcome;
+    return kind === 'refused' ? 'failed' : kind;
   });
 }
 

@@ -1,4 +1,4 @@
-// POST /jobs/{operation} against every fate that a producer can tell. What needs no fault is in contract/http.ts.
+// POST /jobs/{operation} against every outcome that a producer can tell. What needs no fault is in contract/http.ts.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { systemClock } from '../../../src/domain/clock.ts';
@@ -14,7 +14,7 @@ describe('POST /jobs/{operation}', () => {
     const answer = await post('/jobs/multiply', { ...body, request_id: 'r', color: 'red' });
     const [job] = producer.jobs;
     assert.equal(answer.json().job_id, job?.jid);
-    assert.deepEqual(JSON.parse(job?.wire ?? ''), {
+    assert.deepEqual(JSON.parse(job?.encoded ?? ''), {
       jid: job?.jid,
       jobtype: 'math_multiply',
       args: [{ a: 1, b: 2, request_id: 'r' }],
@@ -30,7 +30,7 @@ describe('POST /jobs/{operation}', () => {
     assert.equal(producer.calls[0]?.deadlineMs, 1_001_234);
   });
 
-  it('answers only after the fate is known', async (t) => {
+  it('answers only after the outcome is known', async (t) => {
     const { post, producer } = build(t);
     producer.decide(() => 'hang');
     const answer = post('/jobs/add', body);
@@ -44,15 +44,15 @@ describe('POST /jobs/{operation}', () => {
     ['overloaded', 'overloaded'],
     ['shutting_down', 'shutting_down'],
   ];
-  for (const [fate, code] of refusals) {
-    it(`answers 503 ${code}, not enqueued, with Retry-After when the fate is ${fate}`, async (t) => {
+  for (const [refusal, code] of refusals) {
+    it(`answers 503 ${code}, not enqueued, with Retry-After when the outcome is ${refusal}`, async (t) => {
       const { post, producer } = build(t);
-      producer.decide(() => refused(fate, 'some reason'));
+      producer.decide(() => refused(refusal, 'some reason'));
       const answer = await post('/jobs/add', body);
       const { outcome, error, ...rest } = answer.json();
       assert.deepEqual([answer.statusCode, rest.code, outcome, error], [503, code, 'not_enqueued', 'some reason']);
       assert.match(String(answer.headers['retry-after']), /^[12]$/);
-      assert.equal(answer.headers.connection, fate === 'shutting_down' ? 'close' : 'keep-alive');
+      assert.equal(answer.headers.connection, refusal === 'shutting_down' ? 'close' : 'keep-alive');
       assert.equal('job_ids' in rest, false);
     });
   }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
-import { refused, unknown, type Fate } from '../../../src/domain/producer.ts';
+import { refused, unknown, type Outcome } from '../../../src/domain/producer.ts';
 import { build, connectRaw } from '../../helpers/app.ts';
 import { openKeys } from '../../helpers/key-store.ts';
 import { openStream, postStream, type ReportLine } from '../../helpers/stream-caller.ts';
@@ -35,10 +35,10 @@ describe('POST /jobs/stream', () => {
     const held = new Promise<void>((resolve) => (first = resolve));
     producer.pushBulk = async (jobs, deadlineMs) => {
       const isFirst = producer.calls.length === 0;
-      const fates = await pushBulk.call(producer, jobs, deadlineMs);
+      const outcomes = await pushBulk.call(producer, jobs, deadlineMs);
       if (isFirst) await held;
       else first();
-      return fates;
+      return outcomes;
     };
     const { lines } = await postStream(url, adds(150));
     assert.deepEqual(
@@ -81,8 +81,8 @@ describe('POST /jobs/stream', () => {
   it('reports what is asked for: all lines, those that are not enqueued, none', async (t) => {
     const { listen, producer } = build(t);
     const url = await listen();
-    const fates: Fate[] = [{ outcome: 'enqueued' }, refused('broker_refused', 'OOM'), unknown('lost')];
-    producer.decide((_job, index) => fates[index] as Fate);
+    const outcomes: Outcome[] = [{ kind: 'enqueued' }, refused('broker_refused', 'OOM'), unknown('lost')];
+    producer.decide((_job, index) => outcomes[index] as Outcome);
     const errors = await postStream(url, adds(3), { query: '?report=errors' });
     const counts = { lines: 3, enqueued: 1, rejected: 0, failed: 1, unknown: 1, completed: true };
     const id = producer.jobs[2]?.jid;

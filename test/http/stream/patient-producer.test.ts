@@ -1,7 +1,7 @@
 // A stream waits for room, and for nothing else.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { refused, type Fate } from '../../../src/domain/producer.ts';
+import { refused, type Outcome } from '../../../src/domain/producer.ts';
 import { createPatientProducer } from '../../../src/http/stream/patient-producer.ts';
 import { createFakeClock } from '../../helpers/fake-clock.ts';
 import { createArithmeticJob } from '../../helpers/jobs.ts';
@@ -26,13 +26,13 @@ describe('a patient producer', () => {
   it('tries again until there is room', async () => {
     const { clock, next, push } = setUp();
     let tries = 0;
-    next.decide((): Fate => (++tries < 4 ? overloaded : { outcome: 'enqueued' }));
+    next.decide((): Outcome => (++tries < 4 ? overloaded : { kind: 'enqueued' }));
     const pushed = push();
     for (let round = 0; round < 3; round++) {
       await settled();
       clock.advance(100);
     }
-    assert.deepEqual(await pushed, [{ outcome: 'enqueued' }]);
+    assert.deepEqual(await pushed, [{ kind: 'enqueued' }]);
     assert.equal(tries, 4);
   });
 

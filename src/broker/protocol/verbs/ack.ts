@@ -1,7 +1,7 @@
 // ACK {"jid":…}: a job has succeeded.
 import { invalid, type Command } from '../command.ts';
 import { isObject, isTexts } from '../go-json.ts';
-import { ok } from '../wire.ts';
+import { ok } from '../replies.ts';
 
 export const ack: Command = ({ engine }, session, rest) => {
   engine.delivery.ack(jidOf(rest));

@@ -1,7 +1,7 @@
 // BEAT {"wid":…, "current_state":…}: a worker is alive. The reply tells it to go quiet or to end.
 import { parsePayload, type Command } from '../command.ts';
 import { goStruct } from '../go-json.ts';
-import { bulk, ok } from '../wire.ts';
+import { bulk, ok } from '../replies.ts';
 
 const beatStruct = goStruct('ClientBeat', {
   current_state: ['string', 'string'],

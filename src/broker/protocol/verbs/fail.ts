@@ -3,7 +3,7 @@
 import { readFailure } from '../../queues/failure.ts';
 import { parsePayload, type Command } from '../command.ts';
 import { goStruct } from '../go-json.ts';
-import { ok } from '../wire.ts';
+import { ok } from '../replies.ts';
 
 const failStruct = goStruct('FailPayload', {
   jid: ['string', 'string'],

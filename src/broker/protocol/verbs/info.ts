@@ -4,7 +4,7 @@ import { rfc3339 } from '../../clock.ts';
 import type { TaskStats } from '../../queues/tasks.ts';
 import type { State } from '../../state.ts';
 import type { Command } from '../command.ts';
-import { bulk } from '../wire.ts';
+import { bulk } from '../replies.ts';
 
 /** `fsync`: an acknowledged job survives a crash of the machine. `memory`: it survives nothing. */
 export type BrokerDurability = 'fsync' | 'memory';

@@ -6,7 +6,7 @@ import { createFilter, type JobFilter } from '../../queues/job-filter.ts';
 import type { Mutation, MutationCommand, MutationTarget } from '../../queues/mutations.ts';
 import type { Command } from '../command.ts';
 import { goStruct, parseGo, type GoStruct } from '../go-json.ts';
-import { bulk, error, ok } from '../wire.ts';
+import { bulk, error, ok } from '../replies.ts';
 
 const operationStruct = goStruct('Operation', {
   cmd: ['string', 'string'],

@@ -1,6 +1,6 @@
 // PUSH {job} and PUSHB [job…]: stores jobs. The reply to PUSHB is a map from the jid of each refused job to the reason.
 import type { Command } from '../command.ts';
-import { bulk, ok } from '../wire.ts';
+import { bulk, ok } from '../replies.ts';
 
 export const push: Command = (context, session, rest) => {
   context.push.one(rest);

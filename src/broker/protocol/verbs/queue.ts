@@ -2,7 +2,7 @@
 import { isQueueName } from '../../queues/job.ts';
 import { namesForAudit } from '../audit.ts';
 import type { Command, CommandContext } from '../command.ts';
-import { bulk, ok } from '../wire.ts';
+import { bulk, ok } from '../replies.ts';
 
 export const queue: Command = (context, session, rest) => {
   const [word = '', ...given] = rest.toString().split(' ');
