@@ -169,8 +169,6 @@ describe('the house', () => {
     'src/broker/state.ts createState',
     'src/broker/storage/ledger.ts createLedger',
     'src/broker/storage/write-behind.ts createWriteBehind',
-    'src/client/stream-session.ts runSession',
-    'src/client/stream.ts startStream',
     'src/enqueue/frame-queue.ts createFrameQueue',
     'src/enqueue/group-commit.ts createGroupCommit',
     'src/faktory/standings.ts createStandings',

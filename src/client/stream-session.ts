@@ -3,8 +3,10 @@ import { watchSignals } from './abort.ts';
 import { failedBy, readResponse } from './attempt.ts';
 import type { Told } from './batch.ts';
 import type { Failure } from './error.ts';
+import { createStreamBody, type StreamBody } from './stream-body.ts';
 import type { OpenLine, StreamLines } from './stream-lines.ts';
 import type { Fetch, Surroundings } from './surroundings.ts';
+import { createUnreported, type Unreported } from './unreported.ts';
 
 export interface SessionOptions {
   readonly fetch: Fetch;
@@ -40,52 +42,6 @@ interface Summary {
 }
 type Reported = Told & { readonly line?: number; readonly summary?: Summary };
 
-const encoder = new TextEncoder();
-/** Lines leave together when they have so many characters, or after this turn of the event loop. */
-const flushChars = 16_384;
-/** Of the queue of the body's stream. */
-const bodyBytesMax = 65_536;
-
-/** The body of the request, with backpressure. */
-function createBody({ after }: Surroundings) {
-  let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
-  let isClosed = false;
-  let text = '';
-  let timer: { cancel(): void } | undefined;
-  let wake = (): void => undefined;
-
-  function flush(): void {
-    timer?.cancel();
-    timer = undefined;
-    if (isClosed || text === '') return;
-    controller?.enqueue(encoder.encode(text));
-    text = '';
-  }
-  function end(): void {
-    isClosed = true;
-    wake();
-  }
-  const stream = new ReadableStream<Uint8Array>(
-    { start: (own) => void (controller = own), pull: () => wake(), cancel: end },
-    { highWaterMark: bodyBytesMax, size: (chunk) => chunk.byteLength },
-  );
-  return {
-    stream,
-    async write(line: string): Promise<void> {
-      text += `${line}\n`;
-      if (text.length < flushChars) timer ??= after(0, flush);
-      else flush();
-      while (!isClosed && (controller?.desiredSize ?? 1) <= 0) await new Promise<void>((resolve) => (wake = resolve));
-    },
-    close(): void {
-      flush();
-      if (!isClosed) controller?.close();
-      end();
-    },
-    end,
-  };
-}
-
 async function* readLines(body: ReadableStream<Uint8Array>, onChunk: () => void): AsyncGenerator<Reported> {
   const decoder = new TextDecoder();
   const reader = body.getReader();
@@ -106,76 +62,82 @@ export async function runSession(
   options: SessionOptions,
   onReport: (line: OpenLine, told: Told) => Promise<void>,
 ): Promise<SessionEnd> {
-  const { fetch, surroundings, url, headers, signals, linesMax, silenceMs } = options;
+  const { surroundings, signals, linesMax, silenceMs } = options;
   const controller = new AbortController();
-  const body = createBody(surroundings);
-  const silence = watchSilence(
-    surroundings,
-    silenceMs,
-    () => sent > reported,
-    (error) => controller.abort(error),
-  );
-  let isOver = false;
-  let sent = 0;
-  let reported = 0;
-  let lastSent = 0;
-  let wake = (): void => undefined;
+  const body = createStreamBody(surroundings);
+  const unreported = createUnreported(linesMax);
+  const onSilence = (error: Error): void => controller.abort(error);
+  const silence = watchSilence(surroundings, silenceMs, () => unreported.count > 0, onSilence);
+  const session: Session = { lines, body, unreported, silence, onReport };
   let sourceError: { readonly error: unknown } | undefined;
-
-  async function send(): Promise<void> {
-    while (!isOver) {
-      while (!isOver && sent - reported >= linesMax) await new Promise<void>((resolve) => (wake = resolve));
-      if (isOver || !(await lines.waitBehind(lastSent))) break;
-      const next = isOver ? undefined : lines.nextBehind(lastSent);
-      if (next === undefined) break;
-      if (sent === reported) silence.heard();
-      lastSent = next.line;
-      sent += 1;
-      await body.write(next.text);
-    }
-    if (!isOver) body.close();
-  }
-
-  async function receive(): Promise<SessionEnd> {
-    const init = { method: 'POST', headers, body: body.stream, duplex: 'half' as const, redirect: 'manual' as const };
-    const response = await fetch(url, { ...init, signal: controller.signal });
-    if (response.status !== 200 || !response.body) {
-      const end = readResponse(response, await response.text());
-      return 'failure' in end
-        ? { kind: 'failed', lastSent, ...end }
-        : brokenAt(lastSent, 'The response is not one of a stream');
-    }
-    for await (const told of readLines(response.body, silence.heard)) {
-      if (told.summary) return endBy(told.summary, lastSent, sent - reported);
-      const next = lines.first();
-      reported += 1;
-      if (told.line !== reported || next === undefined || next.line > lastSent)
-        return brokenAt(lastSent, 'The service reported another line than the next one');
-      await onReport(next, told);
-      silence.heard();
-      wake();
-    }
-    return brokenAt(lastSent, 'The response ended without a summary');
-  }
-
   const unwatch = watchSignals(signals, () => controller.abort());
-  void send().catch((error: unknown) => {
+  void sendLines(session).catch((error: unknown) => {
     sourceError = { error };
     controller.abort();
   });
   try {
-    return await receive();
+    return await receive(session, options, controller.signal);
   } catch (cause) {
     if (sourceError) throw sourceError.error;
-    return { kind: 'failed', lastSent, ...failedBy(cause) };
+    return { kind: 'failed', lastSent: unreported.lastSent, ...failedBy(cause) };
   } finally {
-    isOver = true;
+    unreported.end();
     silence.cancel();
     unwatch();
     body.end();
-    wake();
     controller.abort();
   }
+}
+
+interface Session {
+  readonly lines: StreamLines;
+  readonly body: StreamBody;
+  readonly unreported: Unreported;
+  readonly silence: Silence;
+  readonly onReport: (line: OpenLine, told: Told) => Promise<void>;
+}
+
+async function sendLines({ lines, body, unreported, silence }: Session): Promise<void> {
+  while (await unreported.untilRoom()) {
+    if (!(await lines.waitBehind(unreported.lastSent))) break;
+    const next = unreported.isOver ? undefined : lines.nextBehind(unreported.lastSent);
+    if (next === undefined) break;
+    if (unreported.count === 0) silence.heard();
+    unreported.add(next.line);
+    await body.write(next.text);
+  }
+  if (!unreported.isOver) body.close();
+}
+
+async function receive(
+  { lines, body, unreported, silence, onReport }: Session,
+  { fetch, url, headers }: SessionOptions,
+  signal: AbortSignal,
+): Promise<SessionEnd> {
+  const init = { method: 'POST', headers, body: body.stream, duplex: 'half' as const, redirect: 'manual' as const };
+  const response = await fetch(url, { ...init, signal });
+  if (response.status !== 200 || !response.body) {
+    const end = readResponse(response, await response.text());
+    return 'failure' in end
+      ? { kind: 'failed', lastSent: unreported.lastSent, ...end }
+      : brokenAt(unreported.lastSent, 'The response is not one of a stream');
+  }
+  for await (const told of readLines(response.body, silence.heard)) {
+    if (told.summary) return endBy(told.summary, unreported);
+    const next = lines.first();
+    unreported.report();
+    if (told.line !== unreported.reported || next === undefined || next.line > unreported.lastSent)
+      return brokenAt(unreported.lastSent, 'The service reported another line than the next one');
+    await onReport(next, told);
+    silence.heard();
+  }
+  return brokenAt(unreported.lastSent, 'The response ended without a summary');
+}
+
+interface Silence {
+  /** Something came, or reports are due from now on. */
+  heard(): void;
+  cancel(): void;
 }
 
 /** Tells when reports are due, and nothing has come for so long. */
@@ -184,7 +146,7 @@ function watchSilence(
   silenceMs: number,
   isDue: () => boolean,
   onSilence: (error: Error) => void,
-): { heard(): void; cancel(): void } {
+): Silence {
   let heardMs = now();
   let timer = after(silenceMs, look);
   function look(): void {
@@ -202,7 +164,7 @@ const brokenAt = (lastSent: number, detail: string): SessionEnd => ({
   lastSent,
 });
 
-function endBy({ completed, code = '', detail = '' }: Summary, lastSent: number, unreported: number): SessionEnd {
+function endBy({ completed, code = '', detail = '' }: Summary, { count, lastSent }: Unreported): SessionEnd {
   if (!completed) return { kind: 'left', failure: { outcome: 'not_enqueued', code, detail } };
-  return unreported === 0 ? { kind: 'ended' } : brokenAt(lastSent, 'The service has not reported all lines');
+  return count === 0 ? { kind: 'ended' } : brokenAt(lastSent, 'The service has not reported all lines');
 }

@@ -3,10 +3,10 @@
 import { watchSignals } from './abort.ts';
 import { abortedBy } from './attempt.ts';
 import { resultOf, type Told } from './batch.ts';
-import { WorkFactoryError } from './error.ts';
+import { WorkFactoryError, type Failure } from './error.ts';
 import type { Sender } from './sender.ts';
-import { createStreamLines, type GivenLine, type LineReport, type OpenLine } from './stream-lines.ts';
-import { runSession, type SessionEnd } from './stream-session.ts';
+import { createStreamLines, type GivenLine, type LineReport, type OpenLine, type StreamLines } from './stream-lines.ts';
+import { runSession, type SessionEnd, type SessionOptions } from './stream-session.ts';
 import type { Fetch, Surroundings } from './surroundings.ts';
 
 export interface StreamOptions {
@@ -55,13 +55,12 @@ export function startStream(
   { report = 'all', signal }: StreamOptions,
   options: StreamSurroundings,
 ): StreamReports {
-  const { sender, surroundings, timeoutMs } = options;
+  const { sender, waitsForService } = options;
   const counts = { lines: 0, enqueued: 0, rejected: 0, failed: 0, unknown: 0 };
   const stopped = new AbortController();
   const signals = [options.signal, signal, stopped.signal].filter((one) => one !== undefined);
   const reports = createQueue<LineReport>(reportsMax);
-  let progressMs = surroundings.now();
-  let attempts = 0;
+  const patience = createPatience(options);
   const lines = createStreamLines({
     source,
     untilWanted: reports.untilRoom,
@@ -71,99 +70,155 @@ export function startStream(
       if (report === 'all' || (report === 'errors' && one.status !== 'enqueued')) reports.push(one);
     },
   });
-  const sessionOptions = {
-    ...{ fetch: options.fetch, surroundings, signals, linesMax, silenceMs: options.attemptTimeoutMs },
-    url: `${new URL(options.url).href.replace(/\/+$/, '')}/jobs/stream`,
-    headers: {
-      'content-type': 'application/x-ndjson',
-      ...(options.apiKey !== undefined && { authorization: `Bearer ${options.apiKey}` }),
-    },
-  };
 
   async function onReport(line: OpenLine, told: Told): Promise<void> {
-    progressMs = surroundings.now();
-    attempts = 0;
+    patience.renew();
     lines.settle(line, resultOf(told, false));
     await reports.untilRoom();
   }
 
   async function goOn(end: Exclude<SessionEnd, { kind: 'ended' }>): Promise<void> {
     const { failure } = end;
-    if (end.kind === 'failed' && failure.outcome !== 'not_enqueued')
-      for (const line of lines.openUpTo(end.lastSent))
-        if (!line.isKeyed) lines.settle(line, { status: 'unknown', code: failure.code, detail: failure.detail });
+    settleUnknown(lines, end);
     const outcome = counts.unknown > 0 ? 'unknown' : 'not_enqueued';
     if (signals.some(({ aborted }) => aborted)) throw new WorkFactoryError(abortedBy(signals, outcome));
-    attempts += 1;
-    const pauseMs = (failure.retryAfterMs ?? 0) + sender.pauseMs(attempts);
-    const isLate = surroundings.now() + pauseMs - progressMs > timeoutMs;
-    const isAway = failure.code === 'not_connected' && counts.lines === 0 && !options.waitsForService;
-    if ((end.kind === 'failed' && !end.mayPass) || attempts >= attemptsMax || isLate || isAway)
-      throw new WorkFactoryError({ ...failure, outcome, attempts });
+    const pauseMs = patience.pauseMs(failure);
+    const isAway = failure.code === 'not_connected' && counts.lines === 0 && !waitsForService;
+    if (pauseMs === undefined || (end.kind === 'failed' && !end.mayPass) || isAway)
+      throw new WorkFactoryError({ ...failure, outcome, attempts: patience.attempts });
     await sender.pause(pauseMs, signal);
   }
 
   async function run(): Promise<StreamSummary> {
-    let unwatch = (): void => undefined;
-    const aborted = new Promise<never>((_, reject) => {
-      unwatch = watchSignals(signals, () => {
-        // Nobody may be reading any more.
-        reports.end();
-        reject(new WorkFactoryError(abortedBy(signals, 'not_enqueued')));
-      });
-    });
-    aborted.catch(() => undefined);
+    const abort = watchAbort(signals, reports.end);
     try {
       // Without a line there is nothing to connect for: the source may take its time.
-      while (await Promise.race([lines.waitBehind(0), aborted])) {
-        if (attempts === 0) progressMs = surroundings.now();
-        const end = await runSession(lines, sessionOptions, onReport);
+      while (await Promise.race([lines.waitBehind(0), abort.aborted])) {
+        patience.begin();
+        const end = await runSession(lines, sessionOptionsOf(options, signals), onReport);
         if (end.kind !== 'ended') await goOn(end);
       }
       return counts;
     } finally {
-      unwatch();
+      abort.unwatch();
       lines.stop();
       reports.end();
     }
   }
 
   const summary = run();
-  // Who only reads the reports is told there.
+  // A caller that only reads the reports learns of the failure there.
   summary.catch(() => undefined);
+  const stop = (): void => stopped.abort();
+  return { summary, [Symbol.asyncIterator]: () => readReports(reports, summary, stop) };
+}
 
-  async function* read(): AsyncGenerator<LineReport> {
-    try {
-      yield* reports.read();
-      await summary;
-    } finally {
-      stopped.abort();
-      reports.end();
-    }
+/** @param stop ends the stream of a caller that reads no further */
+async function* readReports(
+  reports: Queue<LineReport>,
+  summary: Promise<StreamSummary>,
+  stop: () => void,
+): AsyncGenerator<LineReport> {
+  try {
+    yield* reports.read();
+    await summary;
+  } finally {
+    stop();
+    reports.end();
   }
-  return { summary, [Symbol.asyncIterator]: read };
+}
+
+/** Lines that were sent, and whose reports did not come, may be stored. With a key they are the same job when they are sent again. */
+function settleUnknown(lines: StreamLines, end: SessionEnd): void {
+  if (end.kind !== 'failed' || end.failure.outcome === 'not_enqueued') return;
+  const { code, detail } = end.failure;
+  for (const line of lines.openUpTo(end.lastSent))
+    if (!line.isKeyed) lines.settle(line, { status: 'unknown', code, detail });
+}
+
+const sessionOptionsOf = (
+  { fetch, surroundings, url, apiKey, attemptTimeoutMs: silenceMs }: StreamSurroundings,
+  signals: readonly AbortSignal[],
+): SessionOptions => ({
+  ...{ fetch, surroundings, signals, linesMax, silenceMs },
+  url: `${new URL(url).href.replace(/\/+$/, '')}/jobs/stream`,
+  headers: {
+    'content-type': 'application/x-ndjson',
+    ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }),
+  },
+});
+
+/** @param onAbort nobody may be reading the reports any more */
+function watchAbort(
+  signals: readonly AbortSignal[],
+  onAbort: () => void,
+): { aborted: Promise<never>; unwatch: () => void } {
+  let unwatch = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    unwatch = watchSignals(signals, () => {
+      onAbort();
+      reject(new WorkFactoryError(abortedBy(signals, 'not_enqueued')));
+    });
+  });
+  aborted.catch(() => undefined);
+  return { aborted, unwatch };
+}
+
+/** How often, and how long, the stream goes on without a report. */
+function createPatience({ sender, surroundings: { now }, timeoutMs }: StreamSurroundings) {
+  let progressMs = now();
+  /** Requests in a row that ended without a report. */
+  let attempts = 0;
+  return {
+    get attempts(): number {
+      return attempts;
+    },
+    /** A request begins. The time that the source took before the first one does not count. */
+    begin(): void {
+      if (attempts === 0) progressMs = now();
+    },
+    /** A line was reported. */
+    renew(): void {
+      progressMs = now();
+      attempts = 0;
+    },
+    /** The pause after a request that ended with this failure; undefined: no other request. */
+    pauseMs({ retryAfterMs = 0 }: Failure): number | undefined {
+      attempts += 1;
+      const ms = retryAfterMs + sender.pauseMs(attempts);
+      return attempts >= attemptsMax || now() + ms - progressMs > timeoutMs ? undefined : ms;
+    },
+  };
 }
 
 /** Items on their way to one reader. */
-function createQueue<Item>(itemsMax: number) {
+interface Queue<Item> {
+  push(item: Item): void;
+  end(): void;
+  /** Resolves when fewer than the limit wait, or at the end. */
+  untilRoom(): Promise<void>;
+  read(): AsyncGenerator<Item>;
+}
+
+function createQueue<Item>(itemsMax: number): Queue<Item> {
   let items: Item[] = [];
   let isOver = false;
   const waiting: (() => void)[] = [];
   const wake = (): void => waiting.splice(0).forEach((resume) => resume());
   const change = (): Promise<void> => new Promise((resolve) => void waiting.push(resolve));
   return {
-    push(item: Item): void {
+    push(item) {
       items.push(item);
       wake();
     },
-    end(): void {
+    end() {
       isOver = true;
       wake();
     },
-    untilRoom: async (): Promise<void> => {
+    async untilRoom() {
       while (items.length >= itemsMax && !isOver) await change();
     },
-    async *read(): AsyncGenerator<Item> {
+    async *read() {
       for (;;) {
         const taken = items;
         items = [];
