@@ -29,6 +29,12 @@ function sumUp<Fields extends Record<keyof Fields, number>>(all: readonly Fields
   return Object.fromEntries(names.map((name) => [name, sum(all.map((one) => one[name]))])) as Fields;
 }
 
+/** A worker without jobs sends no ACK, and would not learn from those connections that a broker hangs: FETCH tells for both. */
+function downReasonOf({ clients, brokerProblem }: Worker, role: 'fetch' | 'report' | 'beat'): Error | undefined {
+  const { downReason } = clients[role];
+  return role === 'beat' ? downReason : (brokerProblem ?? downReason);
+}
+
 export function watchWorkers(metrics: Metrics): WorkersWatch {
   const all: Watched[] = [];
   let lastFetchSeconds: number | undefined;
@@ -52,9 +58,7 @@ export function watchWorkers(metrics: Metrics): WorkersWatch {
       states: sumUp(clients.map(({ states }) => states)),
       openedCount: sum(clients.map(({ openedCount }) => openedCount)),
       lostCount: sum(clients.map(({ lostCount }) => lostCount)),
-      downReason: all
-        .map(({ worker }) => (role === 'fetch' ? worker.brokerProblem : worker.clients[role].downReason))
-        .find((reason) => reason !== undefined),
+      downReason: all.map(({ worker }) => downReasonOf(worker, role)).find((reason) => reason !== undefined),
     };
   };
 

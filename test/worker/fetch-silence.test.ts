@@ -95,7 +95,7 @@ describe('a worker whose broker answers BEAT and no FETCH', () => {
     assert.deepEqual(ups?.map((line) => line.replace('work_factory_faktory_up', '')).sort(), [
       '{role="beat"} 1',
       '{role="fetch"} 0',
-      '{role="report"} 1',
+      '{role="report"} 0',
     ]);
     broker.answerFetch(nil);
     await until(() => worker.brokerProblem === undefined);
