@@ -1,9 +1,8 @@
 // The simulated broker: greeting, HELLO, PUSHB, INFO, END as Faktory 1.9.4 answers them, one command after another on each
 // connection, with the traps that were measured on it. What becomes of one PUSHB is decided in verdicts.ts.
-import type { FarEnd, Peer, World } from './network.ts';
 import { lies, greetingLies } from './lies.ts';
-import { decideVerdict, giveUpMs, type Verdict } from './verdicts.ts';
-import type { SimulatedSocket } from './socket.ts';
+import { decideVerdict, giveUpMs, type BrokerState, type Verdict } from './verdicts.ts';
+import type { FarEnd, Peer, World } from './world.ts';
 
 export interface Broker {
   accept(far: FarEnd): Peer | undefined;
@@ -28,12 +27,6 @@ interface Link {
   hasGreeted: boolean;
   isBusy: boolean;
   isGone: boolean;
-}
-
-export interface BrokerState {
-  redisPausedUntilMs: number;
-  redisErrorUntilMs: number;
-  redisError: string;
 }
 
 /** Of the whole handshake; the server then closes without a word (server/server.go:249). */
@@ -131,7 +124,7 @@ export function createBroker(world: World): Broker {
     if (!line.startsWith('HELLO {')) return end(link, 'fin');
     link.hasGreeted = true;
     const isLimited = limitedUntilMs > scheduler.nowMs || strikes('limit');
-    link.far.send('+OK\r\n', (socket) => socket.becomeLive());
+    link.far.send('+OK\r\n', (client) => client.becomeLive());
     if (isLimited) {
       // Unsolicited, and no command is read any more (server/server.go:361).
       count('connection limit');
@@ -155,8 +148,8 @@ export function createBroker(world: World): Broker {
   function answer(link: Link, text: string, onDelivered?: () => void): void {
     note(link, `says ${JSON.stringify(text.slice(0, 60))}`);
     if (link.isGone) return;
-    link.far.send(text, (socket) => {
-      socket.replied(text);
+    link.far.send(text, (client) => {
+      client.replied(text);
       onDelivered?.();
     });
   }
@@ -194,7 +187,7 @@ export function createBroker(world: World): Broker {
     if (verdict.kind === 'lie') {
       // As when the replies of two commands are swapped: a map of another command's jobs.
       const text = random.chance(0.3) ? bulk(JSON.stringify({ j9999999: 'OOM' })) : random.pick(lies);
-      link.far.send(text, (socket: SimulatedSocket) => (socket.isInDoubt = true));
+      link.far.send(text, (client) => (client.isInDoubt = true));
     }
     const text = verdict.error === undefined ? bulk(JSON.stringify(verdict.refusals)) : `-ERR ${verdict.error}\r\n`;
     const accepted = verdict.error === undefined ? jids.filter((jid) => !(jid in verdict.refusals)) : [];

@@ -4,8 +4,9 @@ import type { Job } from '../../src/domain/job.ts';
 import { createExplicitJob } from '../helpers/explicit-jobs.ts';
 import { createArithmeticJob } from '../helpers/jobs.ts';
 import type { Outcome, JobProducer } from '../../src/domain/producer.ts';
-import type { Network, World } from './network.ts';
+import type { Network } from './network.ts';
 import type { Random } from './random.ts';
+import type { World } from './world.ts';
 
 /** The parts that a run looks into; callers know only the producer. */
 export interface Client {

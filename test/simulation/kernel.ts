@@ -1,8 +1,8 @@
 // The sending side of a simulated socket: what the client's kernel takes of a write and when, how the bytes are cut on the
 // way to the broker, and where the way breaks. Only bytes that were taken can arrive, and a write ends when its last byte was
 // taken: nothing else may be concluded from a write that has not ended.
-import type { World } from './network.ts';
 import { createPipe, cutIntoPieces } from './pipe.ts';
+import type { World } from './world.ts';
 
 export type Done = (error?: Error | null) => void;
 export type CutKind = 'rst' | 'fin' | 'stall';

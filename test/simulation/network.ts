@@ -1,38 +1,7 @@
 // The simulated network: opens sockets to the simulated broker, watches how often, and when nothing is live.
 // What each socket must never do is checked here and in socket.ts; what bytes may do on the way is in socket.ts.
-import type { Plan, RateName } from './plan.ts';
-import type { EventLog } from './event-log.ts';
-import type { Ledger } from './ledger.ts';
-import type { Random } from './random.ts';
-import type { Scheduler } from './scheduler.ts';
 import { SimulatedSocket } from './socket.ts';
-
-/** The broker's end of a connection. */
-export interface FarEnd {
-  readonly id: number;
-  /** @param onDelivered runs as the last byte reaches the client */
-  send(text: string, onDelivered?: (socket: SimulatedSocket) => void): void;
-  close(how: 'fin' | 'rst'): void;
-}
-
-/** What the broker does with a connection. */
-export interface Peer {
-  read(bytes: Buffer): void;
-  /** The client has closed, or the network has cut the connection. */
-  gone(): void;
-}
-
-export interface World {
-  readonly plan: Plan;
-  readonly scheduler: Scheduler;
-  readonly random: Random;
-  readonly log: EventLog;
-  readonly ledger: Ledger;
-  /** True with the plan's probability while faults last. */
-  strikes(rate: RateName): boolean;
-  count(name: string, by?: number): void;
-  fail(name: string, detail: string): void;
-}
+import type { FarEnd, Peer, World } from './world.ts';
 
 export interface Network {
   connect(): SimulatedSocket;

@@ -4,11 +4,12 @@ import { createBroker, type Broker } from './broker.ts';
 import { createDriver, type Client } from './driver.ts';
 import { createEventLog } from './event-log.ts';
 import { createLedger, type Violation } from './ledger.ts';
-import { createNetwork, type Network, type World } from './network.ts';
+import { createNetwork, type Network } from './network.ts';
 import { createPlan, type Fault } from './plan.ts';
 import { createRandom, type Random } from './random.ts';
 import { createScheduler } from './scheduler.ts';
 import type { Subject } from './subject.ts';
+import type { World } from './world.ts';
 
 export interface RunResult {
   seed: number;

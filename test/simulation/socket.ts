@@ -2,14 +2,14 @@
 // kernel.ts, writes that wait are merged (_writev), and bytes from the broker come cut, merged, late or never.
 import { Duplex } from 'node:stream';
 import { createKernel, type CutKind, type Done } from './kernel.ts';
-import type { FarEnd, Peer, World } from './network.ts';
 import { createPipe, cutIntoPieces } from './pipe.ts';
+import type { ClientEnd, FarEnd, Peer, World } from './world.ts';
 
 /** A piece on its way to the client: bytes, or the end. */
 interface DownPiece {
   bytes?: Buffer;
   end?: 'fin' | 'rst';
-  onDelivered?: ((socket: SimulatedSocket) => void) | undefined;
+  onDelivered?: ((client: ClientEnd) => void) | undefined;
 }
 
 export interface Doubt {

@@ -1,8 +1,13 @@
 // What becomes of one PUSHB: which jobs are stored, how often and when, and what the broker says of them. The errors and
 // times are Faktory's: its driver sends a command again after 3 s and gives up after 6 s, and the second sending can be
 // refused although the first was stored.
-import type { BrokerState } from './broker.ts';
-import type { World } from './network.ts';
+import type { World } from './world.ts';
+
+export interface BrokerState {
+  redisPausedUntilMs: number;
+  redisErrorUntilMs: number;
+  redisError: string;
+}
 
 export interface Verdict {
   kind:
