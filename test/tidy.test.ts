@@ -173,7 +173,6 @@ describe('the house', () => {
     'src/broker/engine.ts createEngine',
     'src/broker/protocol/connection.ts createConnection',
     'src/broker/queues/delivery.ts createDelivery',
-    'src/broker/queues/queue.ts createQueue',
     'src/broker/state.ts createState',
     'src/broker/storage/ledger.ts createLedger',
     'src/broker/storage/write-behind.ts createWriteBehind',

@@ -15,6 +15,7 @@ import type { Reservation } from './queues/reservation-index.ts';
 import { createReservations, type Reservations } from './queues/reservations.ts';
 import type { Store } from './storage/store.ts';
 import { createJobSet, type JobSet } from './queues/job-set.ts';
+import { createWindow } from './queues/window.ts';
 
 export interface State {
   working: Reservations;
@@ -65,7 +66,7 @@ export function createState(recovery: Recovery, options: StateOptions): State {
   let { sequence, streams } = meta;
   const nextSequence = (): number => ++sequence;
   const nextStream = (): number => ++streams;
-  const window = { bytes: 0, bytesMax: options.windowBytesMax };
+  const window = createWindow(options.windowBytesMax);
   const queues = new Map<string, AmendedQueue>();
   const cancelled = createCancelled({ stream: meta.cancelled.stream, ledger });
   const forget = (stream: number): void => void garbage.push(stream);

@@ -14,8 +14,15 @@ export interface Chunk {
   bytes: number;
 }
 
+/** A chunk, and a page of chunks, is read into memory as a whole; a page is about 4,000 small jobs. */
+export const chunkJobsMax = 1000;
+export const chunkBytesMax = 512 * 1024;
+
 const headerBytes = 12;
 const newline = Buffer.from('\n');
+
+/** The place behind its last job. */
+export const endOf = ({ first, jobs }: Chunk): number => first + jobs.length;
 
 export function sealChunk(key: Buffer, count: number, enqueuedMs: number, lines: readonly Buffer[]): Buffer {
   const header = Buffer.allocUnsafe(headerBytes);

@@ -1,11 +1,41 @@
-// The parsed heads of all queues share one limit.
+// The limit in bytes that the parsed heads of all queues share. They read one at a time: many that find room at once would
+// fill it many times over.
+import { createTurn } from './in-turn.ts';
 
-/** Shared by the windows of all queues. */
 export interface Window {
-  bytes: number;
-  readonly bytesMax: number;
-  /** The last of the reads: one at a time, or many that find room would fill it many times over. */
-  turn?: Promise<void>;
-  /** Empties the window of a queue; the one that was filled the longest ago comes first. */
-  holders?: Set<() => void>;
+  /** Jobs are held, with so many bytes of JSON; a negative number when they are dropped. */
+  add(bytes: number): void;
+  isFull(): boolean;
+  /** A head has got jobs, and `empty` drops them when another head needs the room. */
+  filled(empty: () => void): void;
+  emptied(empty: () => void): void;
+  /** Empties heads until there is room, beginning with the head that was filled the longest ago. Leaves out the caller's own. */
+  makeRoom(own: () => void): void;
+  /** Runs one read at a time. */
+  inTurn(read: () => Promise<void>): Promise<void>;
+}
+
+export function createWindow(bytesMax: number): Window {
+  let held = 0;
+  const filled = new Set<() => void>();
+  const inTurn = createTurn();
+  const isFull = (): boolean => held >= bytesMax;
+  return {
+    add(bytes) {
+      held += bytes;
+    },
+    isFull,
+    filled(empty) {
+      filled.delete(empty);
+      filled.add(empty);
+    },
+    emptied: (empty) => void filled.delete(empty),
+    makeRoom(own) {
+      for (const empty of filled) {
+        if (!isFull()) return;
+        if (empty !== own) empty();
+      }
+    },
+    inTurn,
+  };
 }

@@ -1,11 +1,11 @@
-// The windows of many queues share one bound in bytes, whoever asks for jobs and in whatever order.
+// The windows of many queues share a limit in bytes, whoever asks for jobs and in whatever order.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { createFakeClock } from '../fake-clock.ts';
 import { createLedger } from '../../../src/broker/storage/ledger.ts';
 import { createMemoryStore } from '../../../src/broker/storage/memory-store.ts';
 import { createQueue, type Queue, type QueueRecord } from '../../../src/broker/queues/queue.ts';
-import type { Window } from '../../../src/broker/queues/window.ts';
+import { createWindow, type Window } from '../../../src/broker/queues/window.ts';
 
 const queueCount = 20;
 const jobsPerQueue = 6;
@@ -21,6 +21,7 @@ async function open() {
   let queues: Queue[] = [];
   let onReady: (queue: Queue) => void = () => {};
   let peakBytes = 0;
+  let lastRead: Promise<void> | undefined;
   const ledger = createLedger({
     store,
     groupBytesMax: 1e9,
@@ -29,17 +30,17 @@ async function open() {
     onFailed: (error) => assert.fail(String(error)),
   });
 
-  function load(records: readonly QueueRecord[]): Window {
-    let bytes = 0;
+  function load(records: readonly QueueRecord[]): void {
+    const created = createWindow(bytesMax);
+    let heldBytes = 0;
     const window: Window = {
-      bytesMax,
-      get bytes() {
-        return bytes;
+      ...created,
+      add(bytes) {
+        created.add(bytes);
+        heldBytes += bytes;
+        peakBytes = Math.max(peakBytes, heldBytes);
       },
-      set bytes(value) {
-        bytes = value;
-        peakBytes = Math.max(peakBytes, value);
-      },
+      inTurn: (read) => (lastRead = created.inTurn(read)),
     };
     queues = records.map((record) => {
       const queue: Queue = createQueue({
@@ -55,7 +56,11 @@ async function open() {
       });
       return queue;
     });
-    return window;
+  }
+
+  /** Resolves when no read is under way. */
+  async function settled(): Promise<void> {
+    for (let last; last !== lastRead;) await (last = lastRead);
   }
 
   const streams = Array.from({ length: queueCount }, (_, index) => 16 + index);
@@ -69,31 +74,26 @@ async function open() {
   }
   clock.advance(5000);
   peakBytes = 0;
-  const window = load(streams.map((stream) => ({ stream, head: 0, chunk: 0, tail: jobsPerQueue, paused: false })));
+  load(streams.map((stream) => ({ stream, head: 0, chunk: 0, tail: jobsPerQueue, paused: false })));
   for (const queue of queues) queue.committed();
   return {
     queues,
-    window,
     ledger,
+    settled,
     peakBytes: () => peakBytes,
     setOnReady: (run: typeof onReady) => void (onReady = run),
   };
 }
 
-/** Until no read is under way. */
-async function settled(window: Window): Promise<void> {
-  for (let last; last !== window.turn;) await (last = window.turn);
-}
-
 it('an open reads no more than the windows may hold, and the age of every head is known', async () => {
-  const { queues, window, peakBytes } = await open();
-  await settled(window);
+  const { queues, settled, peakBytes } = await open();
+  await settled();
   assert.ok(peakBytes() <= boundBytes, `${peakBytes()} bytes`);
   assert.deepEqual(new Set(queues.map((queue) => queue.latencyMs())), new Set([5000]));
 });
 
-it('a full window keeps no job from those who want it: all come once and in order from queues that push each other out of the window', async () => {
-  const { queues, window, ledger, peakBytes, setOnReady } = await open();
+it('a full window keeps no job back: all come once and in order, from queues that push each other out of the window', async () => {
+  const { queues, ledger, settled, peakBytes, setOnReady } = await open();
   const taken = new Map(queues.map((queue) => [queue.name, [] as unknown[]]));
   const waiting = new Set<Queue>();
   const take = (queue: Queue): void => {
@@ -106,7 +106,7 @@ it('a full window keeps no job from those who want it: all come once and in orde
   });
   for (let round = 0; round < jobsPerQueue; round++) {
     for (const queue of queues) take(queue);
-    await settled(window);
+    await settled();
     await ledger.drain();
     assert.equal(waiting.size, 0);
   }
