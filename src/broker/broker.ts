@@ -95,12 +95,12 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Broker>
     const where = `the data folder ${resolve(dataDir ?? '')} cannot be used`;
     throw cause instanceof StoreError ? new StoreError(cause.code, `${where}: ${cause.message}`, cause) : cause;
   });
-  const { delivery } = engine;
+  const { delivery, endings } = engine;
   const workers = createWorkers();
   const lostWorkers = createLostWorkers({
     state: () => engine.state(),
     workers,
-    delivery,
+    endings,
     lostAfterMs: lostWorkerMs,
     onLost: onLostWorkers,
   });
@@ -146,7 +146,7 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Broker>
       commands++;
       runCommand(context, connection, line);
     },
-    requeue: (taken) => delivery.requeue(taken),
+    requeue: endings.requeue,
     onJoined(connection) {
       workers.join(connection, nowMs());
       lostWorkers.seen(connection.wid);

@@ -1,17 +1,21 @@
-// The broker without its sockets: state, ledger and delivery, put together again after every failure of the store.
+// The broker without its sockets: state, ledger, delivery and endings. After every failure of the store the state is made again.
 import type { BrokerClock } from './clock.ts';
+import type { BrokerLimits } from './limits.ts';
 import { createDelivery, type Delivery } from './queues/delivery.ts';
 import { createEndedJobs, type EndedJob, type EndedJobs } from './queues/ended.ts';
-import { createLedger, messageOf, type Ledger } from './storage/ledger.ts';
-import type { BrokerLimits } from './limits.ts';
+import { createEndings, type Endings } from './queues/endings.ts';
+import { createFailedJobs } from './queues/failed-jobs.ts';
+import { createRepair } from './repair.ts';
+import { createState, type State } from './state.ts';
+import { createLedger, type Ledger } from './storage/ledger.ts';
 import { streamStart } from './storage/records.ts';
 import { recover, type Recovered } from './storage/recovery.ts';
-import { createState, type State } from './state.ts';
 import type { Store, StoreRecord } from './storage/store.ts';
 
 export interface Engine {
   readonly ledger: Ledger;
   readonly delivery: Delivery;
+  readonly endings: Endings;
   readonly ended: EndedJobs;
   readonly recovered: Recovered;
   readonly keysMax: number;
@@ -37,27 +41,19 @@ export interface EngineOptions {
   report: (message: string, cause?: unknown) => void;
 }
 
-/** Between two tries to open a store that failed: an open reads the whole store. */
-const mendPauseMs = 250;
-
 export async function createEngine(options: EngineOptions): Promise<Engine> {
-  const { store, clock, limits, report } = options;
-  let mending: Promise<void> | undefined;
-  let mendedMs = 0;
-  let closed = false;
-
+  const { store, clock, random, limits, report } = options;
   const ledger = createLedger({
     store,
     groupBytesMax: limits.groupBytesMax,
     finish: () => state.finish(),
     onCommitted: () => state.committed(),
     onGroup: options.onGroup,
-    onFailed: fallOver,
+    onFailed: (error) => repair.begin(error),
   });
 
-  async function load(): Promise<State> {
-    const recovery = await recover(store);
-    return createState(recovery, {
+  const load = async (): Promise<State> =>
+    createState(await recover(store), {
       store,
       ledger,
       clock,
@@ -65,68 +61,59 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       keysKeptMs: options.keysKeptMs,
       ownWids: options.ownWids,
       onReady: (queue) => delivery.serve(queue),
-      onProblem: fallOver,
+      onProblem: (error) => repair.begin(error),
       clear: (stream) => void store.clear(streamStart(stream), streamStart(stream + 1)).catch(() => {}),
     });
-  }
 
-  /** What is in memory may differ from what is on disk: only the disk counts from here. */
-  function fallOver(error: unknown): void {
-    report('the store of the broker failed', error);
-    mending ??= ledger.breakDown(messageOf(error)).then(mend);
-  }
-
-  async function mend(): Promise<void> {
-    try {
-      state.dispose();
-      if (closed) return;
+  const repair = createRepair({
+    ledger,
+    clock,
+    report,
+    dispose: () => state.dispose(),
+    async reopen() {
       await store.reopen();
       state = await load();
-      ledger.mend();
-      report('the store of the broker works again');
+    },
+    onMended() {
       for (const queue of state.queues.values()) delivery.serve(queue);
-    } catch (error) {
-      report('the store of the broker cannot be opened', error);
-    } finally {
-      mendedMs = clock.nowMs();
-      mending = undefined;
-    }
-  }
+    },
+  });
 
+  const current = (): State => state;
   const ended = createEndedJobs({ ledger, tell: options.onEnded });
-  const delivery = createDelivery({ state: () => state, clock, random: options.random, limits, ended });
+  const delivery = createDelivery({ state: current, clock, limits });
+  const failedJobs = createFailedJobs({ state: current, clock, random, ended });
+  const endings = createEndings({ state: current, clock, failedJobs, serve: delivery.serve });
   const startMs = performance.now();
   let state = await load();
-  const recovered: Recovered = {
-    queues: state.queues.size,
-    queued: state.queued(),
-    working: state.working.count(),
-    scheduled: state.scheduled.record().count,
-    retries: state.retries.record().count,
-    dead: state.dead.record().count,
-    ms: Math.round(performance.now() - startMs),
-  };
 
   return {
     ledger,
     delivery,
+    endings,
     ended,
-    recovered,
+    recovered: countsOf(state, performance.now() - startMs),
     keysMax: limits.keysMax,
-    state: () => state,
+    state: current,
     records: () => store.records(),
     refusal() {
-      const detail = ledger.broken();
-      if (detail === undefined) return undefined;
-      if (!closed && Math.abs(clock.nowMs() - mendedMs) >= mendPauseMs) mending ??= mend();
-      return `not stored: the store of the broker failed: ${detail}`;
+      const problem = repair.problem();
+      return problem === undefined ? undefined : `not stored: the store of the broker failed: ${problem}`;
     },
     async close() {
-      closed = true;
-      await ledger.drain();
-      await mending;
+      await repair.stop();
       state.dispose();
       await store.close();
     },
   };
 }
+
+const countsOf = (state: State, ms: number): Recovered => ({
+  queues: state.queues.size,
+  queued: state.queued(),
+  working: state.working.count(),
+  scheduled: state.scheduled.record().count,
+  retries: state.retries.record().count,
+  dead: state.dead.record().count,
+  ms: Math.round(ms),
+});

@@ -68,12 +68,9 @@ export function createHeadReader(options: HeadReaderOptions): HeadReader {
   }
 
   async function readAge(): Promise<void> {
-    if (parsed.enqueuedMs() === undefined) {
-      const [record] = await page(1, 1);
-      if (isDisposed()) return;
-      const isHead = record && !parsed.first() && placeOf(record[0]) === parsed.end();
-      if (isHead) parsed.setEnqueuedMs(enqueuedMsOf(...record));
-    }
+    const [record] = parsed.enqueuedMs() === undefined ? await page(1, 1) : [];
+    if (isDisposed()) return;
+    if (record && !parsed.first() && placeOf(record[0]) === parsed.end()) parsed.setEnqueuedMs(enqueuedMsOf(...record));
     state = 'resting';
     if (isWanted) read();
   }

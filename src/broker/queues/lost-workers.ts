@@ -1,6 +1,6 @@
 // Workers that have jobs and no connection. After a while their jobs are taken back; Faktory waits for the end of each
 // reservation (docs/broker.md). A worker that comes back in time keeps them.
-import type { Delivery } from './delivery.ts';
+import type { Endings } from './endings.ts';
 import type { State } from '../state.ts';
 import type { Workers } from './workers.ts';
 
@@ -16,7 +16,7 @@ export interface LostWorkers {
 interface LostWorkersOptions {
   state: () => State;
   workers: Workers;
-  delivery: Delivery;
+  endings: Endings;
   /** 0: never. */
   lostAfterMs: number;
   onLost: (wids: string[], jobs: number) => void;
@@ -25,13 +25,13 @@ interface LostWorkersOptions {
 export const lookEveryMs = 1000;
 
 export function createLostWorkers(options: LostWorkersOptions): LostWorkers {
-  const { state, workers, delivery, lostAfterMs, onLost } = options;
+  const { state, workers, endings, lostAfterMs, onLost } = options;
   /** How often each was looked for in vain. Not a time: clocks jump, and a process may stand still. */
   let missing = new Map<string, number>();
 
   function takeBack(lost: ReadonlySet<string>): number {
     if (lost.size === 0) return 0;
-    const jobs = delivery.takeBackOf(lost);
+    const jobs = endings.takeBackOf(lost);
     onLost([...lost], jobs);
     return jobs;
   }

@@ -1,8 +1,8 @@
 // Changes many jobs of a set, or cancels jobs of the queues: a page at a time, so that a million jobs hold up nobody.
 import { cancelQueued } from './cancel.ts';
-import { deadForMs } from './delivery.ts';
 import type { Engine } from '../engine.ts';
 import type { EndReason } from './ended.ts';
+import { deadForMs } from './failed-jobs.ts';
 import { createTurn } from './in-turn.ts';
 import { createFilter, type Matches } from './job-filter.ts';
 import { isOfJobtype } from './listing.ts';

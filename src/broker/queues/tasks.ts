@@ -92,7 +92,7 @@ export function startTasks(options: TasksOptions): Tasks {
 
   every(dueEveryMs, () => measured(stats.Scheduled, () => enqueueDue('scheduled')));
   every(dueEveryMs, () => measured(stats.Retries, () => enqueueDue('retries')));
-  every(reapEveryMs, () => void (stats.Busy.reaped += engine.delivery.expire()));
+  every(reapEveryMs, () => void (stats.Busy.reaped += engine.endings.expire()));
   every(lookEveryMs, () => void (stats.Busy.reaped += lostWorkers.look()));
   every(reapEveryMs, () => void (stats.Workers.reaped += workers.reap(clock.nowMs())));
   every(purgeEveryMs, () => measured(stats.Dead, purge));

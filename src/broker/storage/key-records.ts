@@ -6,6 +6,7 @@ import { createKnownIds } from './known-ids.ts';
 import type { Ledger } from './ledger.ts';
 import { bytesOfPlace, seal, streamStart, unseal } from './records.ts';
 import type { Store } from './store.ts';
+import type { Streams } from './streams.ts';
 
 export interface KeyGeneration {
   stream: number;
@@ -34,8 +35,7 @@ export interface KeyRecordsOptions {
   ledger: Ledger;
   clock: BrokerClock;
   keptMs: number;
-  nextStream: () => number;
-  forget: (stream: number) => void;
+  streams: Streams;
 }
 
 /** More would mean more places to look into for each id; fewer, more records that are over. */
@@ -63,7 +63,7 @@ export function createKeyRecords(options: KeyRecordsOptions): KeyRecords {
     const newest = generations.at(-1);
     const nowMs = clock.nowMs();
     if (newest && nowMs - newest.startedMs < partMs) return newest;
-    const next = { stream: options.nextStream(), startedMs: nowMs, count: 0 };
+    const next = { stream: options.streams.next(), startedMs: nowMs, count: 0 };
     generations.push(next);
     known.begin(next.stream);
     dropOld();
@@ -78,7 +78,7 @@ export function createKeyRecords(options: KeyRecordsOptions): KeyRecords {
     generations = generations.filter((one) => !isOver(one));
     for (const { stream } of over) {
       known.drop(stream);
-      options.forget(stream);
+      options.streams.forget(stream);
     }
     ledger.touch(0);
   }

@@ -4,6 +4,7 @@ import type { BrokerClock } from '../clock.ts';
 import type { Ledger } from './ledger.ts';
 import { bytesOfPlace, seal, streamStart, unseal } from './records.ts';
 import type { Store } from './store.ts';
+import type { Streams } from './streams.ts';
 
 export interface Locks {
   put(id: Buffer, jid: string, keptMs: number): void;
@@ -26,8 +27,7 @@ interface LocksOptions {
   store: Store;
   ledger: Ledger;
   clock: BrokerClock;
-  nextStream: () => number;
-  forget: (stream: number) => void;
+  streams: Streams;
 }
 
 /** As the API writes it into `custom.unique_key`: base64url. */
@@ -51,7 +51,7 @@ const keyOf = (stream: number, id: Buffer, jid: string): Buffer =>
 
 const behind = (key: Buffer): Buffer => Buffer.concat([key, Buffer.alloc(1)]);
 
-export function createLocks({ store, ledger, clock, ...options }: LocksOptions): Locks {
+export function createLocks({ store, ledger, clock, streams, ...options }: LocksOptions): Locks {
   let { stream } = options;
   /** Where the next sweep begins. */
   let from: Buffer | undefined;
@@ -63,7 +63,7 @@ export function createLocks({ store, ledger, clock, ...options }: LocksOptions):
       return stream !== undefined;
     },
     put(id, jid, keptMs) {
-      stream ??= options.nextStream();
+      stream ??= streams.next();
       const key = keyOf(stream, id, jid);
       const until = Buffer.alloc(bytesOfPlace);
       until.writeUIntBE(clock.nowMs() + keptMs, 2, 6);
@@ -91,7 +91,7 @@ export function createLocks({ store, ledger, clock, ...options }: LocksOptions):
       from = last && records.length === sweepMax ? behind(last[0]) : undefined;
     },
     clear() {
-      if (stream !== undefined) options.forget(stream);
+      if (stream !== undefined) streams.forget(stream);
       stream = undefined;
       from = undefined;
     },

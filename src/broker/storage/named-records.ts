@@ -3,6 +3,7 @@
 import type { Ledger } from './ledger.ts';
 import { seal, streamStart, unseal } from './records.ts';
 import type { Store } from './store.ts';
+import type { Streams } from './streams.ts';
 
 export interface NamedRecords {
   /** What was put is found once it is stored. */
@@ -17,16 +18,16 @@ export interface NamedRecordsOptions {
   stream: number | undefined;
   store: Store;
   ledger: Ledger;
-  nextStream: () => number;
+  streams: Streams;
 }
 
 const keyOf = (stream: number, name: string): Buffer => Buffer.concat([streamStart(stream), Buffer.from(name)]);
 
-export function createNamedRecords({ store, ledger, nextStream, ...options }: NamedRecordsOptions): NamedRecords {
+export function createNamedRecords({ store, ledger, streams, ...options }: NamedRecordsOptions): NamedRecords {
   let { stream } = options;
   return {
     put(name, body) {
-      stream ??= nextStream();
+      stream ??= streams.next();
       const key = keyOf(stream, name);
       ledger.put(key, seal(key, body));
     },

@@ -4,5 +4,5 @@ import type { Command } from '../command.ts';
 
 export const end: Command = ({ engine, workers }, session) => {
   session.end();
-  if (workers.leave(session) && session.wid !== undefined) engine.delivery.requeueJobsOf(session.wid);
+  if (workers.leave(session) && session.wid !== undefined) engine.endings.requeueJobsOf(session.wid);
 };

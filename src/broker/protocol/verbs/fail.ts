@@ -13,11 +13,11 @@ const failStruct = goStruct('FailPayload', {
   give_back: ['boolean', 'bool'],
 });
 
-export const fail: Command = ({ engine: { delivery } }, session, rest) => {
+export const fail: Command = ({ engine: { endings } }, session, rest) => {
   const payload = parsePayload(rest, 'FAIL', failStruct);
   const { jid, give_back: isRequeue } = payload as { jid?: string | null; give_back?: boolean | null };
   if (!jid) throw new Error('missing JID');
-  const isKnown = isRequeue ? delivery.requeueJob(jid) : delivery.fail(jid, readFailure(payload));
+  const isKnown = isRequeue ? endings.requeueJob(jid) : endings.fail(jid, readFailure(payload));
   if (!isKnown) throw new Error(`Job not found ${jid}`);
   session.replyStored(ok);
 };

@@ -1,0 +1,28 @@
+// The numbers of streams. Each is given once; the keys of a stream are deleted once the group that has forgotten it is on disk.
+
+export interface Streams {
+  /** The last number that was given. */
+  last(): number;
+  next(): number;
+  forget(stream: number): void;
+  /** A group is written. */
+  finish(): void;
+  /** The group that was finished last is on disk. */
+  committed(): void;
+}
+
+/** @param clear deletes the keys of a stream; what a crash leaves is swept at the next open */
+export function createStreams(found: number, clear: (stream: number) => void): Streams {
+  let last = found;
+  let forgotten: number[] = [];
+  let written: number[] = [];
+  return {
+    last: () => last,
+    next: () => ++last,
+    forget: (stream) => void forgotten.push(stream),
+    finish() {
+      [written, forgotten] = [forgotten, []];
+    },
+    committed: () => written.forEach(clear),
+  };
+}
