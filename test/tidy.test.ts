@@ -177,7 +177,6 @@ describe('the house', () => {
     'src/enqueue/group-commit.ts createGroupCommit',
     'src/faktory/standings.ts createStandings',
     'src/http/server/places.ts createPlaces',
-    'src/http/stream/stream.ts createStream',
     'src/results/embedded.ts createEmbeddedResults',
     'src/results/held-ids.ts createHeldIds',
     'src/results/redis.ts createRedisResults',

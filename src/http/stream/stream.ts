@@ -5,17 +5,9 @@ import type { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import type { Clock } from '../../domain/clock.ts';
 import type { ErrorCode } from '../problems/errors.ts';
-import {
-  lingerMs,
-  streamLineBytesMax,
-  streamLinesMax,
-  streamBytesMax,
-  streamSliceCharsMax,
-  streamSliceLinesMax,
-} from '../limits.ts';
-import { createBodyChunks } from './body-chunks.ts';
-import { createLineSplitter, type Lines } from './line-splitter.ts';
+import { lingerMs, streamBytesMax, streamLineBytesMax, streamLinesMax } from '../limits.ts';
 import { createReports, writeLine, type ReportMode, type Reports } from './reports.ts';
+import { createSliceReader, type LineSlice, type SliceReader } from './slice-reader.ts';
 import type { PushedSlice, SlicePusher } from './slice.ts';
 import type { Room, StreamWindow } from './window.ts';
 
@@ -62,18 +54,15 @@ export function createStream(
   { clock, window, pushSlice }: StreamOptions,
   { request, response, body, report, from }: StreamRequest,
 ): Stream {
-  const chunks = createBodyChunks(body);
-  const splitter = createLineSplitter({ from, bytesMax: streamLineBytesMax });
+  const reader = createSliceReader(body, from);
   const reports = createReports(response, report, { linesMax: streamLinesMax, bytesMax: streamBytesMax });
-  const pushReported = createReportedPush(request, reports, { clock, pushSlice });
+  const pushReported = createReportedPush(request, reader, reports, { clock, window, pushSlice });
   let why: StreamEnd | undefined;
-  let isOver = false;
   /** The first line that was not read. */
   let nextLine = from;
 
   function stop(): void {
-    isOver = true;
-    chunks.stop();
+    reader.stop();
     reports.wake();
   }
 
@@ -82,46 +71,21 @@ export function createStream(
     stop();
   }
 
-  /** False when the stream is over before all of them. */
-  async function pushAll({ first, texts }: Lines): Promise<boolean> {
-    for (let start = 0; start < texts.length;) {
-      const stopAt = endOfSlice(texts, start);
-      while (!reports.hasRoom && !isOver) await reports.changed();
-      const room = isOver ? undefined : await window.enter();
-      if (isOver || room === undefined) {
-        room?.release(undefined);
-        return false;
-      }
-      pushReported(first + start, texts.slice(start, stopAt), room);
-      nextLine = first + stopAt;
-      start = stopAt;
+  async function pushAll(): Promise<void> {
+    for await (const slice of reader.slices()) {
+      if (!(await pushReported(slice))) return;
+      nextLine = slice.first + slice.texts.length;
       // Other requests have their turn: a slice takes about a millisecond.
       await new Promise<void>((resolve) => clock.soon(resolve));
     }
-    return true;
+    if (reader.state === 'too long') rejectNext();
   }
 
-  /** The next bytes may be a part of the line that is too long: nothing is read after it. */
-  function rejectTooLong(): void {
-    const line = nextLine;
-    const tooLong = lineTooLong(line);
+  function rejectNext(): void {
+    const tooLong = lineTooLong(nextLine);
+    reports.add(1, 0)([{ line: nextLine, status: 'rejected', ...tooLong }]);
     nextLine += 1;
-    reports.add(1, 0)([{ line, status: 'rejected', ...tooLong }]);
     end(tooLong);
-  }
-
-  /** True when all of it was read. */
-  async function readBody(): Promise<boolean> {
-    for (let chunk; (chunk = await chunks.next()) !== undefined;) {
-      const lines = splitter.take(chunk);
-      if (!(await pushAll(lines))) return false;
-      if (lines.isNextTooLong) rejectTooLong();
-    }
-    if (!chunks.hasEnded || isOver) return false;
-    const last = splitter.end();
-    if (!(await pushAll(last))) return false;
-    if (last.isNextTooLong) rejectTooLong();
-    return why === undefined;
   }
 
   function summarize(isComplete: boolean): string {
@@ -130,11 +94,11 @@ export function createStream(
   }
 
   async function run(): Promise<void> {
-    const isComplete = await readBody().catch((error: unknown) => {
+    await pushAll().catch((error: unknown) => {
       request.log.error({ err: error, request_id: request.id }, 'a stream failed by a bug');
       end(failed);
-      return false;
     });
+    const isComplete = reader.state === 'whole';
     if (!isComplete) end(brokenBody);
     while (reports.isOwed) await reports.changed();
     if (response.destroyed) return;
@@ -154,15 +118,27 @@ export function createStream(
   };
 }
 
-type ReportedPush = (first: number, texts: readonly string[], room: Room) => void;
+/** False: the stream was stopped before the slice was pushed. */
+type ReportedPush = (slice: LineSlice) => Promise<boolean>;
 
-/** Pushes a slice, and reports its outcomes. */
+/** Pushes a slice when there is room for it and for its reports, and reports its outcomes. */
 function createReportedPush(
   request: FastifyRequest,
+  reader: SliceReader,
   reports: Reports,
-  { clock, pushSlice }: Pick<StreamOptions, 'clock' | 'pushSlice'>,
+  { clock, window, pushSlice }: StreamOptions,
 ): ReportedPush {
-  return (first, texts, room) => {
+  const isReading = (): boolean => reader.state === 'reading';
+
+  async function untilRoom(): Promise<Room | undefined> {
+    while (!reports.hasRoom && isReading()) await reports.changed();
+    const room = isReading() ? await window.enter() : undefined;
+    if (isReading()) return room;
+    room?.release(undefined);
+    return undefined;
+  }
+
+  function push({ first, texts }: LineSlice, room: Room): void {
     const startedMs = clock.now();
     let pushed: PushedSlice;
     try {
@@ -178,6 +154,13 @@ function createReportedPush(
       room.release(lines === 0 ? undefined : clock.now() - startedMs);
       settle(settled);
     });
+  }
+
+  return async (slice) => {
+    const room = await untilRoom();
+    if (room === undefined) return false;
+    push(slice, room);
+    return true;
   };
 }
 
@@ -198,15 +181,4 @@ function untilGone(body: Readable, clock: Clock): Promise<void> {
     // A caller that writes all its lines before it reads must be able to write them.
     body.resume();
   });
-}
-
-/** At least one line. */
-function endOfSlice(texts: readonly string[], start: number): number {
-  let chars = 0;
-  let at = start;
-  while (at < texts.length && at - start < streamSliceLinesMax && chars < streamSliceCharsMax) {
-    chars += (texts[at] as string).length;
-    at += 1;
-  }
-  return at;
 }
