@@ -176,7 +176,6 @@ describe('the house', () => {
     'src/enqueue/frame-queue.ts createFrameQueue',
     'src/enqueue/group-commit.ts createGroupCommit',
     'src/faktory/standings.ts createStandings',
-    'src/http/server/places.ts createPlaces',
     'src/results/embedded.ts createEmbeddedResults',
     'src/results/held-ids.ts createHeldIds',
     'src/results/redis.ts createRedisResults',
