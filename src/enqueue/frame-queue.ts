@@ -1,7 +1,7 @@
 // Pushes that wait for a slot, and how they are packed: small ones share a frame, a large one has a frame of its own. Where
 // both wait they take turns, so that many batches do not keep single jobs waiting.
 import type { Linked } from '../domain/chain.ts';
-import { createFifo, type Fifo } from '../domain/fifo.ts';
+import { createFifo } from '../domain/fifo.ts';
 import type { Job } from '../domain/job.ts';
 import type { Outcome } from '../domain/producer.ts';
 
@@ -38,28 +38,49 @@ export interface FrameQueue {
   takeWhile(matches: (oldest: PendingPush) => boolean): PendingPush[];
 }
 
+/** Pending pushes in their order, with the sums of their jobs and bytes. */
+function createPushes() {
+  const pushes = createFifo<PendingPush>();
+  let jobs = 0;
+  let bytes = 0;
+
+  function take(): PendingPush {
+    const pending = pushes.shift() as PendingPush;
+    jobs -= pending.jobs.length;
+    bytes -= pending.bytes;
+    return pending;
+  }
+
+  return {
+    get jobs() {
+      return jobs;
+    },
+    get bytes() {
+      return bytes;
+    },
+    get isEmpty() {
+      return pushes.size === 0;
+    },
+    peek: pushes.peek,
+    push(pending: PendingPush): void {
+      jobs += pending.jobs.length;
+      bytes += pending.bytes;
+      pushes.push(pending);
+    },
+    /** Not of an empty list. */
+    take,
+    takeWhile(matches: (oldest: PendingPush) => boolean): PendingPush[] {
+      const taken: PendingPush[] = [];
+      for (let next; (next = pushes.peek()) && matches(next);) taken.push(take());
+      return taken;
+    },
+  };
+}
+
 export function createFrameQueue({ frameJobsMax, frameBytesMax, isLarge }: FrameQueueOptions): FrameQueue {
-  const small: Fifo<PendingPush> = createFifo();
-  const large: Fifo<PendingPush> = createFifo();
-  let smallJobs = 0;
-  let smallBytes = 0;
-  let largeJobs = 0;
-  let largeBytes = 0;
+  const small = createPushes();
+  const large = createPushes();
   let isLargeNext = false;
-
-  function takeSmall(): PendingPush {
-    const pending = small.shift() as PendingPush;
-    smallJobs -= pending.jobs.length;
-    smallBytes -= pending.bytes;
-    return pending;
-  }
-
-  function takeLarge(): PendingPush {
-    const pending = large.shift() as PendingPush;
-    largeJobs -= pending.jobs.length;
-    largeBytes -= pending.bytes;
-    return pending;
-  }
 
   function packSmall(): PendingPush[] {
     const pushes: PendingPush[] = [];
@@ -70,48 +91,37 @@ export function createFrameQueue({ frameJobsMax, frameBytesMax, isLarge }: Frame
       jobs += next.jobs.length;
       bytes += next.bytes + 1;
       if (pushes.length > 0 && (jobs > jobsMax || bytes > frameBytesMax)) break;
-      pushes.push(takeSmall());
+      pushes.push(small.take());
     }
     return pushes;
   }
 
   return {
     get jobs() {
-      return smallJobs + largeJobs;
+      return small.jobs + large.jobs;
     },
     get bytes() {
-      return smallBytes + largeBytes;
+      return small.bytes + large.bytes;
     },
     get isEmpty() {
-      return small.size === 0 && large.size === 0;
+      return small.isEmpty && large.isEmpty;
     },
     get hasFullFrame() {
-      return large.size > 0 || smallJobs >= frameJobsMax() || smallBytes >= frameBytesMax;
+      return !large.isEmpty || small.jobs >= frameJobsMax() || small.bytes >= frameBytesMax;
     },
     jobsBefore(jobs) {
-      const [own, other] = isLarge(jobs) ? [largeJobs, smallJobs] : [smallJobs, largeJobs];
-      return own + Math.min(other, own + frameJobsMax());
+      const [own, other] = isLarge(jobs) ? [large, small] : [small, large];
+      return own.jobs + Math.min(other.jobs, own.jobs + frameJobsMax());
     },
     push(pending) {
-      if (isLarge(pending.jobs.length) || pending.bytes * 2 > frameBytesMax) {
-        largeJobs += pending.jobs.length;
-        largeBytes += pending.bytes;
-        return large.push(pending);
-      }
-      smallJobs += pending.jobs.length;
-      smallBytes += pending.bytes;
-      small.push(pending);
+      const takesFrame = isLarge(pending.jobs.length) || pending.bytes * 2 > frameBytesMax;
+      (takesFrame ? large : small).push(pending);
     },
     takeFrame() {
-      const takesLarge = large.size > 0 && (small.size === 0 || isLargeNext);
+      const takesLarge = !large.isEmpty && (small.isEmpty || isLargeNext);
       isLargeNext = !takesLarge;
-      return takesLarge ? [takeLarge()] : packSmall();
+      return takesLarge ? [large.take()] : packSmall();
     },
-    takeWhile(matches) {
-      const taken: PendingPush[] = [];
-      for (let next; (next = small.peek()) && matches(next);) taken.push(takeSmall());
-      for (let next; (next = large.peek()) && matches(next);) taken.push(takeLarge());
-      return taken;
-    },
+    takeWhile: (matches) => [...small.takeWhile(matches), ...large.takeWhile(matches)],
   };
 }

@@ -54,51 +54,36 @@ const storeHangs = new OwnCause('it greets, but answers commands late, or with a
 
 export function createStandings({ size, clock, onChange }: StandingsOptions): Standings {
   const trusted: Connection[] = [];
-  const doubted = new Map<Connection, 'asked' | 'resting'>();
-  let isDoubtOpen = false;
-  /** Since the doubt began it has greeted, or replied with a deadline of its own: its process does not hang. */
-  let greets = false;
+  // silent -> greets when it greets, or answers with a deadline of its own: its process does not hang.
+  let doubt: 'none' | 'silent' | 'greets' = 'none';
   const down = createDown(clock, onChange);
+  const doubted = createDoubted(clock, {
+    onAlive(connection) {
+      trusted.push(connection);
+      review();
+    },
+    onLate: () => (doubt = 'greets'),
+  });
 
   function review(): void {
-    if (doubted.size === 0 && trusted.length === size) isDoubtOpen = greets = false;
-    if (trusted.length > 0 || !isDoubtOpen) down.clear();
+    if (doubted.size === 0 && trusted.length === size) doubt = 'none';
+    if (trusted.length > 0 || doubt === 'none') down.clear();
     else down.begin();
     onChange();
   }
 
-  function distrust(connection: Connection): void {
+  function forget(connection: Connection): void {
     const index = trusted.indexOf(connection);
     if (index !== -1) trusted.splice(index, 1);
-  }
-
-  function forget(connection: Connection): void {
-    distrust(connection);
-    doubted.delete(connection);
+    doubted.forget(connection);
   }
 
   function ask(connection: Connection): void {
-    distrust(connection);
-    doubted.set(connection, 'asked');
-    askInfo(connection, {
-      onLate: () => rest(connection),
-      onAlive() {
-        doubted.delete(connection);
-        trusted.push(connection);
-        review();
-      },
-      onLost: () => forget(connection),
-    });
+    forget(connection);
+    doubted.ask(connection);
   }
 
-  function rest(connection: Connection): void {
-    greets = true;
-    doubted.set(connection, 'resting');
-    clock.after(restMs, () => doubted.get(connection) === 'resting' && ask(connection));
-  }
-
-  function doubt(sinceMs: number): void {
-    isDoubtOpen = true;
+  function askOthers(sinceMs: number): void {
     for (const connection of [...trusted]) if (connection.answeredMs < sinceMs + lastAnswersMs) ask(connection);
     review();
   }
@@ -110,43 +95,73 @@ export function createStandings({ size, clock, onChange }: StandingsOptions): St
     },
     get downReason() {
       if (!down.isSet) return undefined;
-      return greets ? storeHangs : noAnswer;
+      return doubt === 'greets' ? storeHangs : noAnswer;
     },
     opened(connection) {
-      greets = isDoubtOpen;
-      if (isDoubtOpen) ask(connection);
-      else trusted.push(connection);
+      if (doubt === 'none') trusted.push(connection);
+      else {
+        doubt = 'greets';
+        ask(connection);
+      }
       review();
     },
     lost(connection) {
       forget(connection);
-      if (isDoubtOpen) review();
+      if (doubt !== 'none') review();
     },
     silent(connection, sinceMs) {
       forget(connection);
-      doubt(sinceMs);
+      if (doubt === 'none') doubt = 'silent';
+      askOthers(sinceMs);
     },
     late(connection, sentMs) {
-      greets = true;
+      doubt = 'greets';
       if (trusted.includes(connection)) ask(connection);
-      doubt(sentMs);
+      askOthers(sentMs);
     },
   };
 }
 
-/** Calls one of them; a reply that is neither an error nor an object destroys the connection. */
-function askInfo(
-  connection: Connection,
-  { onAlive, onLate, onLost }: Record<'onAlive' | 'onLate' | 'onLost', () => void>,
-): void {
-  connection.exchange('INFO', {
-    onReply(reply) {
-      if (reply.type === 'error') return isBrokerDeadline(reply.text) ? onLate() : onAlive();
-      if (reply.type === 'bulk' && reply.text.startsWith('{')) return onAlive();
-      connection.destroy(new ProtocolError('INFO was answered with something else than an object'));
+interface DoubtedEvents {
+  /** INFO was answered. The connection is no longer in doubt. */
+  onAlive: (connection: Connection) => void;
+  /** INFO was answered with a deadline of the broker. */
+  onLate: () => void;
+}
+
+/** The connections in doubt. INFO is sent over each until it is answered. */
+function createDoubted(clock: Clock, { onAlive, onLate }: DoubtedEvents) {
+  const states = new Map<Connection, 'asked' | 'resting'>();
+  const forget = (connection: Connection): void => void states.delete(connection);
+
+  function rest(connection: Connection): void {
+    onLate();
+    states.set(connection, 'resting');
+    clock.after(restMs, () => states.get(connection) === 'resting' && ask(connection));
+  }
+
+  /** A reply that is neither an error nor an object destroys the connection. */
+  function ask(connection: Connection): void {
+    states.set(connection, 'asked');
+    connection.exchange('INFO', {
+      onReply(reply) {
+        if (reply.type === 'error' && isBrokerDeadline(reply.text)) return rest(connection);
+        if (reply.type !== 'error' && !(reply.type === 'bulk' && reply.text.startsWith('{')))
+          return connection.destroy(new ProtocolError('INFO was answered with something else than an object'));
+        forget(connection);
+        onAlive(connection);
+      },
+      onLost: () => forget(connection),
+    });
+  }
+
+  return {
+    get size() {
+      return states.size;
     },
-    onLost,
-  });
+    ask,
+    forget,
+  };
 }
 
 /** The broker counts as down when no connection has become trusted for a moment. */

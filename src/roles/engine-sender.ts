@@ -28,6 +28,24 @@ function attachmentsOf(jobs: readonly Job[]): readonly Attachment[] {
   return found === undefined ? noAttachments : [...new Set(found)];
 }
 
+function outcomesOf(
+  jobs: readonly Job[],
+  refusals: ReadonlyMap<string, string>,
+  end: GroupOutcome,
+  detail: string,
+): Outcome[] {
+  const outcome =
+    end === 'stored'
+      ? enqueued
+      : end === 'unknown'
+        ? unknown(`the store of the broker failed: ${detail}`)
+        : refused('broker_refused', `not stored: the store of the broker failed: ${detail}`);
+  return jobs.map(({ jid }) => {
+    const refusal = refusals.get(jid);
+    return refusal === undefined ? outcome : refused('broker_refused', refusal);
+  });
+}
+
 export function createEngineSender({ engine, push, clock, onFrame }: EngineSenderOptions): FrameSender {
   let inFlight = 0;
 
@@ -39,24 +57,6 @@ export function createEngineSender({ engine, push, clock, onFrame }: EngineSende
     if (!jobs.every(({ isPlain }) => isPlain)) return push.array(Buffer.from(`[${encoded.join(',')}]`));
     push.own(encoded);
     return noRefusals;
-  }
-
-  function outcomesOf(
-    jobs: readonly Job[],
-    refusals: ReadonlyMap<string, string>,
-    end: GroupOutcome,
-    detail: string,
-  ): Outcome[] {
-    const outcome =
-      end === 'stored'
-        ? enqueued
-        : end === 'unknown'
-          ? unknown(`the store of the broker failed: ${detail}`)
-          : refused('broker_refused', `not stored: the store of the broker failed: ${detail}`);
-    return jobs.map(({ jid }) => {
-      const refusal = refusals.get(jid);
-      return refusal === undefined ? outcome : refused('broker_refused', refusal);
-    });
   }
 
   const sender: FrameSender = {

@@ -173,12 +173,7 @@ export const mutants: readonly Mutant[] = [
     'onLate: () => client.late(connection, startedMs),',
     'onLate: () => undefined,',
   ),
-  one(
-    'believes for ever that the broker hangs',
-    standings,
-    'trusted.push(connection);\n        review();',
-    'review();',
-  ),
+  one('believes for ever that the broker hangs', standings, 'trusted.push(connection);\n      review();', 'review();'),
   one('keeps callers waiting while the broker hangs', standings, 'const graceMs = 30;', 'const graceMs = 3000;'),
   one('sends no second frame before a reply', frameSender, 'client.onRoom = () => sender.onChange();', ''),
   one(
