@@ -1,27 +1,16 @@
-// One client's socket: its lines in, its replies out, strictly in order. A reply waits for the group of its command; the
-// replies of one turn leave in one write. Reading stops while a FETCH waits, the client does not read, or the disk lags;
-// it pauses after each few milliseconds of work, so that one client's pipeline does not hold up the others.
+// One client's socket: its lines in, its replies out. Reading stops while a FETCH waits, the client does not read, or the disk
+// lags; it pauses after each few milliseconds of work, so that one client's pipeline does not hold up the others. The replies of
+// one turn leave in one write.
 import type { Socket } from 'node:net';
 import type { BrokerClock } from '../clock.ts';
-import { createChallenge, parseHello, type Hello } from './handshake.ts';
-import type { GroupOutcome, Ledger } from '../storage/ledger.ts';
 import type { BrokerLimits } from '../limits.ts';
-import { createLineReader, type ByteBudget } from './line-reader.ts';
 import type { Reservation } from '../queues/reservation-index.ts';
-import type { Session } from './session.ts';
-import { error, nil, ok } from './replies.ts';
-
-interface PendingReply {
-  text: string;
-  /** The group that must be stored first; 0 for none. */
-  readonly group: number;
-  readonly taken: Reservation | undefined;
-}
-
-export interface Connection extends Session {
-  /** Ends it after the replies that are due; what is not yet read is refused. */
-  shutDown(): void;
-}
+import type { GroupListener, GroupOutcome, Ledger } from '../storage/ledger.ts';
+import { createChallenge, parseHello, type Hello } from './handshake.ts';
+import { createLineReader, type ByteBudget } from './line-reader.ts';
+import { createPendingReplies } from './pending-replies.ts';
+import { error, ok } from './replies.ts';
+import type { ClientName, Session } from './session.ts';
 
 export interface ConnectionOptions {
   socket: Socket;
@@ -39,6 +28,21 @@ export interface ConnectionOptions {
   onClosed: (connection: Connection) => void;
 }
 
+/**
+ * - `greeting`: the client has not said HELLO.
+ * - `verifying`: its password is checked; nothing is read.
+ * - `ready`: its commands are run.
+ * - `refusing`: the broker stops: each command is refused.
+ * - `ending`: nothing is read; the socket is closed after the replies that are due.
+ * - `closed`: the socket is closed.
+ *
+ *     greeting → verifying → ready   HELLO; the password is right
+ *     ready → refusing               the broker stops
+ *     any → ending                   END; a refused HELLO; a line above a limit; the broker stops before HELLO
+ *     any → closed                   the client closes the socket, or it is destroyed
+ */
+type Phase = 'greeting' | 'verifying' | 'ready' | 'refusing' | 'ending' | 'closed';
+
 /** Faktory's deadline for the whole handshake (server/server.go). */
 const handshakeMs = 2000;
 /** How long the peer may take to close its side after we have closed ours. */
@@ -48,194 +52,195 @@ const aheadBytesMax = 64 * 1024;
 /** Work on the lines of one client before the others have their turn: several times what a large group takes. */
 const turnMs = 10;
 
-export function createConnection(options: ConnectionOptions): Connection {
-  const { socket, clock, limits, ledger } = options;
-  const reader = createLineReader(limits.lineBytesMax, options.input);
-  const challenge = createChallenge(options.password, options.hashRounds);
-  // A closed socket has forgotten it.
-  const address = `${socket.remoteAddress}:${socket.remotePort}`;
-  let phase: 'greeting' | 'verifying' | 'ready' | 'ending' | 'refusing' | 'closed' = 'greeting';
-  let hello: Hello | undefined;
-  let pending: PendingReply[] = [];
-  let pendingBytes = 0;
-  let output = '';
-  let onGone: (() => void) | undefined;
-  let finished = false;
-  let pumping = false;
-  /** Lines may be left for the next turn. */
-  let yielding = false;
-  let cancelTimer = clock.after(handshakeMs, () => socket.destroy());
+export class Connection implements Session, GroupListener {
+  readonly #options: ConnectionOptions;
+  readonly #socket: Socket;
+  readonly #reader;
+  readonly #challenge;
+  readonly #replies;
+  /** Kept, because a closed socket has forgotten it. */
+  readonly #address: string;
+  #phase: Phase = 'greeting';
+  #hello: Hello | undefined;
+  /** Set while a FETCH waits. */
+  #onGone: (() => void) | undefined;
+  /** The client has closed its side. */
+  #hasFinished = false;
+  #isPumping = false;
+  /** Lines may be left for the next turn of the event loop. */
+  #isYielding = false;
+  #cancelTimer: () => void;
 
-  const listener = { settle };
-
-  function mayRead(): boolean {
-    if (onGone || phase === 'verifying' || phase === 'ending' || phase === 'closed') return false;
-    if (pending.length >= limits.pendingRepliesMax) return false;
-    const unread = pendingBytes + output.length + socket.writableLength;
-    return unread < limits.outputBytesMax && !ledger.isFull(listener);
+  constructor(options: ConnectionOptions) {
+    const { socket, limits, requeue } = options;
+    this.#options = options;
+    this.#socket = socket;
+    this.#address = `${socket.remoteAddress}:${socket.remotePort}`;
+    this.#reader = createLineReader(limits.lineBytesMax, options.input);
+    this.#challenge = createChallenge(options.password, options.hashRounds);
+    this.#replies = createPendingReplies({ isGone: () => this.isGone(), requeue });
+    this.#cancelTimer = options.clock.after(handshakeMs, () => this.destroy());
+    this.#listen();
+    socket.write(this.#challenge.hi);
   }
 
-  function pump(): void {
-    if (pumping) return;
-    pumping = true;
+  get client(): ClientName {
+    return { address: this.#address, wid: this.wid, hostname: this.#hello?.hostname, pid: this.#hello?.pid };
+  }
+
+  get wid(): string | undefined {
+    return this.#hello?.wid;
+  }
+
+  reply(text: string): void {
+    this.#replies.add(text);
+  }
+
+  replyStored(text: string, taken?: Reservation): void {
+    const group = this.#options.ledger.join(this);
+    if (group === 0) this.#replies.add(text);
+    else this.#replies.addStored(text, group, taken);
+  }
+
+  hold(onGone: () => void): void {
+    this.#onGone = onGone;
+  }
+
+  release(): void {
+    this.#onGone = undefined;
+    // Not at once: the caller is in the middle of another connection's command.
+    queueMicrotask(this.#pump);
+  }
+
+  isGone(): boolean {
+    return this.#hasFinished || this.#phase === 'closed';
+  }
+
+  end(): void {
+    this.#phase = 'ending';
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /** Ends the connection after the replies that are due; commands that are not read yet are refused. */
+  shutDown(): void {
+    if (this.#phase === 'ready') this.#phase = 'refusing';
+    else if (this.#phase !== 'closed') this.#phase = 'ending';
+    this.#pump();
+  }
+
+  settle(ended: number, outcome: GroupOutcome, detail: string): void {
+    this.#replies.settle(ended, outcome, detail);
+    this.#pump();
+  }
+
+  #listen(): void {
+    const socket = this.#socket;
+    socket.setNoDelay(true);
+    // Faktory's listener probes at the same pace: a peer that vanished without a word is noticed.
+    socket.setKeepAlive(true, 15_000);
+    socket.on('data', (bytes: Buffer) => {
+      this.#reader.push(bytes);
+      this.#pump();
+    });
+    socket.on('end', () => this.#finish());
+    socket.on('error', () => this.destroy());
+    socket.on('close', () => {
+      this.#phase = 'closed';
+      this.#cancelTimer();
+      this.#finish();
+      this.#reader.dispose();
+      this.#options.onClosed(this);
+    });
+  }
+
+  /** Does all that can be done now. */
+  readonly #pump = (): void => {
+    if (this.#isPumping) return;
+    this.#isPumping = true;
     try {
-      if (!yielding) handleLines();
+      if (!this.#isYielding) this.#handleLines();
     } catch (problem) {
-      connection.reply(error((problem as Error).message));
-      connection.end();
+      this.reply(error((problem as Error).message));
+      this.end();
     }
-    pumping = false;
-    flush();
-    if (reader.bytes() > aheadBytesMax && (yielding || !mayRead())) socket.pause();
-    else socket.resume();
-    leaveIfDone();
+    this.#isPumping = false;
+    this.#write();
+    if (this.#reader.bytes() > aheadBytesMax && (this.#isYielding || !this.#mayRead())) this.#socket.pause();
+    else this.#socket.resume();
+    this.#leaveIfDone();
+  };
+
+  #mayRead(): boolean {
+    const { limits, ledger } = this.#options;
+    if (this.#onGone) return false;
+    if (this.#phase === 'verifying' || this.#phase === 'ending' || this.#phase === 'closed') return false;
+    if (this.#replies.count() >= limits.pendingRepliesMax) return false;
+    return this.#replies.bytes() + this.#socket.writableLength < limits.outputBytesMax && !ledger.isFull(this);
   }
 
-  function handleLines(): void {
+  #handleLines(): void {
     const endMs = performance.now() + turnMs;
-    while (mayRead()) {
-      const line = reader.next();
+    while (this.#mayRead()) {
+      const line = this.#reader.next();
       if (!line) return;
-      handle(line);
+      this.#handle(line);
       if (performance.now() < endMs) continue;
-      yielding = true;
+      this.#isYielding = true;
       setImmediate(() => {
-        yielding = false;
-        pump();
+        this.#isYielding = false;
+        this.#pump();
       });
       return;
     }
   }
 
-  function handle(line: Buffer): void {
-    if (phase === 'greeting') void greet(line);
-    else if (phase === 'refusing') connection.reply(error('shutdown in progress'));
-    else options.onCommand(connection, line);
+  #handle(line: Buffer): void {
+    if (this.#phase === 'greeting') void this.#greet(line);
+    else if (this.#phase === 'refusing') this.reply(error('shutdown in progress'));
+    else this.#options.onCommand(this, line);
   }
 
-  async function greet(line: Buffer): Promise<void> {
-    hello = parseHello(line);
-    if (!hello) return void socket.destroy();
-    phase = 'verifying';
-    const accepted = await challenge.accepts(hello);
-    if (phase !== 'verifying') return;
-    cancelTimer();
-    const refusal = accepted ? options.onReady(connection) : 'Invalid password';
-    if (accepted) connection.reply(ok);
-    phase = 'ready';
-    if (refusal !== undefined) {
-      connection.reply(error(refusal));
-      phase = 'ending';
-    }
-    pump();
+  async #greet(line: Buffer): Promise<void> {
+    this.#hello = parseHello(line);
+    if (!this.#hello) return this.destroy();
+    this.#phase = 'verifying';
+    const isAccepted = await this.#challenge.accepts(this.#hello);
+    if (this.#phase !== 'verifying') return;
+    this.#cancelTimer();
+    const refusal = isAccepted ? this.#options.onReady(this) : 'Invalid password';
+    if (isAccepted) this.reply(ok);
+    this.#phase = refusal === undefined ? 'ready' : 'ending';
+    if (refusal !== undefined) this.reply(error(refusal));
+    this.#pump();
   }
 
-  function settle(ended: number, outcome: GroupOutcome, detail: string): void {
-    let count = 0;
-    for (const reply of pending) {
-      if (reply.group > ended) break;
-      pendingBytes -= reply.text.length;
-      if (reply.group !== 0) conclude(reply, outcome, detail);
-      output += reply.text;
-      count++;
-    }
-    pending = count === pending.length ? [] : pending.slice(count);
-    pump();
-  }
-
-  function conclude(reply: PendingReply, outcome: GroupOutcome, detail: string): void {
-    if (outcome === 'not stored') reply.text = error(`not stored: the store of the broker failed: ${detail}`);
-    else if (outcome === 'unknown')
-      reply.text = error(`the store of the broker failed, the outcome is unknown: ${detail}`);
-    else if (reply.taken && connection.isGone()) {
-      options.requeue(reply.taken);
-      reply.text = nil;
-    }
-  }
-
-  function delay(text: string, group: number, taken: Reservation | undefined): void {
-    pending.push({ text, group, taken });
-    pendingBytes += text.length;
-  }
-
-  function flush(): void {
-    if (output === '' || phase === 'closed') return;
-    const text = output;
-    output = '';
+  #write(): void {
+    const text = this.#phase === 'closed' ? '' : this.#replies.takeDue();
+    if (text === '') return;
     // Where this write reaches the limit, its end lets the reading go on.
-    if (text.length + socket.writableLength < limits.outputBytesMax) socket.write(text);
-    else socket.write(text, pump);
+    if (text.length + this.#socket.writableLength < this.#options.limits.outputBytesMax) this.#socket.write(text);
+    else this.#socket.write(text, this.#pump);
   }
 
-  function leaveIfDone(): void {
-    if (phase === 'closed' || socket.writableEnded || pending.length > 0 || onGone || yielding) return;
-    if (phase !== 'ending' && phase !== 'refusing' && !(finished && mayRead())) return;
-    socket.end();
-    cancelTimer();
-    cancelTimer = clock.after(farewellMs, () => socket.destroy());
-  }
-
-  /** The client sends no more: what it has sent is still answered, but nothing is handed out to it. */
-  function finish(): void {
-    finished = true;
-    const leave = onGone;
-    onGone = undefined;
+  /** The client sends no more: what it has sent still gets replies, but nothing is handed out to it. */
+  #finish(): void {
+    this.#hasFinished = true;
+    const leave = this.#onGone;
+    this.#onGone = undefined;
     leave?.();
-    pump();
+    this.#pump();
   }
 
-  const connection: Connection = {
-    get client() {
-      return { address, wid: hello?.wid, hostname: hello?.hostname, pid: hello?.pid };
-    },
-    get wid() {
-      return hello?.wid;
-    },
-    reply(text) {
-      if (pending.length === 0) output += text;
-      else delay(text, 0, undefined);
-    },
-    replyStored(text, taken) {
-      const group = ledger.join(listener);
-      if (group === 0) connection.reply(text);
-      else delay(text, group, taken);
-    },
-    hold(gone) {
-      onGone = gone;
-    },
-    release() {
-      onGone = undefined;
-      // Not at once: the caller is in the middle of another connection's command.
-      queueMicrotask(pump);
-    },
-    isGone: () => finished || phase === 'closed',
-    end() {
-      phase = 'ending';
-    },
-    destroy: () => void socket.destroy(),
-    shutDown() {
-      if (phase === 'ready') phase = 'refusing';
-      else if (phase !== 'closed') phase = 'ending';
-      pump();
-    },
-  };
-
-  socket.setNoDelay(true);
-  // Faktory's listener probes at the same pace: a peer that vanished without a word is noticed.
-  socket.setKeepAlive(true, 15_000);
-  socket.on('data', (bytes: Buffer) => {
-    reader.push(bytes);
-    pump();
-  });
-  socket.on('end', finish);
-  socket.on('error', () => socket.destroy());
-  socket.on('close', () => {
-    phase = 'closed';
-    cancelTimer();
-    finish();
-    reader.dispose();
-    options.onClosed(connection);
-  });
-  socket.write(challenge.hi);
-  return connection;
+  #leaveIfDone(): void {
+    const isBusy = this.#replies.count() > 0 || this.#onGone || this.#isYielding;
+    if (this.#phase === 'closed' || this.#socket.writableEnded || isBusy) return;
+    const isLast = this.#phase === 'ending' || this.#phase === 'refusing';
+    if (!isLast && !(this.#hasFinished && this.#mayRead())) return;
+    this.#socket.end();
+    this.#cancelTimer();
+    this.#cancelTimer = this.#options.clock.after(farewellMs, () => this.destroy());
+  }
 }

@@ -1,7 +1,7 @@
 // The listener and its connections.
 import { createServer as createNetServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
-import { createConnection, type Connection, type ConnectionOptions } from './connection.ts';
+import { Connection, type ConnectionOptions } from './connection.ts';
 import { widBytesMax } from './handshake.ts';
 
 export interface BrokerServer {
@@ -34,7 +34,7 @@ export async function createServer(options: ServerOptions): Promise<BrokerServer
   const input = { used: 0, max: limits.inputBytesMax };
 
   const server = createNetServer({ allowHalfOpen: true }, (socket) => {
-    const connection = createConnection({
+    const connection = new Connection({
       ...options,
       socket,
       input,
