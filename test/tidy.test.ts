@@ -169,7 +169,6 @@ describe('the house', () => {
 
   /** Functions from before this limit. Each that is cut leaves the list; none may come. */
   const long = [
-    'src/broker/broker.ts createBroker',
     'src/broker/storage/ledger.ts createLedger',
     'src/broker/storage/write-behind.ts createWriteBehind',
     'src/enqueue/group-commit.ts createGroupCommit',

@@ -1,25 +1,25 @@
 // The embedded broker: a server that speaks Faktory's protocol (FWP) and keeps jobs in a folder of its own.
 // It shares no code with the client in this program, so that each checks the other's reading of the protocol.
 import { resolve } from 'node:path';
-import { createAudit, type AuditEntry } from './protocol/audit.ts';
 import { systemClock, type BrokerClock } from './clock.ts';
+import { createEngine, type Engine } from './engine.ts';
+import { defaultLimits, type BrokerLimits } from './limits.ts';
+import { createAudit, type AuditEntry } from './protocol/audit.ts';
 import type { CommandContext } from './protocol/command.ts';
 import { runCommand } from './protocol/commands.ts';
-import { createEngine, type Engine } from './engine.ts';
+import { error } from './protocol/replies.ts';
+import { createServer } from './protocol/server.ts';
 import { formatInfo, type BrokerDurability } from './protocol/verbs/info.ts';
-import { openDurableStore } from './storage/durable-store.ts';
-import { defaultLimits, type BrokerLimits } from './limits.ts';
-import { createMemoryStore } from './storage/memory-store.ts';
+import type { EndedJob } from './queues/ended.ts';
+import { createLostWorkers } from './queues/lost-workers.ts';
 import { createMutations, type Mutations } from './queues/mutations.ts';
 import { createPush, type Push } from './queues/push.ts';
-import type { EndedJob } from './queues/ended.ts';
-import type { Recovered } from './storage/recovery.ts';
-import { createServer } from './protocol/server.ts';
-import { createLostWorkers } from './queues/lost-workers.ts';
-import { StoreError, type Store } from './storage/store.ts';
 import { startTasks } from './queues/tasks.ts';
-import { error } from './protocol/replies.ts';
 import { createWorkers } from './queues/workers.ts';
+import { openDurableStore } from './storage/durable-store.ts';
+import { createMemoryStore } from './storage/memory-store.ts';
+import type { Recovered } from './storage/recovery.ts';
+import { StoreError, type Store } from './storage/store.ts';
 
 export interface BrokerOptions {
   /** The folder of the store, made if it is missing; undefined keeps jobs in memory only. */
@@ -69,79 +69,64 @@ export interface Broker {
   readonly recovered: Recovered;
   /** What goes on now; `commands` since the start. */
   readonly counts: Readonly<{ connections: number; workers: number; commands: number }>;
-  /** Stops listening, answers what is committed, closes the folder. */
+  /** Stops listening, replies to what is committed, closes the folder. */
   close(): Promise<void>;
 }
 
-/** Rejects with a StoreError that names the folder, or with the error of the address. */
-export async function createBroker(options: BrokerOptions = {}): Promise<Broker> {
-  const { dataDir, ownWids = [], clock = systemClock, random = Math.random, report = () => {} } = options;
-  const { keysKeptMs = 86_400_000, lostWorkerMs = 15_000, onLostWorkers = () => {} } = options;
-  const limits = { ...defaultLimits, ...options.limits };
-  const opened = dataDir === undefined ? createMemoryStore() : await (options.openStore ?? openDurableStore)(dataDir);
-  const store = options.wrapStore?.(opened) ?? opened;
-  const engine = await createEngine({
-    store,
-    clock,
-    random,
-    limits,
-    keysKeptMs,
-    ownWids,
-    report,
-    onGroup: options.onGroup,
-    onEnded: options.onEnded,
-  }).catch(async (cause: unknown) => {
+const withDefaults = ({ ownWids = [], ...options }: BrokerOptions) => ({
+  host: '127.0.0.1',
+  port: 0,
+  keysKeptMs: 86_400_000,
+  lostWorkerMs: 15_000,
+  onLostWorkers: () => {},
+  clock: systemClock,
+  random: Math.random,
+  openStore: openDurableStore,
+  wrapStore: (store: Store) => store,
+  report: () => {},
+  onAudit: () => {},
+  ...options,
+  ownWids,
+  limits: { ...defaultLimits, ...options.limits },
+});
+
+async function openEngine(options: ReturnType<typeof withDefaults>): Promise<Engine> {
+  const { dataDir, openStore, wrapStore } = options;
+  const store = wrapStore(dataDir === undefined ? createMemoryStore() : await openStore(dataDir));
+  try {
+    return await createEngine({ ...options, store });
+  } catch (cause) {
     await store.close();
     const where = `the data folder ${resolve(dataDir ?? '')} cannot be used`;
     throw cause instanceof StoreError ? new StoreError(cause.code, `${where}: ${cause.message}`, cause) : cause;
-  });
-  const { delivery, endings } = engine;
-  const workers = createWorkers();
-  const lostWorkers = createLostWorkers({
-    state: () => engine.state(),
-    workers,
-    endings,
-    lostAfterMs: lostWorkerMs,
-    onLost: onLostWorkers,
-  });
-  const durability: BrokerDurability = dataDir === undefined ? 'memory' : 'fsync';
-  const startMs = clock.nowMs();
-  const nowMs = () => clock.nowMs();
-  let commands = 0;
-  const audit = createAudit(engine.ledger, options.onAudit ?? (() => {}));
-  const mutations = createMutations({ engine, nowMs, cancelledJobsMax: limits.cancelledJobsMax });
+  }
+}
 
+/** Rejects with a StoreError that names the folder, or with the error of the address. */
+export async function createBroker(given: BrokerOptions = {}): Promise<Broker> {
+  const options = withDefaults(given);
+  const { clock, limits, report, lostWorkerMs: lostAfterMs, onLostWorkers: onLost } = options;
+  const engine = await openEngine(options);
+  const { delivery, endings, ledger, state } = engine;
+  const durability: BrokerDurability = options.dataDir === undefined ? 'memory' : 'fsync';
+  const nowMs = (): number => clock.nowMs();
+  const startMs = nowMs();
+  const workers = createWorkers();
+  const lostWorkers = createLostWorkers({ state, workers, endings, lostAfterMs, onLost });
   const push = createPush({ engine, limits, nowMs });
-  const context: CommandContext = {
-    engine,
-    workers,
-    audit,
-    mutations,
-    nowMs,
-    push,
-    queuesMax: limits.queuesMax,
-    info: () =>
-      formatInfo({
-        state: engine.state(),
-        nowMs: nowMs(),
-        startMs,
-        connections: server.connections(),
-        commands,
-        workers: workers.count(),
-        tasks: tasks.stats,
-        durability,
-      }),
-  };
+  const mutations = createMutations({ engine, nowMs, cancelledJobsMax: limits.cancelledJobsMax });
+  const audit = createAudit(ledger, options.onAudit);
+  let commands = 0;
+
+  const counts = () => ({ connections: server.connections(), workers: workers.count(), commands });
+  const info = (): string =>
+    formatInfo({ ...counts(), state: state(), nowMs: nowMs(), startMs, tasks: tasks.stats, durability });
+  const { queuesMax } = limits;
+  const context: CommandContext = { engine, workers, audit, mutations, nowMs, push, queuesMax, info };
 
   const server = await createServer({
-    host: options.host ?? '127.0.0.1',
-    port: options.port ?? 0,
-    clock,
-    limits,
-    report,
-    ledger: engine.ledger,
-    password: options.password,
-    hashRounds: options.hashRounds,
+    ...options,
+    ledger,
     onCommand(connection, line) {
       commands++;
       runCommand(context, connection, line);
@@ -170,7 +155,7 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Broker>
     durability,
     recovered: engine.recovered,
     get counts() {
-      return { connections: server.connections(), workers: workers.count(), commands };
+      return counts();
     },
     close: () =>
       (closing ??= (async () => {

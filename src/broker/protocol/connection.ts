@@ -18,8 +18,8 @@ export interface ConnectionOptions {
   limits: BrokerLimits;
   input: ByteBudget;
   ledger: Ledger;
-  password: string | undefined;
-  hashRounds: number | undefined;
+  password?: string | undefined;
+  hashRounds?: number | undefined;
   /** After HELLO was accepted: undefined, or why the connection must end. */
   onReady: (connection: Connection) => string | undefined;
   onCommand: (connection: Connection, line: Buffer) => void;
