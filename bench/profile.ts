@@ -1,5 +1,5 @@
 // Where the API process spends its time under the load of P1: runs it with --cpu-prof and sums up the functions' self time.
-// Usage: node --import tsx bench/profile.ts [faktory | embedded | all-in-one] [singles | batches]
+// Usage: node --import tsx bench/profile.ts [faktory | embedded | all-in-one] [singles | keyed | batches]
 // The profile itself (for the browser's developer tools) is left in the folder that is printed.
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -31,7 +31,15 @@ const server = await startServer(scope);
 const load: Load =
   kind === 'batches'
     ? { kind: 'http', port: server.port, path: '/jobs/batch', body: batchBody(100), callers: 8, durationMs }
-    : { kind: 'http', port: server.port, path: '/jobs/add', body: singleBody, callers: 64, durationMs };
+    : {
+        kind: 'http',
+        port: server.port,
+        path: '/jobs/add',
+        body: singleBody,
+        hasKeys: kind === 'keyed',
+        callers: 64,
+        durationMs,
+      };
 await runLoad({ ...load, durationMs: warmUpMs });
 const fromUs = monotonicUs();
 const { accepted, elapsedMs } = await runLoad(load);

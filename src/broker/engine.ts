@@ -58,7 +58,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       ledger,
       clock,
       windowBytesMax: limits.windowBytesMax,
-      keysKeptMs: options.keysKeptMs,
+      keys: { keptMs: options.keysKeptMs, recordsMax: limits.keyGenerationMax },
       ownWids: options.ownWids,
       onReady: (queue) => delivery.serve(queue),
       onProblem: (error) => repair.begin(error),

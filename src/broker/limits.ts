@@ -23,6 +23,11 @@ export interface BrokerLimits {
   cancelledJobsMax: number;
   /** Records of idempotency keys: limits the disk space, at some 300 bytes each. */
   keysMax: number;
+  /**
+   * Records of one generation of keys. LevelDB merges a table of ids with all tables of the same generation: the work for
+   * each record grows with the generation. Each generation costs a look into its filter for every key, and 50 bytes of every group.
+   */
+  keyGenerationMax: number;
   /** Replies that a client has not read or that wait for the disk: above it the broker stops reading that client's commands. */
   outputBytesMax: number;
   /** Commands of one connection that wait for the disk; above it the broker stops reading that connection. */
@@ -47,6 +52,7 @@ export const defaultLimits: BrokerLimits = {
   deadJobsMax: 100_000,
   cancelledJobsMax: 100_000,
   keysMax: 10_000_000,
+  keyGenerationMax: 250_000,
   outputBytesMax: mebibyte,
   pendingRepliesMax: 1000,
   groupBytesMax: 32 * mebibyte,

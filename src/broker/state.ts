@@ -8,7 +8,7 @@ import { createJobSet, type JobSet, type JobSetRecord } from './queues/job-set.t
 import { createQueues } from './queues/queues.ts';
 import type { Reservation } from './queues/reservation-index.ts';
 import { createReservations, type Reservations } from './queues/reservations.ts';
-import { createKeyRecords, type KeyRecords } from './storage/key-records.ts';
+import { createKeyRecords, type KeyRecords, type KeyRecordsOptions } from './storage/key-records.ts';
 import type { Ledger } from './storage/ledger.ts';
 import { createLocks, type Locks } from './storage/lock-records.ts';
 import { createNamedRecords, type NamedRecords } from './storage/named-records.ts';
@@ -50,7 +50,7 @@ interface StateOptions {
   ledger: Ledger;
   clock: BrokerClock;
   windowBytesMax: number;
-  keysKeptMs: number;
+  keys: Pick<KeyRecordsOptions, 'keptMs' | 'recordsMax'>;
   ownWids: readonly string[];
   onReady: (queue: AmendedQueue) => void;
   onProblem: (error: unknown) => void;
@@ -83,7 +83,7 @@ export function createState({ meta, ...found }: Recovery, options: StateOptions)
     retries: openSet(meta.retries),
     dead: openSet(meta.dead),
     cancelled,
-    keys: createKeyRecords({ ...disk, generations: meta.keys ?? [], keptMs: options.keysKeptMs }),
+    keys: createKeyRecords({ ...disk, ...options.keys, generations: meta.keys ?? [] }),
     locks,
     ticks: createNamedRecords({ ...disk, stream: meta.ticks }),
     queues: queues.byName,

@@ -86,9 +86,9 @@ export interface KeyStore {
   readonly durability: string;
   /**
    * One verdict for each claim, in their order; of two with one id the second meets the first. Rejects with a KeyStoreError:
-   * then nothing was claimed.
+   * then nothing was claimed. No promise where nothing has to be read.
    */
-  claim(claims: readonly Claim[]): Promise<readonly Verdict[]>;
+  claim(claims: readonly Claim[]): Promise<readonly Verdict[]> | readonly Verdict[];
   /**
    * To be called before the jobs are pushed: a broker in this process stores the record with them.
    *

@@ -2,7 +2,7 @@
 import type { Registry } from 'prom-client';
 import { secondsBuckets } from './http.ts';
 import { readBy } from './read.ts';
-import { createCounter, createHistogram } from './tally.ts';
+import { createCounter, createHistogram, type Count } from './tally.ts';
 import type { TickOutcome } from '../domain/cron.ts';
 import { keyOutcomes, type KeyOutcome } from '../domain/keys.ts';
 
@@ -54,8 +54,9 @@ export function createStoreMetrics(registry: Registry): StoreMetrics {
     const now = stores?.();
     return now && { results: number(now.results), keys: number(now.keys) };
   });
+  const keyCounts: Partial<Record<KeyOutcome, Count>> = {};
   return {
-    key: (outcome) => void keys({ outcome }).count++,
+    key: (outcome) => void (keyCounts[outcome] ??= keys({ outcome })).count++,
     knowKeys: () => keyOutcomes.forEach((outcome) => keys({ outcome })),
     tick: (operation, outcome) => void ticks({ operation, outcome }).count++,
     resultCall: (operation, seconds, isAnswered) =>

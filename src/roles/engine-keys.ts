@@ -38,6 +38,8 @@ interface Open {
   isUnknown: boolean;
 }
 
+const claimed: readonly Verdict[] = [{ state: 'claimed' }];
+
 /** Keys of one look-up in LevelDB. More would keep its thread busy for too long. */
 const lookUpMax = 500;
 export function createEngineKeys(options: EngineKeysOptions): KeyStore {
@@ -183,20 +185,36 @@ export function createEngineKeys(options: EngineKeysOptions): KeyStore {
     return undefined;
   }
 
+  async function claimAll(claims: readonly Claim[]): Promise<readonly Verdict[]> {
+    const refusal = engine.refusal();
+    // What this process knows by itself it says all the same.
+    if (refusal !== undefined && !claims.every((claim) => open.has(nameOf(claim))))
+      throw new KeyStoreError('away', refusal);
+    if (refusal === undefined) forgetUnknown();
+    try {
+      return await verdictsOn(claims);
+    } catch (error) {
+      claims.forEach(free);
+      throw error instanceof KeyStoreError ? error : new KeyStoreError('away', 'the store did not answer', error);
+    }
+  }
+
+  /** Nearly every key is new, and nothing has to be read. */
+  function claimNew(claim: Claim): boolean {
+    const isNew =
+      claim.jids.length > 0 &&
+      engine.refusal() === undefined &&
+      !open.has(nameOf(claim)) &&
+      !mayBeStored(claim) &&
+      engine.state().keys.count() < keysMax;
+    if (isNew) openFor(claim);
+    return isNew;
+  }
+
   return {
     durability,
-    async claim(claims) {
-      const refusal = engine.refusal();
-      // What this process knows by itself it says all the same.
-      if (refusal !== undefined && !claims.every((claim) => open.has(nameOf(claim))))
-        throw new KeyStoreError('away', refusal);
-      if (refusal === undefined) forgetUnknown();
-      try {
-        return await verdictsOn(claims);
-      } catch (error) {
-        claims.forEach(free);
-        throw error instanceof KeyStoreError ? error : new KeyStoreError('away', 'the store did not answer', error);
-      }
+    claim(claims) {
+      return claims.length === 1 && claimNew(claims[0] as Claim) ? claimed : claimAll(claims);
     },
     attach(claim, jobs, answerOf) {
       const attachment = {

@@ -1,14 +1,15 @@
 // The record of a key in the log and in LevelDB of the embedded broker.
+import { keyRecordRoom } from '../broker/storage/key-records.ts';
 import type { Claim, KeptAnswer, Verdict } from '../domain/keys.ts';
 
 const fingerprintBytes = 32;
 
-/** The fingerprint, the status in 2 bytes, and the body. */
+/** Room for the store, the fingerprint, the status in 2 bytes, and the body. */
 export function encodeKeyRecord(fingerprint: Buffer, { status, body }: KeptAnswer): Buffer {
-  const bytes = Buffer.allocUnsafe(fingerprintBytes + 2 + Buffer.byteLength(body));
-  fingerprint.copy(bytes);
-  bytes.writeUInt16BE(status, fingerprintBytes);
-  bytes.write(body, fingerprintBytes + 2);
+  const bytes = Buffer.allocUnsafe(keyRecordRoom + fingerprintBytes + 2 + Buffer.byteLength(body));
+  bytes.set(fingerprint, keyRecordRoom);
+  bytes.writeUInt16BE(status, keyRecordRoom + fingerprintBytes);
+  bytes.write(body, keyRecordRoom + fingerprintBytes + 2);
   return bytes;
 }
 

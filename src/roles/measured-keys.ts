@@ -16,11 +16,15 @@ export function measureKeys(keys: KeyStore, log: RedisLog): MeasuredKeys {
     'the store of keys takes keys again',
   );
 
+  function answered(): void {
+    isUp = true;
+    trouble.ended();
+  }
+
   async function seen<Value>(call: Promise<Value>): Promise<Value> {
     try {
       const value = await call;
-      isUp = true;
-      trouble.ended();
+      answered();
       return value;
     } catch (error) {
       isUp = false;
@@ -36,7 +40,12 @@ export function measureKeys(keys: KeyStore, log: RedisLog): MeasuredKeys {
     get durability() {
       return keys.durability;
     },
-    claim: (claims) => seen(keys.claim(claims)),
+    claim(claims) {
+      const verdicts = keys.claim(claims);
+      if (verdicts instanceof Promise) return seen(verdicts);
+      answered();
+      return verdicts;
+    },
     attach: (claim, jobs, answerOf) => keys.attach(claim, jobs, answerOf),
     settle: (settlements) => keys.settle(settlements),
     check: () => seen(keys.check()),

@@ -88,7 +88,7 @@ export async function setUp(t: TestContext, start: string): Promise<Scene> {
       const own = { keys, ticks, ...stores };
       const started = createCron({
         types: [typeWith(cron)],
-        keys: { ...own.keys, claim: (claims) => time.track(own.keys.claim(claims)) },
+        keys: { ...own.keys, claim: (claims) => time.track(Promise.resolve(own.keys.claim(claims))) },
         ticks: {
           ...own.ticks,
           last: (names) => time.track(own.ticks.last(names)),

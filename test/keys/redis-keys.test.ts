@@ -41,8 +41,8 @@ async function setUp(t: TestContext): Promise<Scene> {
   };
 }
 
-const reasonOf = (asked: Promise<unknown>): Promise<string> =>
-  asked.then(
+const reasonOf = (asked: unknown): Promise<string> =>
+  Promise.resolve(asked).then(
     () => 'none',
     (error: unknown) => (error as KeyStoreError).reason,
   );

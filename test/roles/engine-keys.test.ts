@@ -111,6 +111,29 @@ describe('embedded keys', () => {
     assert.equal(reads.keys, 0, 'a new key needs no look');
   });
 
+  it('are found in each of many generations, and more than a generation holds begins another', async (t) => {
+    const dataDir = brokerFolder(t);
+    const { broker, keys } = await open(t, { dataDir, limits: { keyGenerationMax: 10 } });
+    const names = Array.from({ length: 35 }, (_, index) => `k${index}`);
+    for (const name of names) {
+      const claim = claimOf(name);
+      assert.equal((await claimOne(keys, claim)).state, 'claimed');
+      await keys.settle([{ claim, outcome: 'done' }]);
+    }
+    const generations = broker.engine.state().keys.record() ?? [];
+    assert.deepEqual(
+      generations.map(({ count }) => count),
+      [10, 10, 10, 5],
+    );
+    const asked = [...names, 'other'].map((name) => claimOf(name));
+    const statesOf = (verdicts: readonly Verdict[]): string[] => verdicts.map(({ state }) => state);
+    const expected = [...names.map(() => 'done'), 'claimed'];
+    assert.deepEqual(statesOf(await keys.claim(asked)), expected);
+    await broker.close();
+    const again = openKeys(await startBroker(t, { dataDir }));
+    assert.deepEqual(statesOf(await again.claim(asked)), expected);
+  });
+
   it('are answered alike to all who ask while the record is read', async (t) => {
     const { keys } = await open(t);
     const claim = claimOf('k');
@@ -133,7 +156,7 @@ describe('embedded keys', () => {
     await keys.settle([{ claim, outcome: 'done' }]);
     isBroken = true;
     await assert.rejects(claimOne(keys, claimOf('k')), { reason: 'away' });
-    await assert.rejects(keys.claim([claimOf('new'), claimOf('k')]), { reason: 'away' });
+    await assert.rejects(async () => keys.claim([claimOf('new'), claimOf('k')]), { reason: 'away' });
     isBroken = false;
     assert.equal((await claimOne(keys, claimOf('k'))).state, 'done');
     assert.equal((await claimOne(keys, claimOf('new'))).state, 'claimed');

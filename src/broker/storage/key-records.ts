@@ -1,10 +1,10 @@
 // The records of idempotency keys, by id. The key store writes and reads their content; here a record is bytes.
-// Records are on disk only. A generation begins after half of the time that they are kept, in a stream of its own, and is
-// forgotten as a whole: nothing ever looks for the oldest record.
+// Records are on disk only. A generation begins after half of the time that they are kept, or when the last one is full, in a
+// stream of its own, and is forgotten as a whole: nothing ever looks for the oldest record.
 import type { BrokerClock } from '../clock.ts';
 import { createKnownIds } from './known-ids.ts';
 import type { Ledger } from './ledger.ts';
-import { bytesOfPlace, seal, streamStart, unseal } from './records.ts';
+import { bytesOfChecksum, bytesOfPlace, bytesOfStream, sealInPlace, unseal } from './records.ts';
 import type { Store } from './store.ts';
 import type { Streams } from './streams.ts';
 
@@ -17,7 +17,8 @@ export interface KeyGeneration {
 export interface KeyRecords {
   /** Records in the store. An expired record counts until its generation is dropped. */
   count(): number;
-  put(id: Buffer, body: Buffer): void;
+  /** @param record its first `keyRecordRoom` bytes are written here; `find` returns the rest */
+  put(id: Buffer, record: Buffer): void;
   /** False: there is certainly no record of this id. */
   mayHave(id: Buffer): boolean;
   /** By id, in their order; undefined where there is none, or its time is over. */
@@ -35,37 +36,46 @@ export interface KeyRecordsOptions {
   ledger: Ledger;
   clock: BrokerClock;
   keptMs: number;
+  /** Of one generation. */
+  recordsMax: number;
   streams: Streams;
 }
 
 /** More would mean more places to look into for each id; fewer, more records that are over. */
 const generationsPerTime = 2;
 
-const keyOf = (stream: number, id: Buffer): Buffer => Buffer.concat([streamStart(stream), id]);
+/** The checksum, and when the record was made. */
+export const keyRecordRoom = bytesOfChecksum + bytesOfPlace;
 
-function stampOf(nowMs: number): Buffer {
-  const stamp = Buffer.alloc(bytesOfPlace);
-  stamp.writeUIntBE(Math.max(0, nowMs), 2, 6);
-  return stamp;
+function keyOf(stream: number, id: Buffer): Buffer {
+  const key = Buffer.allocUnsafe(bytesOfStream + id.length);
+  key.writeUInt32BE(stream);
+  key.set(id, bytesOfStream);
+  return key;
+}
+
+function writeStamp(record: Buffer, nowMs: number): void {
+  record.writeUInt16BE(0, bytesOfChecksum);
+  record.writeUIntBE(Math.max(0, nowMs), bytesOfChecksum + 2, 6);
 }
 
 export function createKeyRecords(options: KeyRecordsOptions): KeyRecords {
-  const { store, ledger, clock, keptMs } = options;
+  const { store, ledger, clock, keptMs, recordsMax } = options;
   const partMs = keptMs / generationsPerTime;
   let generations = [...options.generations];
   const known = createKnownIds(
     store,
     clock,
-    generations.map(({ stream }) => stream),
+    generations.map(({ stream, count }) => ({ stream, recordsMax: Math.max(count, recordsMax) })),
   );
 
   function current(): KeyGeneration {
     const newest = generations.at(-1);
     const nowMs = clock.nowMs();
-    if (newest && nowMs - newest.startedMs < partMs) return newest;
+    if (newest && nowMs - newest.startedMs < partMs && newest.count < recordsMax) return newest;
     const next = { stream: options.streams.next(), startedMs: nowMs, count: 0 };
     generations.push(next);
-    known.begin(next.stream);
+    known.begin(next.stream, recordsMax);
     dropOld();
     return next;
   }
@@ -90,25 +100,26 @@ export function createKeyRecords(options: KeyRecordsOptions): KeyRecords {
 
   return {
     count: () => generations.reduce((sum, { count }) => sum + count, 0),
-    put(id, body) {
+    put(id, record) {
       const generation = current();
       const key = keyOf(generation.stream, id);
-      ledger.put(key, seal(key, stampOf(clock.nowMs()), body));
+      writeStamp(record, clock.nowMs());
+      ledger.put(key, sealInPlace(key, record));
       known.add(generation.stream, id);
       generation.count++;
     },
-    mayHave: (id) => generations.some(({ stream }) => known.mayHave(stream, id)),
+    mayHave: known.mayHave,
     async find(ids) {
-      const streams = generations.map(({ stream }) => stream).reverse();
-      const keys = ids.flatMap((id) => streams.map((stream) => keyOf(stream, id)));
-      const values = keys.length === 0 ? [] : await store.get(keys);
-      return ids.map((_, index) => {
-        for (let place = index * streams.length; place < (index + 1) * streams.length; place++) {
-          const value = values[place];
-          // The newest record of an id is valid: an older record had expired when the newest was written.
-          if (value !== undefined) return read(keys[place] as Buffer, value);
-        }
-        return undefined;
+      const asked = ids.map((id) => known.streamsOf(id).map((stream) => keyOf(stream, id)));
+      const keys = asked.flat();
+      const values = await store.get(keys);
+      let place = 0;
+      return asked.map(({ length }) => {
+        const start = place;
+        place += length;
+        // The newest record of an id is valid: an older record had expired when the newest was written.
+        const found = values.slice(start, place).findIndex((value) => value !== undefined);
+        return found === -1 ? undefined : read(keys[start + found] as Buffer, values[start + found] as Buffer);
       });
     },
     dropOld,

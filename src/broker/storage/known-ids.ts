@@ -6,11 +6,13 @@ import { bytesOfStream, streamStart } from './records.ts';
 import type { Store } from './store.ts';
 
 export interface KnownIds {
-  /** A generation without records. */
-  begin(stream: number): void;
+  /** A generation without records, which will have so many at most. */
+  begin(stream: number, recordsMax: number): void;
   add(stream: number, id: Buffer): void;
-  /** False: the generation certainly has no record of this id. */
-  mayHave(stream: number, id: Buffer): boolean;
+  /** False: there is certainly no record of this id. */
+  mayHave(id: Buffer): boolean;
+  /** Of the generations that may have a record of this id, the newest first. */
+  streamsOf(id: Buffer): number[];
   drop(stream: number): void;
   /** Reads nothing more. */
   dispose(): void;
@@ -27,14 +29,22 @@ const pageBytesMax = 1024 * 1024;
 /** Between two pages, so that reading 1,000,000 keys takes some 10 s and a small part of the event loop. */
 const pagePauseMs = 10;
 
-/** @param found the streams of generations that have records */
-export function createKnownIds(store: Store, clock: BrokerClock, found: readonly number[]): KnownIds {
+export interface FoundGeneration {
+  stream: number;
+  recordsMax: number;
+}
+
+const mayHave = ({ isComplete, filter }: Known, id: Buffer): boolean => !isComplete || filter.mayHave(id);
+
+/** @param found generations that have records */
+export function createKnownIds(store: Store, clock: BrokerClock, found: readonly FoundGeneration[]): KnownIds {
+  /** By stream, the oldest first. */
   const generations = new Map<number, Known>();
   let cancelPause: () => void = () => undefined;
   let isDisposed = false;
 
-  const begin = (stream: number, isComplete: boolean): void =>
-    void generations.set(stream, { filter: createIdFilter(), isComplete });
+  const begin = (stream: number, recordsMax: number, isComplete: boolean): void =>
+    void generations.set(stream, { filter: createIdFilter(recordsMax), isComplete });
 
   const pause = (): Promise<void> => new Promise((resolve) => (cancelPause = clock.after(pagePauseMs, resolve)));
 
@@ -53,20 +63,21 @@ export function createKnownIds(store: Store, clock: BrokerClock, found: readonly
   }
 
   async function readAll(): Promise<void> {
-    for (const stream of found) await read(stream);
+    for (const { stream } of found) await read(stream);
   }
 
-  for (const stream of found) begin(stream, false);
+  for (const { stream, recordsMax } of found) begin(stream, recordsMax, false);
   // After a failure to read, LevelDB is asked for each id, as before the end of the reading.
   readAll().catch(() => undefined);
 
   return {
-    begin: (stream) => begin(stream, true),
+    begin: (stream, recordsMax) => begin(stream, recordsMax, true),
     add: (stream, id) => generations.get(stream)?.filter.add(id),
-    mayHave(stream, id) {
-      const known = generations.get(stream);
-      return known === undefined || !known.isComplete || known.filter.mayHave(id);
+    mayHave(id) {
+      for (const known of generations.values()) if (mayHave(known, id)) return true;
+      return false;
     },
+    streamsOf: (id) => [...generations].flatMap(([stream, known]) => (mayHave(known, id) ? [stream] : [])).reverse(),
     drop: (stream) => void generations.delete(stream),
     dispose() {
       isDisposed = true;

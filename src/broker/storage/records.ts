@@ -12,6 +12,7 @@ export const firstStream = 16;
 /** With which every key begins. */
 export const bytesOfStream = 4;
 export const bytesOfPlace = 8;
+export const bytesOfChecksum = 4;
 
 /** Says which program may read the folder, and what of the log LevelDB holds: durable-store.ts. */
 export const formatKey = streamKey(0, 0);
@@ -46,7 +47,7 @@ export function queueKey(name: string): Buffer {
 
 /** The first possible key of a stream. */
 export function streamStart(stream: number): Buffer {
-  const key = Buffer.allocUnsafe(4);
+  const key = Buffer.allocUnsafe(bytesOfStream);
   key.writeUInt32BE(stream);
   return key;
 }
@@ -54,16 +55,19 @@ export function streamStart(stream: number): Buffer {
 export const placeOf = (key: Buffer): number => key.readUInt32BE(4) * 2 ** 32 + key.readUInt32BE(8);
 
 /** The body with its checksum in front. */
-export function seal(key: Buffer, ...body: readonly Buffer[]): Buffer {
-  const value = Buffer.concat([Buffer.allocUnsafe(4), ...body]);
-  value.writeUInt32BE(crc32(value.subarray(4), crc32(key)));
+export const seal = (key: Buffer, ...body: readonly Buffer[]): Buffer =>
+  sealInPlace(key, Buffer.concat([Buffer.allocUnsafe(bytesOfChecksum), ...body]));
+
+/** Writes the checksum into the value's first bytes. */
+export function sealInPlace(key: Buffer, value: Buffer): Buffer {
+  value.writeUInt32BE(crc32(value.subarray(bytesOfChecksum), crc32(key)));
   return value;
 }
 
 /** @returns the body; throws `damaged` when it is not what was sealed */
 export function unseal(key: Buffer, value: Buffer): Buffer {
-  const body = value.subarray(4);
-  if (value.length < 4 || value.readUInt32BE() !== crc32(body, crc32(key))) {
+  const body = value.subarray(bytesOfChecksum);
+  if (value.length < bytesOfChecksum || value.readUInt32BE() !== crc32(body, crc32(key))) {
     throw new StoreError('damaged', `the record ${key.toString('hex')} fails its checksum`);
   }
   return body;

@@ -1,6 +1,6 @@
 // The store of keys as requests use it: its failures become responses, and what it says is counted.
 import type { FastifyRequest } from 'fastify';
-import { KeyStoreError, type Claim, type KeyOutcome, type KeyStore, type Verdict } from '../../domain/keys.ts';
+import { KeyStoreError, type Claim, type KeyOutcome, type KeyStore } from '../../domain/keys.ts';
 import { isEnded, type JobRecord, type ResultStore } from '../../domain/results.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import { AppError } from '../problems/errors.ts';
@@ -16,7 +16,7 @@ export interface RequestKeysOptions {
 export interface RequestKeys {
   readonly store: KeyStore | undefined;
   /** Claims for a request. Rejects with the failure that it is answered with. */
-  claim(request: FastifyRequest, claims: readonly Claim[]): Promise<readonly Verdict[]>;
+  claim(request: FastifyRequest, claims: readonly Claim[]): ReturnType<KeyStore['claim']>;
   /** Whether a worker is seen to have had all these jobs, whose outcome was unknown: then they were stored. */
   areStored(jids: readonly string[]): Promise<boolean>;
   count(request: FastifyRequest, outcome: KeyOutcome, jids: readonly string[]): void;
@@ -31,21 +31,23 @@ const wasSeen = (record: JobRecord | undefined): boolean =>
 const notKept = (message: string): AppError => new AppError('keys_not_kept', message);
 
 export function createRequestKeys({ keys, results, metrics }: RequestKeysOptions): RequestKeys {
+  function failureOf(request: FastifyRequest, error: unknown): Error {
+    metrics.key('unavailable');
+    if (!(error instanceof KeyStoreError)) return error as Error;
+    // src/roles/measured-keys.ts warns once for all requests.
+    request.log.debug({ err: error, request_id: request.id }, 'the store of keys took no key');
+    if (error.reason === 'unkept') return notKept(error.message);
+    const why = error.reason === 'full' ? 'is full' : 'does not answer';
+    return new AppError('keys_unavailable', `The store of keys ${why}: nothing was enqueued`);
+  }
+
   return {
     store: keys,
-    async claim(request, claims) {
-      if (keys === undefined) throw notKept('This deployment keeps no keys: KEYS_URL is not set');
-      try {
-        return await keys.claim(claims);
-      } catch (error) {
-        metrics.key('unavailable');
-        if (!(error instanceof KeyStoreError)) throw error;
-        // src/roles/measured-keys.ts warns once for all requests.
-        request.log.debug({ err: error, request_id: request.id }, 'the store of keys took no key');
-        if (error.reason === 'unkept') throw notKept(error.message);
-        const why = error.reason === 'full' ? 'is full' : 'does not answer';
-        throw new AppError('keys_unavailable', `The store of keys ${why}: nothing was enqueued`);
-      }
+    claim(request, claims) {
+      if (keys === undefined) return Promise.reject(notKept('This deployment keeps no keys: KEYS_URL is not set'));
+      const verdicts = keys.claim(claims);
+      if (!(verdicts instanceof Promise)) return verdicts;
+      return verdicts.catch((error: unknown) => Promise.reject(failureOf(request, error)));
     },
     async areStored(jids) {
       if (results === undefined || jids.length === 0) return false;
