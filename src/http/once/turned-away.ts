@@ -12,12 +12,14 @@ export function countTurnedAway(metrics: JobCounter, jobs: readonly Job[], { cod
 }
 
 /** As `asked`; when it rejects with a failure of the store of keys, the jobs are counted. */
-export const countingTurnedAway = <Value>(
+export function countingTurnedAway<Value>(
   metrics: JobCounter,
   jobs: readonly Job[],
-  asked: Promise<Value>,
-): Promise<Value> =>
-  asked.catch((error: unknown) => {
+  asked: Promise<Value> | Value,
+): Promise<Value> | Value {
+  if (!(asked instanceof Promise)) return asked;
+  return asked.catch((error: unknown) => {
     if (error instanceof AppError) countTurnedAway(metrics, jobs, error);
     throw error;
   });
+}
