@@ -74,6 +74,18 @@ export function createRows(parent, keyOf, create, update) {
   };
 }
 
+/**
+ * Room for as many rows as there have been: one that goes and comes again moves nothing.
+ *
+ * @param {HTMLElement} list
+ * @param {number} rows
+ * @param {number} [rowsMax] further rows are scrolled to
+ */
+export function keepRoom(list, rows, rowsMax = Infinity) {
+  const wanted = Math.min(rows, rowsMax);
+  if (wanted > Number(list.style.getPropertyValue('--rows'))) list.style.setProperty('--rows', String(wanted));
+}
+
 /** @type {number | undefined} */
 let toastTimer;
 

@@ -56,7 +56,7 @@ export function createEnqueue() {
       { class: 'tabs' },
       make('legend', { class: 'hidden-title' }, 'How to enqueue'),
       tab('one', 'One job', true),
-      tab('paste', 'Batch or NDJSON', false),
+      tab('paste', 'Many jobs', false),
     ),
     typeForm,
     paste,

@@ -8,6 +8,9 @@ export const nothing = '–';
 export const count = (value) =>
   value == null || !Number.isFinite(value) ? nothing : value < 100_000 ? whole.format(value) : compact.format(value);
 
+/** Nobody runs dead jobs again but an operator. @param {{ dead: number } | null} broker */
+export const toneOfDead = (broker) => (broker !== null && broker.dead > 0 ? 'warn' : '');
+
 /** @param {number | null | undefined} value a second */
 export function rate(value) {
   if (value == null) return nothing;
@@ -37,6 +40,12 @@ export function ago(time, nowMs = Date.now()) {
   if (Math.abs(seconds) < 1) return 'now';
   const away = duration(Math.floor(Math.abs(seconds)));
   return seconds < 0 ? `in ${away}` : `${away} ago`;
+}
+
+/** @param {string | undefined} time RFC 3339 */
+export function moment(time) {
+  const date = new Date(time ?? NaN);
+  return Number.isNaN(date.getTime()) ? '' : `${date.toLocaleString('en-GB')}, ${ago(time)}`;
 }
 
 /** @param {string | undefined} time RFC 3339 */

@@ -2,6 +2,7 @@
 import { make } from './dom.js';
 import { ago, json } from './format.js';
 import { actOnJob, isMeant } from './job-actions.js';
+import { linkToJob } from './lookup.js';
 
 /**
  * As GET /sets/{set} gives it.
@@ -64,6 +65,7 @@ export function rowOf(set, job, onDone) {
         make('b', {}, jobtype),
         make('span', { class: 'tag' }, queue),
         ...timesOf(job).map((text) => make('span', { class: 'quiet' }, text)),
+        linkToJob(id),
       ),
       said && make('p', { class: 'said' }, said),
       make(
@@ -71,7 +73,6 @@ export function rowOf(set, job, onDone) {
         {},
         make('summary', {}, make('span', { class: 'hidden-title' }, 'Arguments: '), json(job.args, 200)),
         make('pre', { tabindex: '0', 'aria-label': 'Arguments' }, pretty(job.args)),
-        make('p', { class: 'id' }, id),
       ),
     ),
     make('div', { class: 'buttons' }, ...buttons),

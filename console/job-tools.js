@@ -1,6 +1,6 @@
 // Above the list of jobs: which set, which job type, and how many there are.
 import { make, setText } from './dom.js';
-import { count, nothing } from './format.js';
+import { count, nothing, toneOfDead } from './format.js';
 
 /** @typedef {'retries' | 'dead' | 'scheduled'} SetName */
 
@@ -24,7 +24,11 @@ function createTabs(choose) {
     element: make('fieldset', { class: 'tabs' }, legend, ...names.map(tab)),
     /** @param {import('./figures.js').Broker | null} broker */
     show: (broker) =>
-      names.forEach((name, index) => setText(/** @type {Node} */ (counts[index]), count(broker?.[name]))),
+      names.forEach((name, index) => {
+        const shown = /** @type {HTMLElement} */ (counts[index]);
+        setText(shown, count(broker?.[name]));
+        if (name === 'dead') shown.dataset['tone'] = toneOfDead(broker);
+      }),
   };
 }
 

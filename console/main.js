@@ -6,6 +6,7 @@ import { createFlow } from './flow.js';
 import { createJobList } from './job-list.js';
 import { createOverview } from './overview.js';
 import { createQueues } from './queues.js';
+import { createLookup, jobIn } from './lookup.js';
 import { showTroubles } from './troubles.js';
 
 /** @typedef {import('./figures.js').Figures} Figures */
@@ -18,6 +19,8 @@ const queues = createQueues();
 const jobs = createJobList();
 const enqueue = createEnqueue();
 const flow = createFlow();
+// The URL names the view again, and no step back opens the dialog another time.
+const lookup = createLookup(() => history.replaceState(null, '', `#${shown}`));
 
 /** @type {Readonly<Record<import('./feed.js').FeedState, [string, string]>>} */
 const states = {
@@ -36,9 +39,18 @@ function setState(text, tone) {
   state.dataset['tone'] = tone;
 }
 
+/** @type {keyof typeof titles | undefined} */
+let shown;
+
 function showView() {
   const wanted = location.hash.slice(1);
-  const view = views.find((name) => name === wanted) ?? 'overview';
+  const jobId = jobIn(location.hash);
+  lookup.show(jobId);
+  // The dialog of a job lies over the view that is shown.
+  if (jobId !== undefined && shown !== undefined) return;
+  const view = views.find((name) => name === wanted) ?? (jobId === undefined ? 'overview' : 'jobs');
+  if (view === shown) return;
+  shown = view;
   document.title = `${titles[view]} – Work Factory`;
   for (const name of views) byId(`view-${name}`).hidden = name !== view;
   for (const link of document.querySelectorAll('.views a'))
@@ -62,6 +74,8 @@ function show(figures) {
   const flowing = flow.look(figures);
   overview.show(figures, flowing);
   queues.show(figures.broker);
+  // Until here nothing of it was there that its first rows could move.
+  byId('columns').hidden = false;
   jobs.show(figures.broker);
   if (figures.troubles) showTroubles(figures.troubles);
   setState(...headline(figures.readiness, flowing));
@@ -88,11 +102,7 @@ async function watch() {
       // The figures say more than that they come.
       if (state !== 'live') setState(...states[state]);
       byId('unlock').hidden = state !== 'locked';
-      if (state === 'absent')
-        setText(
-          byId('queues-note'),
-          'Queues, jobs and figures are shown once ADMIN_KEYS is set, or on a loopback address.',
-        );
+      byId('overview-note').hidden = state !== 'absent';
     },
   );
 }
@@ -102,6 +112,8 @@ async function watch() {
   event.preventDefault();
   byId('main').focus();
 });
+byId('words-open').addEventListener('click', () => /** @type {HTMLDialogElement} */ (byId('words')).showModal());
+byId('words-close').addEventListener('click', () => /** @type {HTMLDialogElement} */ (byId('words')).close());
 addEventListener('hashchange', showView);
 byId('unlock').addEventListener('click', () => void watch());
 showView();

@@ -1,7 +1,7 @@
 // The overview: numbers, charts, job types, health, workers and connections.
 import { createChart } from './chart.js';
-import { byId, createRows, make, setText } from './dom.js';
-import { ago, count, duration, nothing, rate } from './format.js';
+import { byId, createRows, keepRoom, make, setText } from './dom.js';
+import { ago, count, duration, nothing, rate, toneOfDead } from './format.js';
 
 /** @typedef {import('./chart.js').Point} Point */
 /** @typedef {import('./figures.js').Figures} Figures */
@@ -70,25 +70,43 @@ const createPairs = (parent) =>
     (row, [, value]) => setText(/** @type {Node} */ (row.lastChild), value),
   );
 
+/** @param {string} id */
+function createPairList(id) {
+  const list = byId(id);
+  const show = createPairs(list);
+  return (/** @type {[string, string][]} */ pairs) => {
+    show(pairs);
+    keepRoom(list, pairs.length);
+  };
+}
+
 /** @param {Figures} figures @returns {[string, string][]} */
 function workerPairs({ at, worker, broker }) {
   /** @type {[string, string][]} */
   const pairs = [];
-  if (broker?.workers != null) pairs.push(['Connected workers', count(broker.workers)]);
+  if (broker?.workers != null) pairs.push(['Workers connected', count(broker.workers)]);
   pairs.push(['Jobs that workers have', count(broker?.working)]);
   if (worker === null) return [...pairs, ['Worker in this process', 'none']];
   const { slots, jobs, handlers } = worker;
-  pairs.push(['Slots in this process', count(slots)]);
-  pairs.push(['In handler processes', count(jobs['running'] ?? 0)]);
+  pairs.push(['Jobs that can run here at once', count(slots)]);
+  pairs.push(['Jobs of your types that run here', count(jobs['running'] ?? 0)]);
   if (handlers['ready'] !== undefined)
     pairs.push([
-      'Handler processes',
+      'Processes that run them',
       `${handlers['ready']} ready${handlers['starting'] ? `, ${handlers['starting']} starting` : ''}`,
     ]);
   if (worker.last_fetch_at !== null)
-    pairs.push(['Last reply to a FETCH', ago(new Date(worker.last_fetch_at * 1000).toISOString(), at)]);
+    pairs.push(['Broker last asked for a job', ago(new Date(worker.last_fetch_at * 1000).toISOString(), at)]);
   return pairs;
 }
+
+/** Of connections to the broker. @type {Readonly<Record<string, string>>} */
+const purposes = {
+  producer: 'Broker: to enqueue',
+  fetch: 'Broker: to fetch jobs',
+  report: 'Broker: to report ends',
+  beat: 'Broker: signs of life',
+};
 
 /** @param {Figures} figures @returns {[string, string][]} */
 function connectionPairs({ connections, broker, pending }) {
@@ -104,7 +122,7 @@ function connectionPairs({ connections, broker, pending }) {
   if (broker?.connections != null) pairs.push(['To the embedded broker', count(broker.connections)]);
   for (const { role, up, states } of roles) {
     const open = (states['idle'] ?? 0) + (states['busy'] ?? 0);
-    pairs.push([`To the broker: ${role}`, up ? `${count(open)} open, ${count(states['busy'] ?? 0)} busy` : 'away']);
+    pairs.push([purposes[role] ?? role, up ? `${count(open)} open, ${count(states['busy'] ?? 0)} busy` : 'away']);
   }
   return pairs;
 }
@@ -122,7 +140,7 @@ function checksOf({ checks, worker }, flow) {
 const checkNames = {
   broker: 'Broker answers',
   accepting: 'Jobs are accepted',
-  draining: 'Stays up',
+  draining: 'Not about to stop',
   results: 'Store of results answers',
   keys: 'Store of keys answers',
   worker: 'Worker runs jobs',
@@ -137,6 +155,7 @@ export function createOverview() {
     byId('numbers').append(make('div', { class: `of-${key}` }, make('dt', {}, name), value));
     return value;
   });
+  const dead = /** @type {HTMLElement} */ (values[numbers.findIndex(([key]) => key === 'dead')]);
   byId('charts').append(...charts.map(({ element }) => element));
 
   const showTypes = createRows(
@@ -162,8 +181,8 @@ export function createOverview() {
       setText(/** @type {Node} */ (detail), ok ? 'yes' : (reason ?? 'no'));
     },
   );
-  const showWorkers = createPairs(byId('workers'));
-  const showConnections = createPairs(byId('connections'));
+  const showWorkers = createPairList('workers');
+  const showConnections = createPairList('connections');
   const draw = () => charts.forEach(({ update }) => update(points));
 
   return {
@@ -179,8 +198,12 @@ export function createOverview() {
       numbers.forEach(([, , read], index) =>
         setText(/** @type {Node} */ (values[index]), read(figures, figures.point ?? undefined)),
       );
+      dead.dataset['tone'] = toneOfDead(figures.broker);
       showTypes(figures.types);
-      showChecks(checksOf(figures.readiness, flow));
+      if (byId('columns').hidden) keepRoom(byId('type-list'), Math.max(3, figures.types.length), 9);
+      const checks = checksOf(figures.readiness, flow);
+      showChecks(checks);
+      keepRoom(byId('checks'), checks.length);
       showWorkers(workerPairs(figures));
       showConnections(connectionPairs(figures));
     },

@@ -122,7 +122,11 @@ export function createPaste() {
       },
     },
     make('div', { class: 'field' }, make('label', { for: 'paste' }, 'Entries'), input),
-    make('p', { class: 'note', id: 'paste-hint' }, 'A JSON array, {"jobs": […]}, or one entry on each line.'),
+    make(
+      'p',
+      { class: 'note', id: 'paste-hint' },
+      'A JSON array of jobs, {"jobs": […]}, or one JSON object on each line (NDJSON).',
+    ),
     make('div', { class: 'buttons' }, submit),
   );
 }

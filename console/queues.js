@@ -1,6 +1,6 @@
 // Queues, each with a button that pauses or resumes it.
 import { messageOf, post } from './api.js';
-import { byId, createRows, make, say, setText } from './dom.js';
+import { byId, createRows, keepRoom, make, say, setText } from './dom.js';
 import { count, duration } from './format.js';
 
 /** @typedef {import('./figures.js').Queue} Queue */
@@ -54,6 +54,7 @@ export function createQueues() {
       // The last ones stay while the broker does not answer.
       if (broker === null) return setText(note, 'The broker does not answer: these are its last figures.');
       show(broker.queues);
+      if (byId('columns').hidden) keepRoom(byId('queue-list'), Math.max(3, broker.queues.length), 9);
       setText(byId('queues-count'), count(broker.queues_total));
       const more = broker.queues_total - broker.queues.length;
       if (broker.queues_total === 0) setText(note, 'No queue yet: the first job makes one.');

@@ -7,6 +7,8 @@ import { duration, json } from './format.js';
 const rowsMax = 200;
 /** A browser has six connections to one service; the figures have one of them. */
 const waitersMax = 2;
+/** A first attempt that fails is shown soon; the response that is held tells the end only. */
+const firstWaitSeconds = 1;
 const waitSeconds = 20;
 const patienceMs = 600_000;
 const retryMs = 2000;
@@ -16,7 +18,7 @@ const resultCharsMax = 100_000;
 
 const ended = new Set(['succeeded', 'failed', 'cancelled', 'expired']);
 
-/** @typedef {{ id: string, operation: string, startedMs: number, row: ReturnType<typeof createRow> }} Watched */
+/** @typedef {{ id: string, operation: string, startedMs: number, isNew: boolean, row: ReturnType<typeof createRow> }} Watched */
 
 /** @type {Watched[]} */
 const waiting = [];
@@ -53,9 +55,9 @@ function show({ row, startedMs }, state, text) {
 }
 
 /** @param {Record<string, unknown>} record */
-const textOf = ({ result, error, errtype, at }) =>
+const textOf = ({ state, result, error, errtype, attempts, at }) =>
   error !== undefined
-    ? json([errtype, error].filter((part) => part !== undefined).join(': '), resultCharsMax)
+    ? `${state === 'pending' ? `attempt ${attempts} failed, to be retried: ` : ''}${json([errtype, error].filter((part) => part !== undefined).join(': '), resultCharsMax)}`
     : result !== undefined
       ? json(result, resultCharsMax)
       : typeof at === 'string'
@@ -67,9 +69,10 @@ async function look(job) {
   try {
     const record = await get(
       'caller',
-      `jobs/${encodeURIComponent(job.id)}?wait=${waiting.length > waitersMax ? 1 : waitSeconds}`,
+      `jobs/${encodeURIComponent(job.id)}?wait=${job.isNew || waiting.length > waitersMax ? firstWaitSeconds : waitSeconds}`,
     );
     const state = String(record['state']);
+    job.isNew = false;
     show(job, state, textOf(record));
     if (!ended.has(state)) await new Promise((resolve) => setTimeout(resolve, 200));
     return !ended.has(state) && performance.now() - job.startedMs < patienceMs;
@@ -107,7 +110,7 @@ function add(element) {
  */
 export function watchJob(id, operation) {
   const row = createRow(operation === '' ? id : `${operation} ${id}`);
-  const job = { id, operation, startedMs: performance.now(), row };
+  const job = { id, operation, startedMs: performance.now(), isNew: true, row };
   show(job, 'pending', '');
   add(row.element);
   waiting.push(job);

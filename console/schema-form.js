@@ -38,15 +38,25 @@ let ids = 0;
  * @param {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} input
  * @param {string | undefined} description
  * @param {() => unknown} read
+ * @param {boolean} [isRequired] undefined: it always has a value
  * @returns {Field}
  */
-function fieldOf(name, input, description, read) {
+function fieldOf(name, input, description, read, isRequired) {
   const id = `field-${++ids}`;
   input.id = id;
   input.setAttribute('aria-describedby', `${id}-problem`);
   const problem = make('p', { class: 'problem', id: `${id}-problem` });
   const isCheck = input instanceof HTMLInputElement && input.type === 'checkbox';
-  const label = make('label', { for: id }, name, description && make('span', { class: 'quiet' }, ` ${description}`));
+  // The browser's own check would refuse an empty text, which may be the value that is wanted.
+  if (isRequired) input.setAttribute('aria-required', 'true');
+  const need = isRequired === undefined ? '' : isRequired ? ' required' : ' optional';
+  const label = make(
+    'label',
+    { for: id },
+    name,
+    need && make('span', { class: isRequired ? 'needed' : 'quiet' }, need),
+    description && make('span', { class: 'quiet hint' }, ` ${description}`),
+  );
   return {
     element: make(
       'div',
@@ -68,11 +78,13 @@ function fieldOf(name, input, description, read) {
  * @param {unknown} example
  * @param {string} [hint]
  * @param {number} [rows]
+ * @param {boolean} [isRequired]
  */
-export function jsonField(name, example, hint = 'JSON', rows = 3) {
+export function jsonField(name, example, hint = 'JSON', rows = 3, isRequired = undefined) {
   const input = make('textarea', { rows, spellcheck: 'false', class: 'mono' });
   input.value = example === undefined ? '' : JSON.stringify(example, null, 2);
-  return fieldOf(name, input, hint, () => (input.value.trim() === '' ? undefined : parse(input.value)));
+  const read = () => (input.value.trim() === '' ? undefined : parse(input.value));
+  return fieldOf(name, input, hint, read, isRequired);
 }
 
 /** @param {string} name @param {readonly unknown[]} choices @param {unknown} example @param {boolean} isRequired */
@@ -81,17 +93,18 @@ function choiceField(name, choices, example, isRequired) {
     make('option', { value: at, selected: choice === example }, String(choice)),
   );
   const input = make('select', {}, !isRequired && make('option', { value: '' }, '(none)'), ...options);
-  return fieldOf(name, input, undefined, () => (input.value === '' ? undefined : choices[Number(input.value)]));
+  const read = () => (input.value === '' ? undefined : choices[Number(input.value)]);
+  return fieldOf(name, input, undefined, read, isRequired);
 }
 
 /** @param {string} name @param {Schema} given @param {unknown} example @param {boolean} isRequired @returns {Field} */
 function fieldFor(name, given, example, isRequired) {
   const schema = withoutNull(given);
-  const { type, description = isRequired ? undefined : 'optional' } = schema;
+  const { type, description } = schema;
   if (Array.isArray(schema['enum'])) return choiceField(name, schema['enum'], example, isRequired);
   if (type === 'boolean') {
     const input = make('input', { type: 'checkbox', checked: example === true });
-    return fieldOf(name, input, schema['description'], () =>
+    return fieldOf(name, input, description, () =>
       // A field without a default is left out.
       input.checked || isRequired || schema['default'] !== undefined ? input.checked : undefined,
     );
@@ -103,21 +116,23 @@ function fieldFor(name, given, example, isRequired) {
       autocomplete: 'off',
       value: /** @type {any} */ (example),
     });
-    return fieldOf(name, input, description, () => {
+    const read = () => {
       const text = input.value.trim();
       if (text === '') return undefined;
       if (!Number.isFinite(Number(text))) throw new Error('must be a number');
       return Number(text);
-    });
+    };
+    return fieldOf(name, input, description, read, isRequired);
   }
   if (type === 'string') {
     const isLong = (schema['maxLength'] ?? 0) > 500 || (typeof example === 'string' && example.includes('\n'));
     const input = isLong ? make('textarea', { rows: 3 }) : make('input', { type: 'text', autocomplete: 'off' });
     input.value = typeof example === 'string' ? example : '';
     // An empty text is a value where one is wanted.
-    return fieldOf(name, input, description, () => (input.value === '' && !isRequired ? undefined : input.value));
+    const read = () => (input.value === '' && !isRequired ? undefined : input.value);
+    return fieldOf(name, input, description, read, isRequired);
   }
-  return jsonField(name, example, isRequired ? 'JSON' : 'JSON, optional');
+  return jsonField(name, example, 'JSON', 3, isRequired);
 }
 
 /** Whether each property can have a field. @param {Schema} schema */

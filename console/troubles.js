@@ -1,6 +1,7 @@
 // The last lines of the log that warn.
 import { byId, make } from './dom.js';
 import { ago, clockTime } from './format.js';
+import { linkToJob } from './lookup.js';
 
 /** @param {import('./figures.js').Trouble} trouble */
 function rowOf({ time, level, msg, about }) {
@@ -17,7 +18,7 @@ function rowOf({ time, level, msg, about }) {
       {},
       make('p', {}, msg, what && make('span', { class: 'quiet' }, ` ${what}`)),
       said && make('p', { class: 'said' }, said),
-      jid && make('p', { class: 'id' }, jid),
+      jid && make('p', {}, linkToJob(jid)),
     ),
   );
 }

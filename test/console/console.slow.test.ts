@@ -94,7 +94,7 @@ describe('the console in a browser', { skip, concurrency: false }, () => {
 
   it('takes a batch and NDJSON, and says of each entry what became of it', async (t) => {
     const { page } = await openPage(t, browser, `${url}/#enqueue`);
-    await page.getByLabel('Batch or NDJSON').check();
+    await page.getByLabel('Many jobs').check();
     const add = { operation: 'add', a: 1, b: 2 };
     await page.getByLabel('Entries').fill(JSON.stringify([add, { operation: 'pow', a: 1, b: 2 }]));
     await page.getByRole('button', { name: 'Enqueue all' }).click();
@@ -139,6 +139,65 @@ describe('the console in a browser', { skip, concurrency: false }, () => {
     await page.goto(`${url}/#errors`);
     await page.locator('.troubles', { hasText: markup }).waitFor();
     assert.deepEqual(complaints, []);
+  });
+
+  it('looks up a job by its id, and from a failed one', async (t) => {
+    const { page, complaints } = await openPage(t, browser, `${url}/#jobs`);
+    const dialog = page.locator('#job-dialog');
+    const { body: greeted } = await post(`${url}/jobs/greet`, { name: markup.slice(0, 14), times: 1 });
+    await page.getByLabel('Look up a job by its id').fill(` ${String(greeted['job_id'])} `);
+    await page.keyboard.press('Enter');
+    await dialog.getByText('Asking').waitFor({ state: 'hidden' });
+    while (!/succeeded/.test((await dialog.textContent()) ?? '')) await page.locator('#job-again').click();
+    assert.equal(JSON.parse((await page.locator('#job-end').textContent()) ?? '').said, markup.slice(0, 14));
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await page.keyboard.press('Escape');
+    assert.match(page.url(), /#jobs$/);
+
+    const { body: failing } = await post(`${url}/jobs/fails`, { text: 'looked up' });
+    const row = page.locator('.jobs li', { hasText: 'looked up' });
+    while ((await row.count()) === 0) await page.getByRole('button', { name: /^Refresh/ }).click();
+    await row.getByRole('link', { name: String(failing['job_id']) }).click();
+    await dialog.getByText('pending: failed, to be retried').waitFor();
+    assert.equal(await page.locator('#job-end').textContent(), 'Error: it says looked up');
+    const shared = page.url();
+    await dialog.getByRole('button', { name: 'Close' }).click();
+    const other = await openPage(t, browser, shared);
+    await other.page.locator('#job-end', { hasText: 'it says looked up' }).waitFor();
+    await other.page.goto(`${url}/#job/not-there-0001`);
+    await other.page.locator('#job-end', { hasText: 'not known here' }).waitFor();
+    assert.deepEqual(complaints, []);
+  });
+
+  it('marks what a form needs, and shows why a job that waits for another attempt has failed', async (t) => {
+    const { page } = await openPage(t, browser, `${url}/#enqueue`);
+    await choose(page, 'greet');
+    const needs = async (name: string): Promise<unknown[]> => {
+      const input = field(page, name);
+      const label = page.locator(`label[for=${await input.getAttribute('id')}] span`).first();
+      return [await label.textContent(), await input.getAttribute('aria-required')];
+    };
+    assert.deepEqual(await needs('name'), [' required', 'true']);
+    assert.deepEqual(await needs('tone'), [' optional', null]);
+    assert.deepEqual(await needs('request_id'), [' optional', null]);
+    await choose(page, 'fails');
+    await field(page, 'text').fill('not yet');
+    await page.getByRole('button', { name: 'Enqueue', exact: true }).click();
+    const row = result(page, 'attempt 1 failed, to be retried: Error: it says not yet');
+    await row.locator('.state', { hasText: 'pending' }).waitFor();
+  });
+
+  it('warns of dead jobs, which are no fault of the service', async (t) => {
+    const { page } = await openPage(t, browser, url);
+    const shown = page.locator('.of-dead dd');
+    await shown.getByText('0').waitFor();
+    assert.equal(await shown.getAttribute('data-tone'), '');
+    await post(`${url}/jobs`, { operation: 'fails', args: { text: 'dead' }, retry: -1 });
+    await page.locator('.of-dead dd[data-tone=warn]', { hasText: '1' }).waitFor();
+    await page.locator('#state', { hasText: 'Live' }).waitFor();
+    assert.equal(await page.locator('#checks li[data-ok=false]').count(), 0);
+    await page.getByRole('link', { name: 'Jobs' }).click();
+    await page.locator('.tab b[data-tone=warn]', { hasText: '1' }).waitFor();
   });
 
   it('can be worked by the keyboard alone', async (t) => {
