@@ -88,9 +88,14 @@ export async function runApi(context: RoleContext, parts: ApiParts): Promise<Run
   const { config, log, version, member } = context;
   const { metrics, results } = parts;
   const clock = systemClock;
-  const { sender } = parts.link;
-  const groupCommit = createGroupCommit({
-    sender,
+  const admission = createAdmission({
+    pendingJobsMax: config.ENQUEUE_MAX_PENDING_JOBS,
+    pendingBytesMax: config.ENQUEUE_MAX_PENDING_BYTES,
+    waitMsMax: config.FAKTORY_ACQUIRE_TIMEOUT_MS * acquireShare,
+  });
+  const producer = createGroupCommit({
+    sender: parts.link.sender,
+    admission,
     clock,
     frameJobsMax: config.BATCH_MAX_SIZE,
     frameBytesMax,
@@ -101,21 +106,14 @@ export async function runApi(context: RoleContext, parts: ApiParts): Promise<Run
       results?.remember(jobs);
     },
   });
-  const producer = createAdmission({
-    next: groupCommit,
-    pendingJobsMax: config.ENQUEUE_MAX_PENDING_JOBS,
-    pendingBytesMax: config.ENQUEUE_MAX_PENDING_BYTES,
-    expectedWaitMs: (jobs) => groupCommit.expectedWaitMs(jobs),
-    waitMsMax: config.FAKTORY_ACQUIRE_TIMEOUT_MS * acquireShare,
-  });
   const draining = new AbortController();
   metrics.readPending(() => ({
-    waitingJobs: groupCommit.waiting.jobs,
-    waitingBytes: groupCommit.waiting.bytes,
-    inFlightJobs: producer.pendingJobs - groupCommit.waiting.jobs,
-    inFlightBytes: producer.pendingBytes - groupCommit.waiting.bytes,
+    waitingJobs: producer.waiting.jobs,
+    waitingBytes: producer.waiting.bytes,
+    inFlightJobs: admission.pendingJobs - producer.waiting.jobs,
+    inFlightBytes: admission.pendingBytes - producer.waiting.bytes,
   }));
-  metrics.readAdmission(() => producer.refusals);
+  metrics.readAdmission(() => admission.refusals);
   metrics.knowQueues([...parts.registry.types.map(({ queue }) => queue), ...(config.ENQUEUE_QUEUES ?? [])]);
   const poll = createBrokerPoll(clock, parts.link.readState);
   metrics.readBrokerState(poll);

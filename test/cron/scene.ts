@@ -15,7 +15,7 @@ import { createEngineSender } from '../../src/roles/engine-sender.ts';
 import { createEngineTicks } from '../../src/roles/engine-ticks.ts';
 import { connectFwp } from '../broker/fwp-client.ts';
 import { startBroker } from '../helpers/broker.ts';
-import { inAMinute } from '../helpers/producer.ts';
+import { inAMinute, unlimited } from '../helpers/producer.ts';
 import { createVirtualTime, type VirtualTime } from './virtual-clock.ts';
 
 export const secondMs = 1000;
@@ -63,6 +63,7 @@ export async function setUp(t: TestContext, start: string): Promise<Scene> {
   const producer = createGroupCommit({
     ...commitOptions,
     sender: createEngineSender({ ...broker, clock: systemClock }),
+    admission: unlimited(),
   });
   const keys = createEngineKeys({ ...broker, clock: time.clock(), underWayMsMax: 25_000 });
   const ticks = createEngineTicks(broker.engine);

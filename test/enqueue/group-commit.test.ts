@@ -6,9 +6,10 @@ import fc from 'fast-check';
 import type { Job } from '../../src/domain/job.ts';
 import { createArithmeticJob } from '../helpers/jobs.ts';
 import { enqueued, refused, unknown, type Outcome } from '../../src/domain/producer.ts';
+import { createAdmission, type Admission } from '../../src/enqueue/admission.ts';
 import { createGroupCommit, type GroupCommitOptions } from '../../src/enqueue/group-commit.ts';
 import { createFakeClock } from '../helpers/fake-clock.ts';
-import { createJobs } from '../helpers/producer.ts';
+import { createJobs, unlimited } from '../helpers/producer.ts';
 import { createFakeSender } from './fake-sender.ts';
 
 const acquireTimeoutMs = 1000;
@@ -21,9 +22,11 @@ function collectGarbage(): void {
 function setUp(overrides: Partial<GroupCommitOptions> = {}) {
   const clock = createFakeClock();
   const sender = createFakeSender();
+  const admission = overrides.admission ?? unlimited();
   const producer = createGroupCommit({
     sender,
     clock,
+    admission,
     frameJobsMax: 10,
     frameBytesMax: 14_000,
     acquireTimeoutMs,
@@ -39,7 +42,7 @@ function setUp(overrides: Partial<GroupCommitOptions> = {}) {
     await new Promise((resolve) => setImmediate(resolve));
     return jobs.map(({ jid }) => settled.get(jid));
   };
-  return { clock, sender, producer, push, outcomesOf };
+  return { clock, sender, producer, admission, push, outcomesOf };
 }
 
 const kindsOf = (outcomes: readonly (Outcome | undefined)[]): (string | undefined)[] =>
@@ -489,25 +492,94 @@ describe('closing group commit', () => {
   });
 });
 
+describe('admission before group commit', () => {
+  const limits = { pendingJobsMax: 10, pendingBytesMax: Infinity, waitMsMax: Infinity };
+  const tooMuch = refused('overloaded', 'too much work is waiting for the broker');
+
+  it('refuses at once what exceeds the limit, a batch as a whole, and sends nothing of it', async () => {
+    const { clock, sender, producer, admission, push } = setUp({ admission: createAdmission(limits) });
+    push(createJobs(4));
+    assert.deepEqual(await producer.pushBulk(createJobs(7), Infinity), Array(7).fill(tooMuch));
+    void producer.pushBulk(createJobs(6), Infinity);
+    assert.deepEqual(await producer.push((createJobs(1) as [Job])[0], Infinity), tooMuch);
+    clock.turn();
+    assert.equal(
+      sizes(sender.frames).reduce((sum, jobs) => sum + jobs),
+      10,
+    );
+    assert.equal(admission.pendingJobs, 10);
+  });
+
+  it('has room again when the outcomes of all jobs of a push are known', async () => {
+    const { clock, sender, producer, admission, push } = setUp({ admission: createAdmission(limits), frameJobsMax: 4 });
+    const batch = producer.pushBulk(createJobs(8), Infinity);
+    push(createJobs(2));
+    clock.turn();
+    sender.frame(0).reply();
+    assert.equal(admission.pendingJobs, 8, 'half of the batch is on its way');
+    for (const frame of sender.frames.slice(1)) frame.reply();
+    await batch;
+    assert.deepEqual([admission.pendingJobs, admission.pendingBytes], [0, 0]);
+  });
+
+  it('has room again when a deadline has come, whatever the broker replies later', () => {
+    const { clock, sender, admission, push } = setUp({ admission: createAdmission(limits) });
+    push(createJobs(3));
+    clock.turn();
+    clock.advance(5100);
+    assert.equal(admission.pendingJobs, 0);
+    sender.frame(0).reply();
+    assert.equal(admission.pendingJobs, 0);
+  });
+
+  it('takes no room for what is refused for another reason', async () => {
+    const { sender, producer, admission } = setUp();
+    sender.downReason = new Error('away');
+    await producer.pushBulk(createJobs(3), Infinity);
+    assert.equal(admission.pendingJobs, 0);
+  });
+});
+
+/** `waitMsOf` asks for the wait that admission is told of a push of so many jobs, and pushes nothing. */
+function setUpAsked(options: Partial<GroupCommitOptions> = {}) {
+  let isAsking = false;
+  let askedMs = NaN;
+  const admission: Admission = {
+    ...unlimited(),
+    refuses(_jobs, _bytes, waitMs) {
+      askedMs = waitMs;
+      return isAsking;
+    },
+  };
+  const parts = setUp({ ...options, admission });
+  const waitMsOf = (jobs: number): number => {
+    isAsking = true;
+    void parts.producer.pushBulk(createJobs(jobs), Infinity);
+    isAsking = false;
+    return askedMs;
+  };
+  return { ...parts, waitMsOf };
+}
+
 describe('the expected wait', () => {
   it('is what waits before a pending of that size, at the rate of the answers of a busy broker', () => {
-    const { clock, sender, producer } = setUp({ acquireTimeoutMs: 5000 });
+    const { clock, sender, producer, waitMsOf } = setUpAsked({ acquireTimeoutMs: 5000 });
     void producer.pushBulk(createJobs(300), Infinity);
     clock.turn();
     assert.equal(producer.waiting.jobs, 200);
-    assert.equal(producer.expectedWaitMs(100), 0, 'not known yet');
+    assert.equal(waitMsOf(100), 0, 'not known yet');
     for (let frame = 0; frame < 5; frame++) {
       clock.advance(100);
       sender.frame(frame).reply();
       clock.turn();
     }
     const isNear = (actual: number, expected: number): boolean => Math.abs(actual - expected) < 1;
-    assert.ok(isNear(producer.expectedWaitMs(100), 1500));
-    assert.ok(isNear(producer.expectedWaitMs(1), 100));
+    assert.ok(isNear(waitMsOf(100), 1500));
+    assert.ok(isNear(waitMsOf(1), 100));
   });
 
   it('is known while slots are left, once many full frames are in flight', () => {
-    const { clock, sender, producer } = setUp();
+    const { clock, sender, producer, waitMsOf } = setUpAsked();
     sender.slots = 100;
     void producer.pushBulk(createJobs(100), Infinity);
     clock.turn();
@@ -518,7 +590,7 @@ describe('the expected wait', () => {
     }
     sender.slots = 0;
     void producer.pushBulk(createJobs(40), Infinity);
-    assert.ok(Math.abs(producer.expectedWaitMs(100) - 400) < 1);
+    assert.ok(Math.abs(waitMsOf(100) - 400) < 1);
   });
 });
 
@@ -532,7 +604,7 @@ describe('any traffic through group commit', () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
-        const { clock, sender, producer } = setUp();
+        const { clock, sender, producer, admission } = setUp();
         sender.slots = 3;
         const all: Job[] = [];
         const outcomes = new Map<string, Outcome>();
@@ -568,6 +640,7 @@ describe('any traffic through group commit', () => {
         const isSent = new Set(sent);
         for (const [jid, outcome] of outcomes) assert.equal(outcome.kind === 'refused', !isSent.has(jid), outcome.kind);
         assert.deepEqual([producer.waiting.jobs, producer.waiting.bytes], [0, 0]);
+        assert.deepEqual([admission.pendingJobs, admission.pendingBytes], [0, 0]);
       }),
       { numRuns: 150 },
     );

@@ -4,6 +4,7 @@ import { systemClock } from '../../src/domain/clock.ts';
 import type { Job } from '../../src/domain/job.ts';
 import { createArithmeticJob } from './jobs.ts';
 import type { FrameSender } from '../../src/domain/producer.ts';
+import { createAdmission, type Admission } from '../../src/enqueue/admission.ts';
 import { createGroupCommit, type GroupCommit } from '../../src/enqueue/group-commit.ts';
 import { FaktoryClient, type FaktoryClientOptions } from '../../src/faktory/client.ts';
 import { createFrameSender, type FrameSenderOptions } from '../../src/faktory/frame-sender.ts';
@@ -39,6 +40,7 @@ export function createProducer(t: TestContext, port: number, options: ProducerOp
   const producer = createGroupCommit({
     sender,
     clock,
+    admission: unlimited(),
     frameJobsMax: options.frameJobsMax ?? 100,
     frameBytesMax: 14_000,
     acquireTimeoutMs: options.acquireTimeoutMs ?? 2000,
@@ -46,6 +48,9 @@ export function createProducer(t: TestContext, port: number, options: ProducerOp
   });
   return { client, sender, producer };
 }
+
+export const unlimited = (): Admission =>
+  createAdmission({ pendingJobsMax: Infinity, pendingBytesMax: Infinity, waitMsMax: Infinity });
 
 export const createJobs = (count: number): Job[] =>
   Array.from({ length: count }, (_, a) => createArithmeticJob('add', { a, b: 1 }));

@@ -16,7 +16,7 @@ import { brokerFolder, startBroker, type StartedBroker } from '../helpers/broker
 import { claimOf } from '../helpers/claims.ts';
 import { createArithmeticJob } from '../helpers/jobs.ts';
 import { createFakeClock as createMonotonicClock } from '../helpers/fake-clock.ts';
-import { inAMinute } from '../helpers/producer.ts';
+import { inAMinute, unlimited } from '../helpers/producer.ts';
 
 const underWayMsMax = 25_000;
 
@@ -28,6 +28,7 @@ async function open(t: TestContext, options: Parameters<typeof startBroker>[1] =
   const sender = createEngineSender({ ...broker, clock: systemClock });
   const producer = createGroupCommit({
     sender,
+    admission: unlimited(),
     clock: systemClock,
     frameJobsMax: 100,
     frameBytesMax: 14_000,

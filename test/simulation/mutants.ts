@@ -32,7 +32,8 @@ const attempts = 'faktory/attempts.ts';
 const frameSender = 'faktory/frame-sender.ts';
 const standings = 'faktory/standings.ts';
 const groupCommit = 'enqueue/group-commit.ts';
-const admission = 'enqueue/admission.ts';
+const framePump = 'enqueue/frame-pump.ts';
+const unsettled = 'enqueue/unsettled.ts';
 
 const shiftOldest = 'const command = this.#outstanding.shift();';
 
@@ -112,42 +113,42 @@ export const mutants: readonly Mutant[] = [
     'outcomes[offset + index - start]',
     'outcomes[offset + ((index - start + 1) % (end - start))]',
   ),
-  one('gives every push of a frame the outcomes of the first', groupCommit, 'start += pending.jobs.length;', ''),
+  one('gives every push of a frame the outcomes of the first', framePump, 'start += pending.jobs.length;', ''),
   one(
     'drops what waits when the broker is away',
-    groupCommit,
-    'while (!waiting.isEmpty) for (const pending of waiting.takeFrame()) settleAll(pending, outcome);',
+    framePump,
+    'while (!waiting.isEmpty) for (const pending of waiting.takeFrame()) unsettled.settleAll(pending, outcome);',
     'while (!waiting.isEmpty) waiting.takeFrame();\n    void outcome;',
   ),
   one(
     'keeps what it refused for lateness in the queue',
-    groupCommit,
-    `settleAll(pending, refused('broker_unavailable', 'no connection to the broker had room in time'));`,
-    `settleAll(pending, refused('broker_unavailable', 'late'));\n      waiting.push(pending);`,
+    unsettled,
+    `unsettled.settleAll(pending, refused('broker_unavailable', 'no connection to the broker had room in time'));`,
+    `unsettled.settleAll(pending, refused('broker_unavailable', 'late'));\n      (waiting as FrameQueue).push(pending);`,
   ),
-  one('does not look at deadlines', groupCommit, '&& pending.deadlineMs <= now;)', '&& false;)'),
-  one(
-    'closes without waiting for what is under way',
-    groupCommit,
-    'if (unsettled.first) await allSettled;',
-    'void allSettled;',
-  ),
-  one(
-    'does not count what is in flight',
-    admission,
-    'const outcome = await next.push(job, deadlineMs);\n      release(1, job.encodedBytes);',
-    'const pushed = next.push(job, deadlineMs);\n      await Promise.resolve();\n      release(1, job.encodedBytes);\n      const outcome = await pushed;',
-  ),
+  one('does not look at deadlines', unsettled, '&& pending.deadlineMs <= now;)', '&& false;)'),
+  one('closes without waiting for what is under way', unsettled, 'if (pushes.first) await ended;', 'void ended;'),
+  {
+    name: 'does not count what is in flight',
+    edits: [
+      { file: groupCommit, find: 'admission.leave(1, bytes);', replace: '' },
+      {
+        file: groupCommit,
+        find: 'admission.enter(1, bytes);',
+        replace: 'admission.enter(1, bytes);\n      admission.leave(1, bytes);',
+      },
+    ],
+  },
   {
     name: 'pushes a frame again whose outcome is unknown',
     edits: [
       {
-        file: groupCommit,
+        file: framePump,
         find: 'sender.send(jobs, (outcomes) => {',
         replace: 'const onOutcomes = (outcomes: readonly Outcome[]): void => {',
       },
       {
-        file: groupCommit,
+        file: framePump,
         find: '        start += pending.jobs.length;\n      }\n    });',
         replace: `        start += pending.jobs.length;\n      }\n    };\n    sender.send(jobs, (outcomes) =>
       outcomes[0]?.kind === 'unknown' && sender.slots > 0 ? sender.send(jobs, onOutcomes) : onOutcomes(outcomes),\n    );`,

@@ -128,30 +128,25 @@ function createClient(subject: Subject, world: World, network: Network, random: 
     connect: () => network.connect(),
   });
   const sender = subject.createFrameSender({ client, clock });
-  const groupCommit = subject.createGroupCommit({
+  const { pendingJobsMax, pendingBytesMax, waitMsMax } = plan;
+  const admission = subject.createAdmission({ pendingJobsMax, pendingBytesMax, waitMsMax });
+  const producer = subject.createGroupCommit({
     sender,
     clock,
+    admission,
     frameJobsMax: plan.frameJobsMax,
     frameBytesMax: plan.frameBytesMax,
     acquireTimeoutMs: plan.acquireTimeoutMs,
     lingerMs: plan.lingerMs,
     onWrite: (jobs) => jobs.forEach(({ jid }) => ledger.remember(jid)),
   });
-  const { pendingJobsMax, pendingBytesMax } = plan;
-  const admission = subject.createAdmission({
-    next: groupCommit,
-    pendingJobsMax,
-    pendingBytesMax,
-    expectedWaitMs: (jobs) => groupCommit.expectedWaitMs(jobs),
-    waitMsMax: plan.waitMsMax,
-  });
   return {
-    producer: admission,
-    waitingBesideSlot: () => (sender.slots > 0 ? groupCommit.waiting.jobs : 0),
+    producer,
+    waitingBesideSlot: () => (sender.slots > 0 ? producer.waiting.jobs : 0),
     isDown: () => sender.downReason !== undefined,
     gauges: () => ({
-      'waiting jobs': groupCommit.waiting.jobs,
-      'waiting bytes': groupCommit.waiting.bytes,
+      'waiting jobs': producer.waiting.jobs,
+      'waiting bytes': producer.waiting.bytes,
       'pending jobs': admission.pendingJobs,
       'pending bytes': admission.pendingBytes,
       'frames in flight': sender.inFlight,

@@ -11,7 +11,7 @@ import { createRedisKeys } from '../../../src/keys/redis-keys.ts';
 import { createEngineKeys } from '../../../src/roles/engine-keys.ts';
 import { createEngineSender } from '../../../src/roles/engine-sender.ts';
 import { build } from '../../helpers/app.ts';
-import { createProducer } from '../../helpers/producer.ts';
+import { createProducer, unlimited } from '../../helpers/producer.ts';
 
 /** Before the record, behind it, at the write, behind it, when the outcome is known, when it is settled; never. */
 export type Gap = 'claim' | 'claimed' | 'write' | 'written' | 'pushed' | 'settled' | 'none';
@@ -51,7 +51,7 @@ async function openEmbedded(folder: string): Promise<{ keys: KeyStore; producer:
   const limits = { frameJobsMax: 100, frameBytesMax: 14_000, acquireTimeoutMs: 2000, lingerMs: 0 };
   return {
     keys: createEngineKeys({ engine, durability, clock: systemClock, underWayMsMax }),
-    producer: createGroupCommit({ sender, clock: systemClock, ...limits }),
+    producer: createGroupCommit({ sender, admission: unlimited(), clock: systemClock, ...limits }),
   };
 }
 

@@ -1,0 +1,135 @@
+// Sends what waits: in frames as large as the broker likes them, as soon as a slot is free. Nothing waits on an idle path; a
+// near broker gets large frames, a distant one many in flight (docs/decisions/0003-group-commit.md).
+import type { Clock, Timer } from '../domain/clock.ts';
+import type { Job } from '../domain/job.ts';
+import { refused } from '../domain/producer.ts';
+import { createDrainRate } from './drain-rate.ts';
+import { createFrameQueue, type FrameQueue, type PendingPush } from './frame-queue.ts';
+import { createLoad, type LoadOptions } from './load.ts';
+import type { Unsettled } from './unsettled.ts';
+
+export interface FramePumpOptions extends LoadOptions {
+  clock: Clock;
+  /** Of the jobs' JSON in one frame. */
+  frameBytesMax: number;
+  /** Called with a frame's jobs as it is written, and with how long its first ones have waited for it. */
+  onWrite?: (jobs: readonly Job[], waitedMs: number) => void;
+}
+
+export interface FramePump {
+  /** What has not been written yet. */
+  readonly waiting: FrameQueue;
+  /** Into how many slices a batch of so many jobs is to be cut. */
+  slicesOf(jobs: number): number;
+  /** How long a pending push of so many jobs that comes now will wait for its frame, as far as is known. */
+  expectedWaitMs(jobs: number): number;
+  push(pending: PendingPush): void;
+  /** To be called when slots may have become free, or the broker has gone away. */
+  onChange(): void;
+  close(): void;
+}
+
+/** From so many jobs on a frame may leave before the end of the turn; a smaller one costs more than the wait that it saves. */
+const earlyFrameJobsMin = 16;
+
+export function createFramePump(options: FramePumpOptions, unsettled: Unsettled): FramePump {
+  const { sender, clock, frameJobsMax, frameBytesMax, onWrite } = options;
+  const load = createLoad(options);
+  const waiting = createFrameQueue({
+    frameJobsMax: () => (sender.syncsEachJob ? Math.min(frameJobsMax, Math.ceil(laneJobs())) : frameJobsMax),
+    frameBytesMax,
+    isLarge: (jobs) => jobs * 2 > frameJobsMax || jobs >= laneJobs(),
+  });
+  const drainRate = createDrainRate(clock);
+  const partials = createPace(clock, () => schedule());
+  const pumpAfterTurn = createAfterTurn(clock, pump);
+  /** The last frame did not hold all that waited. */
+  let leavesBehind = false;
+
+  /** Jobs of each lane, with so many more. */
+  const laneJobs = (moreJobs = 0): number => load.laneJobs(waiting.jobs + moreJobs);
+
+  const schedule = (): void => {
+    if (!waiting.isEmpty) pumpAfterTurn();
+  };
+
+  function pump(): void {
+    if (sender.downReason !== undefined) return refuseWaiting(sender.downReason);
+    while (!waiting.isEmpty && sender.slots > 0) {
+      if (!waiting.hasFullFrame && !partials.mayLeave(load.partialWaitMs(waiting.jobs))) return;
+      sendFrame(waiting.takeFrame());
+    }
+  }
+
+  function sendFrame(pushes: readonly PendingPush[]): void {
+    const jobs = pushes.length === 1 ? (pushes[0] as PendingPush).jobs : pushes.flatMap((pending) => pending.jobs);
+    leavesBehind = !waiting.isEmpty;
+    onWrite?.(jobs, clock.now() - (pushes[0] as PendingPush).pushedMs);
+    load.sent(jobs.length);
+    sender.send(jobs, (outcomes) => {
+      drainRate.answered(jobs.length, leavesBehind || load.isBusy);
+      load.answered(jobs.length);
+      let start = 0;
+      for (const pending of pushes) {
+        unsettled.settle(pending, outcomes, start);
+        start += pending.jobs.length;
+      }
+    });
+  }
+
+  function refuseWaiting(reason: Error): void {
+    const outcome = refused('broker_unavailable', `the broker is away: ${reason.message}`);
+    while (!waiting.isEmpty) for (const pending of waiting.takeFrame()) unsettled.settleAll(pending, outcome);
+  }
+
+  return {
+    waiting,
+    slicesOf: (jobs) => Math.max(Math.ceil(jobs / frameJobsMax), Math.floor(jobs / laneJobs(jobs))),
+    expectedWaitMs: (jobs) => drainRate.waitMs(waiting.jobsBefore(jobs)),
+    push(pending) {
+      waiting.push(pending);
+      if (waiting.jobs >= Math.max(earlyFrameJobsMin, load.jobs)) pump();
+      schedule();
+    },
+    onChange() {
+      if (sender.downReason !== undefined) refuseWaiting(sender.downReason);
+      schedule();
+    },
+    close: partials.close,
+  };
+}
+
+/** Calls `run` once after the input of this turn: requests that arrived together leave together. */
+function createAfterTurn(clock: Clock, run: () => void): () => void {
+  let isScheduled = false;
+  const start = (): void => {
+    isScheduled = false;
+    run();
+  };
+  return () => {
+    if (isScheduled) return;
+    isScheduled = true;
+    clock.soon(start);
+  };
+}
+
+/** When a frame that is not full may leave. Full frames leave at once, and must not make the others wait longer. */
+function createPace(clock: Clock, onTime: () => void) {
+  let lastMs = -Infinity;
+  let timer: Timer | undefined;
+  return {
+    /** Whether the last one left so long ago. If not, `onTime` is called when it did. */
+    mayLeave(waitMs: number): boolean {
+      const now = clock.now();
+      const leftMs = lastMs + waitMs - now;
+      if (leftMs <= 0) {
+        lastMs = now;
+        return true;
+      }
+      timer?.cancel();
+      timer = clock.after(leftMs, onTime);
+      return false;
+    },
+    close: (): void => timer?.cancel(),
+  };
+}

@@ -1,0 +1,51 @@
+// The jobs in flight, and what follows from them for the next frames.
+import type { FrameSender } from '../domain/producer.ts';
+
+export interface LoadOptions {
+  sender: FrameSender;
+  frameJobsMax: number;
+  /** How long a frame that is not full may wait although a slot is free, while another frame is in flight. */
+  lingerMs: number;
+}
+
+export interface Load {
+  readonly jobs: number;
+  sent(jobs: number): void;
+  answered(jobs: number): void;
+  /** The broker has all that it can take: a long path holds many frames without being busy. */
+  readonly isBusy: boolean;
+  /** Jobs of each lane if these jobs and those in flight were spread evenly; no limit where there is only one lane. */
+  laneJobs(waitingJobs: number): number;
+  /** How long after the last frame that was not full the next such frame may leave. */
+  partialWaitMs(waitingJobs: number): number;
+}
+
+/** A frame that is not full waits no longer for replies: the frames in flight may all be on connections that hang. */
+const holdBackMsMax = 50;
+/** A frame's own cost outweighs the time that a smaller one would save. */
+const laneJobsMin = 10;
+/** With so many full frames in flight the broker is busy, whether or not others wait for a slot: a flood is seen sooner. */
+const busyFrames = 5;
+
+export function createLoad({ sender, frameJobsMax, lingerMs }: LoadOptions): Load {
+  let jobs = 0;
+  return {
+    get jobs() {
+      return jobs;
+    },
+    sent: (count) => void (jobs += count),
+    answered: (count) => void (jobs -= count),
+    get isBusy() {
+      return jobs >= busyFrames * frameJobsMax && sender.inFlight > sender.inFlightTarget;
+    },
+    laneJobs(waitingJobs) {
+      const { lanes } = sender;
+      return lanes === 1 ? Infinity : Math.max(laneJobsMin, (jobs + waitingJobs) / lanes);
+    },
+    partialWaitMs(waitingJobs) {
+      if (jobs === 0) return 0;
+      const isWorthIt = waitingJobs >= jobs || sender.inFlight < sender.inFlightTarget;
+      return isWorthIt ? lingerMs : Math.max(lingerMs, holdBackMsMax);
+    },
+  };
+}
