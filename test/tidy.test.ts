@@ -174,7 +174,6 @@ describe('the house', () => {
     'src/results/embedded.ts createEmbeddedResults',
     'src/results/held-ids.ts createHeldIds',
     'src/results/redis.ts createRedisResults',
-    'src/roles/api.ts runApi',
     'src/roles/engine-keys.ts createEngineKeys',
   ];
 

@@ -7,8 +7,6 @@ import type { Backups } from '../domain/backup.ts';
 import { systemClock } from '../domain/clock.ts';
 import type { TickStore } from '../domain/cron.ts';
 import { hasSchedules, type JobRegistry } from '../domain/job-type.ts';
-import { createAdmission } from '../enqueue/admission.ts';
-import { createGroupCommit } from '../enqueue/group-commit.ts';
 import { createApp } from '../http/app.ts';
 import { isLoopback } from '../http/plugins/addresses.ts';
 import { answeredHosts } from '../http/plugins/hosts.ts';
@@ -23,6 +21,7 @@ import { openFilesMax } from './open-files.ts';
 import { openJobs } from './jobs.ts';
 import { connectionsWithin } from './connections.ts';
 import { openCron } from './cron.ts';
+import { openProducer } from './producer.ts';
 import { measureKeys, type MeasuredKeys } from './measured-keys.ts';
 import { measureResults, type MeasuredResults } from './measured-results.ts';
 import { watchProcess } from './monitor.ts';
@@ -44,12 +43,6 @@ export interface ApiParts {
   /** Of the worker in the same process. */
   workerProblem?: () => string | undefined;
 }
-
-/** One initial TCP window (10 segments of 1,448 bytes with timestamps) holds the frame and its framing: 100 jobs of the arithmetic. */
-const frameBytesMax = 14_400;
-
-/** Of the acquire timeout: a broker that becomes slower must not turn what was admitted into refusals. */
-const acquireShare = 0.4;
 
 export async function startApi(context: RoleContext): Promise<Running> {
   const { config, log } = context;
@@ -86,92 +79,49 @@ export async function startApi(context: RoleContext): Promise<Running> {
 
 export async function runApi(context: RoleContext, parts: ApiParts): Promise<Running> {
   const { config, log, version, member } = context;
-  const { metrics, results } = parts;
+  const { registry, link, results, keys, metrics } = parts;
   const clock = systemClock;
-  const admission = createAdmission({
-    pendingJobsMax: config.ENQUEUE_MAX_PENDING_JOBS,
-    pendingBytesMax: config.ENQUEUE_MAX_PENDING_BYTES,
-    waitMsMax: config.FAKTORY_ACQUIRE_TIMEOUT_MS * acquireShare,
-  });
-  const producer = createGroupCommit({
-    sender: parts.link.sender,
-    admission,
-    clock,
-    frameJobsMax: config.BATCH_MAX_SIZE,
-    frameBytesMax,
-    acquireTimeoutMs: config.FAKTORY_ACQUIRE_TIMEOUT_MS,
-    lingerMs: config.BATCH_MAX_DELAY_MS,
-    onWrite(jobs, waitedMs) {
-      metrics.frameWait(waitedMs / 1000);
-      results?.remember(jobs);
-    },
-  });
+  const producer = openProducer(config, { sender: link.sender, clock, results, metrics });
   const draining = new AbortController();
-  metrics.readPending(() => ({
-    waitingJobs: producer.waiting.jobs,
-    waitingBytes: producer.waiting.bytes,
-    inFlightJobs: admission.pendingJobs - producer.waiting.jobs,
-    inFlightBytes: admission.pendingBytes - producer.waiting.bytes,
-  }));
-  metrics.readAdmission(() => admission.refusals);
-  metrics.knowQueues([...parts.registry.types.map(({ queue }) => queue), ...(config.ENQUEUE_QUEUES ?? [])]);
-  const poll = createBrokerPoll(clock, parts.link.readState);
+  metrics.knowQueues([...registry.types.map(({ queue }) => queue), ...(config.ENQUEUE_QUEUES ?? [])]);
+  const poll = createBrokerPoll(clock, link.readState);
   metrics.readBrokerState(poll);
-  metrics.readStores(() => ({ results: results?.isUp, keys: parts.keys?.isUp }));
-  if (parts.keys) metrics.knowKeys();
+  metrics.readStores(() => ({ results: results?.isUp, keys: keys?.isUp }));
+  if (keys) metrics.knowKeys();
 
-  const apiKeys = config.API_KEYS ?? [];
   const bindTo = `BIND_ADDR ${config.BIND_ADDR.host}:${config.BIND_ADDR.port}`;
-  const host = await resolveHost(config.BIND_ADDR.host).catch((error: unknown) => {
+  const cannotListen = (error: unknown): never => {
     throw new RoleError(`cannot listen on ${bindTo}: ${(error as Error).message}`);
-  });
-  if (apiKeys.length === 0 && !isLoopback(host))
+  };
+  const host = await resolveHost(config.BIND_ADDR.host).catch(cannotListen);
+  const settings = settingsOf(config, host);
+  if (settings.apiKeys.length === 0 && !isLoopback(host))
     log.warn(
       `${bindTo} is open to the network and API_KEYS is not set: whoever reaches it posts jobs and reads results`,
     );
-  const adminKeys = config.ADMIN_KEYS ?? [];
   const cron = openCron({ config, log }, { ...parts, producer, clock });
-  const connectionsMax = connectionsWithin(openFilesMax(), log);
   const app = createApp({
-    registry: parts.registry,
+    ...settings,
+    connectionsMax: connectionsWithin(openFilesMax(), log),
+    registry,
     producer,
-    remover: parts.link.remover,
-    operator: isOperable(config, host) ? parts.link.operator : undefined,
+    remover: link.remover,
+    operator: isOperable(config, host) ? link.operator : undefined,
     backups: parts.backups,
-    adminKeys,
     console: config.CONSOLE ? { poll, troubles: context.troubles, about: aboutProcess(context) } : undefined,
     results,
-    keys: parts.keys,
+    keys,
     cron,
     metrics,
     logger: log,
     clock,
     version,
     durability: parts.durability,
-    enqueueTimeoutMs: config.ENQUEUE_TIMEOUT_MS,
-    pendingJobsMax: config.ENQUEUE_MAX_PENDING_JOBS,
-    pendingBytesMax: config.ENQUEUE_MAX_PENDING_BYTES,
-    batchMaxJobs: config.BATCH_MAX_JOBS,
-    batchBodyBytesMax: config.BATCH_BODY_BYTES_MAX,
-    jobBodyBytesMax: config.JOB_BODY_BYTES_MAX,
-    payloadCompressBytes: config.PAYLOAD_COMPRESS_BYTES,
-    enqueueQueues: config.ENQUEUE_QUEUES ?? [],
-    passthroughJobtypes: config.PASSTHROUGH_JOBTYPES ?? [],
-    apiKeys,
-    connectionsMax,
-    connectionsPerAddressMax: config.CONNECTIONS_PER_ADDRESS_MAX,
-    trustedProxies: config.TRUSTED_PROXIES,
-    keepAliveMs: config.HTTP_KEEPALIVE_SECONDS * 1000,
-    corsOrigins: config.CORS_ORIGINS,
-    hosts: answeredHosts({ address: host, apiKeys, allowedHosts: config.ALLOWED_HOSTS ?? [] }),
     draining: draining.signal,
-    resultsRequired: config.RESULTS_REQUIRED,
     workerProblem: parts.workerProblem,
   });
   const monitor = await watchProcess(context, { metrics, readiness: app.readiness, service: 'api-service' });
-  const url = await listen(app, { host, port: config.BIND_ADDR.port }).catch((error: unknown) => {
-    throw new RoleError(`cannot listen on ${bindTo}: ${(error as Error).message}`);
-  });
+  const url = await listen(app, { host, port: config.BIND_ADDR.port }).catch(cannotListen);
   log.info({ url, docs: `${url}/docs`, durability: parts.durability }, 'the API listens');
   cron?.start();
 
@@ -181,9 +131,33 @@ export async function runApi(context: RoleContext, parts: ApiParts): Promise<Run
       const ticksEnded = cron?.close();
       if (!skipDrainDelay) await sleep(config.SHUTDOWN_DRAIN_DELAY_MS);
       await app.close();
-      await Promise.all([producer.close(), parts.link.remover.close(), parts.link.operator.close(), ticksEnded]);
+      await Promise.all([producer.close(), link.remover.close(), link.operator.close(), ticksEnded]);
       await monitor?.close();
     },
+  };
+}
+
+/** @param host the address that the server listens on */
+function settingsOf(config: Config, host: string) {
+  const { API_KEYS: apiKeys = [], ALLOWED_HOSTS: allowedHosts = [] } = config;
+  return {
+    apiKeys,
+    adminKeys: config.ADMIN_KEYS ?? [],
+    enqueueTimeoutMs: config.ENQUEUE_TIMEOUT_MS,
+    pendingJobsMax: config.ENQUEUE_MAX_PENDING_JOBS,
+    pendingBytesMax: config.ENQUEUE_MAX_PENDING_BYTES,
+    batchMaxJobs: config.BATCH_MAX_JOBS,
+    batchBodyBytesMax: config.BATCH_BODY_BYTES_MAX,
+    jobBodyBytesMax: config.JOB_BODY_BYTES_MAX,
+    payloadCompressBytes: config.PAYLOAD_COMPRESS_BYTES,
+    enqueueQueues: config.ENQUEUE_QUEUES ?? [],
+    passthroughJobtypes: config.PASSTHROUGH_JOBTYPES ?? [],
+    connectionsPerAddressMax: config.CONNECTIONS_PER_ADDRESS_MAX,
+    trustedProxies: config.TRUSTED_PROXIES,
+    keepAliveMs: config.HTTP_KEEPALIVE_SECONDS * 1000,
+    corsOrigins: config.CORS_ORIGINS,
+    hosts: answeredHosts({ address: host, apiKeys, allowedHosts }),
+    resultsRequired: config.RESULTS_REQUIRED,
   };
 }
 

@@ -1,0 +1,52 @@
+// The way of jobs from the API to a broker: admission, group commit, and their metrics.
+import type { Config } from '../config/load.ts';
+import type { Clock } from '../domain/clock.ts';
+import type { FrameSender, JobProducer } from '../domain/producer.ts';
+import type { ResultStore } from '../domain/results.ts';
+import { createAdmission } from '../enqueue/admission.ts';
+import { createGroupCommit } from '../enqueue/group-commit.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+
+export interface ProducerParts {
+  sender: FrameSender;
+  clock: Clock;
+  /** Keeps the ids of pending jobs. */
+  results: Pick<ResultStore, 'remember'> | undefined;
+  metrics: Metrics;
+}
+
+/** One initial TCP window (10 segments of 1,448 bytes with timestamps) holds the frame and its framing: 100 jobs of the arithmetic. */
+const frameBytesMax = 14_400;
+
+/** Of the acquire timeout: a broker that becomes slower must not turn what was admitted into refusals. */
+const acquireShare = 0.4;
+
+export function openProducer(config: Config, { sender, clock, results, metrics }: ProducerParts): JobProducer {
+  const admission = createAdmission({
+    pendingJobsMax: config.ENQUEUE_MAX_PENDING_JOBS,
+    pendingBytesMax: config.ENQUEUE_MAX_PENDING_BYTES,
+    waitMsMax: config.FAKTORY_ACQUIRE_TIMEOUT_MS * acquireShare,
+  });
+  const producer = createGroupCommit({
+    sender,
+    admission,
+    clock,
+    frameJobsMax: config.BATCH_MAX_SIZE,
+    frameBytesMax,
+    acquireTimeoutMs: config.FAKTORY_ACQUIRE_TIMEOUT_MS,
+    lingerMs: config.BATCH_MAX_DELAY_MS,
+    onWrite(jobs, waitedMs) {
+      metrics.frameWait(waitedMs / 1000);
+      results?.remember(jobs);
+    },
+  });
+  const { waiting } = producer;
+  metrics.readPending(() => ({
+    waitingJobs: waiting.jobs,
+    waitingBytes: waiting.bytes,
+    inFlightJobs: admission.pendingJobs - waiting.jobs,
+    inFlightBytes: admission.pendingBytes - waiting.bytes,
+  }));
+  metrics.readAdmission(() => admission.refusals);
+  return producer;
+}
