@@ -43,7 +43,7 @@ export function createFaktoryMetrics(registry: Registry): FaktoryMetrics {
   const commands = createHistogram({
     registry,
     name: 'work_factory_faktory_command_duration_seconds',
-    help: "From a command's write to its reply, or to the end of the wait. A FETCH of an empty queue waits 2 s in the broker.",
+    help: "From a command's write to its reply, or to the end of the wait. FETCHes of an empty queue wait 2 s each, those of a connection one after another.",
     labelNames: ['command', 'outcome'],
     buckets: secondsBuckets,
   });
