@@ -171,9 +171,6 @@ describe('the house', () => {
   const long = [
     'src/broker/storage/ledger.ts createLedger',
     'src/broker/storage/write-behind.ts createWriteBehind',
-    'src/results/embedded.ts createEmbeddedResults',
-    'src/results/held-ids.ts createHeldIds',
-    'src/results/redis.ts createRedisResults',
     'src/roles/engine-keys.ts createEngineKeys',
   ];
 

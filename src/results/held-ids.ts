@@ -88,21 +88,23 @@ export function createHeldIds({ send, isReady, clock }: HeldIdsOptions): HeldIds
 
   return {
     has: (jid) => held.has(jid),
-    add(jids) {
-      // The ids of a frame are nearly always of the same second, or of two seconds.
-      let start = 0;
-      let second = jidSecond(jids[0] ?? '');
-      for (let index = 1; index <= jids.length; index++) {
-        const next = index < jids.length ? jidSecond(jids[index] as string) : undefined;
-        if (next === second && index < jids.length) continue;
-        if (second !== undefined) addAll(second, jids.slice(start, index));
-        start = index;
-        second = next;
-      }
-    },
+    add: (jids) => splitBySecond(jids, addAll),
     close() {
       isClosed = true;
       timer?.cancel();
     },
   };
+}
+
+/** The ids of a frame are nearly always of the same second, or of two seconds. Ids that are not ours are left out. */
+function splitBySecond(jids: readonly string[], take: (second: number, jids: readonly string[]) => void): void {
+  let start = 0;
+  let second = jidSecond(jids[0] ?? '');
+  for (let index = 1; index <= jids.length; index++) {
+    const next = index < jids.length ? jidSecond(jids[index] as string) : undefined;
+    if (next === second && index < jids.length) continue;
+    if (second !== undefined) take(second, jids.slice(start, index));
+    start = index;
+    second = next;
+  }
 }

@@ -1,0 +1,64 @@
+// Wakes the waiters of this process when jobs end: Redis tells of ends in messages, and while somebody waits the records are
+// looked at once a second, because a Redis that refuses to publish sends neither a message nor an error here.
+import type { Redis } from 'ioredis';
+import { systemClock, type Timer } from '../domain/clock.ts';
+import type { RedisLog } from './redis-connection.ts';
+import { endedChannel, type RedisRecords } from './redis-records.ts';
+import { createSubscription, type Subscription } from './redis-subscription.ts';
+import type { Waiters } from './waiters.ts';
+
+export interface RedisEnds {
+  /** To be called when somebody begins to wait. */
+  watch(): void;
+  close(): void;
+}
+
+interface RedisEndsOptions {
+  /** A connection for the subscription alone. */
+  connect: () => Redis;
+  records: RedisRecords;
+  waiters: Waiters;
+  log: RedisLog;
+}
+
+/** A waiter learns so late of an end whose message was refused or lost. */
+const lookEveryMs = 1000;
+
+export function createRedisEnds({ connect, records, waiters, log }: RedisEndsOptions): RedisEnds {
+  let subscription: Subscription | undefined;
+  let looking: Timer | undefined;
+
+  /** After a failure a waiter looks again, and reads for itself when its time is up. */
+  const tryWake = (jids: readonly string[]): Promise<void> =>
+    records.findEnded(jids, waiters.wake).catch(() => undefined);
+
+  function lookSoon(): void {
+    looking ??= systemClock.after(lookEveryMs, () => {
+      void tryWake([...waiters.jids]).then(() => {
+        looking = undefined;
+        if (waiters.size > 0) lookSoon();
+      });
+      subscription?.retry();
+    });
+  }
+
+  return {
+    watch() {
+      subscription ??= createSubscription({
+        redis: connect(),
+        channel: endedChannel,
+        log,
+        onSubscribed: () => void tryWake([...waiters.jids]),
+        onMessage(jids) {
+          const wanted = waiters.size === 0 ? [] : jids.split(',').filter((one) => waiters.has(one));
+          if (wanted.length > 0) void tryWake(wanted);
+        },
+      });
+      lookSoon();
+    },
+    close() {
+      looking?.cancel();
+      subscription?.close();
+    },
+  };
+}
