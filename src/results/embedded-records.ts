@@ -1,0 +1,112 @@
+// The database of the embedded results: which keys a job's id and record have, and what is deleted when its time is over.
+import type { CopiedRecord } from '../domain/backup.ts';
+import { isEnded, presentOf, type JobRecord } from '../domain/results.ts';
+import { readRecords } from '../level-records.ts';
+import { openDatabase, openError } from './database.ts';
+import { createGenerations, keyOf, metaKeyOf, metaRange, rangesOf, type Generation } from './generations.ts';
+import { createLasting, type Lasting } from './lasting.ts';
+import type { FreshJobs } from './unwritten.ts';
+
+export interface EmbeddedRecords {
+  /** @param unwritten what is known of the job and is not in the database; it is returned when the database cannot be read */
+  read(jid: string, unwritten: JobRecord | undefined): Promise<JobRecord | undefined>;
+  write(fresh: FreshJobs, records: readonly JobRecord[], sync: boolean): Promise<void>;
+  /** After a write that the disk refused, for example because it was full, LevelDB takes no more writes. */
+  reopen(): Promise<void>;
+  all(): AsyncIterable<readonly CopiedRecord[]>;
+  close(): Promise<void>;
+}
+
+export interface EmbeddedRecordsOptions {
+  /** Made when it is missing. */
+  dataDir: string;
+  ttlMs: number;
+  jobsMax: number;
+  /** Milliseconds since 1970. */
+  now: () => number;
+}
+
+const recordIn = (value: string): JobRecord => JSON.parse(value.slice(value.indexOf(':') + 1)) as JobRecord;
+
+export async function openEmbeddedRecords(options: EmbeddedRecordsOptions): Promise<EmbeddedRecords> {
+  const { dataDir, ttlMs, jobsMax, now } = options;
+  let db = await openDatabase(dataDir);
+  const { kept, lasting } = await readKept();
+  const generations = createGenerations({ kept, ttlMs, jobsMax });
+  let dropping: Promise<void> = Promise.resolve();
+
+  async function readKept(): Promise<{ kept: Generation[]; lasting: Lasting }> {
+    try {
+      const metas = await db.values(metaRange).all();
+      return { kept: metas.map((text) => JSON.parse(text) as Generation), lasting: await createLasting(db, ttlMs) };
+    } catch (error) {
+      await db.close();
+      throw openError(dataDir, error);
+    }
+  }
+
+  async function drop(generation: Generation): Promise<void> {
+    for (const range of rangesOf(generation)) {
+      await db.clear(range);
+      await db.compactRange(range.gte, range.lt);
+    }
+    // Deleted last: after a crash the rest is found again.
+    await db.del(metaKeyOf(generation));
+  }
+
+  function dropOld(nowMs: number): void {
+    for (const generation of generations.takeOld(nowMs))
+      dropping = dropping.then(() => drop(generation)).catch(() => undefined);
+  }
+
+  dropOld(now());
+  return {
+    async read(jid, unwritten) {
+      const wanted = [...generations.newestFirst];
+      const nowMs = now();
+      const keys = [...wanted.map((one) => keyOf('r', one, jid)), ...wanted.map((one) => keyOf('i', one, jid))];
+      if (lasting.isUsed) keys.push(lasting.keyOf(jid));
+      const values = await db.getMany(keys).catch((error: unknown) => {
+        if (unwritten) return [];
+        throw error;
+      });
+      const found = values.findIndex((value) => value !== undefined && Number.parseInt(value, 36) + ttlMs > nowMs);
+      const isRecord = found >= 0 && found < wanted.length;
+      const record = isRecord ? recordIn(values[found] as string) : undefined;
+      if (isEnded(record)) return record;
+      const known = lasting.read(values[2 * wanted.length], nowMs) ?? record ?? unwritten;
+      if (known) return presentOf(known, nowMs);
+      return found >= wanted.length && found < 2 * wanted.length ? { job_id: jid, state: 'pending' } : undefined;
+    },
+    async write(fresh, records, sync) {
+      const nowMs = now();
+      const stamp = nowMs.toString(36);
+      const generation = generations.current(nowMs);
+      dropOld(nowMs);
+      await lasting.sweep(db, nowMs);
+      // A chained batch costs half of an array of operations.
+      const batch = db.batch();
+      for (const jid of fresh.ids) batch.put(keyOf('i', generation, jid), stamp);
+      for (const record of fresh.records) lasting.put(batch, record, nowMs);
+      for (const one of records) {
+        if (isEnded(one)) {
+          batch.put(keyOf('r', generation, one.job_id), `${stamp}:${JSON.stringify(one)}`);
+          lasting.drop(batch, one);
+          generation.entries++;
+        } else lasting.put(batch, one, nowMs);
+      }
+      generation.entries += fresh.ids.length;
+      batch.put(metaKeyOf(generation), JSON.stringify(generation));
+      await batch.write({ sync });
+    },
+    async reopen() {
+      await db.close();
+      db = await openDatabase(dataDir);
+    },
+    all: () => readRecords(db),
+    async close() {
+      await dropping;
+      await db.close();
+    },
+  };
+}
