@@ -1,4 +1,5 @@
 // The database of the embedded results: which keys a job's id and record have, and what is deleted when its time is over.
+import type { ClassicLevel } from 'classic-level';
 import type { CopiedRecord } from '../domain/backup.ts';
 import { isEnded, presentOf, type JobRecord } from '../domain/results.ts';
 import { readRecords } from '../level-records.ts';
@@ -28,35 +29,35 @@ export interface EmbeddedRecordsOptions {
 
 const recordIn = (value: string): JobRecord => JSON.parse(value.slice(value.indexOf(':') + 1)) as JobRecord;
 
+async function readKept(db: ClassicLevel, dataDir: string, ttlMs: number): Promise<[Generation[], Lasting]> {
+  try {
+    const metas = await db.values(metaRange).all();
+    return [metas.map((text) => JSON.parse(text) as Generation), await createLasting(db, ttlMs)];
+  } catch (error) {
+    await db.close();
+    throw openError(dataDir, error);
+  }
+}
+
+async function drop(db: ClassicLevel, generation: Generation): Promise<void> {
+  for (const range of rangesOf(generation)) {
+    await db.clear(range);
+    await db.compactRange(range.gte, range.lt);
+  }
+  // Deleted last: after a crash the rest is found again.
+  await db.del(metaKeyOf(generation));
+}
+
 export async function openEmbeddedRecords(options: EmbeddedRecordsOptions): Promise<EmbeddedRecords> {
   const { dataDir, ttlMs, jobsMax, now } = options;
   let db = await openDatabase(dataDir);
-  const { kept, lasting } = await readKept();
+  const [kept, lasting] = await readKept(db, dataDir, ttlMs);
   const generations = createGenerations({ kept, ttlMs, jobsMax });
   let dropping: Promise<void> = Promise.resolve();
 
-  async function readKept(): Promise<{ kept: Generation[]; lasting: Lasting }> {
-    try {
-      const metas = await db.values(metaRange).all();
-      return { kept: metas.map((text) => JSON.parse(text) as Generation), lasting: await createLasting(db, ttlMs) };
-    } catch (error) {
-      await db.close();
-      throw openError(dataDir, error);
-    }
-  }
-
-  async function drop(generation: Generation): Promise<void> {
-    for (const range of rangesOf(generation)) {
-      await db.clear(range);
-      await db.compactRange(range.gte, range.lt);
-    }
-    // Deleted last: after a crash the rest is found again.
-    await db.del(metaKeyOf(generation));
-  }
-
   function dropOld(nowMs: number): void {
     for (const generation of generations.takeOld(nowMs))
-      dropping = dropping.then(() => drop(generation)).catch(() => undefined);
+      dropping = dropping.then(() => drop(db, generation)).catch(() => undefined);
   }
 
   dropOld(now());
@@ -71,8 +72,7 @@ export async function openEmbeddedRecords(options: EmbeddedRecordsOptions): Prom
         throw error;
       });
       const found = values.findIndex((value) => value !== undefined && Number.parseInt(value, 36) + ttlMs > nowMs);
-      const isRecord = found >= 0 && found < wanted.length;
-      const record = isRecord ? recordIn(values[found] as string) : undefined;
+      const record = found >= 0 && found < wanted.length ? recordIn(values[found] as string) : undefined;
       if (isEnded(record)) return record;
       const known = lasting.read(values[2 * wanted.length], nowMs) ?? record ?? unwritten;
       if (known) return presentOf(known, nowMs);

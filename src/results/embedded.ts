@@ -27,11 +27,10 @@ const idsLingerMs = 20;
 
 /** Rejects with a text for the operator when the folder cannot be opened, for example because another process has it. */
 export async function createEmbeddedResults(options: EmbeddedResultsOptions): Promise<EmbeddedResults> {
-  const { dataDir, ttlSeconds, resultsMax: jobsMax, now = Date.now } = options;
-  const database = await openEmbeddedRecords({ dataDir, ttlMs: ttlSeconds * 1000, jobsMax, now });
+  const { now = Date.now, ttlSeconds, resultsMax: jobsMax } = options;
+  const database = await openEmbeddedRecords({ ...options, ttlMs: ttlSeconds * 1000, jobsMax, now });
   const unwritten = createUnwritten();
   const puts = createPuts();
-  // What is unwritten is looked up first: it may be written while the database is read.
   const get = (jid: string): Promise<JobRecord | undefined> => database.read(jid, unwritten.get(jid));
   const waiters = createWaiters(get);
   let isWriting = false;
@@ -46,12 +45,12 @@ export async function createEmbeddedResults(options: EmbeddedResultsOptions): Pr
       const group = puts.takeGroup();
       try {
         if (hasFailed) await database.reopen();
-        hasFailed = false;
         const { records, refused } = await compare(group, get);
         await database.write(fresh, records, group.length > 0);
         unwritten.remove(fresh);
         for (const put of group) put.resolve(!refused.has(put));
         for (const record of records) if (isEnded(record)) waiters.wake(record);
+        hasFailed = false;
       } catch (error) {
         hasFailed = true;
         unwritten.putBack(fresh);
@@ -80,7 +79,6 @@ export async function createEmbeddedResults(options: EmbeddedResultsOptions): Pr
     wait: waiters.wait,
     put: async (records) => void (await put(records)),
     cancel: (record) => put([record], (_, known) => isWaiting(known)),
-    // A write of its own, synced like that of a record.
     check: async () => void (await put([])),
     async *records() {
       await put([]);
