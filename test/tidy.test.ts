@@ -344,6 +344,28 @@ describe('the glossary', () => {
   const glossary = read('docs/glossary.md');
   const rows = [...glossary.matchAll(/^\| .+ \| .+ \| (.+) \|$/gm)].slice(2).map(([, words]) => words as string);
 
+  it('has answer as a verb only: HTTP says response, FWP says reply', () => {
+    const noun = /\b(?:an?|the|no|its|their|each|one|any|clear|same|last|next|kept|large|good) answers?\b/i;
+    let checked = 0;
+    for (const { path, text, tree } of sources) {
+      assert.doesNotMatch(text, noun, path);
+      const visit = (node: ts.Node): void => {
+        if (ts.isIdentifier(node)) {
+          checked++;
+          // A label of a metric.
+          assert.ok(node.text === 'answering' || !/answer/i.test(node.text), `${path} has the name ${node.text}`);
+        }
+        ts.forEachChild(node, visit);
+      };
+      visit(tree);
+    }
+    assert.ok(checked > 10_000, 'no names found');
+    assert.deepEqual(
+      filesWhere(({ path }) => path.includes('answer')),
+      [],
+    );
+  });
+
   it('is short, and keeps abandoned words out of the code', () => {
     assert.ok(glossary.trimEnd().split('\n').length <= 30);
     const abandoned = rows.flatMap((row) => row.split(', ')).filter((word) => !word.startsWith('_'));

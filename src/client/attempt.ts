@@ -15,11 +15,11 @@ export interface Outgoing {
 export interface ApiResponse {
   readonly status: number;
   readonly body: Readonly<Record<string, unknown>>;
-  /** The service had answered it before. */
+  /** The response is that of an earlier request with the same key. */
   readonly isReplayed: boolean;
 }
 
-/** `mayPass`: the same request may be answered otherwise a little later. */
+/** `mayPass`: the same request may succeed a little later. */
 export type End = { readonly response: ApiResponse } | { readonly failure: Failure; readonly mayPass: boolean };
 
 const passing: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
@@ -104,7 +104,7 @@ export function readResponse({ status, headers }: FetchedResponse, text: string)
     return { response: { status, body, isReplayed } };
   }
   const { outcome, code, detail, job_ids: jobIds } = body ?? {};
-  // Something between here and the service answers with pages of its own; what it refused with a 4xx it did not pass on.
+  // A proxy between here and the service has pages of its own. A request that it refused with a 4xx did not reach the service.
   const isRefused = status >= 400 && status < 500;
   const failure: Failure = {
     outcome: outcome === 'not_enqueued' || outcome === 'unknown' ? outcome : isRefused ? 'not_enqueued' : 'unknown',

@@ -152,7 +152,7 @@ async function sendChunk(
       readFailure(open, error);
       return error;
     }
-    // An unknown one may be repeated when the key is its own: with the key of the request it would be answered as before.
+    // An unknown entry may be repeated when the key is its own: with the key of the request the response would be the same.
     open = open.filter(({ result }) => result?.status === 'failed' || (areKeyed && result?.status === 'unknown'));
     const pauseMs = sender.pauseMs(round);
     if (open.length === 0 || round === roundsMax || surroundings.now() + pauseMs >= deadlineMs) return undefined;

@@ -17,13 +17,13 @@ export interface ClientOptions {
   readonly signal?: AbortSignal | undefined;
   /** For each request with all its attempts; default 60,000. A batch that is cut is several requests. */
   readonly timeoutMs?: number;
-  /** For one attempt; default 30,000. The service answers within its ENQUEUE_TIMEOUT_MS, 20,000 by default. */
+  /** For one attempt; default 30,000. The service responds within its ENQUEUE_TIMEOUT_MS, 20,000 by default. */
   readonly attemptTimeoutMs?: number;
   /** Entries of one request of a batch, where the service's BATCH_MAX_JOBS is not 1,000. */
   readonly batchJobsMax?: number;
   /** Bytes of one request of a batch, where the service's BATCH_BODY_BYTES_MAX is not 524,288. */
   readonly batchBytesMax?: number;
-  /** False: a service that has never answered is not asked again when it cannot be reached. Default: true. */
+  /** False: a service that has never responded is not asked again when it cannot be reached. Default: true. */
   readonly waitsForService?: boolean;
   /** In place of the global one. */
   readonly fetch?: Fetch;
@@ -45,7 +45,7 @@ export interface Enqueued {
   readonly at?: string;
   /** The job is an earlier one, which is like this one and has not ended. */
   readonly duplicate?: true;
-  /** The request had been answered before. */
+  /** The response is that of an earlier request with the same key. */
   readonly replayed?: true;
 }
 

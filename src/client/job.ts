@@ -75,7 +75,7 @@ export function createJobQueries(sender: Sender, { now }: Pick<Surroundings, 'no
         const path = `${pathOf(jobId)}?wait=${holdMs / 1000}`;
         const job = await ask(path, untilMs + lastResponseMs, signal, holdMs);
         if (isOver(job) || now() >= untilMs) return job;
-        // A service that drains, or holds as many as it can, answers at once.
+        // A service that drains, or holds as many as it can, responds at once.
         if (now() - askedMs >= holdMs) early = 0;
         else await sender.pause(Math.min(sender.pauseMs(++early), untilMs - now()), signal);
       }

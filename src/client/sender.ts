@@ -1,5 +1,5 @@
-// Sends a request until it is answered, or until nothing more can be done: what is certainly not stored always, what may
-// be stored only with an idempotency key, in the same bytes. Bounded by attempts and time.
+// Sends a request until there is a response, or no other attempt may be made. A request that is certainly not stored is
+// repeated always; one that may be stored, only with an idempotency key, in the same bytes. Attempts and time have a limit.
 import { watchSignals } from './abort.ts';
 import { abortedBy, attempt, type ApiResponse } from './attempt.ts';
 import { WorkFactoryError, type Failure } from './error.ts';
@@ -13,7 +13,7 @@ export interface SenderOptions {
   readonly attemptTimeoutMs: number;
   /** Ends everything. */
   readonly signal: AbortSignal | undefined;
-  /** Whether a service that has never answered is asked again when it cannot be reached. */
+  /** Whether a service that has never responded is asked again when it cannot be reached. */
   readonly waitsForService: boolean;
 }
 
@@ -48,7 +48,7 @@ export function createSender(options: SenderOptions): Sender {
   const { now, after, random } = surroundings;
   const base = new URL(url).href.replace(/\/+$/, '');
   let keepsKeys = true;
-  let hasAnswered = false;
+  let hasResponded = false;
 
   const pauseMs = (attempts: number): number => random() * Math.min(pauseMsMax, pauseMsMin * 2 ** attempts);
   const signalsOf = (signal: AbortSignal | undefined): AbortSignal[] =>
@@ -86,10 +86,10 @@ export function createSender(options: SenderOptions): Sender {
       const timeoutMs = Math.max(1, Math.min(attemptTimeoutMs + holdMs, Math.ceil(deadlineMs - now())));
       const headers = headersOf(request, isKeyed);
       const end = await attempt(fetch, surroundings, { method, url: base + path, headers, body, timeoutMs, signals });
-      hasAnswered ||= 'response' in end || end.failure.status !== undefined;
+      hasResponded ||= 'response' in end || end.failure.status !== undefined;
       if ('response' in end) return end.response;
       const { failure } = end;
-      const isThere = hasAnswered || waitsForService || failure.code !== 'not_connected';
+      const isThere = hasResponded || waitsForService || failure.code !== 'not_connected';
       const mayPass = end.mayPass && isThere;
       if (failure.code === 'keys_not_kept' && key?.kind === 'made' && isKeyed && !history.mayBeStored) {
         keepsKeys = false;

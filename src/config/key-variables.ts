@@ -13,6 +13,6 @@ export const keyVariables = {
     schema: integer(120, 31_536_000),
     default: '86400',
     unit: 's',
-    reason: 'How long an Idempotency-Key, or the key of an entry, and its answer are kept.',
+    reason: 'How long an Idempotency-Key, or the key of an entry, and its response are kept.',
   },
 } as const satisfies Record<string, Variable>;

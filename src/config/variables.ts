@@ -55,7 +55,7 @@ export const variables = {
     schema: seconds(0.1, 60),
     default: '10',
     unit: 's',
-    reason: "Of a connection's oldest command; starts again at every reply. The server itself answers by about 6 s.",
+    reason: "Of a connection's oldest command; starts again at every reply. The server itself replies by about 6 s.",
   },
   FAKTORY_WRITE_TIMEOUT: {
     schema: seconds(0.1, 60),
@@ -80,7 +80,7 @@ export const variables = {
     schema: integer(100, 60_000),
     default: '20000',
     unit: 'ms',
-    reason: 'The caller has an answer by then; the connection is left alone.',
+    reason: 'The caller has its response by then; the connection is left alone.',
   },
   ENQUEUE_MAX_PENDING_JOBS: {
     schema: integer(1000, 1_000_000),
@@ -205,7 +205,7 @@ export const variables = {
     ),
     unit: 'names',
     reason:
-      'On a loopback bind without API_KEYS only localhost, 127.0.0.1, [::1] and these are answered, with any port: a web page may have its own name resolve to this machine.',
+      'On a loopback bind without API_KEYS only localhost, 127.0.0.1, [::1] and these are accepted, with any port: a web page may have its own name resolve to this machine.',
   },
   CONNECTIONS_PER_ADDRESS_MAX: {
     schema: integer(1, 10_000),

@@ -22,7 +22,7 @@ export interface Cron extends CronView {
 const lookMsMax = 1000;
 /** A clock that goes back by more was set. Then the next tick of each schedule is found anew. */
 const backMsMax = 1000;
-/** Between two questions to a store that does not answer with the last tick. */
+/** The pause before a store that did not tell the last tick is asked again. */
 const askAgainMs = 5000;
 
 export function createCron(options: CronOptions): Cron {

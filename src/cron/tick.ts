@@ -130,7 +130,7 @@ async function tryOnce(tick: Tick, options: TickOptions): Promise<Try> {
   }
   switch (verdict?.state) {
     case 'done':
-      return { end: 'replayed', jobId: lockHolder(verdict.answer) };
+      return { end: 'replayed', jobId: lockHolder(verdict.response) };
     case 'unknown':
       return { end: 'unknown', jobId: verdict.jids[0] as string, detail: 'the process that enqueued it has not said' };
     case 'claimed':
@@ -138,7 +138,7 @@ async function tryOnce(tick: Tick, options: TickOptions): Promise<Try> {
     case 'in_progress':
       return { end: 'again', detail: 'another process is enqueueing it', holder: verdict.jids[0] as string };
     default:
-      return { end: 'again', detail: 'the store of keys gave no clear answer' };
+      return { end: 'again', detail: 'the store of keys gave no clear reply' };
   }
   // The process may have been suspended meanwhile, until after the time for which an earlier key was kept.
   if (clock.wallMs() < untilMs + lateMsMax) return push(job, claim, options);
@@ -148,7 +148,7 @@ async function tryOnce(tick: Tick, options: TickOptions): Promise<Try> {
 
 async function push(job: Job, claim: Claim, options: TickOptions): Promise<Try> {
   const { keys, producer, clock, enqueueTimeoutMs } = options;
-  keys.attach(claim, [job], ([outcome]) => (outcome?.kind === 'enqueued' ? claim.answer : undefined));
+  keys.attach(claim, [job], ([outcome]) => (outcome?.kind === 'enqueued' ? claim.response : undefined));
   const outcome: Outcome = await producer.push(job, clock.now() + enqueueTimeoutMs);
   await keys.settle([{ claim, outcome: settled[outcome.kind] }]);
   if (outcome.kind === 'refused') return { end: 'again', detail: outcome.detail };

@@ -20,7 +20,7 @@ const causes: readonly (readonly [RegExp, string])[] = [
   [/LOADING/, 'it is loading its data (LOADING)'],
   [/would forget keys/, 'it would forget keys when it is full: its maxmemory-policy is not noeviction'],
   [/not stored: the store of the broker failed/, 'the store of the broker failed'],
-  [/read timeout|does not answer in time|no answer|timed? ?out/i, 'it does not answer in time'],
+  [/read timeout|does not answer in time|no reply|timed? ?out/i, 'it does not answer in time'],
 ];
 
 /** Undefined when none of the known causes fits. */

@@ -1,29 +1,25 @@
 // Joins questions: all that are asked while a round trip is under way go together in the next.
 import type { Clock } from './clock.ts';
 
-export interface GatherOptions<Item, Answer> {
-  /** One answer for each item, in their order. */
-  ask: (items: readonly Item[]) => Promise<readonly Answer[]>;
+export interface GatherOptions<Item, Reply> {
+  /** One reply for each item, in their order. */
+  ask: (items: readonly Item[]) => Promise<readonly Reply[]>;
   /** Of one question. */
   itemsMax: number;
   clock: Pick<Clock, 'soon'>;
 }
 
 /** Of an asker's items, which stay together in their order; more than `itemsMax` are several questions. */
-export type Gather<Item, Answer> = (items: readonly Item[]) => Promise<Answer[]>;
+export type Gather<Item, Reply> = (items: readonly Item[]) => Promise<Reply[]>;
 
-interface Asked<Item, Answer> {
+interface Asked<Item, Reply> {
   item: Item;
-  resolve: (answer: Answer) => void;
+  resolve: (reply: Reply) => void;
   reject: (error: unknown) => void;
 }
 
-export function createGather<Item, Answer>({
-  ask,
-  itemsMax,
-  clock,
-}: GatherOptions<Item, Answer>): Gather<Item, Answer> {
-  let waiting: Asked<Item, Answer>[] = [];
+export function createGather<Item, Reply>({ ask, itemsMax, clock }: GatherOptions<Item, Reply>): Gather<Item, Reply> {
+  let waiting: Asked<Item, Reply>[] = [];
   let isAsking = false;
 
   async function askAll(): Promise<void> {
@@ -31,8 +27,8 @@ export function createGather<Item, Answer>({
       const asked = waiting.slice(0, itemsMax);
       waiting = waiting.slice(itemsMax);
       try {
-        const answers = await ask(asked.map(({ item }) => item));
-        asked.forEach(({ resolve }, index) => resolve(answers[index] as Answer));
+        const replies = await ask(asked.map(({ item }) => item));
+        asked.forEach(({ resolve }, index) => resolve(replies[index] as Reply));
       } catch (error) {
         for (const { reject } of asked) reject(error);
       }
@@ -41,14 +37,14 @@ export function createGather<Item, Answer>({
   }
 
   return (items) => {
-    const answers = items.map(
-      (item) => new Promise<Answer>((resolve, reject) => void waiting.push({ item, resolve, reject })),
+    const replies = items.map(
+      (item) => new Promise<Reply>((resolve, reject) => void waiting.push({ item, resolve, reject })),
     );
     if (!isAsking) {
       isAsking = true;
       // After the input of this turn.
       clock.soon(() => void askAll());
     }
-    return Promise.all(answers);
+    return Promise.all(replies);
   };
 }

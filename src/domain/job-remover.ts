@@ -11,12 +11,12 @@ export interface JobRemover {
   close(): Promise<void>;
 }
 
-/** Why a removal has no answer. `unknown`: the broker was asked, and the job may be removed; `away`: it was not asked. */
+/** Why the outcome of a removal is not known. `unknown`: the broker was asked, and the job may be removed; `away`: it was not asked. */
 export class RemovalError extends Error {
   readonly outcome: 'away' | 'unknown';
 
   constructor(outcome: RemovalError['outcome'], cause?: unknown) {
-    super(outcome === 'away' ? 'The broker is away' : 'The broker gave no clear answer', { cause });
+    super(outcome === 'away' ? 'The broker is away' : 'The broker gave no clear reply', { cause });
     this.outcome = outcome;
   }
 }

@@ -3,8 +3,8 @@
 import type { Job } from './job.ts';
 import type { Outcome } from './producer.ts';
 
-/** The answer to the first request, and to every repetition of it. */
-export interface KeptAnswer {
+/** The response to the first request, and to every repetition of it. */
+export interface KeptResponse {
   /** 202 or 206. */
   readonly status: number;
   /** JSON. */
@@ -12,8 +12,8 @@ export interface KeptAnswer {
 }
 
 /** The record of a lock names the job that has it. */
-export const lockAnswer = (jid: string): KeptAnswer => ({ status: 202, body: JSON.stringify({ job_id: jid }) });
-export const lockHolder = ({ body }: KeptAnswer): string => (JSON.parse(body) as { job_id: string }).job_id;
+export const lockResponse = (jid: string): KeptResponse => ({ status: 202, body: JSON.stringify({ job_id: jid }) });
+export const lockHolder = ({ body }: KeptResponse): string => (JSON.parse(body) as { job_id: string }).job_id;
 
 export interface Claim {
   /** SHA-256 of the key and its scope. */
@@ -23,7 +23,7 @@ export interface Claim {
   /** Of the jobs that will be pushed; none: the key is looked up and not claimed. */
   readonly jids: readonly string[];
   /** The response when the broker has stored all of them. */
-  readonly answer: KeptAnswer;
+  readonly response: KeptResponse;
   /**
    * Of the lock of a unique job, and of a tick: it is kept for so long. The end of a job frees the lock that
    * `custom.unique_key` names; a tick has no such name.
@@ -38,7 +38,7 @@ export const lockOf = (id: Buffer, jid: string, lockMs: number): Claim => ({
   id,
   fingerprint: noFingerprint,
   jids: [jid],
-  answer: lockAnswer(jid),
+  response: lockResponse(jid),
   lockMs,
 });
 
@@ -51,18 +51,18 @@ export async function unlock(keys: KeyStore, name: string, jid: string): Promise
 /**
  * - `claimed`: the caller pushes its jobs, and settles the claim.
  * - `absent`: there is nothing, of a key that was looked up only.
- * - `done`: it was answered before.
+ * - `done`: the response of an earlier request is kept.
  * - `in_progress`: another request with the key is under way.
- * - `unknown`: whether the jobs of an earlier request are stored is not known; `answer` is right if they are.
+ * - `unknown`: whether the jobs of an earlier request are stored is not known; `response` is right if they are.
  * - `reused`: an earlier request with the key asked for something else.
  */
 export type Verdict =
   | { readonly state: 'claimed' }
   | { readonly state: 'absent' }
   | { readonly state: 'reused' }
-  | { readonly state: 'done'; readonly answer: KeptAnswer }
+  | { readonly state: 'done'; readonly response: KeptResponse }
   | { readonly state: 'in_progress'; readonly jids: readonly string[] }
-  | { readonly state: 'unknown'; readonly jids: readonly string[]; readonly answer: KeptAnswer };
+  | { readonly state: 'unknown'; readonly jids: readonly string[]; readonly response: KeptResponse };
 
 /** The outcome of a request or an entry with a key: a label of metrics. `claimed`: it was the first. */
 export const keyOutcomes = ['claimed', 'replayed', 'in_progress', 'unknown', 'reused', 'unavailable'] as const;
@@ -72,13 +72,13 @@ export type KeyOutcome = (typeof keyOutcomes)[number];
 export interface Settlement {
   readonly claim: Claim;
   readonly outcome: 'done' | 'unknown' | 'refused';
-  /** Where it is not the claim's; of `unknown`: what is to be answered if its jobs are stored. */
-  readonly answer?: KeptAnswer;
+  /** Where it is not the claim's; of `unknown`: the response if its jobs are stored. */
+  readonly response?: KeptResponse;
   /** Of `unknown`, where not all of the claim's are. */
   readonly jids?: readonly string[];
 }
 
-/** Beyond the time in which a request is answered: a claim that is older belongs to a process that is gone. */
+/** Beyond the time in which a response is sent: a claim that is older belongs to a process that is gone. */
 export const underWayMarginMs = 5000;
 
 export interface KeyStore {
@@ -92,11 +92,15 @@ export interface KeyStore {
   /**
    * To be called before the jobs are pushed: a broker in this process stores the record with them.
    *
-   * @param answerOf by their outcomes, as far as they are known before the write; undefined when nothing is to be kept
+   * @param responseOf by their outcomes, as far as they are known before the write; undefined when nothing is to be kept
    */
-  attach(claim: Claim, jobs: readonly Job[], answerOf: (outcomes: readonly Outcome[]) => KeptAnswer | undefined): void;
+  attach(
+    claim: Claim,
+    jobs: readonly Job[],
+    responseOf: (outcomes: readonly Outcome[]) => KeptResponse | undefined,
+  ): void;
   /**
-   * Never rejects: what the store does not take now, it is told again. Resolves when the store has answered; undefined when
+   * Never rejects: what the store does not take now, it is told again. Resolves when the store has replied; undefined when
    * there is nothing to wait for.
    */
   settle(settlements: readonly Settlement[]): Promise<void> | undefined;

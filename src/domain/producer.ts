@@ -47,7 +47,7 @@ export interface JobProducer {
   push(job: Job, deadlineMs: number): Promise<Outcome>;
   /** The same for many jobs with distinct jids: one outcome per job, in input order. Not atomic. Never rejects. */
   pushBulk(jobs: readonly Job[], deadlineMs: number): Promise<Outcome[]>;
-  /** Rejects, with the reason, unless the broker answers a command that reaches its store. */
+  /** Rejects, with the reason, unless the broker replies to a command that reaches its store. */
   ping(): Promise<void>;
   /** Refuses new jobs, settles the others, then closes. Resolves even when the broker is gone. */
   close(): Promise<void>;

@@ -1,5 +1,5 @@
-// Whether a server that this process needs answers, for /ready: asked at most once a second however many ask, never by two at
-// a time, and answered in bounded time even when the server is silent.
+// Whether a server that this process needs answers, for /ready: asked at most once a second however many ask, and never by two at
+// a time. The check ends in bounded time even when the server is silent.
 import { causeOf } from './cause.ts';
 import type { Clock } from './clock.ts';
 
@@ -9,7 +9,7 @@ export interface ServerCheckOptions {
   name: string;
   /** Rejects, with the reason, when the server does not do its part. */
   ask: () => Promise<void>;
-  /** How long a good answer holds. */
+  /** How long a good reply holds. */
   maxAgeMs?: number;
 }
 

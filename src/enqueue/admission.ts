@@ -1,5 +1,5 @@
-// The limit of work: waiting and in-flight jobs together, in jobs and in bytes. Above it the answer is an immediate no,
-// because a queue that only grows ends with everybody being answered too late (docs/decisions/0004-admission.md).
+// The limit of work: waiting and in-flight jobs together, in jobs and in bytes. Above it jobs are refused at once,
+// because a queue that only grows ends with a late response for everybody (docs/decisions/0004-admission.md).
 
 export interface AdmissionOptions {
   pendingJobsMax: number;

@@ -4,7 +4,7 @@ import type { Clock } from '../domain/clock.ts';
 
 export interface DrainRate {
   /** The broker has replied for this many jobs. */
-  answered(jobs: number, isSaturated: boolean): void;
+  replied(jobs: number, isSaturated: boolean): void;
   /** Milliseconds that it needs for this many jobs; 0 while that is not known. */
   waitMs(jobs: number): number;
 }
@@ -17,7 +17,7 @@ const validMs = 5000;
 const pauseMs = 1000;
 
 export function createDrainRate(clock: Clock): DrainRate {
-  // Begins and ends with an answer, so that bursts of replies are counted with the gaps between them.
+  // Begins and ends with a reply, so that bursts of replies are counted with the gaps between them.
   let windowStartMs: number | undefined;
   let windowJobs = 0;
   // The lower rate of the last two windows: after a pause a broker replies for many jobs at once.
@@ -33,7 +33,7 @@ export function createDrainRate(clock: Clock): DrainRate {
   }
 
   return {
-    answered(jobs, isSaturated) {
+    replied(jobs, isSaturated) {
       if (!isSaturated) {
         windowStartMs = undefined;
         if (hadPause || hadPauseBefore) measuredMs = -Infinity;

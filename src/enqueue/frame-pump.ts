@@ -67,8 +67,8 @@ export function createFramePump(options: FramePumpOptions, unsettled: Unsettled)
     onWrite?.(jobs, clock.now() - (pushes[0] as PendingPush).pushedMs);
     load.sent(jobs.length);
     sender.send(jobs, (outcomes) => {
-      drainRate.answered(jobs.length, leavesBehind || load.isBusy);
-      load.answered(jobs.length);
+      drainRate.replied(jobs.length, leavesBehind || load.isBusy);
+      load.replied(jobs.length);
       let start = 0;
       for (const pending of pushes) {
         unsettled.settle(pending, outcomes, start);

@@ -11,7 +11,7 @@ export interface LoadOptions {
 export interface Load {
   readonly jobs: number;
   sent(jobs: number): void;
-  answered(jobs: number): void;
+  replied(jobs: number): void;
   /** The broker has all that it can take: a long path holds many frames without being busy. */
   readonly isBusy: boolean;
   /** Jobs of each lane if these jobs and those in flight were spread evenly; no limit where there is only one lane. */
@@ -34,7 +34,7 @@ export function createLoad({ sender, frameJobsMax, lingerMs }: LoadOptions): Loa
       return jobs;
     },
     sent: (count) => void (jobs += count),
-    answered: (count) => void (jobs -= count),
+    replied: (count) => void (jobs -= count),
     get isBusy() {
       return jobs >= busyFrames * frameJobsMax && sender.inFlight > sender.inFlightTarget;
     },

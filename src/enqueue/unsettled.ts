@@ -64,7 +64,7 @@ export interface Sweep {
 /** Deadlines are kept to this; the contract allows 250 ms. */
 const sweepMs = 100;
 
-/** Ends what has waited too long for a slot, and answers every caller whose deadline has come. */
+/** Ends what has waited too long for a slot, and tells every caller whose deadline has come. */
 export function createSweep({ clock, unsettled, waiting, acquireTimeoutMs }: SweepOptions): Sweep {
   let timer: Timer | undefined;
 
@@ -81,7 +81,7 @@ export function createSweep({ clock, unsettled, waiting, acquireTimeoutMs }: Swe
     for (let pending; (pending = unsettled.first) && pending.deadlineMs <= now;) {
       // It was written, or it would have been taken above. The connection is left alone: its other frames must not become
       // unknown.
-      unsettled.settleAll(pending, unknown('no answer from the broker in time'));
+      unsettled.settleAll(pending, unknown('no reply from the broker in time'));
     }
     if (unsettled.first) arm();
   }

@@ -34,10 +34,10 @@ const permanentRefusals: readonly RegExp[] = [
  */
 export function classifyBulkReply(reply: Reply, jobs: readonly Job[], ageMs: number): Outcome[] | Violation {
   if (reply.type === 'error') return jobs.map(() => classifyErrorText(reply.text, ageMs));
-  if (reply.type !== 'bulk') return { violation: `PUSHB was answered with ${reply.type}` };
+  if (reply.type !== 'bulk') return { violation: `the reply to PUSHB is of type ${reply.type}` };
   if (reply.text === '{}') return jobs.map(() => enqueued);
   const refusals = parseRefusals(reply.text);
-  if (refusals === undefined) return { violation: 'PUSHB was answered with something that is no map of refusals' };
+  if (refusals === undefined) return { violation: 'the reply to PUSHB is no map of refusals' };
   let matched = 0;
   const outcomes = jobs.map((job) => {
     const text = refusals.get(job.jid);
@@ -46,11 +46,11 @@ export function classifyBulkReply(reply: Reply, jobs: readonly Job[], ageMs: num
     return classifyErrorText(text, ageMs);
   });
   // A jid that is not in the frame shows that the reply belongs to another command.
-  return matched === refusals.size ? outcomes : { violation: 'PUSHB was answered for a jid that was not in it' };
+  return matched === refusals.size ? outcomes : { violation: 'the reply to PUSHB names a jid that was not in it' };
 }
 
 /**
- * Faktory had no answer of its Redis: its deadline for a command, or its driver's for a read or for a connection of its pool,
+ * Faktory had no reply of its Redis: its deadline for a command, or its driver's for a read or for a connection of its pool,
  * after 3 to 6 s. When the Redis has been silent for some 20 s, its socket takes no more connections, and the same comes at
  * once as a dial that failed. The next command would end alike. Texts of Go's context and net, and of go-redis.
  */

@@ -62,7 +62,7 @@ export class FaktoryClient extends Client {
    * said (docs/broker.md).
    */
   takesBack = false;
-  /** The broker answers FETCHes that wait as soon as their connection has said that no command follows, as its last INFO said. */
+  /** The broker replies to FETCHes that wait as soon as their connection has said that no command follows, as its last INFO said. */
   endsFetches = false;
   /** Connections that opened, and those that ended again, since the start. */
   openedCount = 0;
@@ -153,7 +153,7 @@ export class FaktoryClient extends Client {
     return this.#connector.downReason ?? this.#standings.downReason;
   }
 
-  /** To be called when the broker answered a command of `sentMs` with a deadline of its own. */
+  /** To be called when the broker's reply to a command of `sentMs` names a deadline of its own. */
   late(connection: Connection, sentMs: number): void {
     this.#standings.late(connection, sentMs);
   }
@@ -182,7 +182,7 @@ export class FaktoryClient extends Client {
       this.takesBack = this.endsFetches = this.storesInGroups;
       return info;
     }
-    const error = new ProtocolError('INFO was answered with something else than an object');
+    const error = new ProtocolError('the reply to INFO is no object');
     connection.destroy(error);
     throw error;
   }

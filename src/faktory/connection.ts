@@ -25,7 +25,7 @@ export class Connection {
   /** Round trip of the handshake's HELLO in milliseconds: the broker stores nothing for it. */
   handshakeMs = 0;
   /** When the last reply came, by the clock. */
-  answeredMs = -Infinity;
+  repliedMs = -Infinity;
   readonly #options: ConnectionOptions;
   readonly #socket: Duplex;
   readonly #queued = createFifo<Command>();
@@ -130,7 +130,7 @@ export class Connection {
     const startedMs = this.#options.clock.now();
     const text = await this.send(command);
     if (text !== expected) {
-      const error = new ProtocolError(`${command[0]} was answered with something else than ${expected}`);
+      const error = new ProtocolError(`the reply to ${command[0]} is not ${expected}`);
       this.destroy(error);
       throw error;
     }
@@ -163,7 +163,7 @@ export class Connection {
     const within = `within ${this.#options.connectTimeoutMs} ms`;
     if (!this.#isConnected) return new OwnCause(`no TCP connection ${within}: the network, or its machine`);
     if (this.#greet) return new OwnCause(`it takes connections, but sent no greeting ${within}: its process hangs`);
-    return new OwnCause(`it greets, but has not answered HELLO ${within}`);
+    return new OwnCause(`it greets, but has not replied to HELLO ${within}`);
   }
 
   #giveUp(reason: string, sinceMs: number): void {
@@ -172,7 +172,7 @@ export class Connection {
   }
 
   /**
-   * Says END, which the server answers by closing (contribsys/faktory server/commands.go: no reply), and destroys the socket
+   * Says END, after which the server closes the connection (contribsys/faktory server/commands.go: no reply), and destroys the socket
    * when it has not done so in `graceMs`. Only for a connection without commands in flight.
    */
   async end(graceMs: number): Promise<void> {
@@ -235,11 +235,11 @@ export class Connection {
     const command = this.#outstanding.shift();
     if (command === undefined) return this.destroy(new ProtocolError('a reply that no command asked for'));
     this.#repliesSinceHello++;
-    this.answeredMs = this.#options.clock.now();
+    this.repliedMs = this.#options.clock.now();
     if (this.#outstanding.size > 0) this.#reading.feed();
     else this.#reading.rest();
     const { line, handler, givenMs } = command;
-    this.#options.onCommand?.(line, this.answeredMs - givenMs, reply.type === 'error' ? 'refused' : 'ok');
+    this.#options.onCommand?.(line, this.repliedMs - givenMs, reply.type === 'error' ? 'refused' : 'ok');
     handler.onReply(reply);
   }
 }

@@ -8,7 +8,7 @@ export interface FrameLimits {
   readonly framesPerConnection: number;
   readonly lanes: number;
   readonly syncsEachJob: boolean;
-  /** A frame was answered after so long. */
+  /** The reply to a frame came after so long. */
   observe(ms: number): void;
   /** Called when the live connections have changed. */
   adopt(): void;

@@ -40,7 +40,7 @@ function mutate({ set: target, action, jobtype, jids }: SetChange): string[] {
 const problemOf = (error: unknown): OperatorError =>
   error instanceof SideError
     ? new OperatorError(error.outcome, error.message, { cause: error.cause })
-    : new OperatorError('unknown', 'The broker gave no clear answer', { cause: error });
+    : new OperatorError('unknown', 'The broker gave no clear reply', { cause: error });
 
 export function createFaktoryOperator({ client, address, ...options }: FaktoryOperatorOptions): Operator {
   const side = createSideClient(options);

@@ -16,7 +16,7 @@ export interface Presence {
 }
 
 /**
- * A connection that ends sooner after it opened counts as a failed attempt: a broker at its connection limit answers HELLO
+ * A connection that ends sooner after it opened counts as a failed attempt: a broker at its connection limit replies to HELLO
  * before it hangs up (contribsys/faktory server/server.go:361, v1.9.4).
  */
 const youngMs = 1000;

@@ -22,7 +22,7 @@ export class SideError extends Error {
   readonly outcome: 'away' | 'unknown';
 
   constructor(outcome: SideError['outcome'], cause: unknown) {
-    super(outcome === 'away' ? 'The broker is away' : 'The broker gave no clear answer', { cause });
+    super(outcome === 'away' ? 'The broker is away' : 'The broker gave no clear reply', { cause });
     this.outcome = outcome;
   }
 }
@@ -45,7 +45,7 @@ export function createSideClient({ open, clock, timeoutMs }: SideClientOptions):
   async function inTime<Value>(waited: Promise<Value>): Promise<Value> {
     let onLate: (error: Error) => void;
     const late = new Promise<never>((_, reject) => (onLate = reject));
-    const timer = clock.after(timeoutMs, () => onLate(new Error('no answer from the broker in time')));
+    const timer = clock.after(timeoutMs, () => onLate(new Error('no reply from the broker in time')));
     return Promise.race([waited, late]).finally(() => timer.cancel());
   }
 

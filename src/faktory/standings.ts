@@ -7,10 +7,10 @@
 //
 //   opened, no doubt is open                                    -> trusted
 //   opened, a doubt is open                                     -> asked
-//   trusted, it has not answered since a silence elsewhere began -> asked
-//   trusted, the broker answered it with a deadline of its own  -> asked
-//   asked, INFO is answered                                     -> trusted
-//   asked, INFO is answered with that deadline                  -> resting -> asked
+//   trusted, no reply on it since a silence elsewhere began      -> asked
+//   trusted, the broker's reply names a deadline of its own      -> asked
+//   asked, the reply to INFO comes                               -> trusted
+//   asked, the reply to INFO names that deadline                 -> resting -> asked
 //   any, lost                                                   -> forgotten
 //
 // A doubt is open from the first such event until all connections are trusted.
@@ -38,23 +38,23 @@ export interface Standings {
   lost(connection: Connection): void;
   /** The connection is given up: a reply was due, and nothing has come since `sinceMs`. */
   silent(connection: Connection, sinceMs: number): void;
-  /** The broker answered a command of `sentMs` with a deadline of its own. */
+  /** The broker's reply to a command of `sentMs` names a deadline of its own. */
   late(connection: Connection, sentMs: number): void;
 }
 
 /** Pushes wait so long for the replies to INFO. Then they are refused. */
 const graceMs = 30;
 /** When a broker begins to hang, its last replies on some connections come a little later than on others. */
-const lastAnswersMs = 1000;
+const lastRepliesMs = 1000;
 /** The pause before INFO is sent again. With it the return of the store is seen within a second. */
 const restMs = 500;
 
-const noAnswer = new OwnCause('it does not answer in time');
-const storeHangs = new OwnCause('it greets, but answers commands late, or with a deadline: its Redis hangs');
+const noReply = new OwnCause('it does not answer in time');
+const storeHangs = new OwnCause('it greets, but replies to commands late, or with a deadline: its Redis hangs');
 
 export function createStandings({ size, clock, onChange }: StandingsOptions): Standings {
   const trusted: Connection[] = [];
-  // silent -> greets when it greets, or answers with a deadline of its own: its process does not hang.
+  // silent -> greets when it greets, or replies with a deadline of its own: its process does not hang.
   let doubt: 'none' | 'silent' | 'greets' = 'none';
   const down = createDown(clock, onChange);
   const doubted = createDoubted(clock, {
@@ -84,7 +84,7 @@ export function createStandings({ size, clock, onChange }: StandingsOptions): St
   }
 
   function askOthers(sinceMs: number): void {
-    for (const connection of [...trusted]) if (connection.answeredMs < sinceMs + lastAnswersMs) ask(connection);
+    for (const connection of [...trusted]) if (connection.repliedMs < sinceMs + lastRepliesMs) ask(connection);
     review();
   }
 
@@ -95,7 +95,7 @@ export function createStandings({ size, clock, onChange }: StandingsOptions): St
     },
     get downReason() {
       if (!down.isSet) return undefined;
-      return doubt === 'greets' ? storeHangs : noAnswer;
+      return doubt === 'greets' ? storeHangs : noReply;
     },
     opened(connection) {
       if (doubt === 'none') trusted.push(connection);
@@ -123,13 +123,13 @@ export function createStandings({ size, clock, onChange }: StandingsOptions): St
 }
 
 interface DoubtedEvents {
-  /** INFO was answered. The connection is no longer in doubt. */
+  /** The reply to INFO has come: the connection is no longer in doubt. */
   onAlive: (connection: Connection) => void;
-  /** INFO was answered with a deadline of the broker. */
+  /** The reply to INFO names a deadline of the broker. */
   onLate: () => void;
 }
 
-/** The connections in doubt. INFO is sent over each until it is answered. */
+/** The connections in doubt. INFO is sent over each until the reply comes. */
 function createDoubted(clock: Clock, { onAlive, onLate }: DoubtedEvents) {
   const states = new Map<Connection, 'asked' | 'resting'>();
   const forget = (connection: Connection): void => void states.delete(connection);
@@ -147,7 +147,7 @@ function createDoubted(clock: Clock, { onAlive, onLate }: DoubtedEvents) {
       onReply(reply) {
         if (reply.type === 'error' && isBrokerDeadline(reply.text)) return rest(connection);
         if (reply.type !== 'error' && !(reply.type === 'bulk' && reply.text.startsWith('{')))
-          return connection.destroy(new ProtocolError('INFO was answered with something else than an object'));
+          return connection.destroy(new ProtocolError('the reply to INFO is no object'));
         forget(connection);
         onAlive(connection);
       },

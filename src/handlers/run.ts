@@ -26,7 +26,7 @@ export interface Run {
   untilMs: number;
   /** The end of its time, in its process or in the wait for a process. */
   timer: Timer | undefined;
-  /** Its process has answered `abort`. */
+  /** Its process has replied to `abort`. */
   isHeard: boolean;
 }
 

@@ -13,7 +13,7 @@ import type { Backups } from '../domain/backup.ts';
 import { jidPattern } from '../domain/jid.ts';
 import { createAddressRange, isLoopback } from './plugins/addresses.ts';
 import { createAllowedMethods } from './plugins/allowed-methods.ts';
-import { createAnswerHook, setResponseHeaders } from './plugins/response-headers.ts';
+import { createResponseHook, setResponseHeaders } from './plugins/response-headers.ts';
 import { leadToDocument, registerApiDocument, registerDocumentRoutes } from './routes/api-document.ts';
 import { createApiKeyHook } from './plugins/api-keys.ts';
 import { registerBackup } from './routes/backup.ts';
@@ -27,8 +27,8 @@ import { createConnections, type Connections } from './server/connections.ts';
 import { closeIdleConnections } from './server/drain.ts';
 import { handleError } from './problems/error-handler.ts';
 import { createEventLoopLag, type EventLoopLag } from './plugins/event-loop-lag.ts';
-import { answerExpectations } from './server/expectations.ts';
-import { answerOrigins } from './plugins/cors.ts';
+import { meetExpectations } from './server/expectations.ts';
+import { allowOrigins } from './plugins/cors.ts';
 import { createHostCheck } from './plugins/hosts.ts';
 import { registerJobState, type JobStateOptions } from './routes/job-state.ts';
 import { registerJobRoutes } from './routes/jobs.ts';
@@ -73,9 +73,9 @@ export interface AppOptions
   connectionsPerAddressMax?: number | undefined;
   trustedProxies?: readonly string[] | undefined;
   keepAliveMs?: number | undefined;
-  /** The names in Host that are answered; undefined when every one is. */
+  /** The names in Host that are accepted; undefined: all are. */
   hosts?: readonly string[] | undefined;
-  /** Whose pages may read what the API answers. */
+  /** Origins whose pages may read the API's responses. */
   corsOrigins?: readonly string[] | undefined;
 }
 
@@ -122,9 +122,9 @@ export function createApp(options: AppOptions): FastifyInstance {
     places,
     isForUs,
   });
-  answerOrigins(app, options.corsOrigins ?? []);
+  allowOrigins(app, options.corsOrigins ?? []);
   app.addHook('onRequest', guard);
-  app.addHook('onSend', createAnswerHook({ draining, connections, clock }));
+  app.addHook('onSend', createResponseHook({ draining, connections, clock }));
   app.addHook('onClose', async () => lag.stop());
   closeIdleConnections(app, clock, connections);
   metrics.readDraining(() => draining.aborted);
@@ -148,20 +148,20 @@ function createServer(options: AppOptions, connections: Connections, places: Pla
       setResponseHeaders(request, reply, { draining, connections });
       handleError(error, request, reply);
     },
-    // Requests on open connections are answered by the producer's own word while the port is closing.
+    // While the port is closing, the producer decides on requests of open connections.
     return503OnClosing: false,
     bodyLimit: limits.singleBodyBytesMax,
     requestTimeout: limits.requestTimeoutMs,
     keepAliveTimeout: keepAliveMs,
-    // A backstop for silent sockets, beyond the longest that an answer may take.
+    // A backstop for silent sockets, beyond the longest that a response may take.
     connectionTimeout: Math.max(enqueueTimeoutMs, limits.waitSecondsMax * 1000) + limits.slowReaderTimeoutMs,
-    // Ids have a check of their own that answers 422.
+    // Ids have a check of their own whose response is 422.
     routerOptions: { maxParamLength: limits.headerBytesMax },
     http: {
       headersTimeout: limits.headersTimeoutMs,
       connectionsCheckingInterval: limits.connectionsCheckMs,
       maxHeaderSize: limits.headerBytesMax,
-      // Checked by our own guard, which answers with a problem.
+      // Checked by our own guard, whose response is a problem.
       requireHostHeader: false,
       insecureHTTPParser: false,
     },
@@ -169,13 +169,13 @@ function createServer(options: AppOptions, connections: Connections, places: Pla
   connections.watch(app.server);
   places.watch(app.server);
   refuseTunnels(app.server);
-  // A caller that sends no more still gets its answers: by default Node closes the connection under them.
+  // A caller that sends no more still gets its responses: by default Node closes the connection under them.
   Object.assign(app.server, { httpAllowHalfOpen: true });
   // A backstop: connections that were just told to go are not gone before this turn of the event loop ends.
   app.server.maxConnections = connectionsMax + Math.min(limits.listenBacklog, Math.ceil(connectionsMax / 2));
-  answerExpectations(app.server);
+  meetExpectations(app.server);
   // One logger for all, given here only: a child per request costs more than everything else that we do with it, and a logger
-  // of the framework's own costs every request two listeners on the end of its answer.
+  // of the framework's own costs every request two listeners on the end of its response.
   app.setChildLoggerFactory(() => logger);
   return app;
 }
@@ -195,13 +195,13 @@ function registerRoutes(app: FastifyInstance, options: AppOptions, { lag, budget
   const once = createOnce(options);
   const keyHooks = [keyHook, adminKeyHook].filter((hook) => hook !== undefined);
   registerApiDocument(app, { version, keyHooks, checksHosts: hosts !== undefined });
-  // The answers of the hot routes are far too small to be worth compressing.
+  // The responses of the hot routes are far too small to be worth compressing.
   app.register(async (singles) => {
     await singles.register(compress, { globalCompression: false, requestEncodings: encodings });
     budget.watch(singles);
     registerJobRoutes(singles, { ...options, once, protect });
   });
-  // Its answer is written while lines are read: compressed it would be held back.
+  // Its response is written while lines are read: compressed it would be held back.
   app.register(async (streams) => registerStreamRoute(streams, { ...options, protect, budget, connections }));
   app.register(async (others) => {
     await others.register(compress, { encodings, requestEncodings: encodings, threshold: limits.compressFromBytes });

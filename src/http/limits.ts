@@ -19,7 +19,7 @@ export const connectionsCheckMs = 1000;
 export const keepAliveTimeoutMs = 72_000;
 /** Each costs about 7 KiB. */
 export const connectionsMax = 10_000;
-/** Of these, for /health and /ready alone: an orchestrator that gets no answer kills the process. */
+/** Of these, for /health and /ready alone: an orchestrator that gets no response kills the process. */
 export const spareConnectionsMax = 64;
 /** Of the files that the process may have open: the broker, the store of results and the logs need the others. */
 export const connectionsShareOfFiles = 0.5;
@@ -28,19 +28,19 @@ export const connectionsShareOfFiles = 0.5;
  * a crowd would wait a second or more until they are let in: the kernel drops their SYN.
  */
 export const listenBacklog = 4096;
-/** A caller that reads nothing of a large answer for this long is cut off. */
+/** A caller that reads nothing of a large response for this long is cut off. */
 export const slowReaderTimeoutMs = 10_000;
-/** A caller that has not read all of a large answer by then is cut off: 25 KB a second for the largest file of /docs. */
+/** A caller that has not read all of a large response by then is cut off: 25 KB a second for the largest file of /docs. */
 export const readingTimeoutMs = 60_000;
-/** After the last answer of a connection: time for the caller to read it before unread input makes the kernel reset it. */
+/** After the last response of a connection: time for the caller to read it before unread input makes the kernel reset it. */
 export const lingerMs = 1000;
-/** Answers up to this size fit the kernel's send buffer and hold no memory of ours. */
-export const smallAnswerBytesMax = 16_384;
-/** Answers above this size are compressed when the caller asks for it. */
+/** Responses up to this size fit the kernel's send buffer and hold no memory of ours. */
+export const smallResponseBytesMax = 16_384;
+/** Responses above this size are compressed when the caller asks for it. */
 export const compressFromBytes = 1024;
 /** The longest `?wait=`. */
 export const waitSecondsMax = 30;
-/** Of all connections, those whose answer may be held (`?wait=`), so that jobs can still be posted. Above it the present state is answered at once. */
+/** Of all connections, the share whose response may be held (`?wait=`), so that jobs can still be posted. Above it the present state is sent at once. */
 export const waitersShare = 0.5;
 /** Jobs that are being cancelled at once. The broker is given 100 together: five rounds, which it must be able to do while callers wait. */
 export const cancellationsMax = 500;
@@ -70,7 +70,7 @@ export const streamHeldBytes = 2_097_152;
 export const streamsMax = 32;
 /** No byte came, and none was taken. Longer than a broker that hangs is waited for by default, the time that common proxies have. */
 export const streamIdleMs = 60_000;
-/** Actions of operators at once; an action whose caller was answered with 504 counts until it ends. */
+/** Actions of operators at once; an action whose caller got 504 counts until it ends. */
 export const actionsMax = 32;
 /** How long the caller of a backup waits for it: 1 to 6 GB. Node's fetch waits 300 s for a response. */
 export const backupTimeoutMs = 240_000;

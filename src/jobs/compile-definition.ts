@@ -226,7 +226,7 @@ function read(schema: z.ZodType, isTuple: boolean, given: unknown, id: unknown):
   };
 }
 
-/** A check of the schema's author that throws must not cost the other entries of a batch their answer. */
+/** A check of the schema's author that throws must not cost the other entries of a batch their outcome. */
 function check(schema: z.ZodType, given: unknown): { value: unknown } | { issues: Issues } {
   try {
     const parsed = schema.safeParse(given);

@@ -46,7 +46,7 @@ export function createFitness(redis: Redis, log: RedisLog): Fitness {
     } catch (error) {
       if (error instanceof KeyStoreError) throw error;
       if (found === asked) found = undefined;
-      throw new KeyStoreError('away', 'Redis gave no answer', error);
+      throw new KeyStoreError('away', 'Redis gave no reply', error);
     }
   }
 

@@ -1,5 +1,5 @@
 // The record of a key in Redis: a state, the fingerprint and the owner at fixed places, then the response.
-import type { Claim, KeptAnswer, Settlement, Verdict } from '../domain/keys.ts';
+import type { Claim, KeptResponse, Settlement, Verdict } from '../domain/keys.ts';
 import type { withdrawn } from './scripts.ts';
 import { fingerprintChars, headChars } from './scripts.ts';
 
@@ -18,7 +18,7 @@ export function recordOf(
   state: (typeof states)[keyof typeof states],
   claim: Claim,
   ttlMs: number,
-  { status, body } = claim.answer,
+  { status, body } = claim.response,
   jids = claim.jids,
 ): (string | number)[] {
   const { lockMs: keptMs = ttlMs } = claim;
@@ -30,7 +30,7 @@ interface Read {
   fingerprint: string;
   jids: string[];
   keptMs: number;
-  answer: KeptAnswer;
+  response: KeptResponse;
 }
 
 function readRecord(record: string): Read {
@@ -41,7 +41,7 @@ function readRecord(record: string): Read {
     fingerprint: record.slice(1, 1 + fingerprintChars),
     jids: jids.split(','),
     keptMs: Number(keptMs),
-    answer: { status: Number(status), body: record.slice(end + 1) },
+    response: { status: Number(status), body: record.slice(end + 1) },
   };
 }
 
@@ -51,9 +51,9 @@ export const lookUpRecord = (claim: Claim): (string | number)[] => [0, `${states
 /** @param underWayMsMax a claim that is older does not count as under way */
 export function verdictOf(claim: Claim, [text, leftMs = 0]: Found, underWayMsMax: number): Verdict {
   if (text === 'claimed' || text === 'absent') return { state: text };
-  const { state, fingerprint, jids, keptMs, answer } = readRecord(text);
+  const { state, fingerprint, jids, keptMs, response } = readRecord(text);
   if (fingerprint !== fingerprintOf(claim)) return { state: 'reused' };
-  if (state === states.done) return { state: 'done', answer };
+  if (state === states.done) return { state: 'done', response };
   const isUnderWay = state !== states.unknown && keptMs - leftMs < underWayMsMax;
-  return isUnderWay ? { state: 'in_progress', jids } : { state: 'unknown', jids, answer };
+  return isUnderWay ? { state: 'in_progress', jids } : { state: 'unknown', jids, response };
 }

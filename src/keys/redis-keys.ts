@@ -49,8 +49,8 @@ export function createRedisKeys({ url, ttlSeconds, underWayMsMax, log }: RedisKe
   }
 
   async function sendSettlements(told: readonly Told[]): Promise<undefined[]> {
-    const values = told.flatMap(({ claim, outcome, answer, jids }) =>
-      recordOf(states[outcome], claim, ttlMs, answer, jids),
+    const values = told.flatMap(({ claim, outcome, response, jids }) =>
+      recordOf(states[outcome], claim, ttlMs, response, jids),
     );
     await redis.eval(settleScript, told.length, ...told.map(({ claim }) => keyOf(claim)), ...values);
     return told.map(() => undefined);
@@ -80,7 +80,7 @@ export function createRedisKeys({ url, ttlSeconds, underWayMsMax, log }: RedisKe
     // Records and jobs are in two stores: they cannot be written together.
     attach: () => undefined,
     settle: (settlements) => untold.tell(settlements),
-    // It writes, because a Redis that is full, or a replica, still answers reads.
+    // It writes, because a Redis that is full, or a replica, still serves reads.
     async check() {
       await untilReady(redis);
       await fitness.check();
@@ -97,4 +97,4 @@ export function createRedisKeys({ url, ttlSeconds, underWayMsMax, log }: RedisKe
 const errorOf = (error: Error): KeyStoreError =>
   error.message.includes('OOM')
     ? new KeyStoreError('full', 'Redis is full', error)
-    : new KeyStoreError('away', 'Redis gave no answer', error);
+    : new KeyStoreError('away', 'Redis gave no reply', error);

@@ -6,7 +6,7 @@ export const ownerChars = 36;
 /** Of the state, the fingerprint and the owner. */
 export const headChars = 1 + fingerprintChars + ownerChars;
 
-/** Of a claim that its caller has given up before it was answered. */
+/** Of a claim that its caller gave up before the reply. */
 export const withdrawn = 'withdrawn';
 
 /** A claim that is held up somewhere, in a Redis that stands still for example, arrives within this time. */
@@ -19,24 +19,24 @@ const ownerOf = (record: string): string => `string.sub(${record}, ${headChars -
  * its connection was lost, finds its own record.
  */
 export const claimScript = `
-local answers = {}
+local replies = {}
 for i, key in ipairs(KEYS) do
   local record = ARGV[2 * i]
   local owner = ${ownerOf('record')}
   local found = redis.call('GET', key)
   local isFree = not found or string.sub(found, 1, 1) == 'w'
   if found and owner ~= '' and ${ownerOf('found')} == owner then
-    answers[i] = { isFree and '${withdrawn}' or 'claimed' }
+    replies[i] = { isFree and '${withdrawn}' or 'claimed' }
   elseif not isFree then
-    answers[i] = { found, redis.call('PTTL', key) }
+    replies[i] = { found, redis.call('PTTL', key) }
   elseif owner == '' then
-    answers[i] = { 'absent' }
+    replies[i] = { 'absent' }
   else
     redis.call('SET', key, record, 'PX', ARGV[2 * i - 1])
-    answers[i] = { 'claimed' }
+    replies[i] = { 'claimed' }
   end
 end
-return answers`;
+return replies`;
 
 /**
  * ARGV: for each key the time to live and its record. A record of somebody else stays as it is; one that is gone is written

@@ -62,7 +62,7 @@ function addState(registry: Registry, queueNames: Names, look: () => Promise<Bro
   });
   const ofJobs = of(
     'work_factory_broker_jobs',
-    'Jobs in the broker by where they are; absent when it did not answer.',
+    'Jobs in the broker by where they are; absent when it did not reply.',
     'state',
   );
   addMetric(ofJobs, 'gauge', async () => {

@@ -76,7 +76,7 @@ export function createFaktoryMetrics(registry: Registry): FaktoryMetrics {
   const of = (name: string, help: string) => ({ registry, name, help, labelNames: ['role'] });
   const ofUp = of(
     'work_factory_faktory_up',
-    '0 while the broker cannot be used, as these connections see it: it is away, its Redis refused the last jobs (producer), or it answers no FETCH (fetch, and report, which may have nothing to send).',
+    '0 while the broker cannot be used, as these connections see it: it is away, its Redis refused the last jobs (producer), or it replies to no FETCH (fetch, and report, which may have nothing to send).',
   );
   addMetric({ ...ofUp, aggregator: 'min' }, 'gauge', () =>
     byRole(({ downReason }) => Number(downReason === undefined)),

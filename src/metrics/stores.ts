@@ -16,8 +16,8 @@ export interface StoreMetrics {
   /** One tick of a schedule, and what became of it in this process. */
   tick(operation: string, outcome: TickOutcome): void;
   /** One call to the store of results. */
-  resultCall(operation: ResultOperation, seconds: number, isAnswered: boolean): void;
-  /** Whether the last call to a store was answered; undefined before the first. The last reader set counts. */
+  resultCall(operation: ResultOperation, seconds: number, hasReplied: boolean): void;
+  /** Whether the store replied to the last call; undefined before the first. The last reader set counts. */
   readStores(read: () => { results: boolean | undefined; keys: boolean | undefined }): void;
 }
 
@@ -37,7 +37,7 @@ export function createStoreMetrics(registry: Registry): StoreMetrics {
   const calls = createHistogram({
     registry,
     name: 'work_factory_results_call_duration_seconds',
-    help: 'Calls to the store of results; failed: it gave no answer, or refused.',
+    help: 'Calls to the store of results; failed: it gave no reply, or refused.',
     labelNames: ['operation', 'outcome'],
     buckets: secondsBuckets,
   });
@@ -59,8 +59,8 @@ export function createStoreMetrics(registry: Registry): StoreMetrics {
     key: (outcome) => void (keyCounts[outcome] ??= keys({ outcome })).count++,
     knowKeys: () => keyOutcomes.forEach((outcome) => keys({ outcome })),
     tick: (operation, outcome) => void ticks({ operation, outcome }).count++,
-    resultCall: (operation, seconds, isAnswered) =>
-      calls({ operation, outcome: isAnswered ? 'ok' : 'failed' })(seconds),
+    resultCall: (operation, seconds, hasReplied) =>
+      calls({ operation, outcome: hasReplied ? 'ok' : 'failed' })(seconds),
     readStores: (read) => void (stores = read),
   };
 }

@@ -106,13 +106,13 @@ function addWorkerGauges(registry: Registry, read: () => Readonly<WorkerReading>
   const ofFetch = {
     registry,
     name: 'work_factory_worker_last_fetch_timestamp_seconds',
-    help: 'When the broker last answered a FETCH, with a job or without, in seconds since 1970.',
+    help: 'When the broker last replied to a FETCH, with a job or without, in seconds since 1970.',
   };
   readOne(ofFetch, 'gauge', () => read()?.lastFetchSeconds);
   const ofBeat = {
     registry,
     name: 'work_factory_worker_last_beat_timestamp_seconds',
-    help: 'When the broker last answered a BEAT, in seconds since 1970.',
+    help: 'When the broker last replied to a BEAT, in seconds since 1970.',
   };
   readOne(ofBeat, 'gauge', () => read()?.lastBeatSeconds);
 }

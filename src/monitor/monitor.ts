@@ -59,7 +59,7 @@ export async function openMonitor(options: MonitorOptions): Promise<Monitor> {
   ]);
   const server = createServer(
     { maxHeaderSize: headBytesMax, headersTimeout: headTimeoutMs, requestTimeout: headTimeoutMs },
-    (request, response) => void answer(pages, request, response),
+    (request, response) => void respond(pages, request, response),
   );
   server.maxConnections = connectionsMax;
   server.timeout = idleMs;
@@ -80,7 +80,7 @@ async function close(server: Server): Promise<void> {
   await closed;
 }
 
-async function answer(pages: Pages, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function respond(pages: Pages, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { status, type, text } = await pageOf(pages, request, response);
   const body = Buffer.from(text);
   response.writeHead(status, { 'content-type': type, 'content-length': body.length, 'cache-control': 'no-store' });

@@ -5,7 +5,7 @@ import { isatty } from 'node:tty';
 const withoutBlocking = constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 
 /**
- * A descriptor for the same file whose writes answer EAGAIN instead of waiting for a reader (a file has none). A write that waits
+ * A descriptor for the same file whose writes fail with EAGAIN instead of waiting for a reader (a file has none). A write that waits
  * holds a thread of Node's pool, and the exit waits for that thread (libuv's uv__threadpool_cleanup): a reader that stalls
  * would keep the program from ending.
  */

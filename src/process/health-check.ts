@@ -20,7 +20,7 @@ export async function isHealthy(env: NodeJS.ProcessEnv, commandLine = readComman
   const address = { api: BIND_ADDR, worker: METRICS_ADDR, broker: FAKTORY_BIND }[role ?? 'api'];
   // Port 0 is any free one, which cannot be known here.
   if (address === undefined || address.port === 0) return true;
-  return role === 'broker' ? greets(address) : answers(address);
+  return role === 'broker' ? greets(address) : responds(address);
 }
 
 /** Of process 1, which may be an init that starts the program: the program's own arguments come last either way. */
@@ -33,7 +33,7 @@ function roleOf(commandLine: string): RoleName | undefined {
 
 const reachable = (host: string): string => ({ '0.0.0.0': '127.0.0.1', '::': '::1' })[host] ?? host;
 
-async function answers({ host, port }: BindAddress): Promise<boolean> {
+async function responds({ host, port }: BindAddress): Promise<boolean> {
   const at = reachable(host);
   const url = `http://${at.includes(':') ? `[${at}]` : at}:${port}/health`;
   return fetch(url, { signal: AbortSignal.timeout(timeoutMs) }).then(

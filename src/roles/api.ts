@@ -9,7 +9,7 @@ import type { TickStore } from '../domain/cron.ts';
 import { hasSchedules, type JobRegistry } from '../domain/job-type.ts';
 import { createApp } from '../http/app.ts';
 import { isLoopback } from '../http/plugins/addresses.ts';
-import { answeredHosts } from '../http/plugins/hosts.ts';
+import { acceptedHosts } from '../http/plugins/hosts.ts';
 import { replaced } from '../http/server/drain.ts';
 import { listen, resolveHost } from '../http/server/listen.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
@@ -156,7 +156,7 @@ function settingsOf(config: Config, host: string) {
     trustedProxies: config.TRUSTED_PROXIES,
     keepAliveMs: config.HTTP_KEEPALIVE_SECONDS * 1000,
     corsOrigins: config.CORS_ORIGINS,
-    hosts: answeredHosts({ address: host, apiKeys, allowedHosts }),
+    hosts: acceptedHosts({ address: host, apiKeys, allowedHosts }),
     resultsRequired: config.RESULTS_REQUIRED,
   };
 }

@@ -7,10 +7,10 @@ import { createGather } from '../domain/gather.ts';
 import {
   KeyStoreError,
   type Claim,
-  type KeptAnswer,
+  type KeptResponse,
   type KeyStore,
   type Settlement,
-  lockAnswer,
+  lockResponse,
   type Verdict,
 } from '../domain/keys.ts';
 import { enqueued, refused } from '../domain/producer.ts';
@@ -32,7 +32,7 @@ interface Open {
   readonly claim: Claim;
   readonly name: string;
   readonly sinceMs: number;
-  /** Until it is known whether there is a record on disk: others with the id wait for the same answer. */
+  /** Until it is known whether there is a record on disk: others with the id wait for the same reply. */
   looking: Promise<Stored | undefined> | undefined;
   /** Its group has failed: what is on disk counts, once the store is open again. */
   isUnknown: boolean;
@@ -69,9 +69,9 @@ export function createEngineKeys(options: EngineKeysOptions): KeyStore {
 
   function verdictOfOpen(claim: Claim, { claim: first, sinceMs, isUnknown }: Open): Verdict {
     if (!isSameRequest(claim, first.fingerprint)) return { state: 'reused' };
-    const { jids, answer } = first;
+    const { jids, response } = first;
     const isUnderWay = !isUnknown && clock.now() - sinceMs < underWayMsMax;
-    return isUnderWay ? { state: 'in_progress', jids } : { state: 'unknown', jids, answer };
+    return isUnderWay ? { state: 'in_progress', jids } : { state: 'unknown', jids, response };
   }
 
   /** What was unknown is on disk, or it is not: the store has been opened again since. */
@@ -90,7 +90,7 @@ export function createEngineKeys(options: EngineKeysOptions): KeyStore {
       return record && ((claim) => verdictByRecord(claim, record));
     }
     const jid = await engine.state().locks.find(id);
-    return jid === undefined ? undefined : () => ({ state: 'done', answer: lockAnswer(jid) });
+    return jid === undefined ? undefined : () => ({ state: 'done', response: lockResponse(jid) });
   }
 
   /** The claim has the key, unless the look-up finds a record. */
@@ -146,9 +146,9 @@ export function createEngineKeys(options: EngineKeysOptions): KeyStore {
     return ends.map((end) => (end as PromiseFulfilledResult<Verdict>).value);
   }
 
-  function write(claim: Claim, answer: KeptAnswer): void {
+  function write(claim: Claim, response: KeptResponse): void {
     const { id, fingerprint, jids, lockMs } = claim;
-    if (lockMs === undefined) engine.state().keys.put(id, encodeKeyRecord(fingerprint, answer));
+    if (lockMs === undefined) engine.state().keys.put(id, encodeKeyRecord(fingerprint, response));
     else engine.state().locks.put(id, jids[0] as string, lockMs);
   }
 
@@ -160,13 +160,13 @@ export function createEngineKeys(options: EngineKeysOptions): KeyStore {
   }
 
   /** A record without jobs. */
-  function writeAlone(claim: Claim, answer: KeptAnswer): Promise<void> {
+  function writeAlone(claim: Claim, response: KeptResponse): Promise<void> {
     return new Promise((resolve) => {
       if (engine.refusal() !== undefined) {
         free(claim);
         return resolve();
       }
-      write(claim, answer);
+      write(claim, response);
       ledger.join({
         settle(_group, outcome) {
           end(claim, outcome);
@@ -177,10 +177,10 @@ export function createEngineKeys(options: EngineKeysOptions): KeyStore {
     });
   }
 
-  function settleOne({ claim, outcome, answer = claim.answer }: Settlement): Promise<void> | undefined {
+  function settleOne({ claim, outcome, response = claim.response }: Settlement): Promise<void> | undefined {
     // The end of the group in which it was written has settled it.
     if (entryOf(claim) === undefined) return undefined;
-    if (outcome === 'done') return writeAlone(claim, answer);
+    if (outcome === 'done') return writeAlone(claim, response);
     if (outcome === 'refused') free(claim);
     return undefined;
   }
@@ -216,16 +216,16 @@ export function createEngineKeys(options: EngineKeysOptions): KeyStore {
     claim(claims) {
       return claims.length === 1 && claimNew(claims[0] as Claim) ? claimed : claimAll(claims);
     },
-    attach(claim, jobs, answerOf) {
+    attach(claim, jobs, responseOf) {
       const attachment = {
         write(refusals: ReadonlyMap<string, string>) {
           const outcomes = jobs.map(({ jid }) => {
             const refusal = refusals.get(jid);
             return refusal === undefined ? enqueued : refused('broker_refused', refusal);
           });
-          const answer = answerOf(outcomes);
-          if (answer === undefined) return;
-          write(claim, answer);
+          const response = responseOf(outcomes);
+          if (response === undefined) return;
+          write(claim, response);
         },
         settle: (outcome: GroupOutcome) => end(claim, outcome),
       };

@@ -1,11 +1,11 @@
 // The record of a key in the log and in LevelDB of the embedded broker.
 import { keyRecordRoom } from '../broker/storage/key-records.ts';
-import type { Claim, KeptAnswer, Verdict } from '../domain/keys.ts';
+import type { Claim, KeptResponse, Verdict } from '../domain/keys.ts';
 
 const fingerprintBytes = 32;
 
 /** Room for the store, the fingerprint, the status in 2 bytes, and the body. */
-export function encodeKeyRecord(fingerprint: Buffer, { status, body }: KeptAnswer): Buffer {
+export function encodeKeyRecord(fingerprint: Buffer, { status, body }: KeptResponse): Buffer {
   const bytes = Buffer.allocUnsafe(keyRecordRoom + fingerprintBytes + 2 + Buffer.byteLength(body));
   bytes.set(fingerprint, keyRecordRoom);
   bytes.writeUInt16BE(status, keyRecordRoom + fingerprintBytes);
@@ -17,9 +17,9 @@ export const isSameRequest = (claim: Claim, fingerprint: Buffer): boolean => cla
 
 export function verdictByRecord(claim: Claim, record: Buffer): Verdict {
   if (!isSameRequest(claim, record.subarray(0, fingerprintBytes))) return { state: 'reused' };
-  const answer = {
+  const response = {
     status: record.readUInt16BE(fingerprintBytes),
     body: record.toString('utf8', fingerprintBytes + 2),
   };
-  return { state: 'done', answer };
+  return { state: 'done', response };
 }

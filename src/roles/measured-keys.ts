@@ -3,7 +3,7 @@ import type { KeyStore } from '../domain/keys.ts';
 import { createTrouble, type RedisLog } from '../results/redis-connection.ts';
 
 export interface MeasuredKeys extends KeyStore {
-  /** Whether the last call was answered; undefined before the first. */
+  /** Whether the store replied to the last call; undefined before the first. */
   readonly isUp: boolean | undefined;
 }
 
@@ -16,7 +16,7 @@ export function measureKeys(keys: KeyStore, log: RedisLog): MeasuredKeys {
     'the store of keys takes keys again',
   );
 
-  function answered(): void {
+  function noteReply(): void {
     isUp = true;
     trouble.ended();
   }
@@ -24,7 +24,7 @@ export function measureKeys(keys: KeyStore, log: RedisLog): MeasuredKeys {
   async function seen<Value>(call: Promise<Value>): Promise<Value> {
     try {
       const value = await call;
-      answered();
+      noteReply();
       return value;
     } catch (error) {
       isUp = false;
@@ -43,10 +43,10 @@ export function measureKeys(keys: KeyStore, log: RedisLog): MeasuredKeys {
     claim(claims) {
       const verdicts = keys.claim(claims);
       if (verdicts instanceof Promise) return seen(verdicts);
-      answered();
+      noteReply();
       return verdicts;
     },
-    attach: (claim, jobs, answerOf) => keys.attach(claim, jobs, answerOf),
+    attach: (claim, jobs, responseOf) => keys.attach(claim, jobs, responseOf),
     settle: (settlements) => keys.settle(settlements),
     check: () => seen(keys.check()),
     close: () => keys.close(),

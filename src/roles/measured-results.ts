@@ -5,7 +5,7 @@ import { createTrouble, type RedisLog } from '../results/redis-connection.ts';
 import type { ResultOperation, StoreMetrics } from '../metrics/stores.ts';
 
 export interface MeasuredResults extends ResultStore {
-  /** Whether the last call was answered; undefined before the first. */
+  /** Whether the store replied to the last call; undefined before the first. */
   readonly isUp: boolean | undefined;
 }
 
@@ -25,18 +25,18 @@ export function measureResults(
 
   async function measured<Value>(operation: ResultOperation, call: () => Promise<Value>): Promise<Value> {
     const startMs = clock.now();
-    let isAnswered = false;
+    let hasReplied = false;
     try {
       const value = await call();
-      isAnswered = true;
+      hasReplied = true;
       trouble.ended();
       return value;
     } catch (error) {
       trouble.began(error as Error);
       throw error;
     } finally {
-      isUp = isAnswered;
-      metrics.resultCall(operation, (clock.now() - startMs) / 1000, isAnswered);
+      isUp = hasReplied;
+      metrics.resultCall(operation, (clock.now() - startMs) / 1000, hasReplied);
     }
   }
 

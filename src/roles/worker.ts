@@ -38,7 +38,7 @@ export interface WorkerParts {
 export interface RunningWorker extends Running {
   /** Without the text of a cause: everybody may ask /ready, and a job may have written anything. */
   problem(): string | undefined;
-  /** Why the broker is away, or answers no FETCH. */
+  /** Why the broker is away, or replies to no FETCH. */
   brokerProblem(): Error | undefined;
   /** Why it fetches nothing although the broker is there. */
   pause(): string | undefined;

@@ -9,7 +9,7 @@ interface Asked {
 
 export interface MetricsPage {
   /**
-   * Answers a message about metrics. A page has the metrics of the members that reply within 2 s, and the last counts of
+   * Replies to a message about metrics. A page has the metrics of the members that reply within 2 s, and the last counts of
    * the members that ended in order: a sum that falls would be read as a restart of all.
    *
    * @param members all that may be asked

@@ -1,6 +1,6 @@
 // The FETCHes of one connection. Faktory runs them one after another. Each blocks 2 s on an empty queue, and takes a job
 // even when its client has gone (contribsys/faktory server/commands.go, v1.9.4). So a lane sends one FETCH while the queue is
-// empty, as many as the round trip needs while jobs wait, and after a nil none until all are answered.
+// empty, as many as the round trip needs while jobs wait, and after a nil none until all have their reply.
 import type { Clock } from '../domain/clock.ts';
 import type { Connection } from '../faktory/connection.ts';
 import type { Reply } from '../faktory/reply-reader.ts';
@@ -70,7 +70,7 @@ export function createFetchLane(options: FetchLaneOptions): FetchLane {
     roundTripMs = Math.min(roundTripMs, now - sentMs);
     const waitedMs = now - headSinceMs;
     headSinceMs = now;
-    silence.ended(reply.type === 'bulk' || reply.type === 'nil' ? 'answered' : { error: reply.text });
+    silence.ended(reply.type === 'bulk' || reply.type === 'nil' ? 'replied' : { error: reply.text });
     if (reply.type === 'bulk') {
       isFlowing = waitedMs <= emptyMsMin + 1.5 * connection.handshakeMs;
       onJob(reply.text);
@@ -84,7 +84,7 @@ export function createFetchLane(options: FetchLaneOptions): FetchLane {
 
   function settle(): void {
     outstanding--;
-    if (outstanding === 0) rest.allAnswered();
+    if (outstanding === 0) rest.allReplied();
     onChange();
   }
 
@@ -114,7 +114,7 @@ export function createFetchLane(options: FetchLaneOptions): FetchLane {
   };
 }
 
-/** No FETCH is sent from a nil or an error on, until all FETCHes are answered and the longest of their pauses is over. */
+/** No FETCH is sent from a nil or an error on, until all FETCHes have their reply and the longest of their pauses is over. */
 function createRest(clock: Clock, onOver: () => void) {
   let isOn = false;
   let pauseMs = 0;
@@ -130,7 +130,7 @@ function createRest(clock: Clock, onOver: () => void) {
       isOn = true;
       pauseMs = Math.max(pauseMs, forMs);
     },
-    allAnswered(): void {
+    allReplied(): void {
       if (!isOn) return;
       if (pauseMs > 0) clock.after(pauseMs, end);
       else isOn = false;

@@ -1,4 +1,4 @@
-// Since when the broker has answered no FETCH with a job or with nil. A Faktory whose Redis hangs greets and answers BEAT all the
+// Since when no FETCH has got a job or nil from the broker. A Faktory whose Redis hangs greets and replies to BEAT all the
 // same: both come from its memory (contribsys/faktory server/workers.go, v1.9.4).
 import { causeOf, OwnCause } from '../domain/cause.ts';
 import type { Clock } from '../domain/clock.ts';
@@ -7,23 +7,23 @@ import { isBrokerDeadline } from '../faktory/classify.ts';
 export interface FetchSilence {
   sent(): void;
   /** @param error the broker's reply when it is neither a job nor nil; `lost`: there was none */
-  ended(how: 'answered' | 'lost' | { error: string }): void;
+  ended(how: 'replied' | 'lost' | { error: string }): void;
   /** The worker wants no job: it has no free slot, or fetches nothing for another reason. */
   rest(): void;
-  /** Set when a FETCH has been without an answer for 15 s. */
+  /** Set when a FETCH has been without a reply for 15 s. */
   readonly problem: OwnCause | undefined;
 }
 
 export interface FetchSilenceOptions {
   clock: Pick<Clock, 'now'>;
-  /** When the broker last answered a BEAT, by the clock. */
-  beatAnsweredMs: () => number;
+  /** When the broker last replied to a BEAT, by the clock. */
+  beatRepliedMs: () => number;
 }
 
-/** An empty FETCH is answered after 2 s, and a broker that is restarted is back sooner than this. */
+/** The reply to an empty FETCH comes after 2 s, and a broker that is restarted is back sooner than this. */
 const silenceMsMax = 15_000;
 
-export function createFetchSilence({ clock, beatAnsweredMs }: FetchSilenceOptions): FetchSilence {
+export function createFetchSilence({ clock, beatRepliedMs }: FetchSilenceOptions): FetchSilence {
   let outstanding = 0;
   let sinceMs: number | undefined;
   let error: string | undefined;
@@ -31,9 +31,9 @@ export function createFetchSilence({ clock, beatAnsweredMs }: FetchSilenceOption
   function describe(forMs: number, beats: string): string {
     const seconds = Math.floor(forMs / 1000);
     if (error === undefined)
-      return `it ${beats || 'answers '}no FETCH for ${seconds} s${beats && ': its Redis hangs?'}`;
+      return `it ${beats || 'replies to '}no FETCH for ${seconds} s${beats && ': its Redis hangs?'}`;
     const cause = isBrokerDeadline(error) ? 'its Redis hangs' : (causeOf(new Error(error)) ?? 'the log has its reply');
-    return `it ${beats}has answered every FETCH for ${seconds} s with an error: ${cause}`;
+    return `it ${beats}has replied to every FETCH for ${seconds} s with an error: ${cause}`;
   }
 
   return {
@@ -44,7 +44,7 @@ export function createFetchSilence({ clock, beatAnsweredMs }: FetchSilenceOption
     ended(how) {
       outstanding--;
       if (typeof how === 'object') ({ error } = how);
-      if (how !== 'answered') return;
+      if (how !== 'replied') return;
       sinceMs = outstanding > 0 ? clock.now() : undefined;
       error = undefined;
     },
@@ -56,7 +56,7 @@ export function createFetchSilence({ clock, beatAnsweredMs }: FetchSilenceOption
       if (sinceMs === undefined) return undefined;
       const forMs = clock.now() - sinceMs;
       if (forMs < silenceMsMax) return undefined;
-      return new OwnCause(describe(forMs, beatAnsweredMs() > sinceMs ? 'answers BEAT, but ' : ''));
+      return new OwnCause(describe(forMs, beatRepliedMs() > sinceMs ? 'replies to BEAT, but ' : ''));
     },
   };
 }

@@ -39,7 +39,7 @@ export function createFetcher({ client, log, ...laneOptions }: FetcherOptions): 
     const now = laneOptions.clock.now();
     if (now - warnedMs < refusalQuietMs) return;
     warnedMs = now;
-    log.warn({ reply }, 'the broker answered a FETCH with no job');
+    log.warn({ reply }, 'the broker replied to a FETCH with no job');
   }
 
   return {

@@ -16,8 +16,8 @@ export interface HeartbeatOptions {
 }
 
 export interface Heartbeat {
-  /** When the broker last answered a BEAT, by the clock. */
-  readonly answeredMs: number;
+  /** When the broker last replied to a BEAT, by the clock. */
+  readonly repliedMs: number;
   /** Tells the broker from now on that the worker takes no more jobs. */
   quiet(): void;
   stop(): void;
@@ -27,7 +27,7 @@ export function createHeartbeat({ client, wid, clock, intervalMs, onState, log }
   let isQuiet = false;
   let isStopped = false;
   let isBeating = false;
-  let answeredMs = -Infinity;
+  let repliedMs = -Infinity;
   let timer: Timer | undefined;
 
   async function beat(): Promise<void> {
@@ -38,7 +38,7 @@ export function createHeartbeat({ client, wid, clock, intervalMs, onState, log }
       const rss_kb = Math.round(process.memoryUsage.rss() / 1024);
       const body = JSON.stringify({ wid, rss_kb, ...(isQuiet && { current_state: 'quiet' }) });
       hear(await client.send(['BEAT', body]));
-      answeredMs = clock.now();
+      repliedMs = clock.now();
     } catch (error) {
       complain(error as Error);
     }
@@ -63,8 +63,8 @@ export function createHeartbeat({ client, wid, clock, intervalMs, onState, log }
   };
 
   return {
-    get answeredMs() {
-      return answeredMs;
+    get repliedMs() {
+      return repliedMs;
     },
     quiet() {
       isQuiet = true;

@@ -12,15 +12,15 @@ import type { Failure, EndedRun, Told } from './ended-run.ts';
 export interface ReporterOptions {
   client: FaktoryClient;
   clock: Clock;
-  /** The broker has answered. */
+  /** The broker has replied. */
   onTold: (told: Told) => void;
-  /** Called whenever a report has ended: the broker has answered, or was away for too long. */
+  /** Called whenever a report has ended: the broker has replied, or was away for too long. */
   onOver: (end: EndedRun) => void;
   log: WorkerLog;
 }
 
 export interface Reporter {
-  /** Reports without the broker's clear answer. The caller keeps them few. */
+  /** Reports without the broker's clear reply. The caller keeps them few. */
   readonly pending: number;
   ack(end: EndedRun): void;
   fail(end: EndedRun, failure: Failure): void;

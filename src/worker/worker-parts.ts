@@ -78,7 +78,7 @@ export function createParts(
   const lines = createFetchLines(options);
   const intervalMs = options.heartbeatIntervalMs;
   const heartbeat = createHeartbeat({ client: clients.beat, wid, clock, intervalMs, log, onState });
-  const silence = createFetchSilence({ clock, beatAnsweredMs: () => heartbeat.answeredMs });
+  const silence = createFetchSilence({ clock, beatRepliedMs: () => heartbeat.repliedMs });
   const fetcher = createFetcher({
     ...options,
     silence,

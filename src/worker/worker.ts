@@ -21,7 +21,7 @@ export interface Worker {
   readonly wid: string;
   readonly stats: Readonly<WorkerStats>;
   readonly clients: WorkerClients;
-  /** Why the broker is away, or answers no FETCH. */
+  /** Why the broker is away, or replies to no FETCH. */
   readonly brokerProblem: Error | undefined;
   /** The store of results takes writes. Otherwise nothing is fetched. */
   readonly takesResults: boolean;

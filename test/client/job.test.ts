@@ -30,7 +30,7 @@ describe('get', () => {
     assert.equal(await settled(client.get('a/b')), undefined);
   });
 
-  it('asks again when there is no clear answer, until the time is over', async () => {
+  it('asks again when there is no clear response, until the time is over', async () => {
     const reset = networkError('ECONNRESET', 'read');
     const { client, settled } = startScripted(inTurn(reset, refusal(503, 'results_unavailable'), stateIs('pending')));
     assert.equal((await settled(client.get(id)))?.state, 'pending');

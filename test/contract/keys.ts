@@ -40,10 +40,10 @@ export function keyStoreContract(name: string, open: OpenKeys, skip = false): vo
 
     it('answers as the first one was answered, again and again', async (t) => {
       const keys = await open(t);
-      const { answer } = await finish(keys, 'k');
+      const { response } = await finish(keys, 'k');
       for (let time = 0; time < 3; time++) {
-        assert.deepEqual(await claimOne(keys, claimOf('k')), { state: 'done', answer });
-        assert.deepEqual(await claimOne(keys, lookFor('k')), { state: 'done', answer });
+        assert.deepEqual(await claimOne(keys, claimOf('k')), { state: 'done', response });
+        assert.deepEqual(await claimOne(keys, lookFor('k')), { state: 'done', response });
       }
     });
 
@@ -51,9 +51,9 @@ export function keyStoreContract(name: string, open: OpenKeys, skip = false): vo
       const keys = await open(t);
       const claim = claimOf('k');
       await claimOne(keys, claim);
-      const answer = { status: 206, body: JSON.stringify({ text: 'grüße 😀', long: 'x'.repeat(100_000) }) };
-      await keys.settle([{ claim, outcome: 'done', answer }]);
-      assert.deepEqual(await claimOne(keys, claimOf('k')), { state: 'done', answer });
+      const response = { status: 206, body: JSON.stringify({ text: 'grüße 😀', long: 'x'.repeat(100_000) }) };
+      await keys.settle([{ claim, outcome: 'done', response }]);
+      assert.deepEqual(await claimOne(keys, claimOf('k')), { state: 'done', response });
     });
 
     it('refuses a key with another body, under way and done', async (t) => {
@@ -82,26 +82,26 @@ export function keyStoreContract(name: string, open: OpenKeys, skip = false): vo
       const keys = await open(t);
       const first = await finish(keys, 'k');
       const second = await finish(keys, 'l');
-      assert.deepEqual(await claimOne(keys, claimOf('k')), { state: 'done', answer: first.answer });
-      assert.deepEqual(await claimOne(keys, claimOf('l')), { state: 'done', answer: second.answer });
+      assert.deepEqual(await claimOne(keys, claimOf('k')), { state: 'done', response: first.response });
+      assert.deepEqual(await claimOne(keys, claimOf('l')), { state: 'done', response: second.response });
     });
 
     it('answers many claims of one request in their order, one that comes twice included', async (t) => {
       const keys = await open(t);
-      const { answer } = await finish(keys, 'k500');
+      const { response } = await finish(keys, 'k500');
       const claims = Array.from({ length: 1200 }, (_, index) => claimOf(`k${index}`));
       const verdicts = await keys.claim([...claims, claimOf('k7')]);
       assert.deepEqual(states(verdicts), [
         ...claims.map((_, index) => (index === 500 ? 'done' : 'claimed')),
         'in_progress',
       ]);
-      assert.deepEqual(verdicts[500], { state: 'done', answer });
+      assert.deepEqual(verdicts[500], { state: 'done', response });
       const ends = claims.filter((_, index) => index !== 500).map((claim) => ({ claim, outcome: 'done' as const }));
       await keys.settle(ends);
       const again = await keys.claim(claims.map((_, index) => claimOf(`k${index}`)));
       assert.deepEqual(
-        again.map((verdict) => verdict.state === 'done' && verdict.answer),
-        claims.map(({ jids: [jid] }, index) => (index === 500 ? answer : acceptedAs(jid as string))),
+        again.map((verdict) => verdict.state === 'done' && verdict.response),
+        claims.map(({ jids: [jid] }, index) => (index === 500 ? response : acceptedAs(jid as string))),
       );
     });
   });

@@ -98,7 +98,7 @@ describe('schedules', () => {
 
   it('are not tried again when it is not known whether they were enqueued', async (t) => {
     const scene = await setUp(t, '2026-12-01T02:59:59Z');
-    scene.answerWith(unknown('no answer from the broker in time'));
+    scene.answerWith(unknown('no reply from the broker in time'));
     const { counts, cron, lines } = scene.start({ schedule: '0 3 * * *' });
     const other = scene.start({ schedule: '0 3 * * *' }, { aheadMs: -secondMs });
     await scene.advance(hourMs);

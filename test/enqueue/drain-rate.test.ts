@@ -15,7 +15,7 @@ function setUp() {
     answers(jobs: number, ms: number, times: number, isSaturated = true) {
       for (let index = 0; index < times; index++) {
         nowMs += ms;
-        rate.answered(jobs, isSaturated);
+        rate.replied(jobs, isSaturated);
       }
     },
   };

@@ -11,12 +11,12 @@ const deadline: Reply = { type: 'error', text: 'ERR context deadline exceeded' }
 
 /** A connection in the hands of the test: it notes what is written to it. */
 class HandConnection {
-  answeredMs: number;
+  repliedMs: number;
   readonly lines: string[] = [];
   readonly handlers: ReplyHandler[] = [];
   reason: Error | undefined;
-  constructor(answeredMs: number) {
-    this.answeredMs = answeredMs;
+  constructor(repliedMs: number) {
+    this.repliedMs = repliedMs;
   }
   exchange(line: string, handler: ReplyHandler): void {
     this.lines.push(line);
@@ -49,7 +49,7 @@ function setUp(size = 4) {
   };
   const connections = Array.from({ length: size }, open);
   const answer = (connection: HandConnection, reply: Reply): void => {
-    connection.answeredMs = clock.now();
+    connection.repliedMs = clock.now();
     connection.handlers.shift()?.onReply(reply);
   };
   const giveUp = (connection: HandConnection, sinceMs: number): void => {
@@ -78,8 +78,8 @@ describe('the standings of connections', () => {
     const { clock, standings, connections, downs, giveUp, answer, isTrusted } = setUp();
     const [silent, idle, early, busy] = connections as Four;
     clock.advance(10_000);
-    early.answeredMs = clock.now() + 500;
-    busy.answeredMs = clock.now() + 1000;
+    early.repliedMs = clock.now() + 500;
+    busy.repliedMs = clock.now() + 1000;
     clock.advance(7000);
     giveUp(silent, 10_000);
     assert.deepEqual(
@@ -148,7 +148,7 @@ describe('the standings of connections', () => {
     const { clock, standings, connections, downs, answer, isTrusted } = setUp(2);
     const [late, other] = connections as Four;
     clock.advance(6000);
-    late.answeredMs = clock.now();
+    late.repliedMs = clock.now();
     standings.late(late.asConnection, 0);
     assert.deepEqual([late.lines, other.lines], [['INFO'], ['INFO']]);
     answer(late, deadline);

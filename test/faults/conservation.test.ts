@@ -24,7 +24,7 @@ const job = (nonce: string, outcome: OfferedJob['outcome'], a: number, more: Par
   a,
   b: 1,
   askedMs: 100,
-  answeredMs: 110,
+  repliedMs: 110,
   outcome,
   jobId: outcome === 'refused' ? undefined : `id-${nonce}`,
   message: undefined,
@@ -55,7 +55,7 @@ function cleanHistory(): History {
     job('done', 'enqueued', 8),
     job('explicit', 'enqueued', 11, { more: 'queue, at, large arguments' }),
     job('turned-away', 'refused', 9),
-    job('stalled', 'enqueued', 10, { askedMs: 1000, answeredMs: 4500 }),
+    job('stalled', 'enqueued', 10, { askedMs: 1000, repliedMs: 4500 }),
   ];
   const named = (...nonces: string[]): SeenJob[] =>
     offered.filter(({ nonce }) => nonces.includes(nonce)).map((own) => seen(own));
@@ -119,7 +119,7 @@ const planted: readonly [bug: string, finds: Violation, plant: (history: History
   [
     'stores twice although it did not stand still',
     'doubled',
-    (history) => change(history, 'stalled', { askedMs: 5000, answeredMs: 5010 }),
+    (history) => change(history, 'stalled', { askedMs: 5000, repliedMs: 5010 }),
   ],
   [
     'gives the ids of a batch in another order',

@@ -15,7 +15,7 @@ export interface OfferedJob {
   /** Digest of what an explicit job has besides: options, time, the rest of its arguments. */
   readonly more?: string | undefined;
   readonly askedMs: number;
-  readonly answeredMs: number;
+  readonly repliedMs: number;
   readonly outcome: Outcome;
   readonly jobId: string | undefined;
   /** The sentence of an answer that is about this job alone. */
@@ -77,8 +77,8 @@ export function checkConservation({ offered, stored, run, stalls = [] }: Facts):
     crossed.push(...differences(job, seen));
   }
   const copiesOf = ({ nonce }: OfferedJob): number => copies.get(nonce) ?? 0;
-  const stoodStill = ({ askedMs, answeredMs }: OfferedJob): boolean =>
-    stalls.some(({ fromMs, toMs }) => askedMs <= toMs && answeredMs >= fromMs);
+  const stoodStill = ({ askedMs, repliedMs }: OfferedJob): boolean =>
+    stalls.some(({ fromMs, toMs }) => askedMs <= toMs && repliedMs >= fromMs);
   const repeated = offered.filter((job) => copiesOf(job) > 1);
   const stalled = repeated.filter(stoodStill);
   const others = repeated.filter((job) => !stoodStill(job));

@@ -31,7 +31,7 @@ const explicitEvery = 10;
 type Told = Pick<OfferedJob, 'outcome' | 'jobId' | 'message' | 'detail'>;
 type Answer = Awaited<ReturnType<typeof post>>;
 
-const noAnswer: Answer = { status: 0, body: {} };
+const silent: Answer = { status: 0, body: {} };
 
 const outcomeOfStatus: Readonly<Record<string, Outcome>> = {
   enqueued: 'enqueued',
@@ -101,9 +101,9 @@ export function createCallers(url: string, takesExplicit = false): Callers {
 
   async function ask(path: string, body: unknown, jobs: readonly Wanted[]): Promise<number> {
     const askedMs = performance.now();
-    const answer = await post(url + path, body).catch(() => noAnswer);
-    const answeredMs = performance.now();
-    slowestMs = Math.max(slowestMs, answeredMs - askedMs);
+    const answer = await post(url + path, body).catch(() => silent);
+    const repliedMs = performance.now();
+    slowestMs = Math.max(slowestMs, repliedMs - askedMs);
     answers[answer.status] = (answers[answer.status] ?? 0) + 1;
     const told = read(answer, jobs.length);
     jobs.forEach(({ path: _path, entry: _entry, ...job }, index) => {
@@ -111,7 +111,7 @@ export function createCallers(url: string, takesExplicit = false): Callers {
       if (own.outcome === 'enqueued') acknowledged++;
       // The sentence about a passed-through job does not name its arguments.
       const message = job.more === undefined ? own.message : undefined;
-      offered.push({ ...job, askedMs, answeredMs, ...own, message });
+      offered.push({ ...job, askedMs, repliedMs, ...own, message });
     });
     for (const [wake, least] of waiting) if (acknowledged >= least) wake();
     return answer.status;

@@ -39,7 +39,7 @@ async function untilServed(callers: Callers, sinceMs: number): Promise<number> {
   const end = await Promise.race([callers.untilAcknowledged(callers.acknowledged + jobsBefore), gaveUp]);
   assert.notEqual(end, 'gave up', 'nothing was acknowledged again');
   const served = callers.offered.filter(({ outcome, askedMs }) => outcome === 'enqueued' && askedMs > sinceMs);
-  return Math.round(Math.min(...served.map(({ answeredMs }) => answeredMs)) - sinceMs);
+  return Math.round(Math.min(...served.map(({ repliedMs }) => repliedMs)) - sinceMs);
 }
 
 async function untilRefused(callers: Callers, reason: RegExp): Promise<void> {

@@ -60,7 +60,7 @@ async function stall(t: TestContext, pidOf: (scene: Scene) => number, lengthMs: 
   const facts = await factsOf(scene, [{ fromMs, toMs }]);
   const findings = assertConserved(facts);
   const fresh = callers.offered.filter(({ askedMs, outcome }) => askedMs > toMs && outcome === 'enqueued');
-  const recoveredMs = Math.min(...fresh.map(({ answeredMs }) => answeredMs)) - toMs;
+  const recoveredMs = Math.min(...fresh.map(({ repliedMs }) => repliedMs)) - toMs;
   assert.ok(recoveredMs <= recoveryMsMax, `the first job after it took ${recoveredMs} ms`);
   const figures = `${describeFindings(facts, findings)}, the slowest answer after ${Math.round(callers.slowestMs)} ms`;
   return { scene, facts, findings, seen: `${lengthMs / 1000} s: ${figures}` };

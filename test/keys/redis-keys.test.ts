@@ -73,7 +73,7 @@ describe('keys in Redis', { skip }, () => {
     const [dead, alive] = [await open(), await open({ underWayMsMax: 0 })];
     const claim = claimOf('k');
     await claimOne(dead, claim);
-    const expected = { state: 'unknown', jids: claim.jids, answer: claim.answer };
+    const expected = { state: 'unknown', jids: claim.jids, response: claim.response };
     assert.deepEqual(await claimOne(alive, claimOf('k')), expected);
     assert.deepEqual(await claimOne(alive, lookFor('k')), expected);
   });
@@ -83,11 +83,11 @@ describe('keys in Redis', { skip }, () => {
     const keys = await open();
     const [claim, other] = [claimOf('k'), claimOf('other')];
     await claimOne(keys, claim);
-    const answer = { status: 206, body: '{}' };
-    await keys.settle([{ claim, outcome: 'unknown', answer, jids: other.jids }]);
-    assert.deepEqual(await claimOne(keys, claimOf('k')), { state: 'unknown', jids: other.jids, answer });
+    const response = { status: 206, body: '{}' };
+    await keys.settle([{ claim, outcome: 'unknown', response, jids: other.jids }]);
+    assert.deepEqual(await claimOne(keys, claimOf('k')), { state: 'unknown', jids: other.jids, response });
     await keys.settle([{ claim, outcome: 'done' }]);
-    assert.deepEqual(await claimOne(keys, claimOf('k')), { state: 'done', answer: claim.answer });
+    assert.deepEqual(await claimOne(keys, claimOf('k')), { state: 'done', response: claim.response });
   });
 
   it('live for their time', async (t) => {
@@ -186,7 +186,7 @@ describe('keys in Redis', { skip }, () => {
     await admin.config('SET', 'maxmemory-policy', 'noeviction');
     await admin.config('SET', 'maxmemory', '1mb');
     assert.equal(await reasonOf(claimOne(keys, claimOf('k'))), 'full');
-    assert.deepEqual(await claimOne(keys, claimOf('done')), { state: 'done', answer: done.answer });
+    assert.deepEqual(await claimOne(keys, claimOf('done')), { state: 'done', response: done.response });
     await keys.settle([
       { claim: open1, outcome: 'done' },
       { claim: open2, outcome: 'refused' },
@@ -230,7 +230,7 @@ describe('keys in Redis', { skip }, () => {
     const lock = lockOf(id, jid, 5000);
     assert.deepEqual(await claimOne(keys, lock), { state: 'claimed' });
     await keys.settle([{ claim: lock, outcome: 'done' }]);
-    assert.deepEqual(await claimOne(keys, lockOf(id, other, 90_000)), { state: 'done', answer: lock.answer });
+    assert.deepEqual(await claimOne(keys, lockOf(id, other, 90_000)), { state: 'done', response: lock.response });
     const [name] = (await admin.keys('*')) as [string];
     assert.ok((await admin.pttl(name)) <= 5000);
     await unlock(keys, id.toString('base64url'), other);

@@ -58,7 +58,7 @@ const refusals: Readonly<Record<string, { expected: RegExp; apply: (admin: Redis
 };
 
 /** What Redis says to it, once the connection is there; empty: it took it. */
-async function answerOf(command: () => Promise<void>): Promise<string> {
+async function responseOf(command: () => Promise<void>): Promise<string> {
   for (;;) {
     const answer = await command().then(
       () => '',
@@ -79,8 +79,8 @@ describe('a Redis that reads and does not write', { skip: redisServerPath() === 
       await results.put([succeeded(jid)]);
       await apply(admin);
       await assert.rejects(results.check(), expected);
-      assert.match(await answerOf(() => results.check()), expected);
-      assert.match(await answerOf(() => results.put([succeeded(createJid())])), expected);
+      assert.match(await responseOf(() => results.check()), expected);
+      assert.match(await responseOf(() => results.put([succeeded(createJid())])), expected);
       assert.deepEqual(await results.get(jid), succeeded(jid));
     });
   }
@@ -109,13 +109,13 @@ describe('a Redis that reads and does not write', { skip: redisServerPath() === 
     const before = await connections();
     await admin.call('REPLICAOF', '127.0.0.1', '1');
     for (let tries = 0; tries < 20; tries++) {
-      assert.match(await answerOf(() => results.check()), /READONLY/);
+      assert.match(await responseOf(() => results.check()), /READONLY/);
       results.remember(idsOf(createJid()));
     }
     assert.equal((await connections()) - before, 1);
     assert.deepEqual(lines, ['Redis took no ids: they stay in this process']);
     await admin.call('REPLICAOF', 'NO', 'ONE');
-    assert.equal(await answerOf(() => results.check()), '');
+    assert.equal(await responseOf(() => results.check()), '');
   });
 
   it('lets a worker take up its work as soon as it writes again', async (t) => {

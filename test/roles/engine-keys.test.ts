@@ -45,14 +45,14 @@ const claimOne = async (keys: KeyStore, claim: Claim): Promise<Verdict> => (awai
 async function claimFor(keys: KeyStore, key: string, jobs: readonly Job[]): Promise<Claim> {
   const claim = { ...claimOf(key), jids: jobs.map(({ jid }) => jid) };
   assert.deepEqual(await claimOne(keys, claim), { state: 'claimed' });
-  keys.attach(claim, jobs, (outcomes) => answerOf(claim, outcomes));
+  keys.attach(claim, jobs, (outcomes) => responseOf(claim, outcomes));
   return claim;
 }
 
-function answerOf({ answer }: Claim, outcomes: readonly Outcome[]) {
+function responseOf({ response }: Claim, outcomes: readonly Outcome[]) {
   const stored = outcomes.filter(({ kind }) => kind === 'enqueued').length;
   if (stored === 0) return undefined;
-  return stored === outcomes.length ? answer : { status: 206, body: `{"count":${stored}}` };
+  return stored === outcomes.length ? response : { status: 206, body: `{"count":${stored}}` };
 }
 
 const counting =
@@ -81,7 +81,7 @@ describe('embedded keys', () => {
     await broker.close();
     const again = await startBroker(t, { dataDir });
     assert.equal(queued(again), 1);
-    assert.deepEqual(await claimOne(openKeys(again), claimOf('k')), { state: 'done', answer: claim.answer });
+    assert.deepEqual(await claimOne(openKeys(again), claimOf('k')), { state: 'done', response: claim.response });
   });
 
   it('are found while those of an earlier process are still read, and after it', async (t) => {
@@ -143,7 +143,7 @@ describe('embedded keys', () => {
     const verdicts = await Promise.all(
       ['body', 'body', 'other', 'body'].map((body) => claimOne(keys, claimOf('k', body))),
     );
-    const done = { state: 'done', answer: claim.answer };
+    const done = { state: 'done', response: claim.response };
     assert.deepEqual(verdicts, [done, done, { state: 'reused' }, done]);
   });
 
@@ -173,7 +173,7 @@ describe('embedded keys', () => {
     assert.ok(outcomes.every(({ kind }) => kind === 'enqueued'));
     assert.equal(faulty.writes - before, 1);
     assert.equal(queued(broker), 950);
-    assert.deepEqual(await claimOne(keys, claimOf('k')), { state: 'done', answer: claim.answer });
+    assert.deepEqual(await claimOne(keys, claimOf('k')), { state: 'done', response: claim.response });
   });
 
   it('keep what the broker did not take of a batch', async (t) => {
@@ -189,7 +189,7 @@ describe('embedded keys', () => {
     );
     assert.deepEqual(await claimOne(keys, claimOf('k')), {
       state: 'done',
-      answer: { status: 206, body: '{"count":1}' },
+      response: { status: 206, body: '{"count":1}' },
     });
   });
 
@@ -216,7 +216,7 @@ describe('embedded keys', () => {
       assert.deepEqual(await claimOne(keys, claimOf('k')), {
         state: 'unknown',
         jids: claim.jids,
-        answer: claim.answer,
+        response: claim.response,
       });
       await assert.rejects(claimOne(keys, claimOf('l')), { name: 'Error', reason: 'away' });
       faulty.fault = undefined;
@@ -226,7 +226,7 @@ describe('embedded keys', () => {
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
       assert.equal(queued(broker), keepsFailed ? 1 : 0);
-      const expected = keepsFailed ? { state: 'done', answer: claim.answer } : { state: 'claimed' };
+      const expected = keepsFailed ? { state: 'done', response: claim.response } : { state: 'claimed' };
       assert.deepEqual(await claimOne(keys, claimOf('k')), expected);
     });
   }
@@ -254,7 +254,7 @@ describe('embedded keys', () => {
     assert.equal((await claimOne(keys, claimOf('k'))).state, 'unknown');
     release();
     await pushed;
-    assert.deepEqual(await claimOne(keys, claimOf('k')), { state: 'done', answer: claim.answer });
+    assert.deepEqual(await claimOne(keys, claimOf('k')), { state: 'done', response: claim.response });
   });
 
   it('are kept for their time, and then forgotten on disk too', async (t) => {

@@ -48,7 +48,7 @@ async function open(t: TestContext, options: Parameters<typeof startBroker>[1] =
       const claim = lockOf(id, job.jid, minuteMs);
       const [verdict] = (await keys.claim([claim])) as [Verdict];
       if (verdict.state !== 'claimed') return verdict;
-      keys.attach(claim, [job], ([outcome]) => (outcome?.kind === 'enqueued' ? claim.answer : undefined));
+      keys.attach(claim, [job], ([outcome]) => (outcome?.kind === 'enqueued' ? claim.response : undefined));
       await new Promise((resolve) => sender.send([job], resolve));
       last = job.jid;
       return verdict;

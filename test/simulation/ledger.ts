@@ -52,7 +52,7 @@ const lateMsMax = 250;
 const tellingDetails = [
   ['connection to the broker lost before sending', 'refused: unsent write'],
   ['no connection to the broker had room', 'refused: waited too long'],
-  ['no answer from the broker in time', 'unknown: deadline'],
+  ['no reply from the broker in time', 'unknown: deadline'],
 ] as const;
 
 export type Ledger = ReturnType<typeof createLedger>;

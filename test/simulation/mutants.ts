@@ -165,8 +165,8 @@ export const mutants: readonly Mutant[] = [
   one(
     'goes on writing to connections that are as silent as one that was given up',
     standings,
-    'if (connection.answeredMs < sinceMs + lastAnswersMs) ask(connection);',
-    'void [connection, sinceMs, lastAnswersMs];',
+    'if (connection.repliedMs < sinceMs + lastRepliesMs) ask(connection);',
+    'void [connection, sinceMs, lastRepliesMs];',
   ),
   one(
     "goes on writing after the broker's own deadline",

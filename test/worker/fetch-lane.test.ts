@@ -21,7 +21,7 @@ function startLane({ handshakeMs = 0, endsFetches = false }) {
     connection: connection as Connection,
     fetchLine: () => 'FETCH default',
     clock,
-    silence: createFetchSilence({ clock, beatAnsweredMs: () => 0 }),
+    silence: createFetchSilence({ clock, beatRepliedMs: () => 0 }),
     pollIntervalMs: 0,
     endsFetches: () => endsFetches,
     onJob: () => undefined,

@@ -1,4 +1,4 @@
-// When a worker says that its broker answers no FETCH: on its own, and of a worker against a scripted broker.
+// When a worker says that its broker replies to no FETCH: on its own, and of a worker against a scripted broker.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -12,7 +12,7 @@ import { createHeldResults, job, nil, startFetchScript, startWorker } from './wo
 function setUp() {
   const clock = createFakeClock();
   let beatMs = -Infinity;
-  const silence = createFetchSilence({ clock, beatAnsweredMs: () => beatMs });
+  const silence = createFetchSilence({ clock, beatRepliedMs: () => beatMs });
   return {
     silence,
     /** The text of the problem after so many seconds. */
@@ -29,8 +29,8 @@ describe('the silence of FETCHes', () => {
     const { silence, after } = setUp();
     silence.sent();
     assert.equal(after(14.9), undefined);
-    assert.equal(after(19.1), 'it answers no FETCH for 34 s');
-    silence.ended('answered');
+    assert.equal(after(19.1), 'it replies to no FETCH for 34 s');
+    silence.ended('replied');
     assert.equal(after(100), undefined);
   });
 
@@ -42,12 +42,15 @@ describe('the silence of FETCHes', () => {
       beat();
       silence.ended(round < 4 ? 'lost' : { error: 'ERR i/o timeout' });
     }
-    assert.equal(after(1), 'it answers BEAT, but has answered every FETCH for 16 s with an error: its Redis hangs');
+    assert.equal(
+      after(1),
+      'it replies to BEAT, but has replied to every FETCH for 16 s with an error: its Redis hangs',
+    );
     silence.sent();
     silence.ended({ error: "ERR OOM command not allowed when used memory > 'maxmemory'." });
     assert.equal(
       after(0),
-      'it answers BEAT, but has answered every FETCH for 16 s with an error: its memory is full (OOM)',
+      'it replies to BEAT, but has replied to every FETCH for 16 s with an error: its memory is full (OOM)',
     );
   });
 
@@ -56,9 +59,9 @@ describe('the silence of FETCHes', () => {
     beat();
     after(1);
     silence.sent();
-    assert.equal(after(20), 'it answers no FETCH for 20 s');
+    assert.equal(after(20), 'it replies to no FETCH for 20 s');
     beat();
-    assert.equal(after(0), 'it answers BEAT, but no FETCH for 20 s: its Redis hangs?');
+    assert.equal(after(0), 'it replies to BEAT, but no FETCH for 20 s: its Redis hangs?');
   });
 
   it('is none while no FETCH is wanted, and is counted from the last answer of another', () => {
@@ -66,8 +69,8 @@ describe('the silence of FETCHes', () => {
     silence.sent();
     silence.sent();
     silence.rest();
-    assert.equal(after(20), 'it answers no FETCH for 20 s');
-    silence.ended('answered');
+    assert.equal(after(20), 'it replies to no FETCH for 20 s');
+    silence.ended('replied');
     assert.equal(after(10), undefined);
     silence.ended('lost');
     silence.rest();
@@ -75,7 +78,7 @@ describe('the silence of FETCHes', () => {
   });
 });
 
-describe('a worker whose broker answers BEAT and no FETCH', () => {
+describe('a worker whose broker replies to BEAT and to no FETCH', () => {
   it('says so, with the figure of its metrics, until a FETCH is answered', async (t) => {
     const clock = createStallingClock();
     const beats = (): number => broker.lines.filter((line) => line.startsWith('BEAT')).length;
@@ -87,7 +90,7 @@ describe('a worker whose broker answers BEAT and no FETCH', () => {
       return worker.brokerProblem !== undefined && beats() > 1;
     });
     await until(() => /BEAT/.test(String(worker.brokerProblem)));
-    assert.match(String(worker.brokerProblem), /it answers BEAT, but no FETCH for \d+ s: its Redis hangs\?$/);
+    assert.match(String(worker.brokerProblem), /it replies to BEAT, but no FETCH for \d+ s: its Redis hangs\?$/);
     assert.equal(worker.clients.fetch.downReason, undefined);
     const metrics = createMetrics('1');
     watchWorkers(metrics).add(worker, undefined, 1);

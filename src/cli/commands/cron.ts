@@ -11,7 +11,7 @@ export const cron = defineCommand({
 due next, and when a job of it was enqueued last, with the id of that job. Times are UTC.`,
   exits: {
     done: 'listed, even if there are none',
-    failed: 'the service refuses to answer',
+    failed: 'the service refuses the request',
     usage: 'wrong usage',
     unreachable: 'the service cannot be reached',
   },

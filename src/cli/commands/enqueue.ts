@@ -57,7 +57,7 @@ person wants to know goes to standard error.`,
     failed: 'not enqueued, and it will never run; with --wait also: the job failed, expired or was cancelled',
     usage: 'wrong usage; nothing was sent',
     unknown:
-      'the job may be enqueued: the service gave no clear answer; with --wait also: it is enqueued and has not ended',
+      'the job may be enqueued: the service gave no clear response; with --wait also: it is enqueued and has not ended',
     unreachable: 'the service cannot be reached; nothing was enqueued',
   },
   examples: [

@@ -12,7 +12,7 @@ export const jobs = defineCommand({
 may be left out. work-factory jobs check reads the files of JOBS_DIR on this machine instead.`,
   exits: {
     done: 'listed',
-    failed: 'the service refuses to answer',
+    failed: 'the service refuses the request',
     usage: 'wrong usage',
     unreachable: 'the service cannot be reached',
   },

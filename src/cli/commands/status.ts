@@ -26,7 +26,7 @@ and cancelled. "not known here" does not say that a job is not stored: ids are k
 (RESULT_TTL_SECONDS), and only where results are kept.`,
   exits: {
     done: 'every job is known, and none has ended without success; with --wait: all succeeded',
-    failed: 'a job failed, expired or was cancelled; or the service refuses to answer',
+    failed: 'a job failed, expired or was cancelled; or the service refuses the request',
     usage: 'wrong usage, or something that cannot be an id',
     unknown: 'a job is not known here; with --wait also: one has not ended. This counts before 1',
     unreachable: 'the service cannot be reached',
@@ -56,11 +56,11 @@ async function showStatus(given: Invocation<typeof options>): Promise<ExitCode> 
       ? client.get(id, call)
       : client.wait(id, { ...call, timeoutMs: Math.max(0, untilMs - performance.now()) });
 
-  const asked: { id: string; answer: Promise<Job | undefined> }[] = [];
+  const asked: { id: string; response: Promise<Job | undefined> }[] = [];
   let code: ExitCode = exitCodes.done;
   async function printFirst(): Promise<void> {
-    const { id, answer } = asked.shift() as (typeof asked)[number];
-    const job = await answer;
+    const { id, response } = asked.shift() as (typeof asked)[number];
+    const job = await response;
     code = worse(code, exitCodeOfJob(job, { isAwaited: waitSeconds !== undefined }));
     if (chosen.json) await output.printJson(job ? toSnakeCase(job) : { job_id: id, state: null });
     else await output.print(`${id} ${describeJob(job)}`);
@@ -68,14 +68,14 @@ async function showStatus(given: Invocation<typeof options>): Promise<ExitCode> 
   try {
     for await (const id of readIds(given)) {
       if (signal.aborted) break;
-      const answer = ask(id);
+      const response = ask(id);
       // Its failure is met when its turn comes.
-      answer.catch(() => undefined);
-      asked.push({ id, answer });
+      response.catch(() => undefined);
+      asked.push({ id, response });
       if (asked.length >= requestsMax) await printFirst();
     }
     while (asked.length > 0) await printFirst();
-    // Ids that were to come are not answered.
+    // The ids that were left are not known.
     if (signal.aborted && !output.closed.aborted) return exitCodes.unknown;
   } finally {
     ended.abort();

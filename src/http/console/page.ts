@@ -1,4 +1,4 @@
-// GET / and /console/{file}: the console's page. It holds no data and wants no key: it asks for one when a route answers 401.
+// GET / and /console/{file}: the console's page. It holds no data and wants no key: it asks for one when a response is 401.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../problems/errors.ts';
 import { pageFiles, type PageFile } from './files.ts';

@@ -1,59 +1,59 @@
 // What a request with a key asks for, as a claim, and what became of it, as a settlement of the claim.
 import type { FastifyRequest } from 'fastify';
 import type { Job } from '../../domain/job.ts';
-import type { Claim, KeptAnswer, Settlement } from '../../domain/keys.ts';
+import type { Claim, KeptResponse, Settlement } from '../../domain/keys.ts';
 import { enqueued, type Outcome } from '../../domain/producer.ts';
 import type { EntryKey } from './entry-key.ts';
 import { AppError } from '../problems/errors.ts';
 import { fingerprintOf, idOf, readKeyHeader } from './idempotency-key.ts';
 import type { Problem } from '../problems/problem.ts';
 
-export type Answered = { readonly status: number; readonly body: object } | { readonly problem: Problem };
+export type EnqueueResponse = { readonly status: number; readonly body: object } | { readonly problem: Problem };
 
 /** What a request asks for, read and checked. */
 export interface Attempt {
   readonly jobs: readonly Job[];
   /** @param outcomes one for each job */
-  answerOf(outcomes: readonly Outcome[]): Answered;
+  responseOf(outcomes: readonly Outcome[]): EnqueueResponse;
   /** Called once, with what became of the jobs. */
   onOutcomes(outcomes: readonly Outcome[]): void;
 }
 
-/** All of them themselves, so that the answer is the claim's. */
+/** All of them themselves, so that the response is the claim's. */
 export const areEnqueued = (outcomes: readonly Outcome[]): boolean =>
   outcomes.every((outcome) => outcome.kind === 'enqueued' && outcome.standIn === undefined);
 /** Another job's does not count. */
 const isUnknown = (outcome: Outcome | undefined): boolean =>
   outcome?.kind === 'unknown' && outcome.standIn === undefined;
-export const keep = ({ status, body }: Extract<Answered, { status: number }>): KeptAnswer => ({
+export const keep = ({ status, body }: Extract<EnqueueResponse, { status: number }>): KeptResponse => ({
   status,
   body: JSON.stringify(body),
 });
-export const keptOf = (answered: Answered): KeptAnswer | undefined =>
-  'problem' in answered ? undefined : keep(answered);
+export const keptOf = (response: EnqueueResponse): KeptResponse | undefined =>
+  'problem' in response ? undefined : keep(response);
 
 /** A request that was not accepted claims nothing: what it repeats may have been. */
 export function claimOf(request: FastifyRequest, attempt: Attempt | AppError, entryKey: EntryKey | undefined): Claim {
   const id = entryKey ? idOf(request, 'entry', entryKey.key) : idOf(request, 'header', readKeyHeader(request));
   const fingerprint = entryKey ? entryKey.fingerprint : (fingerprintOf(request) as Buffer);
   if (attempt instanceof AppError || attempt.jobs.length === 0)
-    return { id, fingerprint, jids: [], answer: { status: 0, body: '' } };
-  const { jobs, answerOf } = attempt;
-  const answer = keptOf(answerOf(jobs.map(() => enqueued))) as KeptAnswer;
-  return { id, fingerprint, jids: jobs.map(({ jid }) => jid), answer };
+    return { id, fingerprint, jids: [], response: { status: 0, body: '' } };
+  const { jobs, responseOf } = attempt;
+  const response = keptOf(responseOf(jobs.map(() => enqueued))) as KeptResponse;
+  return { id, fingerprint, jids: jobs.map(({ jid }) => jid), response };
 }
 
 export function settlementOf(
   claim: Claim,
   jobs: readonly Job[],
   outcomes: readonly Outcome[],
-  answerOf: (outcomes: readonly Outcome[]) => KeptAnswer | undefined,
+  responseOf: (outcomes: readonly Outcome[]) => KeptResponse | undefined,
 ): Settlement {
   if (areEnqueued(outcomes)) return { claim, outcome: 'done' };
-  const answer = answerOf(outcomes);
-  if (answer !== undefined) return { claim, outcome: 'done', answer };
+  const response = responseOf(outcomes);
+  if (response !== undefined) return { claim, outcome: 'done', response };
   const jids = jobs.filter((_, index) => isUnknown(outcomes[index])).map(({ jid }) => jid);
   if (jids.length === 0) return { claim, outcome: 'refused' };
-  const ifStored = answerOf(outcomes.map((outcome) => (isUnknown(outcome) ? enqueued : outcome)));
-  return { claim, outcome: 'unknown', jids, answer: ifStored as KeptAnswer };
+  const ifStored = responseOf(outcomes.map((outcome) => (isUnknown(outcome) ? enqueued : outcome)));
+  return { claim, outcome: 'unknown', jids, response: ifStored as KeptResponse };
 }

@@ -1,7 +1,7 @@
-// Claims for the entries of a batch that have a key, and the kept answers of repeated entries.
+// Claims for the entries of a batch that have a key, and the kept responses of repeated entries.
 import type { FastifyRequest } from 'fastify';
 import type { Job } from '../../domain/job.ts';
-import type { Claim, KeptAnswer, Settlement, Verdict } from '../../domain/keys.ts';
+import type { Claim, KeptResponse, Settlement, Verdict } from '../../domain/keys.ts';
 import type { Outcome } from '../../domain/producer.ts';
 import { scheduledAt } from '../entries/entry.ts';
 import type { BatchEntries, RejectedEntry } from '../routes/batch-entries.ts';
@@ -14,19 +14,19 @@ import type { Claimed } from './settled-push.ts';
 /** What a batch says of an entry that was enqueued. */
 type EnqueuedEntry = Pick<BatchResult, 'job_id' | 'at' | 'duplicate'>;
 
-function keptOf(job: Job): KeptAnswer {
+function keptOf(job: Job): KeptResponse {
   const entry: EnqueuedEntry = { job_id: job.jid, at: scheduledAt(job) };
   return { status: 202, body: JSON.stringify(entry) };
 }
 
 function claimOf(request: FastifyRequest, { key, fingerprint, job }: KeyedEntry): Claim {
   const id = idOf(request, 'entry', key);
-  const answer = job ? keptOf(job) : { status: 0, body: '' };
-  return { id, fingerprint, jids: job ? [job.jid] : [], answer };
+  const response = job ? keptOf(job) : { status: 0, body: '' };
+  return { id, fingerprint, jids: job ? [job.jid] : [], response };
 }
 
 export interface ClaimedEntries {
-  /** Without the entries whose answer was kept. */
+  /** Without the entries whose response was kept. */
   entries: BatchEntries;
   claimed: Claimed;
 }
@@ -51,7 +51,7 @@ export async function claimEntries(
     else if (verdict.state === 'reused') reused.push(reusedEntry(index));
     else earlier.push({ index, verdict });
   }
-  const found = await Promise.all(earlier.map(({ index, verdict }) => answerOf(keys, index, verdict)));
+  const found = await Promise.all(earlier.map(({ index, verdict }) => responseOf(keys, index, verdict)));
   const left = leaveOut(entries, claimed, found, reused);
   return {
     entries: left,
@@ -65,7 +65,9 @@ export async function claimEntries(
         for (const job of pushed) {
           const claim = claimed.get(job);
           if (claim)
-            keys.store?.attach(claim, [job], ([outcome]) => (outcome?.kind === 'enqueued' ? claim.answer : undefined));
+            keys.store?.attach(claim, [job], ([outcome]) =>
+              outcome?.kind === 'enqueued' ? claim.response : undefined,
+            );
         }
       },
     },
@@ -79,7 +81,7 @@ function settlementOf(claim: Claim, outcome: Outcome): Settlement {
   if (outcome.kind === 'refused' || outcome.standIn === undefined) return { claim, outcome: settledAs[outcome.kind] };
   if (outcome.kind === 'unknown') return { claim, outcome: 'refused' };
   const duplicate: EnqueuedEntry = { job_id: outcome.standIn, duplicate: true };
-  return { claim, outcome: 'done', answer: { status: 202, body: JSON.stringify(duplicate) } };
+  return { claim, outcome: 'done', response: { status: 202, body: JSON.stringify(duplicate) } };
 }
 
 function leaveOut(
@@ -89,11 +91,11 @@ function leaveOut(
   reused: readonly RejectedEntry[],
 ): BatchEntries {
   const unclaimed = new Set(keyed.flatMap(({ job }) => (job && !claimed.has(job) ? [job] : [])));
-  const answered = new Set([...found.map(({ result }) => result.index), ...reused.map(({ index }) => index)]);
+  const decided = new Set([...found.map(({ result }) => result.index), ...reused.map(({ index }) => index)]);
   return {
     total,
     jobs: jobs.filter((job) => !unclaimed.has(job)),
-    rejected: [...rejected.filter(({ index }) => !answered.has(index)), ...reused].sort(byIndex),
+    rejected: [...rejected.filter(({ index }) => !decided.has(index)), ...reused].sort(byIndex),
     keyed,
     hasUnique,
     found: [...found],
@@ -110,10 +112,10 @@ function reusedEntry(index: number): RejectedEntry {
 
 type Earlier = Extract<Verdict, { state: 'done' | 'in_progress' | 'unknown' }>;
 
-async function answerOf(keys: RequestKeys, index: number, verdict: Earlier): Promise<FoundEntry> {
+async function responseOf(keys: RequestKeys, index: number, verdict: Earlier): Promise<FoundEntry> {
   const { state } = verdict;
   if (state === 'done' || (state === 'unknown' && (await keys.areStored(verdict.jids)))) {
-    const entry = JSON.parse(verdict.answer.body) as EnqueuedEntry;
+    const entry = JSON.parse(verdict.response.body) as EnqueuedEntry;
     return { result: { index, status: 'enqueued', ...entry, replayed: true } };
   }
   const [code, detail] =

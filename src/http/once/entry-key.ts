@@ -17,10 +17,10 @@ export interface KeyedEntry extends EntryKey {
   readonly job: Job | undefined;
 }
 
-/** An entry that was answered before, or is being answered. */
+/** An entry whose key came before: its response is kept, or under way. */
 export interface FoundEntry {
   readonly result: BatchResult;
-  /** One sentence for the answer's `errors`; undefined where it is enqueued. */
+  /** One sentence for the response's `errors`; undefined where it is enqueued. */
   readonly error?: string;
 }
 

@@ -38,7 +38,7 @@ export async function lockJobs(keys: RequestKeys, request: FastifyRequest, jobs:
     else locks.set(job, claims[index] as Claim);
   }
   for (const [job, claim] of locks)
-    keys.store?.attach(claim, [job], ([outcome]) => (outcome?.kind === 'enqueued' ? claim.answer : undefined));
+    keys.store?.attach(claim, [job], ([outcome]) => (outcome?.kind === 'enqueued' ? claim.response : undefined));
   const left = jobs.filter((job) => !decided.has(job) && !followed.has(job));
   return {
     jobs: left,
@@ -61,7 +61,7 @@ const followerOutcome = (leader: Job, outcome: Outcome): Outcome =>
 
 /** What another job makes of this one; undefined: it is to be pushed. */
 async function outcomeBy(keys: RequestKeys, verdict: Verdict): Promise<Outcome | undefined> {
-  if (verdict.state === 'done') return { ...enqueued, standIn: lockHolder(verdict.answer) };
+  if (verdict.state === 'done') return { ...enqueued, standIn: lockHolder(verdict.response) };
   if (verdict.state !== 'in_progress' && verdict.state !== 'unknown') return undefined;
   const [standIn = ''] = verdict.jids;
   if (verdict.state === 'in_progress')

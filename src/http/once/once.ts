@@ -1,11 +1,11 @@
-// Requests with a key: looked up before anything is pushed, settled after it, and answered as the first one was
+// Requests with a key: looked up before anything is pushed, settled after it; a repetition gets the response of the first
 // (docs/decisions/0022-idempotency-keys.md). Requests without a key never come here.
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Claim, KeptAnswer, Verdict } from '../../domain/keys.ts';
+import type { Claim, KeptResponse, Verdict } from '../../domain/keys.ts';
 import type { Outcome } from '../../domain/producer.ts';
 import { AppError } from '../problems/errors.ts';
 import { sendProblem } from '../problems/problem.ts';
-import { areEnqueued, claimOf, keep, keptOf, settlementOf, type Answered, type Attempt } from './attempt.ts';
+import { areEnqueued, claimOf, keep, keptOf, settlementOf, type EnqueueResponse, type Attempt } from './attempt.ts';
 import type { EntryKey } from './entry-key.ts';
 import { replayedHeader } from './idempotency-key.ts';
 import { createRequestKeys, type RequestKeys, type RequestKeysOptions } from './request-keys.ts';
@@ -20,11 +20,11 @@ export interface Once {
   readonly keys: RequestKeys;
   readonly push: SettledPush;
   /**
-   * Answers a request that has the header, or whose body has a key.
+   * Responds to a request that has the header, or whose body has a key.
    *
    * @param attempt the failure of a request that was not accepted: an earlier one with the key may have been
    */
-  answer(
+  respond(
     request: FastifyRequest,
     reply: FastifyReply,
     deadlineMs: number,
@@ -40,22 +40,22 @@ export function createOnce(options: OnceOptions): Once {
   const push = createSettledPush({ ...options, keys });
 
   async function first(request: FastifyRequest, claim: Claim, attempt: Attempt, deadlineMs: number): Promise<Sent> {
-    const { jobs, answerOf } = attempt;
-    const answerKept = (outcomes: readonly Outcome[]): KeptAnswer | undefined =>
-      areEnqueued(outcomes) ? claim.answer : keptOf(answerOf(outcomes));
+    const { jobs, responseOf } = attempt;
+    const keptFor = (outcomes: readonly Outcome[]): KeptResponse | undefined =>
+      areEnqueued(outcomes) ? claim.response : keptOf(responseOf(outcomes));
     const claimed: Claimed = {
-      settlementsOf: (ends) => [settlementOf(claim, jobs, ends, answerKept)],
-      onLocked: (locked, complete) => keys.store?.attach(claim, locked, (ends) => answerKept(complete(ends))),
+      settlementsOf: (ends) => [settlementOf(claim, jobs, ends, keptFor)],
+      onLocked: (locked, complete) => keys.store?.attach(claim, locked, (ends) => keptFor(complete(ends))),
     };
     const outcomes = await countingTurnedAway(options.metrics, jobs, push(request, jobs, deadlineMs, claimed));
     attempt.onOutcomes(outcomes);
-    return areEnqueued(outcomes) ? claim.answer : sentOf(answerOf(outcomes));
+    return areEnqueued(outcomes) ? claim.response : sentOf(responseOf(outcomes));
   }
 
   return {
     keys,
     push,
-    async answer(request, reply, deadlineMs, attempt, entryKey) {
+    async respond(request, reply, deadlineMs, attempt, entryKey) {
       const claim = claimOf(request, attempt, entryKey);
       const jobs = attempt instanceof AppError ? [] : attempt.jobs;
       const claiming = keys.claim(request, [claim]);
@@ -66,7 +66,7 @@ export function createOnce(options: OnceOptions): Once {
           return send(reply, await first(request, claim, attempt as Attempt, deadlineMs));
         case 'done':
           keys.count(request, 'replayed', []);
-          return replay(reply, verdict.answer);
+          return replay(reply, verdict.response);
         case 'in_progress':
           keys.count(request, 'in_progress', verdict.jids);
           throw new AppError('in_progress', 'Another request with this key is under way');
@@ -74,24 +74,24 @@ export function createOnce(options: OnceOptions): Once {
           keys.count(request, 'reused', []);
           throw new AppError('key_reused', 'This key was sent before, with another body');
         case 'unknown':
-          return answerUnknown(keys, request, reply, verdict);
+          return respondUnknown(keys, request, reply, verdict);
         case 'absent':
           if (attempt instanceof AppError) throw attempt;
-          return send(reply, sentOf(attempt.answerOf([])));
+          return send(reply, sentOf(attempt.responseOf([])));
       }
     },
   };
 }
 
-async function answerUnknown(
+async function respondUnknown(
   keys: RequestKeys,
   request: FastifyRequest,
   reply: FastifyReply,
-  { jids, answer }: Extract<Verdict, { state: 'unknown' }>,
+  { jids, response }: Extract<Verdict, { state: 'unknown' }>,
 ): Promise<FastifyReply> {
   if (await keys.areStored(jids)) {
     keys.count(request, 'replayed', jids);
-    return replay(reply, answer);
+    return replay(reply, response);
   }
   keys.count(request, 'unknown', jids);
   const detail = 'Whether the first request with this key was stored is not known';
@@ -99,13 +99,13 @@ async function answerUnknown(
 }
 
 /** In the very bytes that are kept. */
-type Sent = KeptAnswer | Extract<Answered, { problem: unknown }>;
-const sentOf = (answered: Answered): Sent => ('problem' in answered ? answered : keep(answered));
+type Sent = KeptResponse | Extract<EnqueueResponse, { problem: unknown }>;
+const sentOf = (response: EnqueueResponse): Sent => ('problem' in response ? response : keep(response));
 
 function send(reply: FastifyReply, sent: Sent): FastifyReply {
   if ('problem' in sent) return sendProblem(reply, sent.problem);
   return reply.code(sent.status).header('content-type', jsonContentType).send(sent.body);
 }
 
-const replay = (reply: FastifyReply, answer: KeptAnswer): FastifyReply =>
-  send(reply.header(replayedHeader, 'true'), answer);
+const replay = (reply: FastifyReply, response: KeptResponse): FastifyReply =>
+  send(reply.header(replayedHeader, 'true'), response);

@@ -15,7 +15,7 @@ export interface RequestKeysOptions {
 
 export interface RequestKeys {
   readonly store: KeyStore | undefined;
-  /** Claims for a request. Rejects with the failure that it is answered with. */
+  /** Claims for a request. Rejects with the failure that becomes the response. */
   claim(request: FastifyRequest, claims: readonly Claim[]): ReturnType<KeyStore['claim']>;
   /** Whether a worker is seen to have had all these jobs, whose outcome was unknown: then they were stored. */
   areStored(jids: readonly string[]): Promise<boolean>;

@@ -22,7 +22,7 @@ export interface SettledPushOptions {
   enqueueTimeoutMs: number;
 }
 
-/** Takes the locks of unique jobs, pushes the rest, and settles all claims by the outcomes; answers by the deadline. */
+/** Takes the locks of unique jobs, pushes the rest, and settles all claims by the outcomes; resolves by the deadline. */
 export type SettledPush = (
   request: FastifyRequest,
   jobs: readonly Job[],
@@ -33,7 +33,7 @@ export type SettledPush = (
 /** Beyond the caller's deadline. With the sweep of group commit it stays below the 250 ms that the contract allows. */
 const lateMsMax = 100;
 
-const noAnswerInTime = unknown('no answer from the broker in time');
+const noReplyInTime = unknown('no reply from the broker in time');
 const unclaimed: Claimed = { settlementsOf: () => [] };
 const unlocked = (jobs: readonly Job[]): Locked => ({
   jobs,
@@ -82,7 +82,7 @@ export function createSettledPush({ keys, producer, clock, enqueueTimeoutMs }: S
       return outcomes;
     });
     const outcomes = await (lateMs - deadlineMs <= lateMsMax ? ended : inTime(ended, deadlineMs));
-    if (outcomes === undefined) return locked.complete(locked.jobs.map(() => noAnswerInTime));
+    if (outcomes === undefined) return locked.complete(locked.jobs.map(() => noReplyInTime));
     // A repetition gets the same response only after this. A store that hangs delays nobody beyond the deadline.
     if (settled !== undefined) await inTime(settled, deadlineMs);
     return locked.complete(outcomes);

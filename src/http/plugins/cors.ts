@@ -1,4 +1,4 @@
-// Pages of other origins: only those that the operator names are answered in a way that a browser lets them read
+// Pages of other origins: a browser lets a page read a response when the operator has named the page's origin
 // (https://fetch.spec.whatwg.org/#http-cors-protocol). No cookies are used, so no credentials are allowed.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { preflightSeconds } from '../limits.ts';
@@ -16,7 +16,7 @@ declare module 'fastify' {
 }
 
 /** Call it before any hook that may refuse: a page has to be able to read a refusal, too. */
-export function answerOrigins(app: FastifyInstance, origins: readonly string[]): void {
+export function allowOrigins(app: FastifyInstance, origins: readonly string[]): void {
   app.decorateRequest('isFromNamedOrigin', false);
   if (origins.length === 0) return;
   const named = new Set(origins);
@@ -36,8 +36,8 @@ export function answerOrigins(app: FastifyInstance, origins: readonly string[]):
 export const isPreflight = ({ method, headers, isFromNamedOrigin }: FastifyRequest): boolean =>
   method === 'OPTIONS' && isFromNamedOrigin && headers['access-control-request-method'] !== undefined;
 
-/** Says nothing about the path: the request that follows is answered like others. */
-export function answerPreflight({ headers }: FastifyRequest, reply: FastifyReply): void {
+/** Says nothing about the path: the request that follows is treated like others. */
+export function respondToPreflight({ headers }: FastifyRequest, reply: FastifyReply): void {
   reply.header('access-control-allow-methods', methods);
   reply.header('access-control-allow-headers', requestHeaders);
   reply.header('access-control-max-age', preflightSeconds);

@@ -16,7 +16,7 @@ interface HostsOptions {
  * The names of this service; undefined when every name is accepted. That is so with API keys, which a page does not have, and on
  * a network address, which a page could reach without DNS rebinding, too.
  */
-export function answeredHosts({ address, apiKeys, allowedHosts }: HostsOptions): readonly string[] | undefined {
+export function acceptedHosts({ address, apiKeys, allowedHosts }: HostsOptions): readonly string[] | undefined {
   if (apiKeys.length > 0 || !isLoopback(address)) return undefined;
   return [...ownNames, bracketed(address), ...allowedHosts];
 }
@@ -33,12 +33,12 @@ export function createHostCheck(names: readonly string[]): (request: IncomingMes
   const escaped = names.map((name) => name.replace(/[.[\]]/g, String.raw`\$&`));
   const pattern = new RegExp(`^(?:${escaped.join('|')})(?::\\d{0,5})?$`, 'i');
   // Most callers name the same host again and again.
-  let lastAnswered = ownNames[0] as string;
+  let lastAccepted = ownNames[0] as string;
   return (request) => {
-    const authority = authorityOf(request) ?? lastAnswered;
-    if (authority === lastAnswered) return true;
-    const isAnswered = pattern.test(authority);
-    if (isAnswered) lastAnswered = authority;
-    return isAnswered;
+    const authority = authorityOf(request) ?? lastAccepted;
+    if (authority === lastAccepted) return true;
+    const isAccepted = pattern.test(authority);
+    if (isAccepted) lastAccepted = authority;
+    return isAccepted;
   };
 }

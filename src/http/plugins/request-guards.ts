@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { onRequestHookHandler } from 'fastify';
 import { AppError, errorTable } from '../problems/errors.ts';
 import type { Connections } from '../server/connections.ts';
-import { answerPreflight, isPreflight } from './cors.ts';
+import { respondToPreflight, isPreflight } from './cors.ts';
 import { normalizeContentEncoding } from './content-encoding.ts';
 import { isExpectationMet } from '../server/expectations.ts';
 import type { Places } from '../server/places.ts';
@@ -44,7 +44,7 @@ interface RequestGuardOptions {
 export function createRequestGuard(options: RequestGuardOptions): onRequestHookHandler {
   const { allowedMethods, operations, countUnrouted, connections, places, isForUs } = options;
   return (request, reply, done) => {
-    // The last answer of the connection is on its way.
+    // The last response of the connection is on its way.
     if (connections.isEnding(request.raw.socket)) {
       request.raw.resume();
       return void reply.hijack();
@@ -66,7 +66,7 @@ export function createRequestGuard(options: RequestGuardOptions): onRequestHookH
     }
     normalizeContentEncoding(request.raw.headers);
     if (!request.is404) return done();
-    if (isPreflight(request)) return answerPreflight(request, reply);
+    if (isPreflight(request)) return respondToPreflight(request, reply);
     // Before the body is read: a wrong path is 404 whatever its content type.
     const path = request.url.split('?', 1)[0] as string;
     const allow = allowedMethods(path);

@@ -1,4 +1,4 @@
-// Ids of requests: `x-request-id` of every answer and `instance` of every problem. The caller's own id is kept when it
+// Ids of requests: `x-request-id` of every response and `instance` of every problem. The caller's own id is kept when it
 // is harmless in a header and in a log line; otherwise a process-unique one is made, cheaply: every request needs one.
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';

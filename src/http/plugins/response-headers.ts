@@ -3,9 +3,9 @@ import { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest, onSendHookHandler } from 'fastify';
 import type { Clock } from '../../domain/clock.ts';
 import type { Connections } from '../server/connections.ts';
-import { readingTimeoutMs, slowReaderTimeoutMs, smallAnswerBytesMax } from '../limits.ts';
+import { readingTimeoutMs, slowReaderTimeoutMs, smallResponseBytesMax } from '../limits.ts';
 
-interface AnswerHeadersOptions {
+interface ResponseHeadersOptions {
   draining: AbortSignal;
   connections: Connections;
 }
@@ -13,7 +13,7 @@ interface AnswerHeadersOptions {
 export function setResponseHeaders(
   request: FastifyRequest,
   reply: FastifyReply,
-  { draining, connections }: AnswerHeadersOptions,
+  { draining, connections }: ResponseHeadersOptions,
 ): void {
   reply.header('x-request-id', request.id);
   reply.header('x-content-type-options', 'nosniff');
@@ -27,7 +27,7 @@ export function setResponseHeaders(
 
 const isSmall = (payload: unknown): boolean =>
   payload == null ||
-  ((typeof payload === 'string' || Buffer.isBuffer(payload)) && payload.length <= smallAnswerBytesMax);
+  ((typeof payload === 'string' || Buffer.isBuffer(payload)) && payload.length <= smallResponseBytesMax);
 
 /**
  * There are two limits: one from the last byte that the caller took, which also holds for responses that wait behind this one,
@@ -43,7 +43,7 @@ function limitReading({ raw: { socket }, server }: FastifyRequest, { raw }: Fast
 }
 
 /** Runs for every response of Fastify's. Streams and the console's events call `setResponseHeaders` themselves; what never reached Fastify is in src/http/server/client-errors.ts. */
-export function createAnswerHook(options: AnswerHeadersOptions & { clock: Clock }): onSendHookHandler {
+export function createResponseHook(options: ResponseHeadersOptions & { clock: Clock }): onSendHookHandler {
   return (request, reply, payload, done) => {
     setResponseHeaders(request, reply, options);
     const { socket } = request.raw;

@@ -44,7 +44,7 @@ export const errorTable = {
 
 export type ErrorCode = keyof typeof errorTable;
 
-/** An expected failure. Everything else that is thrown is a bug and is answered as `internal`. */
+/** An expected failure. Everything else that is thrown is a bug, and its response is `internal`. */
 export class AppError extends Error {
   readonly code: ErrorCode;
   /** Further fields of the response, for example `limit_bytes`. */

@@ -43,7 +43,7 @@ export function retryAfterSeconds(code: ErrorCode): number | undefined {
   return 'retryAfterSeconds' in row ? row.retryAfterSeconds + Math.floor(Math.random() * 2) : undefined;
 }
 
-/** Answers with the problem and the headers that belong to its code. */
+/** Sends the problem and the headers that belong to its code. */
 export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
   const { request } = reply;
   const { code } = problem;

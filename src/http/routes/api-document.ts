@@ -12,7 +12,7 @@ import { problemBody, problemResponses } from './schemas.ts';
 import { streamPath } from './stream.ts';
 
 const description = [
-  'Post a job or a batch of jobs, get a true answer, read the result.',
+  'Post a job or a batch of jobs, learn whether each is stored, read the result.',
   'Every error is `application/problem+json`. Its `code` is one of:',
   ['| code | status | meaning |', '| --- | --- | --- |']
     .concat(Object.entries(errorTable).map(([code, row]) => `| \`${code}\` | ${row.status} | ${row.title} |`))

@@ -7,7 +7,7 @@ import { AppError, type ErrorCode } from '../problems/errors.ts';
 import { readBody } from '../problems/violations.ts';
 import { createActions, type OperatorRouteOptions } from './operator-action.ts';
 import { problemResponses } from './schemas.ts';
-import { actionProblems } from './operator-answers.ts';
+import { actionProblems } from './operator-responses.ts';
 
 const asked = z.strictObject({
   name: z

@@ -17,7 +17,7 @@ export interface RejectedEntry {
   index: number;
   code: Refusal['code'] | 'key_reused';
   detail: string;
-  /** One sentence for the answer's `errors`, in the original service's words. */
+  /** One sentence for the response's `errors`, in the original service's words. */
   error: string;
   /** A type's name, or `other`; a label of metrics. */
   operation: string;

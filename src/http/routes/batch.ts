@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Outcome } from '../../domain/producer.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
-import { createBatchAnswer } from './batch-answer.ts';
+import { createBatchResponse } from './batch-response.ts';
 import { createBatchReader, readEnvelope, type BatchEntries } from './batch-entries.ts';
 import { describeEntry } from '../entries/entry-document.ts';
 import { claimEntries } from '../once/claim-entries.ts';
@@ -48,23 +48,23 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
     const { jobs } = entries;
     metrics.batch(entries.total);
     if (hasKey) {
-      return once.answer(request, reply, deadlineMs, {
+      return once.respond(request, reply, deadlineMs, {
         jobs,
-        answerOf: (outcomes) => createBatchAnswer(entries, outcomes),
+        responseOf: (outcomes) => createBatchResponse(entries, outcomes),
         onOutcomes: (outcomes) => countJobs(metrics, entries, outcomes),
       });
     }
-    if (entries.keyed.length > 0) return answerKeyed(request, reply, entries, deadlineMs);
+    if (entries.keyed.length > 0) return pushKeyed(request, reply, entries, deadlineMs);
     if (entries.hasUnique) {
       const pushed = once.push(request, jobs, deadlineMs);
-      return answerBatch(reply, entries, await countingTurnedAway(metrics, jobs, pushed));
+      return respond(reply, entries, await countingTurnedAway(metrics, jobs, pushed));
     }
     const outcomes = jobs.length === 0 ? [] : await producer.pushBulk(jobs, deadlineMs);
-    return answerBatch(reply, entries, outcomes);
+    return respond(reply, entries, outcomes);
   });
 
   /** Entries with keys of their own. */
-  async function answerKeyed(
+  async function pushKeyed(
     request: FastifyRequest,
     reply: FastifyReply,
     read: BatchEntries,
@@ -74,19 +74,19 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
     const { entries, claimed } = await countingTurnedAway(metrics, read.jobs, asked);
     const pushed = once.push(request, entries.jobs, deadlineMs, claimed);
     const outcomes = await countingTurnedAway(metrics, entries.jobs, pushed);
-    return answerBatch(reply, entries, outcomes);
+    return respond(reply, entries, outcomes);
   }
 
-  function answerBatch(
+  function respond(
     reply: FastifyReply,
     entries: BatchEntries,
     outcomes: readonly Outcome[],
   ): FastifyReply | AcceptedBatch | PartialBatch {
     countJobs(metrics, entries, outcomes);
-    const answer = createBatchAnswer(entries, outcomes);
-    if ('problem' in answer) return sendProblem(reply, answer.problem);
-    reply.code(answer.status);
-    return answer.body;
+    const response = createBatchResponse(entries, outcomes);
+    if ('problem' in response) return sendProblem(reply, response.problem);
+    reply.code(response.status);
+    return response.body;
   }
 }
 

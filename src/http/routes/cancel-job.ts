@@ -79,7 +79,7 @@ interface Means {
 /** Resolves to the record before the cancellation. */
 async function cancelJob(jid: string, means: Means): Promise<JobRecord> {
   const { results, remover, reply } = means;
-  const ask = <Answer>(asked: Promise<Answer>): Promise<Answer> =>
+  const ask = <Value>(asked: Promise<Value>): Promise<Value> =>
     asked.catch((error: unknown) => {
       throw storeAway(error, reply);
     });

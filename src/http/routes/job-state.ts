@@ -18,7 +18,7 @@ export interface JobStateOptions {
   results: ResultStore | undefined;
   /** Fires when the drain begins. */
   draining: AbortSignal;
-  /** Answers that are held at once. */
+  /** Responses that are held at once. */
   waitersMax: number;
   protect: readonly onRequestHookHandler[];
 }
@@ -110,7 +110,7 @@ async function lookUp(
 }
 
 interface Waiters {
-  /** A signal for one held answer; undefined when none may be held: draining, too many, or one on this connection. */
+  /** A signal for one held response; undefined when none may be held: draining, too many, or one on this connection. */
   enter(socket: Socket, reply: FastifyReply): AbortSignal | undefined;
 }
 
@@ -129,7 +129,7 @@ function createWaiters(draining: AbortSignal, waitersMax: number): Waiters {
       // A caller that sends no more may still read, but one that has gone away looks the same.
       const leave = (): void => controller.abort();
       socket.once('end', leave);
-      // After the answer, and when the caller goes away before it: Node 20 does not tell an answer that waits behind another.
+      // After the response, and when the caller goes away before it: Node 20 does not tell a response that waits behind another.
       const release = (): void => {
         held.delete(controller);
         holding.delete(socket);

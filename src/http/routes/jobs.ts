@@ -1,4 +1,4 @@
-// POST /jobs/{operation} and POST /jobs: one job, answered after its own reply from the broker. The hot routes: one type of
+// POST /jobs/{operation} and POST /jobs: one job; the response follows the broker's own reply for it. The hot routes: one type of
 // job is one route, and nothing here makes a timer, a signal or a hook per request.
 import type { FastifyInstance, FastifyReply, onRequestHookHandler } from 'fastify';
 import type { Clock } from '../../domain/clock.ts';
@@ -34,7 +34,7 @@ export interface JobRoutesOptions extends EntryOptions {
   producer: JobProducer;
   metrics: Metrics;
   clock: Clock;
-  /** From the last byte of the body to the answer. */
+  /** From the last byte of the body to the response. */
   enqueueTimeoutMs: number;
   /** For requests with a key. */
   once: Once;
@@ -80,13 +80,13 @@ function registerType(app: FastifyInstance, type: JobType, maker: JobMaker, opti
     if (!reading.success) {
       metrics.job(name, 'rejected');
       const failure = invalidBody(body, reading.issues);
-      if (hasKey) return once.answer(request, reply, deadlineMs, failure);
+      if (hasKey) return once.respond(request, reply, deadlineMs, failure);
       throw failure;
     }
     const job = maker.make(type, reading.args);
     if (hasKey) {
       const accepted = { job_id: job.jid, message: type.describe(reading.args.value) };
-      return once.answer(request, reply, deadlineMs, attemptOf(job, accepted, metrics));
+      return once.respond(request, reply, deadlineMs, attemptOf(job, accepted, metrics));
     }
     const outcome = await producer.push(job, deadlineMs);
     metrics.job(name, outcome.kind, type.queue);
@@ -117,13 +117,13 @@ function registerEntry(app: FastifyInstance, maker: JobMaker, options: JobRoutes
     if ('code' in order) {
       metrics.job(order.operation, 'rejected');
       const failure = refusedEntry(body, order);
-      if (isOnce) return once.answer(request, reply, deadlineMs, failure, entryKey);
+      if (isOnce) return once.respond(request, reply, deadlineMs, failure, entryKey);
       throw failure;
     }
     const job = maker.makeOrdered(order, nowMs);
     if (isOnce) {
       const accepted = { job_id: job.jid, message: describeOrder(order), at: scheduledAt(job) };
-      return once.answer(request, reply, deadlineMs, attemptOf(job, accepted, metrics), entryKey);
+      return once.respond(request, reply, deadlineMs, attemptOf(job, accepted, metrics), entryKey);
     }
     const outcome = job.unique
       ? ((await countingTurnedAway(metrics, [job], once.push(request, [job], deadlineMs)))[0] as Outcome)
@@ -168,7 +168,7 @@ const sendFailure = (reply: FastifyReply, job: Job, outcome: Failed): FastifyRep
 function attemptOf(job: Job, accepted: object, metrics: Metrics): Attempt {
   return {
     jobs: [job],
-    answerOf([outcome]) {
+    responseOf([outcome]) {
       if (outcome === undefined) return { status: 202, body: accepted };
       if (outcome.kind === 'enqueued')
         return { status: 202, body: outcome.standIn === undefined ? accepted : duplicateOf(job, outcome.standIn) };

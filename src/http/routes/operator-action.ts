@@ -6,12 +6,12 @@ import { actionsMax } from '../limits.ts';
 import { callerOf } from '../once/idempotency-key.ts';
 import { refuseOtherPages } from '../plugins/own-pages.ts';
 import { AppError } from '../problems/errors.ts';
-import { answered } from './operator-answers.ts';
+import { withProblems } from './operator-responses.ts';
 
 export interface OperatorRouteOptions {
   operator: Operator;
   clock: Clock;
-  /** After it an action is answered with `outcome_unknown`, and goes on. */
+  /** After it the response to an action is `outcome_unknown`, and the action goes on. */
   actionTimeoutMs: number;
   /** Asks for a key of an operator. */
   protect: readonly onRequestHookHandler[];
@@ -59,7 +59,7 @@ export function createActions({ clock, actionTimeoutMs, protect }: Omit<Operator
         () => underWay--,
       );
       try {
-        const value = await answered(inTime(acting));
+        const value = await withProblems(inTime(acting));
         log('done', toldOf(value));
         return value;
       } catch (error) {

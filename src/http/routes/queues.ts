@@ -5,7 +5,7 @@ import { cut } from '../problems/caller-text.ts';
 import { AppError } from '../problems/errors.ts';
 import { readBody } from '../problems/violations.ts';
 import { createActions, type OperatorRouteOptions } from './operator-action.ts';
-import { actionProblems, answered, operatorProblems, queueList } from './operator-answers.ts';
+import { actionProblems, withProblems, operatorProblems, queueList } from './operator-responses.ts';
 import { noFields, problemResponses } from './schemas.ts';
 
 const byName = (one: { name: string }, other: { name: string }): number =>
@@ -18,7 +18,7 @@ export function registerQueues(app: FastifyInstance, options: OperatorRouteOptio
     response: { 200: queueList, ...problemResponses(operatorProblems) },
   };
   app.get('/queues', { schema, onRequest: [...protect] }, async (_request, reply) => {
-    const queues = await answered(operator.queues());
+    const queues = await withProblems(operator.queues());
     reply.header('cache-control', 'no-store');
     return {
       queues: [...queues].sort(byName).map(({ name, depth, latencySeconds, isPaused }) => ({

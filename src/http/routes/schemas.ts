@@ -5,7 +5,7 @@ import { errorTable, type ErrorCode } from '../problems/errors.ts';
 import { jobStates } from '../../domain/results.ts';
 
 const count = z.int().min(0);
-/** Marks a text of our own making that needs no escaping in JSON: a third of the time of a batch's answer. */
+/** Marks a text of our own making that needs no escaping in JSON: a third of the time of a batch's response. */
 export const plainText = 'x-plain-text';
 export const jobId = z
   .string()
@@ -66,7 +66,7 @@ const streamSummary = z.object({
     next_line: count.optional().meta({ description: 'The first line that was not read' }),
   }),
 });
-/** A line of a stream's answer. */
+/** A line of a stream's response. */
 export const streamLine = {
   description: 'NDJSON: a line for each line in their order, and a summary; without a summary the stream broke',
   content: { 'application/x-ndjson': { schema: z.union([lineResult, streamSummary]) } },
@@ -127,7 +127,7 @@ interface DescribedResponse {
   content: Record<string, { schema: z.ZodType }>;
 }
 
-/** One described answer per status of the given codes. */
+/** One described response for each status of these codes. */
 export function problemResponses(codes: readonly ErrorCode[]): Record<number, DescribedResponse> {
   const responses: Record<number, DescribedResponse> = {};
   for (const code of codes) {
@@ -142,7 +142,7 @@ export function problemResponses(codes: readonly ErrorCode[]): Record<number, De
 /** The body of an action whose path says everything. It may be absent; its content type may not. */
 export const noFields = z.strictObject({}).meta({ description: 'No fields; the content type is needed' });
 
-/** Answers that every route can give. */
+/** Problems that every route can have. */
 export const commonProblems = [
   'bad_request',
   'expectation_failed',

@@ -7,7 +7,7 @@ import { cut } from '../problems/caller-text.ts';
 import { AppError } from '../problems/errors.ts';
 import { readBody } from '../problems/violations.ts';
 import { createActions, type Actions, type OperatorRouteOptions } from './operator-action.ts';
-import { actionProblems, readSetName } from './operator-answers.ts';
+import { actionProblems, readSetName } from './operator-responses.ts';
 import { noFields, problemResponses } from './schemas.ts';
 
 const summaries: Readonly<Record<SetAction, string>> = {
@@ -53,7 +53,7 @@ export function registerSetActions(app: FastifyInstance, options: OperatorRouteO
   }
 }
 
-function answerUntold(reply: FastifyReply): { affected: null } {
+function sendUntold(reply: FastifyReply): { affected: null } {
   reply.code(202);
   return { affected: null };
 }
@@ -70,7 +70,7 @@ function registerOfOne(app: FastifyInstance, action: SetAction, { route }: Actio
     const { job_id: jid } = request.params as { job_id: string };
     readBody(noFields, request.body);
     const count = await change(request, { set, action, jids: [jid] });
-    if (count === undefined) return answerUntold(reply);
+    if (count === undefined) return sendUntold(reply);
     if (count === 0) throw new AppError('not_found', `There is no such job among the ${set}`);
     return { job_id: jid };
   });
@@ -87,6 +87,6 @@ function registerOfMany(app: FastifyInstance, action: SetAction, { route }: Acti
     const set = readSetName(request.params);
     const { jobtype, job_ids: jids } = readBody(which, request.body);
     const count = await change(request, { set, action, jobtype, jids });
-    return count === undefined ? answerUntold(reply) : { affected: count };
+    return count === undefined ? sendUntold(reply) : { affected: count };
   });
 }

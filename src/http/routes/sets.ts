@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { setNames } from '../../domain/operator.ts';
 import { setPageJobs } from '../limits.ts';
 import { invalid } from '../problems/violations.ts';
-import { answered, jobIn, operatorProblems, readSetName, setPage } from './operator-answers.ts';
+import { withProblems, jobIn, operatorProblems, readSetName, setPage } from './operator-responses.ts';
 import type { OperatorRouteOptions } from './operator-action.ts';
 import { problemResponses } from './schemas.ts';
 import { registerSetActions } from './set-actions.ts';
@@ -33,7 +33,7 @@ export function registerSets(app: FastifyInstance, options: OperatorRouteOptions
     const { success, data, error } = query.safeParse(request.query);
     if (!success) throw invalid(error.issues);
     const { limit, cursor = '', jobtype } = data;
-    const page = await answered(operator.page({ set, limit, cursor: cursor === '' ? undefined : cursor, jobtype }));
+    const page = await withProblems(operator.page({ set, limit, cursor: cursor === '' ? undefined : cursor, jobtype }));
     reply.header('cache-control', 'no-store');
     return { set, total: page.total, jobs: page.jobs.map(jobIn), cursor: page.cursor ?? null };
   });

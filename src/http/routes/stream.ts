@@ -72,14 +72,14 @@ export function registerStreamRoute(app: FastifyInstance, options: StreamRouteOp
   draining.addEventListener('abort', drain, { once: true });
   takeNdjsonOnly(app);
   const schema = {
-    summary: 'Enqueue any number of jobs, one on each line; each is answered on a line, while others are read',
+    summary: 'Enqueue any number of jobs, one on each line; each is reported on a line, while others are read',
     consumes: [ndjson],
     body: describeEntry(options),
     querystring: z.object({
       report: z
         .enum(reportModes)
         .optional()
-        .meta({ description: 'Lines that are answered: all, those not enqueued, none' }),
+        .meta({ description: 'Lines that are reported: all, those not enqueued, none' }),
       from: z.int().min(1).max(lineMax).optional().meta({ description: 'Lines before this one are left out' }),
     }),
     response: { 200: streamLine, ...problemResponses(problems) },

@@ -29,7 +29,7 @@ const problemOf = (error: NodeJS.ErrnoException): Problem => {
   return { code, detail: details[code] ?? 'The bytes received are not a valid HTTP/1.1 request' };
 };
 
-function renderAnswer(problem: Problem, instance: string): string {
+function renderResponse(problem: Problem, instance: string): string {
   const { status, title } = errorTable[problem.code];
   // No part of such a request reached the code that enqueues.
   const body = renderProblem(problem, instance, true);
@@ -62,38 +62,38 @@ export function createClientErrorHandler(
     handled.add(socket);
     if (error.code === 'ECONNRESET') return void socket.destroy();
     if (!socket.writable) return connections.leave(socket);
-    const refuse = (): void => void socket.write(renderAnswer(problemOf(error), createRequestId()));
-    const answer = connections.latestAnswer(socket);
-    if (answer === undefined || answer.writableFinished) {
-      if (answer === undefined || isOpenAfter(answer, socket)) refuse();
+    const refuse = (): void => void socket.write(renderResponse(problemOf(error), createRequestId()));
+    const response = connections.latestResponse(socket);
+    if (response === undefined || response.writableFinished) {
+      if (response === undefined || isOpenAfter(response, socket)) refuse();
       return connections.leave(socket);
     }
     // Requests that were read whole get their responses first. Then nothing more is written.
     const endAfterIt = (): void => {
       connections.takeNoMore(socket);
-      answer.once('close', () => connections.leave(socket));
+      response.once('close', () => connections.leave(socket));
     };
-    if (answer.req.complete) return endAfterIt();
+    if (response.req.complete) return endAfterIt();
     const refuseItsBody = (): void => {
       // After a timeout the rest of the request may have come while its response waited for its turn.
-      if (answer.headersSent || answer.req.complete) return endAfterIt();
+      if (response.headersSent || response.req.complete) return endAfterIt();
       refuse();
       // A late request can still be completed: it must not be enqueued after this "not enqueued".
       if (error.code === timeoutCode || error.code === evictedCode) socket.destroy();
       else connections.leave(socket);
     };
     // A response has no socket before the responses ahead of it are written.
-    if (answer.socket === null) answer.once('socket', refuseItsBody);
+    if (response.socket === null) response.once('socket', refuseItsBody);
     else refuseItsBody();
   };
 
-  /** False when this was announced as the last response, or when the caller still sends a request that was answered. */
-  function isOpenAfter(answer: ServerResponse, socket: Socket): boolean {
-    return answer.req.complete && answer.shouldKeepAlive && !connections.isEnding(socket);
+  /** False when this was announced as the last response, or when the caller still sends a request that has its response. */
+  function isOpenAfter(response: ServerResponse, socket: Socket): boolean {
+    return response.req.complete && response.shouldKeepAlive && !connections.isEnding(socket);
   }
 }
 
-/** CONNECT is answered like bytes that are not HTTP. By default Node ends the connection before earlier responses are written. */
+/** CONNECT gets the response of bytes that are not HTTP. By default Node ends the connection before earlier responses are written. */
 export function refuseTunnels(server: Server): void {
   server.on('connect', (request) => {
     const socket: HttpSocket = request.socket;

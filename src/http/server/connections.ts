@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../../domain/clock.ts';
 import { lingerMs } from '../limits.ts';
 
-// Node's own field (lib/_http_server.js), not typed: the answer under way.
+// Node's own field (lib/_http_server.js), not typed: the response under way.
 export interface HttpSocket extends Socket {
   _httpMessage?: ServerResponse | null;
 }
@@ -21,14 +21,14 @@ export interface StreamUnderWay {
 
 export interface Connection {
   /** To the latest request that was read. */
-  answer: ServerResponse | undefined;
+  response: ServerResponse | undefined;
   /** That response, while it is a stream. */
   stream?: StreamUnderWay | undefined;
   /** When the head of that request had been read; before the first request, when the connection came. */
   sinceMs: number;
 }
 
-/** `receiving`: a first head, or a body. `answering`: a whole request was read, and its caller is owed an answer. */
+/** `receiving`: a first head, or a body. `answering`: a whole request was read, and its response is due. */
 export type HttpConnectionState = 'idle' | 'receiving' | 'answering';
 
 export interface Connections {
@@ -38,9 +38,9 @@ export interface Connections {
   entries(): Iterable<readonly [HttpSocket, Connection]>;
   get(socket: Socket): Connection | undefined;
   counts(): Record<HttpConnectionState, number>;
-  latestAnswer(socket: Socket): ServerResponse | undefined;
-  /** Makes this answer the last of its connection; false when more requests have been read, and it cannot be. */
-  endWith(answer: ServerResponse): boolean;
+  latestResponse(socket: Socket): ServerResponse | undefined;
+  /** Makes this response the last of its connection; false when more requests have been read, and it cannot be. */
+  endWith(response: ServerResponse): boolean;
   /** Requests that are read from now on are not accepted: their caller was, or will be, told that they are not enqueued. */
   takeNoMore(socket: Socket): void;
   isEnding(socket: Socket): boolean;
@@ -51,12 +51,12 @@ export interface Connections {
 /** A stream pipeline that fails takes `socket` away from a request; Node's own `client` stays (lib/_http_incoming.js). */
 const socketOf = ({ req }: ServerResponse): Socket | undefined => (req as typeof req & { client?: Socket }).client;
 
-export function stateOf(socket: HttpSocket, { answer, stream }: Connection): HttpConnectionState {
-  if (answer === undefined) return 'receiving';
-  if (answer.writableFinished) return 'idle';
+export function stateOf(socket: HttpSocket, { response, stream }: Connection): HttpConnectionState {
+  if (response === undefined) return 'receiving';
+  if (response.writableFinished) return 'idle';
   // A later request is being read: the requests before it were read whole.
-  const isBehind = (socket._httpMessage ?? answer) !== answer;
-  return answer.req.complete || isBehind || stream?.isOwed === true ? 'answering' : 'receiving';
+  const isBehind = (socket._httpMessage ?? response) !== response;
+  return response.req.complete || isBehind || stream?.isOwed === true ? 'answering' : 'receiving';
 }
 
 export function createConnections(clock: Clock): Connections {
@@ -75,16 +75,16 @@ export function createConnections(clock: Clock): Connections {
   return {
     watch(server) {
       server.on('connection', (socket) => {
-        open.set(socket, { answer: undefined, sinceMs: clock.now() });
+        open.set(socket, { response: undefined, sinceMs: clock.now() });
         socket.once('close', () => open.delete(socket));
         // Node calls this after the last response.
         socket.destroySoon = () => leave(socket);
       });
-      // Before the framework's own listener, which may answer at once.
-      server.prependListener('request', ({ socket }, answer) => {
+      // Before the framework's own listener, which may respond at once.
+      server.prependListener('request', ({ socket }, response) => {
         const connection = open.get(socket);
         if (connection === undefined) return;
-        connection.answer = answer;
+        connection.response = response;
         connection.stream = undefined;
         connection.sinceMs = clock.now();
       });
@@ -96,13 +96,13 @@ export function createConnections(clock: Clock): Connections {
       for (const [socket, connection] of open) counts[stateOf(socket, connection)] += 1;
       return counts;
     },
-    latestAnswer: (socket) => open.get(socket)?.answer,
-    endWith(answer) {
-      const socket = socketOf(answer);
+    latestResponse: (socket) => open.get(socket)?.response,
+    endWith(response) {
+      const socket = socketOf(response);
       const connection = socket && open.get(socket);
       // A connection of another server: `localhost` may be two addresses, and the framework then makes a second server.
       if (connection === undefined) return true;
-      if (connection.answer !== answer) return false;
+      if (connection.response !== response) return false;
       ending.add(socket as Socket);
       return true;
     },

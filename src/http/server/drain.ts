@@ -6,7 +6,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Clock, Timer } from '../../domain/clock.ts';
 import type { Connections } from './connections.ts';
 
-/** The reason of a drain when a successor listens at the same port: connections close, and /ready still answers 200. */
+/** The reason of a drain when a successor listens at the same port: connections close, and /ready is still 200. */
 export const replaced = 'replaced';
 
 const sweepEveryMs = 50;
@@ -15,27 +15,27 @@ const incompleteMsMax = 1000;
 /** Time for a caller to read its last response. */
 const unreadMsMax = 1000;
 
-const isBeingAnswered = (response: ServerResponse | undefined): boolean =>
+const isResponseDue = (response: ServerResponse | undefined): boolean =>
   response !== undefined && response.req.complete && !response.writableFinished;
 
-/** After the port closed, connections end as soon as their last answer is sent. */
+/** After the port closed, connections end as soon as their last response is sent. */
 export function closeIdleConnections(app: FastifyInstance, clock: Clock, connections: Connections): void {
   const unreadSinceMs = new WeakMap<ServerResponse, number>();
 
   /** A caller that does not read its response would delay the end until the process is killed. */
   function cutUnread(): void {
     for (const [socket] of connections.entries()) {
-      const answer = socket._httpMessage;
-      if (!answer?.writableEnded || answer.writableFinished) continue;
-      const sinceMs = unreadSinceMs.get(answer) ?? clock.now();
-      unreadSinceMs.set(answer, sinceMs);
+      const response = socket._httpMessage;
+      if (!response?.writableEnded || response.writableFinished) continue;
+      const sinceMs = unreadSinceMs.get(response) ?? clock.now();
+      unreadSinceMs.set(response, sinceMs);
       if (clock.now() - sinceMs > unreadMsMax) socket.destroy();
     }
   }
 
   function timeOutIncomplete(): void {
-    for (const [socket, { answer }] of connections.entries()) {
-      if (isBeingAnswered(answer)) continue;
+    for (const [socket, { response }] of connections.entries()) {
+      if (isResponseDue(response)) continue;
       const error = Object.assign(new Error('Request timeout'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
       app.server.emit('clientError', error, socket);
     }

@@ -1,4 +1,4 @@
-// `Expect` (RFC 9110 section 10.1.1). Node answers an unknown expectation with 417 and no problem: our own guard refuses it.
+// `Expect` (RFC 9110 section 10.1.1). Node refuses an unknown expectation with 417 and no problem: our own guard does it instead.
 // Node also writes the `100 Continue` of a pipelined request behind the head of its response, as if it were the body
 // (lib/_http_outgoing.js puts the head before the waiting bytes). So it waits here until it is its turn.
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
@@ -9,21 +9,21 @@ export const isExpectationMet = ({ headers: { expect }, httpVersion }: IncomingM
   httpVersion === '1.0' ||
   expect.split(',').every((member) => ['', '100-continue'].includes(member.trim().toLowerCase()));
 
-function writeContinue(answer: ServerResponse): void {
-  if (!answer.headersSent) answer.writeContinue();
+function writeContinue(response: ServerResponse): void {
+  if (!response.headersSent) response.writeContinue();
 }
 
-export function answerExpectations(server: Server): void {
-  server.on('checkExpectation', (request, answer) => server.emit('request', request, answer));
+export function meetExpectations(server: Server): void {
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   // Node calls this also for a list that has other expectations in it.
-  server.on('checkContinue', (request, answer) => {
+  server.on('checkContinue', (request, response) => {
     const isMet = isExpectationMet(request);
-    if (isMet && answer.socket !== null) writeContinue(answer);
+    if (isMet && response.socket !== null) writeContinue(response);
     else {
-      if (isMet) answer.once('socket', () => writeContinue(answer));
+      if (isMet) response.once('socket', () => writeContinue(response));
       // Without it Node ends the connection after the response, although more requests were read.
-      Object.assign(answer, { _expect_continue: false });
+      Object.assign(response, { _expect_continue: false });
     }
-    server.emit('request', request, answer);
+    server.emit('request', request, response);
   });
 }

@@ -1,5 +1,5 @@
-// Who may be connected. When places run low, those that have sent least for longest go first, never a caller who is owed an
-// answer; one address has a share of the places; the last ones are for probes, so that whoever runs the service can see it.
+// Who may be connected. When places run low, the connections that have sent least for longest go first, never one whose
+// response is due. One address has a share of the places. The last places are for probes, so that operators can see the service.
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyBaseLogger } from 'fastify';
@@ -11,11 +11,11 @@ import { createHeldPlaces, type Group } from './held-places.ts';
 /** The code of the `clientError` by which a caller in mid-body is told that the place was needed. */
 export const evictedCode = 'ERR_PLACE_NEEDED';
 
-/** Of so many looked through, this many go at once: each new connection would look through all of them otherwise. */
+/** Connections that go at once: otherwise each new connection would look through all of them. */
 const goAtOnce = 64;
-/** Whoever came, or was answered, just now has had no time to send. */
+/** A caller that has just come, or just got a response, has had no time to send. */
 const graceMs = 100;
-/** After a look that found nobody. */
+/** After a search that found nobody who may go. */
 const pauseMs = 10;
 const logPauseMs = 10_000;
 
@@ -34,9 +34,9 @@ export interface Places {
   watch(server: Server): void;
   /** Connections that were closed because places ran out, since the start. */
   readonly closed: Readonly<{ evicted: number; refused: number }>;
-  /** True for a connection on one of the last places: it gets one answer, of /health or /ready. */
+  /** True for a connection on one of the last places: it gets one response, of /health or /ready. */
   isSpare(socket: Socket): boolean;
-  /** Takes a place from a caller whose request is not whole. False when its answer is owed. */
+  /** Takes a place from a caller whose request is not whole. False when its response is due. */
   evict(socket: HttpSocket): boolean;
 }
 
@@ -57,7 +57,7 @@ export function createPlaces(options: PlacesOptions): Places {
     const state = connection && stateOf(socket, connection);
     if (state === 'answering') return false;
     closed.evicted += 1;
-    if (state === 'receiving' && connection?.answer !== undefined)
+    if (state === 'receiving' && connection?.response !== undefined)
       server.emit('clientError', Object.assign(new Error('place needed'), { code: evictedCode }), socket);
     socket.destroy();
     held.release(socket);
@@ -106,7 +106,7 @@ export function createPlaces(options: PlacesOptions): Places {
   };
 }
 
-/** Idle connections, the longest idle first; then the connections that send most slowly. Never one that is owed a response. */
+/** Idle connections, the longest idle first; then the connections that send most slowly. Never one whose response is due. */
 function firstToGo(connections: Connections, mayGo: (socket: Socket) => boolean, nowMs: number): HttpSocket[] {
   const found: { socket: HttpSocket; isIdle: boolean; rate: number }[] = [];
   for (const [socket, connection] of connections.entries()) {

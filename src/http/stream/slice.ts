@@ -10,7 +10,7 @@ import type { Once } from '../once/once.ts';
 import { countTurnedAway } from '../once/turned-away.ts';
 import { readJson } from '../plugins/json-parser.ts';
 import { AppError } from '../problems/errors.ts';
-import { resultsOf } from '../routes/batch-answer.ts';
+import { resultsOf } from '../routes/batch-response.ts';
 import { createBatchReader, type BatchEntries } from '../routes/batch-entries.ts';
 import { countJobs } from '../routes/batch.ts';
 import type { BatchResult } from '../routes/schemas.ts';

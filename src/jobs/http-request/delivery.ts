@@ -46,7 +46,7 @@ const excerptCharsMax = 200;
 /** Around the text in the JSON of the result. */
 const resultOverheadBytes = 64;
 const jidPattern = /^[\x21-\x7e]{1,255}$/;
-/** They will not be answered otherwise soon, and yet may be: the receiver is busy, or broken. */
+/** The receiver is busy, or broken: a later attempt may succeed. */
 const retriedStatuses: ReadonlySet<number> = new Set([408, 425, 429]);
 
 export function createDelivery(

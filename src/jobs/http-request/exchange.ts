@@ -11,7 +11,7 @@ export interface ExchangeOptions {
   url: URL;
   headers: OutgoingHttpHeaders;
   body: Buffer | undefined;
-  /** Connected to in this order, until one answers. */
+  /** Connected to in this order, until a connection opens. */
   addresses: readonly LookupAddress[];
   /** Ends it, wherever it is. */
   signal: AbortSignal;

@@ -9,7 +9,7 @@ import { createArithmeticJob } from '../../helpers/jobs.ts';
 const jobs = [1, 2, 3].map((a) => createArithmeticJob('add', { a, b: 1 }));
 const claim = { ...claimOf('k'), jids: jobs.map(({ jid }) => jid) };
 /** As a batch: an unknown outcome has no answer that could be kept. */
-const answerOf = (outcomes: readonly Outcome[]) =>
+const responseOf = (outcomes: readonly Outcome[]) =>
   outcomes.some(({ kind }) => kind === 'unknown')
     ? undefined
     : { status: 206, body: outcomes.map(({ kind }) => kind).join() };
@@ -17,17 +17,17 @@ const answerOf = (outcomes: readonly Outcome[]) =>
 describe('the settlement of a claim', () => {
   it('of an unknown outcome has the ids in question, and the answer that is right if they are stored', () => {
     const outcomes = [enqueued, unknown('no answer'), refused('broker_refused', 'no')];
-    assert.deepEqual(settlementOf(claim, jobs, outcomes, answerOf), {
+    assert.deepEqual(settlementOf(claim, jobs, outcomes, responseOf), {
       claim,
       outcome: 'unknown',
       jids: [jobs[1]?.jid],
-      answer: { status: 206, body: 'enqueued,enqueued,refused' },
+      response: { status: 206, body: 'enqueued,enqueued,refused' },
     });
   });
 
   it('has the answer of a part that is enqueued', () => {
     const outcomes = [enqueued, enqueued, refused('broker_refused', 'no')];
-    const answer = { status: 206, body: 'enqueued,enqueued,refused' };
-    assert.deepEqual(settlementOf(claim, jobs, outcomes, answerOf), { claim, outcome: 'done', answer });
+    const response = { status: 206, body: 'enqueued,enqueued,refused' };
+    assert.deepEqual(settlementOf(claim, jobs, outcomes, responseOf), { claim, outcome: 'done', response });
   });
 });

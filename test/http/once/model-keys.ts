@@ -3,7 +3,7 @@
 import {
   KeyStoreError,
   type Claim,
-  type KeptAnswer,
+  type KeptResponse,
   type KeyStore,
   type Settlement,
   type Verdict,
@@ -25,7 +25,7 @@ interface Kept {
   fingerprint: Buffer;
   state: 'open' | 'done' | 'unknown';
   jids: readonly string[];
-  answer: KeptAnswer;
+  response: KeptResponse;
   sinceStep: number;
 }
 
@@ -52,21 +52,30 @@ export function createModelKeys(random: Random, faultRate: number, bug?: Planted
     const found = records.get(nameOf(claim));
     if (found === undefined) {
       if (claim.jids.length === 0) return { state: 'absent' };
-      const { fingerprint, jids, answer } = claim;
-      records.set(nameOf(claim), { owner: ownerOf(claim), fingerprint, state: 'open', jids, answer, sinceStep: steps });
+      const { fingerprint, jids, response } = claim;
+      records.set(nameOf(claim), {
+        owner: ownerOf(claim),
+        fingerprint,
+        state: 'open',
+        jids,
+        response,
+        sinceStep: steps,
+      });
       return { state: 'claimed' };
     }
-    const { state, jids, answer, fingerprint, sinceStep } = found;
+    const { state, jids, response, fingerprint, sinceStep } = found;
     if (!fingerprint.equals(claim.fingerprint) && bug !== 'does not look at the body') return { state: 'reused' };
-    if (state === 'done') return { state: 'done', answer };
+    if (state === 'done') return { state: 'done', response };
     if (state === 'unknown' || steps - sinceStep > underWaySteps)
-      return bug === 'takes what is unknown for done' ? { state: 'done', answer } : { state: 'unknown', jids, answer };
+      return bug === 'takes what is unknown for done'
+        ? { state: 'done', response }
+        : { state: 'unknown', jids, response };
     if (bug === 'gives a key that is under way to a second one' && claim.jids.length > 0) return { state: 'claimed' };
-    if (bug === 'answers what is under way as if it were done') return { state: 'done', answer };
+    if (bug === 'answers what is under way as if it were done') return { state: 'done', response };
     return { state: 'in_progress', jids };
   }
 
-  function settleOne({ claim, outcome, answer = claim.answer, jids = claim.jids }: Settlement): void {
+  function settleOne({ claim, outcome, response = claim.response, jids = claim.jids }: Settlement): void {
     const found = records.get(nameOf(claim));
     if (found && found.owner !== ownerOf(claim)) return;
     const isFreed =
@@ -76,7 +85,7 @@ export function createModelKeys(random: Random, faultRate: number, bug?: Planted
     if (isFreed) return void records.delete(nameOf(claim));
     const { fingerprint } = claim;
     const state = outcome;
-    records.set(nameOf(claim), { owner: ownerOf(claim), fingerprint, state, jids, answer, sinceStep: steps });
+    records.set(nameOf(claim), { owner: ownerOf(claim), fingerprint, state, jids, response, sinceStep: steps });
   }
 
   return {

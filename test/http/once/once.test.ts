@@ -264,7 +264,7 @@ describe('a key whose first outcome is unknown', () => {
         jids.length === 0
           ? keys.claim(claims)
           : Promise.resolve(
-              claims.map(() => ({ state: 'unknown', jids, answer: { status: 202, body: '{"job_id":"x"}' } })),
+              claims.map(() => ({ state: 'unknown', jids, response: { status: 202, body: '{"job_id":"x"}' } })),
             ),
     };
     const built = build(t, { keys: ofFaktory, results });

@@ -1,11 +1,11 @@
 // Which Host headers are answered: a page whose name resolves to 127.0.0.1 must not read or post here.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { answeredHosts } from '../../../src/http/plugins/hosts.ts';
+import { acceptedHosts } from '../../../src/http/plugins/hosts.ts';
 import { build, connectRaw } from '../../helpers/app.ts';
 
 const onLoopback = { address: '127.0.0.1', apiKeys: [], allowedHosts: ['queue.internal', '[fd00::1]'] };
-const hosts = answeredHosts(onLoopback);
+const hosts = acceptedHosts(onLoopback);
 
 describe('the Host on a loopback bind without API keys', () => {
   for (const host of [
@@ -47,10 +47,10 @@ describe('the Host on a loopback bind without API keys', () => {
 
 describe('the names that are answered', () => {
   it('are any beyond loopback, and any where a key is asked for', () => {
-    assert.equal(answeredHosts({ ...onLoopback, address: '0.0.0.0' }), undefined);
-    assert.equal(answeredHosts({ ...onLoopback, address: '::' }), undefined);
-    assert.equal(answeredHosts({ ...onLoopback, address: '192.0.2.1' }), undefined);
-    assert.equal(answeredHosts({ ...onLoopback, apiKeys: ['key'] }), undefined);
+    assert.equal(acceptedHosts({ ...onLoopback, address: '0.0.0.0' }), undefined);
+    assert.equal(acceptedHosts({ ...onLoopback, address: '::' }), undefined);
+    assert.equal(acceptedHosts({ ...onLoopback, address: '192.0.2.1' }), undefined);
+    assert.equal(acceptedHosts({ ...onLoopback, apiKeys: ['key'] }), undefined);
   });
 
   it('have the bound address among them', () => {
@@ -58,6 +58,6 @@ describe('the names that are answered', () => {
       ['127.0.0.2', '127.0.0.2'],
       ['::1', '[::1]'],
     ] as const)
-      assert.ok(answeredHosts({ ...onLoopback, address })?.includes(name));
+      assert.ok(acceptedHosts({ ...onLoopback, address })?.includes(name));
   });
 });

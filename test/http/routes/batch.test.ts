@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { enqueued, refused, unknown, type Outcome } from '../../../src/domain/producer.ts';
-import { createBatchAnswer } from '../../../src/http/routes/batch-answer.ts';
+import { createBatchResponse } from '../../../src/http/routes/batch-response.ts';
 import { createBatchReader } from '../../../src/http/routes/batch-entries.ts';
 import type { PartialBatch } from '../../../src/http/routes/schemas.ts';
 import { build } from '../../helpers/app.ts';
@@ -158,7 +158,7 @@ describe('the answer to a batch', () => {
         const jids = accepted.map((isGood) => (isGood ? rest.shift() : undefined));
         assert.deepEqual(rest, []);
         const expected = expectedStatuses(accepted, outcomes);
-        checkAnswer(createBatchAnswer(entries, outcomes), jids, expected);
+        checkAnswer(createBatchResponse(entries, outcomes), jids, expected);
       }),
       { numRuns: 500 },
     );
@@ -177,7 +177,7 @@ function expectedStatuses(accepted: readonly boolean[], outcomes: readonly Outco
 }
 
 function checkAnswer(
-  answer: ReturnType<typeof createBatchAnswer>,
+  answer: ReturnType<typeof createBatchResponse>,
   jids: readonly (string | undefined)[],
   expected: readonly Status[],
 ): void {

@@ -98,7 +98,7 @@ function problemOf(error: unknown): unknown {
 }
 
 /** Rejects with what the caller is told. */
-export const answered = <Value>(asked: Promise<Value>): Promise<Value> =>
+export const withProblems = <Value>(asked: Promise<Value>): Promise<Value> =>
   asked.catch((error: unknown) => {
     throw problemOf(error);
   });

@@ -11,7 +11,7 @@ import { problemCodeOf } from './jobs.ts';
 import type { Problem } from '../problems/problem.ts';
 import type { AcceptedBatch, BatchResult, PartialBatch } from './schemas.ts';
 
-type BatchAnswer = { status: 202; body: AcceptedBatch } | { status: 206; body: PartialBatch } | { problem: Problem };
+type BatchResponse = { status: 202; body: AcceptedBatch } | { status: 206; body: PartialBatch } | { problem: Problem };
 
 interface Tally {
   results: BatchResult[];
@@ -21,7 +21,7 @@ interface Tally {
 }
 
 /** @param outcomes one for each job, in their order */
-export function createBatchAnswer(entries: BatchEntries, outcomes: readonly Outcome[]): BatchAnswer {
+export function createBatchResponse(entries: BatchEntries, outcomes: readonly Outcome[]): BatchResponse {
   const { total, jobs, rejected, found } = entries;
   if (rejected.length === 0 && found.length === 0 && outcomes.every(({ kind }) => kind === 'enqueued')) {
     const message = `Batch of ${total} jobs enqueued`;
@@ -53,7 +53,7 @@ export function createBatchAnswer(entries: BatchEntries, outcomes: readonly Outc
 }
 
 /** Some of them before. */
-function allEnqueued(results: BatchResult[]): BatchAnswer {
+function allEnqueued(results: BatchResult[]): BatchResponse {
   const { length } = results;
   const job_ids = results.map(({ job_id }) => job_id as string);
   return { status: 202, body: { job_ids, message: `Batch of ${length} jobs enqueued`, count: length, results } };
