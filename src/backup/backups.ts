@@ -16,7 +16,7 @@ export interface StoreToCopy {
 export interface BackupsOptions {
   /** BACKUP_DIR, of this service alone. */
   dir: string;
-  /** In this order. */
+  /** They are copied in this order. */
   stores: readonly StoreToCopy[];
   version: string;
   /** Milliseconds since 1970. */

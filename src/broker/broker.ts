@@ -29,12 +29,12 @@ export interface BrokerOptions {
   /** Default 0: a free port. */
   port?: number;
   password?: string | undefined;
-  /** Of the password at HELLO; default: another number for each connection, as Faktory. */
+  /** How often the password is hashed; default: a random number for each connection, as in Faktory. */
   hashRounds?: number | undefined;
   limits?: Partial<BrokerLimits>;
-  /** How long records of what was done once are kept; default: a day. */
+  /** How long records of idempotency keys are kept; default: a day. */
   keysKeptMs?: number;
-  /** The wids of the workers in this process: what they had goes to the queues at once when the process ended without a word. */
+  /** The wids of the workers in this process. When it is killed, its next start puts their jobs into the queues at once. */
   ownWids?: readonly string[] | undefined;
   /** A worker that had no connection for so long is lost, and its jobs go to their queues. Default: 15 s; 0: never, as in Faktory. */
   lostWorkerMs?: number;
@@ -67,7 +67,7 @@ export interface Broker {
   readonly durability: BrokerDurability;
   /** Counts of the jobs that were found in the folder. */
   readonly recovered: Recovered;
-  /** What goes on now; `commands` since the start. */
+  /** As they are now; `commands` since the start. */
   readonly counts: Readonly<{ connections: number; workers: number; commands: number }>;
   /** Stops listening, replies to what is committed, closes the folder. */
   close(): Promise<void>;

@@ -20,7 +20,7 @@ export interface Engine {
   readonly recovered: Recovered;
   readonly keysMax: number;
   state(): State;
-  /** All that the broker keeps, in pages, as it is between two groups soon after the first page is asked for. */
+  /** All records, in pages, as they are between two groups, soon after the first page is asked for. */
   records(): AsyncIterable<readonly StoreRecord[]>;
   /** Why the store takes nothing now, or undefined. Asking makes it try to open the store again. */
   refusal(): string | undefined;
@@ -36,7 +36,7 @@ export interface EngineOptions {
   ownWids: readonly string[];
   /** A group was synced, or was not; with its time and its size in bytes. */
   onGroup?: ((ms: number, bytes: number) => void) | undefined;
-  /** Told of jobs that no worker has ended. Never rejects. */
+  /** Called with jobs that no worker has ended. Never rejects. */
   onEnded?: ((jobs: readonly EndedJob[]) => Promise<void>) | undefined;
   report: (message: string, cause?: unknown) => void;
 }

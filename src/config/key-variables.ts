@@ -1,4 +1,4 @@
-// The variables of what is to be done once.
+// The variables of idempotency keys.
 import { integer, redisUrl, type Variable } from './values.ts';
 
 export const keyVariables = {

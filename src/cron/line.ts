@@ -13,14 +13,14 @@ export interface Line {
   readonly schedule: Schedule;
   /** Infinity: there is none. */
   readonly nextMs: number;
-  /** The next tick is the first after a time. */
+  /** Makes the first tick after a time the next one. */
   reset(timeMs: number): void;
-  /** The ticks up to a time, of missed ones only the latest where the schedule makes it up. */
+  /** Takes out the ticks up to a time; of missed ticks the latest, if the schedule makes it up. */
   due(nowMs: number): DueTick[];
 }
 
 /**
- * A tick that is found due so late is still enqueued: a busy process, or one whose clock was set, has not missed it. Of a
+ * A tick that is found due so late is still enqueued: a busy process, or one whose clock was set, has not missed it. With a
  * tick each second these are 10 at once.
  */
 export const lateMsMax = 10_000;

@@ -1,4 +1,4 @@
-// Patterns of schedules, read by croner 11. Only its reading is used: when a tick is due is decided in scheduler.ts.
+// Patterns of schedules, read by croner 11. Its timers are not used: line.ts decides when a tick is due.
 import { Cron } from 'croner';
 import type { Schedule } from '../domain/cron.ts';
 

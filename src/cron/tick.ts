@@ -74,7 +74,7 @@ export async function runTick(
     if (tried.end !== 'again') return end(tick, tried, options);
     const delayMs = retryMs[Math.min(tries, retryMs.length - 1)] as number;
     const isLast = clock.wallMs() + delayMs >= tick.untilMs;
-    // The other process may have died, or is slow: it has not said.
+    // The other process may have died, or is slow: it has not told the outcome.
     if (isLast && tried.holder !== undefined)
       return end(tick, { ...tried, end: 'unknown', jobId: tried.holder }, options);
     if (!isLast && !isLogged && tried.holder === undefined) {

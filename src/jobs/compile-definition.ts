@@ -231,7 +231,7 @@ function check(schema: z.ZodType, given: unknown): { value: unknown } | { issues
   try {
     const parsed = schema.safeParse(given);
     if (parsed.success) return { value: parsed.data };
-    // Again, for our words: options cost every check a copy of them.
+    // Checked again, with messages of our own: with them every check would be slower.
     return { issues: schema.safeParse(given, readOptions).error?.issues ?? parsed.error.issues };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

@@ -39,7 +39,7 @@ export interface ReadCron {
   problems: readonly DefinitionProblem[];
 }
 
-/** Everything but the arguments. */
+/** Reads everything but the arguments. */
 export function readCron(cron: unknown): ReadCron {
   const isList = Array.isArray(cron);
   const given: readonly unknown[] = cron === undefined ? [] : isList ? (cron as unknown[]) : [cron];
@@ -70,7 +70,7 @@ function readEntry(given: unknown, field: string): { entry: Entry } | { problems
   return { entry: { ...parsed.data, pattern: pattern.trim().replace(/\s+/g, ' '), times } };
 }
 
-/** Stable while a list is sorted otherwise or grows; another one when the schedule changes. */
+/** It stays the same while a list is reordered or grows, and changes with the schedule. */
 function nameByContent({ pattern, timeZone }: Entry, argsJson: string): string {
   return sha256(JSON.stringify([pattern, timeZone, argsJson]))
     .toString('hex')

@@ -26,6 +26,7 @@ const keyOf = ({ id }: Claim): string => `work-factory:key:${id.toString('base64
 /** No key has this form. */
 const probeKey = 'work-factory:key:probe';
 const probeMs = 1000;
+
 export function createRedisKeys({ url, ttlSeconds, underWayMsMax, log }: RedisKeysOptions): KeyStore {
   const redis = openRedis('keys', url, log);
   const fitness = createFitness(redis, log);
@@ -56,7 +57,7 @@ export function createRedisKeys({ url, ttlSeconds, underWayMsMax, log }: RedisKe
     return told.map(() => undefined);
   }
 
-  /** The command may still arrive: then its claims must find that they are withdrawn. */
+  /** The command of these claims may still arrive, and must find them withdrawn then. */
   function withdraw(claims: readonly Claim[]): void {
     const told = claims.filter(({ jids }) => jids.length > 0).map((claim): Told => ({ claim, outcome: withdrawn }));
     void untold.tell(told);

@@ -34,7 +34,7 @@ const name = (generation: number): string => generation.toString(16).padStart(8,
 
 /** `i` for an id, `r` for a record. */
 export const keyOf = (kind: 'i' | 'r', { number }: Generation, jid: string): string => kind + name(number) + jid;
-/** Of the record of a job that has ended. */
+/** True for the record of a job that has ended. */
 export const isRecordKey = (key: Buffer): boolean => key[0] === 'r'.charCodeAt(0);
 export const metaKeyOf = ({ number }: Generation): string => `m${name(number)}`;
 export const metaRange = { gte: 'm', lt: 'n' } as const;
@@ -57,7 +57,7 @@ export function createGenerations({ kept, ttlMs, jobsMax }: GenerationsOptions):
     },
     takeOld(nowMs) {
       let entries = 0;
-      // The first one without which enough remain, or whose successor, and so its own last entry, is too old.
+      // The first generation without which enough jobs remain, or whose last entry is too old: its successor had begun by then.
       const from = newestFirst.findIndex((generation, index) => {
         const isBeyond = entries >= entriesMax;
         entries += generation.entries;

@@ -22,7 +22,7 @@ const idsMax = 100_000;
 const retryMs = 1000;
 const retryGroupMax = 1000;
 
-/** The second in which a job's id was made; undefined for ids that are not ours. */
+/** The second in which a job's id was made. Undefined: this program did not make the id. */
 export function jidSecond(jid: string): number | undefined {
   const timeMs = jidTimeMs(jid);
   return timeMs === undefined ? undefined : Math.floor(timeMs / 1000);
@@ -30,7 +30,7 @@ export function jidSecond(jid: string): number | undefined {
 
 export function createHeldIds({ send, isReady, clock }: HeldIdsOptions): HeldIds {
   const held = new Set<string>();
-  /** Not sent, or in vain, by second; the oldest first. */
+  /** Ids that were not sent, or not taken, by second; the oldest first. */
   const left = new Map<number, string[]>();
   let timer: Timer | undefined;
   let isClosed = false;
@@ -96,7 +96,7 @@ export function createHeldIds({ send, isReady, clock }: HeldIdsOptions): HeldIds
   };
 }
 
-/** The ids of a frame are nearly always of the same second, or of two seconds. Ids that are not ours are left out. */
+/** The ids of a frame are nearly always of the same second, or of two seconds. Ids that this program did not make are left out. */
 function splitBySecond(jids: readonly string[], take: (second: number, jids: readonly string[]) => void): void {
   let start = 0;
   let second = jidSecond(jids[0] ?? '');

@@ -24,7 +24,7 @@ const retryGroupMax = 500;
 
 export function createHeldRecords({ send, isReady, clock }: HeldRecordsOptions): HeldRecords {
   const held = new Map<string, JobRecord>();
-  /** Not sent, or in vain. */
+  /** Ids of records that were not sent, or not taken. */
   const left = new Set<string>();
   let timer: Timer | undefined;
   let isClosed = false;

@@ -1,6 +1,6 @@
 // Records of jobs that have not ended, in a place of their own: each lives until its own time, far longer than a generation
-// when it is scheduled or waits for a late attempt. There are no more than jobs in the broker, whose disk holds more of each.
-// `j` and the id hold the record, `x`, an hour and the id say when to look whether it is over.
+// when it is scheduled or waits for a late attempt. There are no more of them than jobs in the broker. The key `j` with the id holds
+// the record; a key `x` with an hour and the id says when to check whether the record's time is over.
 import type { ClassicLevel } from 'classic-level';
 import type { JobRecord } from '../domain/results.ts';
 import { keptMs } from './lifetime.ts';

@@ -31,7 +31,7 @@ export function openRedis(name: string, url: string, log: RedisLog): Redis {
   const redis = new Redis(url, { ...redisOptions, reconnectOnError: isMovedAway });
   const trouble = createTrouble(log, { store: name }, 'Redis is away', 'Redis is there again');
 
-  /** Whoever gave the command logs the refusal. A script's error has the word inside (Redis 6), another one in front. */
+  /** Whoever gave the command logs the refusal. The error of a script has READONLY inside (Redis 6), other errors begin with it. */
   function isMovedAway({ message }: Error): boolean {
     const now = performance.now();
     if (!message.includes('READONLY') || now - reconnectedMs < reconnectPauseMs) return false;

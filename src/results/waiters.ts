@@ -10,7 +10,7 @@ export interface Waiters {
   wait(jid: string, timeoutMs: number, signal?: AbortSignal): Promise<JobRecord | undefined>;
   /** Hands an ended job's record to all who wait for it. */
   wake(record: JobRecord): void;
-  /** Sends everybody away. */
+  /** Ends all waits. */
   close(): void;
 }
 

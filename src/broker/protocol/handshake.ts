@@ -6,7 +6,7 @@ import { goStruct, parseGo } from './go-json.ts';
 export interface Challenge {
   /** The greeting. No space in its JSON: the Node client splits the line at the first one. */
   readonly hi: string;
-  /** Resolves to whether HELLO has answered this challenge. */
+  /** Resolves to whether HELLO has the right hash. */
   accepts(hello: Hello): Promise<boolean>;
 }
 
@@ -21,12 +21,12 @@ export interface Hello {
 /** Faktory sets no length; a wid is kept for each connection. */
 export const widBytesMax = 1000;
 
-/** It is only shown. */
+/** Characters that are kept: the name is only shown. */
 const hostnameMax = 100;
 
 /** Hex of sha256. */
 const hashLength = 64;
-/** Faktory hashes as often (server/server.go): many rounds make guessing a password slow. */
+/** Faktory's numbers (server/server.go): many rounds make guessing a password slow. */
 const createRounds = (): number => randomInt(4000, 8192);
 /** The rounds take some 8 ms in all: other connections are served in between. */
 const roundsPerSlice = 500;

@@ -26,7 +26,7 @@ export interface ServerOptions extends Shared {
 /** Sockets that have not said HELLO: each lives 2 s at most. */
 const unauthenticatedMax = 1000;
 
-/** Rejects when the address cannot be had. */
+/** Rejects when the address cannot be used. */
 export async function createServer(options: ServerOptions): Promise<BrokerServer> {
   const { limits, onJoined, onLeft } = options;
   const all = new Set<Connection>();
@@ -57,7 +57,7 @@ export async function createServer(options: ServerOptions): Promise<BrokerServer
   // (SYN cookies), and they would wait for a greeting without end.
   server.listen({ port: options.port, host: options.host, backlog: server.maxConnections });
   await once(server, 'listening');
-  // For example there is no file descriptor left for another client. Open connections go on.
+  // For example when no file descriptor is left for another client. Open connections go on.
   server.on('error', (cause) => options.report('the broker could not accept a connection', cause));
   const { address, port } = server.address() as AddressInfo;
 

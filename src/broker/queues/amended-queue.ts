@@ -1,5 +1,5 @@
-// A queue with what was changed after its jobs had come: those that were given back go out first, and those that were
-// cancelled do not go out. The queue below only appends at its tail and moves its head.
+// A queue whose jobs can be requeued and cancelled: requeued jobs go out first, and cancelled jobs do not go out. The queue below
+// only appends at its tail and moves its head.
 import type { Cancelled } from './cancelled.ts';
 import type { BrokerClock } from '../clock.ts';
 import { parseLine, type FaktoryJob } from './job.ts';
@@ -12,15 +12,15 @@ export interface TakenJob {
 }
 
 export interface AmendedQueue extends Omit<Queue, 'take'> {
-  /** Undefined: there is none, or it must be read first and `onReady` will follow. */
+  /** Undefined: the queue is empty, or its head must be read first, and `onReady` follows. */
   take(): TakenJob | undefined;
   /** To the head: jobs go out again in the order in which they were handed out at first. */
   putBack(reservations: readonly Reservation[]): void;
-  /** The job at this place is not handed out; false when it has been already, or was cancelled. */
+  /** The job at this place will not be handed out. False: it was handed out or cancelled before. */
   cancel(place: number): boolean;
-  /** The same of jobs that were given back; returns their jids. */
+  /** Cancels requeued jobs; returns their jids. */
   cancelReturned(matches: (text: string) => boolean): string[];
-  /** The queue is removed with all that was noted about it. */
+  /** Removes the queue, and the records of its requeued and cancelled jobs. */
   remove(): void;
 }
 
@@ -28,16 +28,16 @@ interface AmendedQueueOptions {
   queue: Queue;
   clock: BrokerClock;
   cancelled: Cancelled;
-  /** Told the JSON of jobs that were given back and then cancelled. */
+  /** Called with the JSON of each requeued job that is cancelled. */
   onCancelled: (text: string) => void;
   onChanged: () => void;
-  /** The record of a job that was given back is no longer needed. */
+  /** The record of a requeued job is no longer needed. */
   dropReturned: (place: number) => void;
 }
 
 export function createAmendedQueue(options: AmendedQueueOptions): AmendedQueue {
   const { queue, clock, cancelled, onChanged, dropReturned } = options;
-  /** By their places, the next to go out at the end. */
+  /** Sorted by place; the last goes out next. */
   let returned: Reservation[] = [];
 
   const enqueuedMsOf = ({ text }: Reservation): number => {

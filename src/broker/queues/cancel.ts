@@ -11,7 +11,7 @@ interface CancelOptions {
   cancelledJobsMax: number;
 }
 
-/** All that was stored before must be on disk. Resolves to their jids. */
+/** Resolves to the jids of the cancelled jobs. Only jobs that are on disk are found. */
 export async function cancelQueued({ engine, matches, cancelledJobsMax }: CancelOptions): Promise<string[]> {
   const state = engine.state();
   const jids: string[] = [];

@@ -5,9 +5,9 @@ import { bytesOfPlace, placeOf, sealJson, timedKey } from '../storage/records.ts
 import type { JobSetRecord } from './job-set.ts';
 
 export interface Cancelled {
-  /** False: it was there already. */
+  /** False: the job was cancelled before. */
   add(queueStream: number, place: number): boolean;
-  /** Whether this job was cancelled; it is forgotten with that, as nobody asks twice. */
+  /** Whether this job was cancelled. Its place is forgotten then: nobody asks twice. */
   take(queueStream: number, place: number): boolean;
   countOf(queueStream: number): number;
   /** The queue is gone. */

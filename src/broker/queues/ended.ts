@@ -12,11 +12,11 @@ export interface EndedJob extends EndReason {
 }
 
 export interface EndedJobs {
-  /** False: nobody wants to know. */
+  /** False: nothing is noted, because nobody is told. */
   readonly isHeard: boolean;
   /** @param text the job's JSON */
   add(text: string, reason: EndReason): void;
-  /** Resolves when whoever keeps the results has taken all that were on disk by now. */
+  /** Resolves when the results know of all ends that are on disk by now. */
   told(): Promise<void>;
 }
 
@@ -37,7 +37,7 @@ export function createEndedJobs({ ledger, tell }: EndedJobsOptions): EndedJobs {
     settle(group: number, outcome: string) {
       const jobs = byGroup.get(group) ?? [];
       byGroup.delete(group);
-      // Of an unknown outcome the disk decides: what is gone there is never told of, and stays pending.
+      // After an unknown outcome the disk decides. A job that is gone there is not told of: its record stays pending.
       if (outcome === 'stored' && jobs.length > 0) telling = telling.then(() => tell?.(jobs));
     },
   };

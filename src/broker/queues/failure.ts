@@ -15,7 +15,7 @@ export const reservationExpired: FailPayload = {
   backtrace: [],
 };
 
-/** Its last connection was lost, or its process was: what Faktory sees at the end of the reservation only. */
+/** The last connection of the worker was lost, or its process ended. Faktory notices at the end of the reservation only. */
 export const workerLost: FailPayload = {
   errtype: 'WorkerLost',
   message: 'the worker that had the job was lost',
@@ -25,7 +25,7 @@ export const workerLost: FailPayload = {
 const textOf = (value: unknown, lengthMax: number): string =>
   (typeof value === 'string' ? value.trim() : '').slice(0, lengthMax) || 'unknown';
 
-/** A client may push a job with a failure of its own making: what it counts stays a count, and can be counted on. */
+/** A client may push a job with a failure of its own making: its counts become whole numbers that can be added to. */
 const whole = (value: unknown): number =>
   Number.isInteger(value) ? Math.min(Math.max(0, value as number), 2 ** 31) : 0;
 
@@ -45,7 +45,7 @@ export const retryDelayMs = (count: number, random: () => number): number =>
 
 export type Destination = { to: 'retries'; dueMs: number } | { to: 'dead' } | { to: 'nowhere' };
 
-/** The count is a client's word, and its fourth power may lie past the last date there is. */
+/** A client may send any count, and its fourth power may lie past the last date that there is. */
 const retryDelayMsMax = 365 * 86_400_000;
 
 /** Writes the failure into the job and says where it goes: no `retry` at all means nowhere, not even to the dead. */

@@ -43,7 +43,7 @@ function readTokens(pattern: Buffer): Token[] {
   return tokens;
 }
 
-/** The pattern holds for the whole text. */
+/** The returned function says whether the whole text matches. */
 export function compileGlob(pattern: string): (text: string) => boolean {
   const tokens = readTokens(Buffer.from(pattern));
   return (given) => {

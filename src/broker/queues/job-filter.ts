@@ -37,7 +37,7 @@ const failureFields: readonly (keyof JobFailure)[] = [
 /** Characters that Go escapes for the sake of HTML. */
 const escaped = /[<>&\u2028\u2029]/g;
 
-/** The job as Go writes it: names inside sorted, its failure in the order of the struct. */
+/** The job as Go writes it: objects with sorted names, its failure in the order of the struct. */
 export function goText(text: string): string {
   const job = JSON.parse(text) as FaktoryJob;
   const { failure, custom, args } = job;

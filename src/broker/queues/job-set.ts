@@ -29,7 +29,7 @@ export interface JobSet {
   takeDue(nowMs: number, jobsMax: number, take: (text: string) => void): Promise<number>;
   /**
    * Gives the next jobs, due or not, from the key `from` (the first, if undefined) to `take`, which says whether one is taken out.
-   * @returns how many were, and from where to go on; `next` is undefined at the end
+   * @returns how many were taken out, and the key to go on from; `next` is undefined at the end
    */
   takeWhere(
     from: Buffer | undefined,
@@ -61,7 +61,7 @@ export function createJobSet(options: JobSetOptions): JobSet {
   let { count } = options.record;
   let from = streamStart(stream);
   const unstored = createUnstoredKeys(ledger);
-  /** What the last look took out is gone from disk: before that a look from an earlier key would see it again. */
+  /** Resolves when the jobs that the last look took out are gone from disk: before, another look might see them again. */
   let removed: Promise<GroupOutcome> = Promise.resolve('stored');
   let disposed = false;
   /** One look must not see a job that another takes out. */
@@ -71,7 +71,7 @@ export function createJobSet(options: JobSetOptions): JobSet {
     const none = { taken: 0, next: undefined };
     if (count === 0 || (await removed) !== 'stored' || disposed) return none;
     unstored.beginLook();
-    // What lies before the first job that stays need not be looked at again.
+    // The next look begins at the first job that stays.
     let isHead = start === undefined || start.equals(from);
     let unseen: Buffer | undefined;
     const records = await store

@@ -13,7 +13,7 @@ export interface JobFailure {
   remaining: number;
 }
 
-/** Only the fields that Faktory keeps; what else a client sends is not handed out again. */
+/** Only the fields that Faktory keeps: others that a client sends are not handed out. */
 export interface FaktoryJob {
   jid?: string | null;
   queue?: string | null;
@@ -137,7 +137,7 @@ export const isQueueName = (name: string): boolean => name.length <= 200 && queu
 
 export const defaultQueue = 'default';
 export const queueOf = (job: FaktoryJob): string => job.queue || defaultQueue;
-/** Of a job whose JSON is already in the form of the broker. */
+/** The queue of a job whose JSON is already in the form of the broker. */
 export const queueNameOf = (text: string): string => queueOf(parseLine(text)[0] as FaktoryJob);
 
 export const retryOf = (job: FaktoryJob): number => job.retry ?? retryDefault;

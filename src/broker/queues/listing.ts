@@ -1,5 +1,5 @@
-// Jobs of a set, a page at a time, for somebody who looks. Nothing is changed, and nobody waits for it: what a page reads is
-// bounded in records and bytes, so a filter that few jobs pass gives pages with few jobs.
+// Lists the jobs of a set, a page at a time, and changes nothing. A page reads a limited number of records and bytes, so that it
+// holds up nobody: with a filter that few jobs pass, pages have few jobs.
 import type { JobSet, TimedJob, TimedPlace } from './job-set.ts';
 
 export interface ListQuery {
@@ -14,7 +14,7 @@ export interface ListedPage {
   next: TimedPlace | undefined;
 }
 
-/** Of one page. */
+/** Jobs that are read for one page. */
 const lookedMax = 10_000;
 const bytesMax = 4 * 1024 * 1024;
 /** Of one read: what is parsed in one turn of the event loop. */

@@ -5,7 +5,7 @@ import type { State } from '../state.ts';
 import type { Workers } from './workers.ts';
 
 export interface LostWorkers {
-  /** Takes back what workers in earlier processes of this broker had: they ended with these. To be called before any worker comes. */
+  /** Takes back the jobs of workers that ended with an earlier process of this broker. To be called before any worker comes. */
   begin(): void;
   /** To be called every `lookEveryMs`. Returns how many jobs were taken back. */
   look(): number;
@@ -26,7 +26,7 @@ export const lookEveryMs = 1000;
 
 export function createLostWorkers(options: LostWorkersOptions): LostWorkers {
   const { state, workers, endings, lostAfterMs, onLost } = options;
-  /** How often each was looked for in vain. Not a time: clocks jump, and a process may stand still. */
+  /** How many looks in a row each was missing. Looks and not time: clocks jump, and a process may stand still. */
   let missing = new Map<string, number>();
 
   function takeBack(lost: ReadonlySet<string>): number {
@@ -48,7 +48,7 @@ export function createLostWorkers(options: LostWorkersOptions): LostWorkers {
       for (const wid of state().working.workers()) {
         if (workers.has(wid)) continue;
         const looks = (before.get(wid) ?? 0) + 1;
-        // The first one comes up to `lookEveryMs` after the loss.
+        // The first look comes up to `lookEveryMs` after the loss.
         if ((looks - 1) * lookEveryMs < lostAfterMs) missing.set(wid, looks);
         else lost.add(wid);
       }

@@ -20,11 +20,11 @@ export interface Mutation {
   matches: Matches;
   /** How many jids the client gave. */
   jids: number;
-  /** Whoever cancels the jobs tells their results so. */
+  /** The caller writes the records of the jobs. */
   isCancellation?: true;
 }
 
-/** As an operator wants it. */
+/** What an operator asks for. */
 export interface Change {
   cmd: 'requeue' | 'discard' | 'kill';
   target: SetName;
@@ -44,7 +44,7 @@ export interface Mutations {
   run(mutation: Mutation): Promise<Changed>;
   /** For an API in the same process. Resolves, when all is stored, to the discarded jids. */
   discard(target: MutationTarget, jids: readonly string[]): Promise<readonly string[]>;
-  /** The same of an operator; resolves when the results have been told, too. */
+  /** For an operator; resolves when the results know of it, too. */
   change(change: Change): Promise<Changed>;
   /** Running mutations end after their page, with an error. */
   stop(): void;
@@ -61,7 +61,7 @@ const pageJobsMax = 1000;
 
 export function createMutations({ engine, nowMs, cancelledJobsMax }: MutationsOptions): Mutations {
   let stopped = false;
-  /** A connection whose mutation waits reads no further command, so the number of connections limits those that wait. */
+  /** A connection whose mutation waits reads no further command, so the number of connections limits the mutations that wait. */
   const inTurn = createTurn();
 
   async function changeSet(target: SetName, mutation: Mutation): Promise<Changed> {
@@ -90,7 +90,6 @@ export function createMutations({ engine, nowMs, cancelledJobsMax }: MutationsOp
       affected += page.taken;
       from = page.next;
       if (engine.state() !== state) throw new Error('the store of the broker failed, the outcome is unknown');
-      // The results know of the jobs of a page before the next page is read.
       if (reason && page.taken > 0) await stored(engine.ledger).then(() => engine.ended.told());
     }
     return { affected, jids };

@@ -24,9 +24,9 @@ export interface QueueRecord {
 export interface Queue {
   readonly name: string;
   readonly stream: number;
-  /** `jobs` are what is in the line; one given as its JSON is parsed when it is handed out. */
+  /** @param jobs the jobs of the line; a job that is given as JSON is parsed when it is handed out */
   append(line: Buffer, jobs: readonly (FaktoryJob | string)[]): void;
-  /** Undefined: there is none, or it must be read first and `onReady` will follow. */
+  /** Undefined: the queue is empty, or its head must be read first, and `onReady` follows. */
   take(): { job: FaktoryJob; enqueuedMs: number; place: number } | undefined;
   size(): number;
   /** Age of the job at the head; 0 when the queue is empty. */
@@ -52,7 +52,7 @@ interface QueueOptions {
   ledger: Ledger;
   clock: BrokerClock;
   window: Window;
-  /** `size` in bytes is what `finish` will put for it. */
+  /** `finish` will put so many bytes. */
   onChanged: (size: number) => void;
   onReady: () => void;
   onProblem: (error: unknown) => void;

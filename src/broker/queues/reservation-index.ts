@@ -8,7 +8,7 @@ export interface Reservation {
   readonly expiryMs: number;
   /** The job's JSON as it was handed out. */
   readonly text: string;
-  /** Another reservation of the same jid: clients may push one twice, and each copy ends on its own. */
+  /** Another reservation of the same jid: clients may push a jid twice, and each copy ends on its own. */
   older: Reservation | undefined;
 }
 

@@ -10,7 +10,7 @@ interface ReservationHeader {
   /** The worker is in the broker's process. */
   own?: true | undefined;
   expiryMs: number;
-  /** It has ended, and its job is at the head of its queue again: the record is where the job is kept. */
+  /** The reservation has ended, its job is at the head of its queue again, and the record keeps the job. */
   returned?: true;
 }
 
@@ -26,21 +26,21 @@ export interface Reservations {
   add(fields: NewReservation): Reservation;
   /** Takes out the latest reservation of this jid. */
   release(jid: string): Reservation | undefined;
-  /** Takes out this one; false when it has ended already. */
+  /** Takes out this reservation. False: it has ended already. */
   remove(reservation: Reservation): boolean;
-  /** Takes out this one, and keeps its record, with this text, for the head of the job's queue; undefined when it has ended already. */
+  /** Takes out this reservation, and keeps its record, with this text, for the head of the job's queue. Undefined: it has ended already. */
   requeue(reservation: Reservation, text: string): Reservation | undefined;
-  /** The record of one that was given back is no longer needed. */
+  /** The record of a requeued job is no longer needed. */
   dropReturned(place: number): void;
   /** The latest of this jid. */
   latest(jid: string): Reservation | undefined;
-  /** All of these workers, in the order in which they were handed out. */
+  /** The reservations of these workers, in the order in which the jobs were handed out. */
   ofWorkers(wids: ReadonlySet<string>): Reservation[];
-  /** The wids that have any. */
+  /** The wids that have reservations. */
   workers(): Iterable<string>;
-  /** Of the workers in the broker's process, as recovery found them: they had jobs when a process ended. */
+  /** Of workers in an earlier process of the broker, which ended while they had jobs. */
   readonly formerWids: ReadonlySet<string>;
-  /** Takes out all whose time is up. */
+  /** Takes out the reservations whose time is up. */
   takeExpired(nowMs: number): Reservation[];
   /** Brings back what recovery found. */
   restore(key: Buffer, value: Buffer): void;
@@ -58,7 +58,7 @@ interface ReservationsOptions {
   nextSequence: () => number;
   /** The wids of the workers in the broker's process. */
   ownWids: readonly string[];
-  /** Told, in the order of their places, of jobs that recovery finds given back. */
+  /** Called with the requeued jobs that recovery finds, in the order of their places. */
   onReturned: (reservation: Reservation) => void;
 }
 
@@ -96,7 +96,7 @@ export function createReservations(options: ReservationsOptions): Reservations {
     requeue(reservation, text) {
       const { jid, wid, place, expiryMs } = reservation;
       if (!index.take(reservation)) return undefined;
-      // An older program takes the record for a reservation, which expires: nothing is lost on a way back.
+      // An older version of the program takes the record for a reservation, which expires: a downgrade loses nothing.
       write(place, { jid, wid, expiryMs, returned: true }, text);
       returned++;
       return { ...reservation, text, older: undefined };

@@ -55,7 +55,7 @@ async function bringUpToDate(level: LevelStore, folder: string, found: Found): P
   if (found && found.format !== 1) {
     const { format, epoch, synced, applied } = found;
     if (!found.closed) await replay(level, folder, found);
-    // Before headers are written over its first groups.
+    // Stored before `makeLogFiles` writes headers over the first groups.
     if (format === 2) await level.write([formatOperation({ epoch, synced, applied, closed: true })], { sync: true });
     return;
   }
@@ -73,7 +73,7 @@ async function bringUpToDate(level: LevelStore, folder: string, found: Found): P
         'this one cannot tell whether all of them are there. Empty the folder with that version, or move it away',
     );
   }
-  // At once, and before there is a log: the program of format 1 would not look at it.
+  // Stored before there is a log, which a program of format 1 would not read.
   const meta: StoreOperation = { type: 'put', key: metaKey, value: sealJson(metaKey, found) };
   await level.write([meta, formatOperation({ epoch: 0, synced: 0, applied: 0, closed: true })], { sync: true });
 }
@@ -134,7 +134,7 @@ async function start(level: LevelStore, folder: string, options: DurableStoreOpt
     await behind.write([stateAt(sequence, closed)], { sync: true });
   }
 
-  /** Once: the next open may fail, and is tried again. */
+  /** Closed once, although an open that fails is tried again. */
   let closing: Promise<void> | undefined;
 
   async function close(inOrder: boolean): Promise<void> {

@@ -1,6 +1,5 @@
-// What stands behind the log: classic-level (LevelDB). It repairs some damage by leaving records out; recovery.ts finds that
-// by counting. What cannot be found by counting is refused here: a folder whose files have lost their CURRENT would be
-// taken for an empty one.
+// LevelDB (classic-level), behind the log. It repairs some damage by leaving records out; recovery.ts finds that by counting. A
+// folder that has lost its CURRENT is refused here: LevelDB would take it for an empty one.
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -30,7 +29,7 @@ export interface LevelStore {
   close(): Promise<void>;
 }
 
-/** `again`: what was there and is gone must not become a new, empty store. */
+/** @param again a store that is gone must not become a new, empty one */
 export type OpenLevelStore = (folder: string, again?: boolean) => Promise<LevelStore>;
 
 const behindAllKeys = Buffer.alloc(6, 0xff);
@@ -64,7 +63,7 @@ function openError(folder: string, error: unknown): StoreError {
     : new StoreError('failed', `the broker's data in ${folder} cannot be opened: ${message}`, error);
 }
 
-/** A new ClassicLevel opens itself soon: the folder must have been looked at before. */
+/** A new ClassicLevel opens itself soon: the folder must have been checked before. */
 function createDatabase(folder: string): Database {
   return new ClassicLevel(folder, {
     keyEncoding: 'buffer',
@@ -124,7 +123,7 @@ export const openLevelStore: OpenLevelStore = async (folder, again = false) => {
       }
       await batch.write({ sync });
     },
-    // No key is there: of what it is asked for, LevelDB does only what comes first, its memory.
+    // There are no such keys: LevelDB writes its memory into a table, and has no table to compact.
     flush: () => db.compactRange(behindAllKeys, behindAllKeys),
     get: (keys) => db.getMany([...keys]),
     page: (from, to, recordsMax, bytesMax) => readPage(db, from, to, recordsMax, bytesMax),

@@ -1,5 +1,5 @@
-// Locks of unique jobs: each names the job that holds it and the time at which it expires. Locks are on disk only. A lock's key holds the id of the lock and its
-// job's jid, so that the end of a job deletes its own lock without a look, in the group of that end.
+// Locks of unique jobs: each names the job that holds it and the time at which it expires. Locks are on disk only. A lock's key
+// holds the id of the lock and its job's jid, so that the end of a job deletes its own lock without a look, in the group of that end.
 import type { BrokerClock } from '../clock.ts';
 import type { Ledger } from './ledger.ts';
 import { bytesOfPlace, seal, streamStart, unseal } from './records.ts';
@@ -14,9 +14,9 @@ export interface Locks {
   jobEnded(text: string): void;
   /** Deletes some expired locks: jobs that were removed with their queue left their locks behind. */
   sweep(): Promise<void>;
-  /** All of them. */
+  /** Deletes all locks. */
   clear(): void;
-  /** False while nothing was put, so that nobody need look. */
+  /** False: there is no lock, and no job needs a look. */
   readonly isUsed: boolean;
   /** Undefined while there is none. */
   record(): number | undefined;

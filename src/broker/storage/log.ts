@@ -33,10 +33,10 @@ interface LogOptions {
   checkpoint: (sequence: number) => Promise<void>;
 }
 
-/** How each file begins, before any group: a file of zeros is no log that is empty. */
+/** Each file begins with it: a file of zeros is not taken for an empty log. */
 const header = Buffer.from('Work Factory log');
 
-/** Both files, empty if they are new: from here on one that is missing, or does not begin as a log, is damage. */
+/** Makes the files that are missing, empty. From here on a file that is missing, or does not begin as a log, is damage. */
 export async function makeLogFiles(folder: string): Promise<void> {
   for (const path of segmentPaths(folder)) {
     const file = await open(path, existsSync(path) ? 'r+' : 'w+');
@@ -98,7 +98,7 @@ export async function readLog(folder: string, state: LogState, hasHeaders = true
   return groups;
 }
 
-/** Whether there is a log that was in use; of a LevelDB that does not know it, something is missing. */
+/** Whether there is a log with groups. Where LevelDB knows of no log, its own files are then damaged. */
 export async function hasLog(folder: string): Promise<boolean> {
   const files = segmentPaths(folder).filter((path) => existsSync(path));
   const bytes = await Promise.all(files.map((path) => readFile(path)));
@@ -121,13 +121,13 @@ export async function startLog({ folder, epoch, segmentBytes, openSegment, check
     return segment;
   }
 
-  /** Until the file is needed a failure is nobody's. */
+  /** A failure is thrown where the file is needed, and not before. */
   function untilNeeded(segment: Promise<Segment>): Promise<Segment> {
     segment.catch(() => {});
     return segment;
   }
 
-  /** The checkpoint of a file begins when its last group is stored: that of the group before the one that goes to the other. */
+  /** Called before the first group of the other file: all groups of the present one are stored, so its checkpoint begins. */
   async function changeFile(): Promise<void> {
     const full = current;
     current = await free;

@@ -9,7 +9,7 @@ export const queuesStream = 1;
 /** The first number that is given to a stream of jobs. */
 export const firstStream = 16;
 
-/** With which every key begins. */
+/** Every key begins with its stream. */
 export const bytesOfStream = 4;
 export const bytesOfPlace = 8;
 export const bytesOfChecksum = 4;

@@ -21,7 +21,7 @@ export interface Meta {
   retries: JobSetRecord;
   dead: JobSetRecord;
   cancelled: JobSetRecord;
-  /** Absent in data of before there were keys. */
+  /** Absent in data from before there were idempotency keys. */
   keys?: KeyGeneration[] | undefined;
   /** The stream of the locks of unique jobs. */
   locks?: number | undefined;
@@ -72,7 +72,7 @@ async function readMeta(store: Store): Promise<Meta> {
   const [key, value] = first;
   if (!key.equals(metaKey)) throw damaged('the record that describes them is missing');
   const meta = unsealJson<Meta>(key, value);
-  // Data of before jobs could be cancelled.
+  // Absent in data from before jobs could be cancelled.
   (meta as Partial<Meta>).cancelled ??= { stream: ++meta.streams, count: 0 };
   return meta;
 }
@@ -114,7 +114,7 @@ async function checkSet(store: Store, name: string, { stream, count }: JobSetRec
   return kept;
 }
 
-/** Deletes what belongs to no stream in use: a removed queue whose jobs were not all deleted before the end. */
+/** Deletes the keys of streams that are not in use: a crash may have left jobs of a removed queue. */
 async function sweep(store: Store, streams: readonly number[]): Promise<void> {
   const sorted = [...streams].sort((one, other) => one - other);
   let free = queuesStream + 1;

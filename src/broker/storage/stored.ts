@@ -1,4 +1,4 @@
-// Waits for the disk, for those who have no connection that a reply would go to.
+// Waits for the disk, for callers without a connection that a reply would go to.
 import type { Ledger } from './ledger.ts';
 
 /** Resolves when all that has changed so far is on disk; rejects when that is not known, or is certainly not so. */

@@ -43,7 +43,7 @@ class DeliveryError extends Error {
 const addressesMax = 8;
 /** Of a response that is no success, in the job's error. */
 const excerptCharsMax = 200;
-/** Around the text in the JSON of the result. */
+/** Of the result's JSON, besides the text. */
 const resultOverheadBytes = 64;
 const jidPattern = /^[\x21-\x7e]{1,255}$/;
 /** The receiver is busy, or broken: a later attempt may succeed. */
@@ -95,7 +95,7 @@ export function createDelivery(
   };
 }
 
-/** Of several addresses that cannot be connected to Node's error has a code only. */
+/** When none of several addresses can be connected to, Node's error has a code only. */
 function messageOf(error: unknown): string {
   const { message, code = 'unknown error' } = error as NodeJS.ErrnoException;
   return message === '' ? code : message;
@@ -108,7 +108,7 @@ function contentOf({ json, body }: HttpRequestArgs): { body: Buffer; type: strin
   return body === undefined ? undefined : { body: Buffer.from(body), type: 'text/plain; charset=utf-8' };
 }
 
-/** The caller's headers win over what we would say of the body and of ourselves; names differ in case only. */
+/** A Content-Type of the caller wins, in whatever case its name is written. */
 function withDefault(headers: HttpRequestArgs['headers'] = {}, type: string | undefined): Record<string, string> {
   const has = Object.keys(headers).some((name) => name.toLowerCase() === 'content-type');
   return has || type === undefined ? headers : { 'Content-Type': type, ...headers };

@@ -1,4 +1,4 @@
-// The headers of a caller: what they may be, and what is sent with them.
+// Which headers a caller may have sent.
 
 const countMax = 50;
 /** Many receivers take 8 KiB of headers in all. */
@@ -13,7 +13,7 @@ const framing: ReadonlySet<string> = new Set([
   ...['transfer-encoding', 'upgrade'],
 ]);
 const isFraming = (name: string): boolean => framing.has(name) || name.startsWith('proxy-');
-/** What the receiver verifies, or knows a repeated delivery by. */
+/** By these a receiver verifies a request, or recognizes a repeated delivery. */
 const isOurs = (name: string): boolean => name === 'idempotency-key' || name.startsWith('work-factory-');
 
 export interface HeaderProblem {
