@@ -1,4 +1,4 @@
-// The benchmark script against a stub: what it posts, what it prints, and that a bad answer is a bad exit.
+// The benchmark script against a stub: what it posts, what it prints, and that a bad response is a bad exit.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
@@ -84,7 +84,7 @@ test('an API key of the environment goes with every post', async (t) => {
 });
 
 for (const status of [206, 401, 503]) {
-  test(`an answer ${status} among good ones ends the script with an error that names it`, async (t) => {
+  test(`a response ${status} among good ones ends the script with an error that names it`, async (t) => {
     let count = 0;
     const { posts, url } = await stubService(t, () => (++count === 50 ? status : 202));
     const { errors, code } = await runScript([url]);
@@ -94,7 +94,7 @@ for (const status of [206, 401, 503]) {
   });
 }
 
-test('a bad answer to the last batch is not missed', async (t) => {
+test('a bad response to the last batch is not missed', async (t) => {
   let count = 0;
   const { url } = await stubService(t, () => (++count === 111 ? 504 : 202));
   const { errors, code } = await runScript([url]);

@@ -1,4 +1,4 @@
-// The README is true: its commands are run and its answers compared. docs/configuration.md has the table of the variables.
+// The README is true: its commands are run and its responses compared. docs/configuration.md has the table of the variables.
 // UPDATE_DOCS=1 writes the table anew.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -43,7 +43,7 @@ describe('the README', () => {
     assert.ok(readme.trimEnd().split('\n').length <= 120);
   });
 
-  it('shows commands that give the answers that it shows', async (t) => {
+  it('shows commands that give the responses that it shows', async (t) => {
     const [, hello] = /`jobs\/hello\.mjs`[\s\S]*?```js\n([\s\S]*?)```/.exec(readme) ?? [];
     const folder = createJobsFolder(t, { 'hello.mjs': hello ?? assert.fail('no jobs/hello.mjs') });
     const url = await startService(t, { JOBS_DIR: folder }).readyUrl();

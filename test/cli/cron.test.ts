@@ -1,4 +1,4 @@
-// `work-factory cron`, against a server that has the answer of GET /cron.
+// `work-factory cron`, against a server that has the response of GET /cron.
 import assert from 'node:assert/strict';
 import { it, type TestContext } from 'node:test';
 import { cli } from './cli.ts';

@@ -108,7 +108,7 @@ describe('a batch', () => {
 });
 
 describe('the limits of a request', () => {
-  it('are learned from the answer that refuses a batch', async () => {
+  it('are learned from the response that refuses a batch', async () => {
     const { client, sent, settled } = startScripted((request) =>
       sentEntries(request).length > 10 ? problem(413, 'too_many_jobs', { limit_jobs: 10 }) : acceptAll(request),
     );
@@ -222,7 +222,7 @@ describe('a request that fails as a whole', () => {
     assert.equal((results[2] as { jobId: string }).jobId, 'job-2');
   });
 
-  it('is unknown when the answer has not one result for each entry', async () => {
+  it('is unknown when the response has not one result for each entry', async () => {
     const { client, settled } = startScripted(() => ({ status: 202, body: { job_ids: ['job-0'] } }));
     const { results } = await settled(client.enqueueBatch(entriesOf(2)));
     assert.deepEqual(statusesOf(results), ['unknown', 'unknown']);

@@ -184,7 +184,7 @@ describe('what may be stored', () => {
     }
   });
 
-  it('is given up at the deadline, an attempt included that gets no answer', async () => {
+  it('is given up at the deadline, an attempt included that gets no response', async () => {
     const { failure, sent, clock } = await failureOf(() => hanging, { timeoutMs: 10_000, attemptTimeoutMs: 4000 });
     assert.deepEqual([failure.outcome, failure.code], ['unknown', 'no_response']);
     assert.equal(sent.length, 3);

@@ -83,7 +83,7 @@ describe('wait', () => {
     assert.equal(other.sent.length, 1);
   });
 
-  it('pauses between answers that come at once, as while the service drains', async () => {
+  it('pauses between responses that come at once, as while the service drains', async () => {
     const { client, sent, settled } = startScripted(() => stateIs('pending'));
     await settled(client.wait(id, { timeoutMs: 30_000 }));
     assert.ok(sent.length > 10 && sent.length < 25, `${sent.length} requests`);
@@ -121,7 +121,7 @@ describe('cancel', () => {
     assert.equal(await late.settled(late.client.cancel(id)), 'not_cancellable');
   });
 
-  it('tells so too when the answer to an earlier attempt was lost', async () => {
+  it('tells so too when the response to an earlier attempt was lost', async () => {
     const reset = networkError('ECONNRESET', 'read');
     const script = inTurn(reset, refusal(409, 'not_cancellable'), stateIs('cancelled'));
     const { client, settled } = startScripted(script);

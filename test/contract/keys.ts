@@ -47,7 +47,7 @@ export function keyStoreContract(name: string, open: OpenKeys, skip = false): vo
       }
     });
 
-    it('keeps another answer than the claim had', async (t) => {
+    it('keeps another response than the claim had', async (t) => {
       const keys = await open(t);
       const claim = claimOf('k');
       await claimOne(keys, claim);

@@ -38,7 +38,7 @@ describe('the check of a server', () => {
     assert.equal(await check(), 'the store cannot be used: its memory is full (OOM)');
   });
 
-  it('holds a good answer for as long as it is told, a bad one for a second', async () => {
+  it('holds a good reply for as long as it is told, a bad one for a second', async () => {
     const clock = createStallingClock();
     let isAway = false;
     let asked = 0;

@@ -1,4 +1,4 @@
-// How fast the broker works off jobs, from its answers while it has more than enough to do.
+// How fast the broker works off jobs, from its replies while it has more than enough to do.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Clock } from '../../src/domain/clock.ts';
@@ -37,13 +37,13 @@ describe('the drain rate', () => {
     assert.ok(isNear(rate.waitMs(1200), 2400));
   });
 
-  it('knows it a tenth of a second after the first answer of a flood', () => {
+  it('knows it a tenth of a second after the first reply of a flood', () => {
     const { rate, answers } = setUp();
     answers(10, 20, 6);
     assert.ok(isNear(rate.waitMs(1200), 2400));
   });
 
-  it('is right about answers that come in bunches, a long round trip apart', () => {
+  it('is right about replies that come in bunches, a long round trip apart', () => {
     const { rate, answers, pass } = setUp();
     for (let bunch = 0; bunch < 3; bunch++) {
       pass(500);

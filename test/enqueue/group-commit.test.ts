@@ -298,7 +298,7 @@ describe('group commit', () => {
     assert.deepEqual({ jobs: producer.waiting.jobs, bytes: producer.waiting.bytes }, { jobs: 0, bytes: 0 });
   });
 
-  it('keeps nothing of a settled job while an older one still has no answer', async () => {
+  it('keeps nothing of a settled job while an older one still has no reply', async () => {
     const { clock, sender, producer } = setUp();
     void producer.push(createArithmeticJob('add', { a: 1, b: 1 }), clock.now() + 60_000);
     clock.turn();
@@ -433,7 +433,7 @@ describe('a batch in group commit', () => {
     assert.deepEqual(kindsOf(outcomes), Array(10).fill('unknown'));
   });
 
-  it('has a outcome for every job when only some frames were answered by the deadline', async () => {
+  it('has an outcome for every job when only some frames were answered by the deadline', async () => {
     const { clock, sender, producer } = setUp();
     sender.slots = 2;
     const outcomes = producer.pushBulk(createJobs(30), clock.now() + 2000);
@@ -562,7 +562,7 @@ function setUpAsked(options: Partial<GroupCommitOptions> = {}) {
 }
 
 describe('the expected wait', () => {
-  it('is what waits before a pending of that size, at the rate of the answers of a busy broker', () => {
+  it('is what waits before a pending of that size, at the rate of the replies of a busy broker', () => {
     const { clock, sender, producer, waitMsOf } = setUpAsked({ acquireTimeoutMs: 5000 });
     void producer.pushBulk(createJobs(300), Infinity);
     clock.turn();

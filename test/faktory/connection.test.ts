@@ -210,7 +210,7 @@ describe('a live connection', () => {
     assert.ok(connection.isLive);
   });
 
-  it('is destroyed by an answer that the library did not expect', async (t) => {
+  it('is destroyed by a reply that the library did not expect', async (t) => {
     const { connection } = await setUpLive(t, { answer: () => '+LATE\r\n' });
     await assert.rejects(connection.sendWithAssert(['ACK', '{}'], 'OK'), ProtocolError);
     assert.ok(!connection.isLive);
@@ -360,7 +360,7 @@ describe('the connection limit of the broker', () => {
     assert.equal((await ending).maybeSent, true);
   });
 
-  it('ends the connection when it comes in one packet with the answer to HELLO', async (t) => {
+  it('ends the connection when it comes in one packet with the reply to HELLO', async (t) => {
     const { connection } = await setUp(t, { hello: `+OK\r\n${limit}` });
     await connection.open(hello).catch(() => undefined);
     assert.match((await connection.closed).message, /too many connections/);

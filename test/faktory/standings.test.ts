@@ -98,7 +98,7 @@ describe('the standings of connections', () => {
     assert.equal(early.lines.length, 1, 'asked once');
   });
 
-  it('say that the broker is away when none is left, 30 ms later, and that it is back with the first answer', () => {
+  it('say that the broker is away when none is left, 30 ms later, and that it is back with the first reply', () => {
     const { clock, standings, connections, downs, giveUp, answer } = setUp();
     const [silent, second, third] = connections as Four;
     clock.advance(7000);
@@ -180,7 +180,7 @@ describe('the standings of connections', () => {
     assert.match(String(standings.downReason), /: it does not answer in time$/);
   });
 
-  it('take a clear refusal of INFO for an answer: what is wrong, each job is told', () => {
+  it('take a clear refusal of INFO for a reply: each job is told what is wrong', () => {
     const { clock, connections, giveUp, answer, isTrusted } = setUp(2);
     const [silent, other] = connections as Four;
     clock.advance(7000);

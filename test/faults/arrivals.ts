@@ -1,6 +1,6 @@
 // Callers of the API, cheap enough for many thousand requests a second, and what each of them saw. They come at a pace of
 // their own and wait for nobody (an open loop: each takes an idle connection, or else opens a fresh one), or they are few,
-// and each asks again as soon as it has its answer. They live in a process of their own.
+// and each asks again as soon as it has its response. They live in a process of their own.
 import { once } from 'node:events';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -13,16 +13,16 @@ export interface ArrivalsOptions {
   url: string;
   path: string;
   body: unknown;
-  /** So many arrivals a second, or so many callers that wait for their answers. */
+  /** So many arrivals a second, or so many callers that wait for their responses. */
   load: { perSecond: number } | { callers: number };
 }
 
 export interface Seen {
   /** On the clock of `nowMs`. */
   startedMs: number;
-  /** From the request, on a fresh connection from connecting, to the last byte of the answer. */
+  /** From the request, on a fresh connection from connecting, to the last byte of the response. */
   tookMs: number;
-  /** 0: the connection ended without an answer. */
+  /** 0: the connection ended without a response. */
   status: number;
   /** -1: none. */
   retryAfterSeconds: number;
@@ -35,7 +35,7 @@ export interface Witness {
 }
 
 export interface Arrivals {
-  /** Nobody comes any more; resolves, when all have their answers, with what they saw. */
+  /** Nobody comes any more; resolves, when all have their responses, with what they saw. */
   stop(): Promise<Witness>;
 }
 
@@ -58,7 +58,7 @@ function startArrivals({ url, path, body, load }: ArrivalsOptions): Arrivals {
 
   interface Caller {
     readonly connection: HttpConnection;
-    /** Of the request that waits for its answer. */
+    /** Of the request that waits for its response. */
     startedMs: number | undefined;
     isLost: boolean;
   }
@@ -116,7 +116,7 @@ function startArrivals({ url, path, body, load }: ArrivalsOptions): Arrivals {
     if (isOver) return;
     const due = ((nowMs() - beganMs) * perSecond) / 1000;
     for (; arrived < due && (idle.length > 0 || open < connectionsMax); arrived++) arrive();
-    // At no cost: who gives a load must have time to read the answers.
+    // At no cost: who gives a load must have time to read the responses.
     for (; arrived < due; arrived++) turnedAway++;
     setTimeout(tick, 1, perSecond);
   }

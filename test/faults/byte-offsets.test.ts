@@ -181,7 +181,7 @@ const asAnswered = 'enqueued enqueued refused';
 
 for (const isTls of [false, true]) {
   const perRecord = isTls ? recordBytes : 0;
-  /** What was tried, as `1,200 cuts of 400 bytes over TLS: 0 false answers`. */
+  /** What was tried, as `1,200 cuts of 400 bytes over TLS: 0 false responses`. */
   const told = (cases: readonly Case[], bytes: number): string =>
     `${cases.length} cuts of ${bytes} bytes${isTls ? ' over TLS' : ''}: 0 false answers`;
   describe(isTls ? 'a frame over TLS' : 'a frame', () => {

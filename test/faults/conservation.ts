@@ -3,7 +3,7 @@
 // in its request_id: it has that before it has an id, and also when it never gets one. A pure function over recorded facts;
 // it shares no code with the service. The simulation has a checker that also sees the client's writes: test/simulation/ledger.ts.
 
-/** `enqueued`: 202. `refused`: certainly not stored, by `not_enqueued`. `unknown`: all else, also no answer. */
+/** `enqueued`: 202. `refused`: certainly not stored, by `not_enqueued`. `unknown`: all else, also no response. */
 export type Outcome = 'enqueued' | 'refused' | 'unknown';
 
 /** One job, and what its caller was told of it. */
@@ -18,7 +18,7 @@ export interface OfferedJob {
   readonly repliedMs: number;
   readonly outcome: Outcome;
   readonly jobId: string | undefined;
-  /** The sentence of an answer that is about this job alone. */
+  /** The sentence of a response that is about this job alone. */
   readonly message: string | undefined;
   /** Why it was not acknowledged. */
   readonly detail: string | undefined;
@@ -51,7 +51,7 @@ export interface Findings {
   readonly ghosts: readonly OfferedJob[];
   /** Stored or run, and never offered. */
   readonly invented: readonly SeenJob[];
-  /** Sentences: an answer with another request's id or operands, a stored job that is not the one that was offered. */
+  /** Sentences: a response with another request's id or operands, a stored job that is not the one that was offered. */
   readonly crossed: readonly string[];
   /** Stored or run more than once, without a reason. */
   readonly doubled: readonly OfferedJob[];

@@ -40,7 +40,7 @@ const outcomeOfStatus: Readonly<Record<string, Outcome>> = {
   unknown: 'unknown',
 };
 
-/** What an answer says of each of `count` jobs. */
+/** What a response says of each of `count` jobs. */
 function read({ status, body }: Answer, count: number): Told[] {
   const { results, job_id: id, job_ids: ids = id === undefined ? [] : [id], message, detail } = body;
   if (results !== undefined) {
@@ -53,7 +53,7 @@ function read({ status, body }: Answer, count: number): Told[] {
       detail: entry.detail,
     }));
   }
-  // A bug is never an answer that counts, nor is a no without its proof.
+  // A bug is never a response that counts, nor is a no without its proof.
   assert.ok(status !== 500 && (status < 400 || status === 504 || body['outcome'] === 'not_enqueued'), `${status}`);
   const outcome = status === 202 ? 'enqueued' : body['outcome'] === 'not_enqueued' ? 'refused' : 'unknown';
   return Array.from({ length: count }, (_, index) => ({
@@ -66,11 +66,11 @@ function read({ status, body }: Answer, count: number): Told[] {
 
 export interface Callers {
   readonly offered: readonly OfferedJob[];
-  /** Requests by status; one without an answer is under 0. */
+  /** Requests by status; one without a response is under 0. */
   readonly answers: Readonly<Record<number, number>>;
   readonly acknowledged: number;
   readonly slowestMs: number;
-  /** Asks for one job; resolves with the status. A spoilt one divides by zero. Never rejects for want of an answer. */
+  /** Asks for one job; resolves with the status. A spoilt one divides by zero. Never rejects for want of a response. */
   single(isSpoilt?: boolean): Promise<number>;
   /** Asks for many at once; in a spoilt batch the last one divides by zero. */
   batch(size: number, isSpoilt?: boolean): Promise<number>;

@@ -26,7 +26,7 @@ const crowd = { singles: 16, batches: 4, jobsPerBatch: 100 };
 /** So late at most after the last job that was waited for. */
 const killAfterMsMax = 50;
 
-/** Under load; resolves when all callers have their answers. */
+/** Under load; resolves when all callers have their responses. */
 async function killAgainAndAgain(t: TestContext, { faktory, callers }: Scene, rounds: number): Promise<void> {
   const random = createRandom(rounds);
   const load = startCrowd(t, callers, crowd);

@@ -13,7 +13,7 @@ export interface AnswerReader {
   push(bytes: Buffer): void;
   /** The next whole answer to a request of this method. Throws what is wrong with the bytes. */
   next(method: string): Answer | undefined;
-  /** The connection has ended: an answer that says so may end there. */
+  /** The connection has ended: a response that says so may end there. */
   end(): void;
   /** Bytes that are no whole answer yet. */
   rest(): Buffer;

@@ -1,4 +1,4 @@
-// Sends fuzzed requests over many connections at once, many on each, and judges every answer. A connection's bytes come from
+// Sends fuzzed requests over many connections at once, many on each, and judges every response. A connection's bytes come from
 // the seed and its number alone.
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -14,7 +14,7 @@ interface FuzzOptions {
   connections: number;
   /** Ends after so many: the first ones tell enough. */
   faultsMax?: number;
-  /** Reads every answer, cuts nothing off. */
+  /** Reads every response, cuts nothing off. */
   isPatient?: boolean;
   /** Called every now and then. */
   onProgress?: (requests: number) => void;

@@ -6,7 +6,7 @@ import * as odd from './fuzz-values.ts';
 export interface FuzzRequest {
   bytes: Buffer;
   method: string;
-  /** Its end can be told, so it is owed an answer; and so are those behind it, until an answer says that it is the last. */
+  /** Its end can be told, so it is owed a response; and so are those behind it, until a response says that it is the last. */
   isClean: boolean;
   /** What was done to it. */
   changes: readonly string[];
@@ -300,7 +300,7 @@ const brokenChanges: Readonly<Record<string, (bytes: Buffer, random: Random) => 
   'more behind': (bytes, random) => Buffer.concat([bytes, latin1(random.pick(odd.noRequests))]),
 };
 
-/** After these the connection ends, or the answer takes long: less often, so that many requests fit a connection and a second. */
+/** After these the connection ends, or the response takes long: less often, so that many requests fit a connection and a second. */
 const rareNames = ['no Host', 'two Hosts', 'another version', 'many fields', 'an encoding', 'a large body'];
 const commonNames = Object.keys(cleanChanges).filter((name) => !rareNames.includes(name));
 const brokenNames = Object.keys(brokenChanges);

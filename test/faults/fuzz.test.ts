@@ -1,4 +1,4 @@
-// A seeded fuzzer against the whole program: whatever is sent, each answer is well-formed HTTP with our own problem in it,
+// A seeded fuzzer against the whole program: whatever is sent, each response is well-formed HTTP with our own problem in it,
 // nothing is answered 500, nothing ends or grows, and the service works afterwards. FUZZ_SEED=N runs a seed again.
 import assert from 'node:assert/strict';
 import { createServer, type AddressInfo } from 'node:net';

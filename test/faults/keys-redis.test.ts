@@ -1,5 +1,5 @@
 // The Redis of keys stands still, is killed and is full while callers post jobs with keys to two API processes on a real
-// Faktory, and ask again whatever the answer was: never a second job, never "enqueued" without one. Callers without keys do
+// Faktory, and ask again whatever the response was: never a second job, never "enqueued" without one. Callers without keys do
 // not notice. FAULTS=1 gives each fault half a minute.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
@@ -63,7 +63,7 @@ function startLoad(urls: readonly string[]): Load {
     }
   }
 
-  /** Does not wait for an answer: while the store hangs, all other callers may wait for one. */
+  /** Does not wait for a response: while the store hangs, all other callers may wait for one. */
   async function callAnyway(): Promise<void> {
     const asking: Promise<void>[] = [];
     for (let a = 0; !isStopped; a++) {
@@ -142,7 +142,7 @@ const faults: readonly (readonly [name: string, run: (t: TestContext, redis: Sta
     'stands still',
     async (_t, redis) => {
       redis.freeze();
-      // Longer than a claim waits for its answer.
+      // Longer than a claim waits for its response.
       await delay(2500 + partMs);
       redis.thaw();
     },

@@ -9,13 +9,13 @@ import { createCallers, resultOf, type Callers } from './crowd.ts';
 export interface Load extends Pick<Callers, 'offered' | 'answers' | 'slowestMs'> {
   /** What each acknowledged job has to come to, by id. */
   readonly expected: ReadonlyMap<string, number>;
-  /** Ends the stream; resolves when every request has its answer. */
+  /** Ends the stream; resolves when every request has its response. */
   stop(): Promise<void>;
 }
 
 const tickMs = 50;
 
-/** Singles and batches, in turn, at a pace that does not follow the answers. */
+/** Singles and batches, in turn, at a pace that does not follow the responses. */
 export function startLoad(t: TestContext, url: string, jobsPerSecond: number): Load {
   const perRequest = Math.round((jobsPerSecond * tickMs * 2) / 1000) - 1;
   const callers = createCallers(url);

@@ -409,7 +409,7 @@ describe('a bad path to the broker', () => {
     ['little bandwidth', { toBroker: { bytesPerSecond: 100_000 }, toClient: { bytesPerSecond: 100_000 } }],
   ];
   for (const [what, faults] of harmless) {
-    it(`with ${what} changes no answer`, async (t) => {
+    it(`with ${what} changes no response`, async (t) => {
       const jobs = createJobs(60);
       const bad = new Set(jobs.filter((_, index) => index % 7 === 0).map(({ jid }) => jid));
       const broker = await startScriptedBroker({

@@ -44,7 +44,7 @@ async function startApi(t: TestContext, port: number) {
   return { api, url };
 }
 
-/** What callers see in that time, until the last of them has its answer. */
+/** What callers see in that time, until the last of them has its response. */
 async function seenIn(t: TestContext, options: ArrivalsOptions, forMs: number): Promise<Witness> {
   const arrivals = await forkArrivals(t, options);
   await delay(forMs);

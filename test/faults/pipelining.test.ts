@@ -1,5 +1,5 @@
 // Requests behind a refused one in the same packet. A job must not be enqueued when its caller will never be answered: what
-// was read is answered, and what comes after the last answer of a connection is not taken.
+// was read is answered, and what comes after the last response of a connection is not taken.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';

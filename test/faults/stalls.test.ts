@@ -181,7 +181,7 @@ describe('real Faktory under load', { skip }, () => {
       assert.deepEqual(violationsOf({ ...findings, lost: [], doubled: [] }), {});
       assert.ok(findings.lost.length <= workerSlots, `${findings.lost.length} jobs are lost`);
       assert.ok(findings.lost.every(({ askedMs }) => askedMs <= toMs));
-      // Run, and their ACK got no answer: they are still reserved, and will run again.
+      // Run, and their ACK got no reply: they are still reserved, and will run again.
       const held = new Set(stored.map(({ nonce }) => nonce));
       assert.ok(findings.doubled.every(({ nonce }) => held.has(nonce)) && findings.doubled.length <= workerSlots);
       showed('redis-frozen-fetch', describeFindings(facts, findings));

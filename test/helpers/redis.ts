@@ -32,7 +32,7 @@ async function freePort(): Promise<number> {
 }
 
 export interface RedisOptions {
-  /** On disk before the answer; default: never. */
+  /** On disk before the reply; default: never. */
   appendfsync?: 'always';
 }
 

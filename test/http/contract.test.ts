@@ -1,4 +1,4 @@
-// The contract suite on the app alone: every answer that needs no broker.
+// The contract suite on the app alone: every response that needs no broker.
 import type { Outcome } from '../../src/domain/producer.ts';
 import { httpContract } from '../contract/http.ts';
 import { build } from '../helpers/app.ts';

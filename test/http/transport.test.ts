@@ -100,7 +100,7 @@ describe('bytes that are no clean request', () => {
     await client.until((text) => text.startsWith('HTTP/1.1 202'));
   });
 
-  it('get their answer even when more of them arrive before it is read', async (t) => {
+  it('get their response even when more of them arrive before it is read', async (t) => {
     const { client, app } = await open(t, '');
     client.socket.pause();
     for (const bytes of [`GET / HTTP/1.1\r\nX: ${'x'.repeat(17_000)}`, 'more', 'and more']) {
@@ -187,7 +187,7 @@ describe('a slow request', { concurrency: true }, () => {
     });
   }
 
-  it('is not taken after all when its rest comes after the answer', async (t) => {
+  it('is not taken after all when its rest comes after the response', async (t) => {
     const built = build(t);
     built.app.server.headersTimeout = 100;
     await built.listen();
@@ -199,7 +199,7 @@ describe('a slow request', { concurrency: true }, () => {
   });
 });
 
-describe('a slow request behind one that still waits for its answer', () => {
+describe('a slow request behind one that still waits for its response', () => {
   async function openSlowBehindHeld(t: TestContext) {
     const built = await openHolding(t);
     built.app.server.requestTimeout = 100;
@@ -224,7 +224,7 @@ describe('a slow request behind one that still waits for its answer', () => {
     assert.equal(built.pushedSoFar(), 2);
   });
 
-  it('is answered 408 behind that answer, and never becomes a job', async (t) => {
+  it('is answered 408 behind that response, and never becomes a job', async (t) => {
     const { built, client } = await openSlowBehindHeld(t);
     built.release();
     const text = await client.until((received) => received.includes('request_timeout'));
@@ -276,7 +276,7 @@ describe('a body that is still being read', () => {
 });
 
 describe('pipelined requests', () => {
-  it('have as much time behind a large answer as alone', async (t) => {
+  it('have as much time behind a large response as alone', async (t) => {
     const built = await openHolding(t);
     const connected = once(built.app.server, 'connection');
     const client = await connectRaw(t, built.app, `GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n${whole}`);
@@ -305,7 +305,7 @@ describe('pipelined requests', () => {
     assert.equal(producer.jobs.length, 2);
   });
 
-  it('end with an answer that says so: nothing after it is enqueued', async (t) => {
+  it('end with a response that says so: nothing after it is enqueued', async (t) => {
     const large = post('Content-Length: 20000\r\n', 'x'.repeat(20_000));
     const { client, producer } = await open(t, whole + large + whole);
     const text = await client.closed;
@@ -332,7 +332,7 @@ describe('pipelined requests', () => {
     });
   }
 
-  it('are told to go on when it is their turn, not in the middle of an answer', async (t) => {
+  it('are told to go on when it is their turn, not in the middle of a response', async (t) => {
     const built = await openHolding(t);
     const expecting = post('Content-Length: 1\r\nExpect: 100-continue\r\n', '{');
     const client = await connectRaw(t, built.app, whole + expecting + whole);
@@ -367,7 +367,7 @@ describe('pipelined requests', () => {
 });
 
 describe('a caller', () => {
-  it('that half-closes after its requests still gets the answers, however late', async (t) => {
+  it('that half-closes after its requests still gets the responses, however late', async (t) => {
     const built = await openHolding(t);
     const accepted = once(built.app.server, 'connection');
     const client = await connectRaw(t, built.app);
@@ -405,7 +405,7 @@ describe('a caller', () => {
     );
   });
 
-  it('that does not read a large answer is cut off, and holds a bounded amount of memory', async (t) => {
+  it('that does not read a large response is cut off, and holds a bounded amount of memory', async (t) => {
     const built = build(t);
     built.app.server.on('connection', (socket: Socket) => {
       const setTimeout = socket.setTimeout.bind(socket);
@@ -422,7 +422,7 @@ describe('a caller', () => {
   });
 });
 
-describe('a caller that reads a large answer byte by byte', () => {
+describe('a caller that reads a large response byte by byte', () => {
   it('is cut off after a minute, and keeps its connection when it has read all before', async (t) => {
     const clock = createStallingClock();
     const built = build(t, { clock });
@@ -450,7 +450,7 @@ const portClosed = async ({ app }: BuiltApp): Promise<void> => {
 };
 
 describe('the end', () => {
-  it('does not wait for a caller that reads none of its answers', async (t) => {
+  it('does not wait for a caller that reads none of its responses', async (t) => {
     const built = build(t);
     await built.listen();
     const connected = once(built.app.server, 'connection');
@@ -464,7 +464,7 @@ describe('the end', () => {
     await gone;
   });
 
-  it('lets answers out and then closes every connection at once', async (t) => {
+  it('lets responses out and then closes every connection at once', async (t) => {
     const built = await openHolding(t);
     const idle = await connectRaw(t, built.app, 'GET /health HTTP/1.1\r\nHost: x\r\n\r\n');
     await idle.until((received) => received.includes('healthy'));

@@ -68,7 +68,7 @@ describe('keys in Redis', { skip }, () => {
     assert.equal(verdicts.filter(({ state }) => state === 'in_progress').length, 98);
   });
 
-  it('are unknown when nobody has settled them in time, with the answer that is right if they are stored', async (t) => {
+  it('are unknown when nobody has settled them in time, with the response that is right if they are stored', async (t) => {
     const { open } = await setUp(t);
     const [dead, alive] = [await open(), await open({ underWayMsMax: 0 })];
     const claim = claimOf('k');

@@ -99,7 +99,7 @@ export function createDriver(world: World, network: Network, client: Client, ran
   }
 
   /**
-   * Each after the answer to the one before: on a path that takes longer for a frame than a job may wait, two at a time
+   * Each after the reply to the one before: on a path that takes longer for a frame than a job may wait, two at a time
    * are more than one connection can carry, and a refusal of the second is right.
    */
   function probe(index: number): void {

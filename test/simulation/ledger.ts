@@ -48,7 +48,7 @@ export interface LedgerOptions {
 /** Contract 1.5. */
 const lateMsMax = 250;
 
-/** How the details begin of answers that must not be missing from a long run. */
+/** How the details begin of replies that must not be missing from a long run. */
 const tellingDetails = [
   ['connection to the broker lost before sending', 'refused: unsent write'],
   ['no connection to the broker had room', 'refused: waited too long'],

@@ -22,7 +22,7 @@ async function runLong(...args: string[]): Promise<string[]> {
 
 const replay = (seed: number): string => `node --import tsx test/simulation/run.ts --seed ${seed}`;
 
-/** Caught in a few seeds each, and of four kinds: an answer too early, a wrong match, a wrong class, a lost caller. */
+/** Caught in a few seeds each, and of four kinds: a reply too early, a wrong match, a wrong class, a lost caller. */
 const fastMutants = [
   'acknowledges at the write',
   'matches a reply to the second oldest command',

@@ -59,7 +59,7 @@ const ambiguousErrors = [
 ];
 
 const once = (jids: readonly string[]): Verdict['stored'] => jids.map((jid) => ({ jid, copies: 1 }));
-/** Each text names its job, so that an answer which reaches the wrong caller shows. */
+/** Each text names its job, so that a reply which reaches the wrong caller shows. */
 const mapOf = (jids: readonly string[], text: () => string): Record<string, string> =>
   Object.fromEntries(jids.map((jid) => [jid, `${text()} (${jid})`]));
 

@@ -25,7 +25,7 @@ function setUp() {
 }
 
 describe('the silence of FETCHes', () => {
-  it('is told after 15 s without an answer, and over with a job or a nil', () => {
+  it('is told after 15 s without a reply, and over with a job or a nil', () => {
     const { silence, after } = setUp();
     silence.sent();
     assert.equal(after(14.9), undefined);
@@ -64,7 +64,7 @@ describe('the silence of FETCHes', () => {
     assert.equal(after(0), 'it replies to BEAT, but no FETCH for 20 s: its Redis hangs?');
   });
 
-  it('is none while no FETCH is wanted, and is counted from the last answer of another', () => {
+  it('is none while no FETCH is wanted, and is counted from the last reply of another', () => {
     const { silence, after } = setUp();
     silence.sent();
     silence.sent();

@@ -79,7 +79,7 @@ export function startWorker(t: Pick<TestContext, 'after'>, port: number, options
 }
 
 export interface FetchScript extends ScriptedBroker {
-  /** FETCHes without an answer, the oldest first. */
+  /** FETCHes without a reply, the oldest first. */
   readonly held: readonly Peer[];
   /** Answers the oldest FETCH, of the given connection or of any, with a job or with what is given. */
   answerFetch(reply?: string, peer?: Peer): void;

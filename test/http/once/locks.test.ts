@@ -1,4 +1,4 @@
-// Unique jobs by their answers: duplicates alone, in batches, beside keys, and what makes jobs alike.
+// Unique jobs by their responses: duplicates alone, in batches, beside keys, and what makes jobs alike.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { enqueued, refused, unknown, type Outcome } from '../../../src/domain/producer.ts';
@@ -166,7 +166,7 @@ describe('a unique job with a key', () => {
     assert.equal(producer.jobs.length, 1);
   });
 
-  it('that is like a job of unknown outcome keeps no answer: sent again it is not called enqueued', async (t) => {
+  it('that is like a job of unknown outcome keeps no response: sent again it is not called enqueued', async (t) => {
     const { post, producer } = await open(t);
     producer.decide(() => unknown('no answer'));
     const entry = unique({ unique_key: 'u', key: 'e' });
@@ -177,7 +177,7 @@ describe('a unique job with a key', () => {
     assert.equal(producer.jobs.length, 1);
   });
 
-  it('in a batch with a key is in the answer that is kept', async (t) => {
+  it('in a batch with a key is in the response that is kept', async (t) => {
     const { post, producer } = await open(t);
     const key = { 'idempotency-key': 'k' };
     const body = { jobs: [unique(), { operation: 'add', args }, unique()] };

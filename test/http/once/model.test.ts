@@ -117,7 +117,7 @@ async function run({ app, use }: Subject, seed: number, bug?: PlantedBug): Promi
 }
 
 describe('requests with keys, by seed', () => {
-  it(`make no second job and give no false answer in ${seeds} runs, in which everything happens`, async (t) => {
+  it(`make no second job and give no false response in ${seeds} runs, in which everything happens`, async (t) => {
     const subject = await open(t);
     const statuses = new Set<number>();
     for (let seed = 1; seed <= seeds; seed++) {

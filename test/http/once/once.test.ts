@@ -1,4 +1,4 @@
-// Requests with an Idempotency-Key, by their answers: replays, conflicts, reuse, and what is not kept.
+// Requests with an Idempotency-Key, by their responses: replays, conflicts, reuse, and what is not kept.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import type { LightMyRequestResponse } from 'fastify';

@@ -50,7 +50,7 @@ describe('with API keys', () => {
     }
   });
 
-  it('tells no key in the log or in an answer', async (t) => {
+  it('tells no key in the log or in a response', async (t) => {
     const { post, get, log, producer } = build(t, { apiKeys: keys, logLevel: 'trace' });
     const answers = [
       await post('/jobs/add', { a: 1, b: 2 }, key(keys[0]!)),

@@ -47,7 +47,7 @@ describe('CORS_ORIGINS', () => {
     assert.deepEqual(corsOf((await preflight(t, {}, { apiKeys })).headers), []);
   });
 
-  it('lets a page of a named origin read every answer, refusals too', async (t) => {
+  it('lets a page of a named origin read every response, refusals too', async (t) => {
     const { post, get } = build(t, { corsOrigins, apiKeys });
     const authorization = `Bearer ${apiKeys[0]}`;
     const job = { a: 1, b: 2 };

@@ -280,7 +280,7 @@ describe('a body', () => {
     assert.ok(answer.payload.length < 400_000, String(answer.payload.length));
   });
 
-  it('is answered in the encoding asked for, when the answer is above 1 KB', async (t) => {
+  it('is answered in the encoding asked for, when the response is above 1 KB', async (t) => {
     const { post, get } = build(t);
     const jobs = Array.from({ length: 100 }, () => ({ operation: 'add', a: 1, b: 2 }));
     const large = await post('/jobs/batch', { jobs }, { 'accept-encoding': 'gzip' });

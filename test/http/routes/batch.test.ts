@@ -1,4 +1,4 @@
-// POST /jobs/batch against every mixture of entries and outcomes, and the answer's rules as a property.
+// POST /jobs/batch against every mixture of entries and outcomes, and the response's rules as a property.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
@@ -144,7 +144,7 @@ const anyEntry = fc.oneof(
   fc.jsonValue(),
 );
 
-describe('the answer to a batch', () => {
+describe('the response to a batch', () => {
   it('has one result per entry, in order, and counts, ids and errors that agree with them', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(anyEntry, anyOutcome), { minLength: 1, maxLength: 30 }), (pairs) => {

@@ -40,7 +40,7 @@ describe('GET /jobs/{job_id}', () => {
     assert.deepEqual((await get(`/jobs/${jid}`)).json(), { job_id: jid, state: 'pending' });
   });
 
-  it('holds the answer until the job ends, for an unknown id too', async (t) => {
+  it('holds the response until the job ends, for an unknown id too', async (t) => {
     const results = createRecordingResults();
     const { get } = build(t, { results });
     const answer = get(`/jobs/${jid}?wait=30`);
@@ -79,7 +79,7 @@ describe('GET /jobs/{job_id}', () => {
     assert.equal(results.waiting(), 0);
   });
 
-  it('holds one answer of a connection, however many it pipelines', async (t) => {
+  it('holds one response of a connection, however many it pipelines', async (t) => {
     const results = createRecordingResults();
     const { app, listen } = build(t, { results });
     await listen();
@@ -97,7 +97,7 @@ describe('GET /jobs/{job_id}', () => {
     await results.untilWaiting(0);
   });
 
-  it('holds as many answers as half of all connections, and answers the others at once', async (t) => {
+  it('holds as many responses as half of all connections, and answers the others at once', async (t) => {
     const results = createRecordingResults();
     const { get } = build(t, { results, connectionsMax: 20 });
     results.remember(idsOf(jid));

@@ -73,7 +73,7 @@ describe('when places run low', () => {
     assert.deepEqual(refusals, [evictedCode]);
   });
 
-  it('who is owed an answer stays; the last places are for probes, the silent ones of them make room', async (t) => {
+  it('who is owed a response stays; the last places are for probes, the silent ones of them make room', async (t) => {
     const { come, held } = await open(t, {});
     const owed = [await come('/held'), await come('/held'), await come('/held')];
     const probe = await come('/');
