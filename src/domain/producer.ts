@@ -76,8 +76,6 @@ export interface FrameSender {
   readonly syncsEachJob: boolean;
   /** Why nothing can be sent for now; undefined while the broker is there or was not asked yet. */
   readonly downReason: Error | undefined;
-  /** Called whenever one of the above may have changed. */
-  onChange: () => void;
   /**
    * Only while `slots` is above 0. Calls `settle` once, with one outcome per job in input order.
    *

@@ -24,8 +24,8 @@ export interface FramePump {
   /** How long a pending push of so many jobs that comes now will wait for its frame, as far as is known. */
   expectedWaitMs(jobs: number): number;
   push(pending: PendingPush): void;
-  /** To be called when slots may have become free, or the broker has gone away. */
-  onChange(): void;
+  /** See GroupCommit. */
+  onSenderChange(): void;
   close(): void;
 }
 
@@ -91,7 +91,7 @@ export function createFramePump(options: FramePumpOptions, unsettled: Unsettled)
       if (waiting.jobs >= Math.max(earlyFrameJobsMin, load.jobs)) pump();
       schedule();
     },
-    onChange() {
+    onSenderChange() {
       if (sender.downReason !== undefined) refuseWaiting(sender.downReason);
       schedule();
     },

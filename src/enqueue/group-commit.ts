@@ -16,6 +16,8 @@ export interface GroupCommitOptions extends FramePumpOptions {
 export interface GroupCommit extends JobProducer {
   /** What has not been written yet. */
   readonly waiting: { readonly jobs: number; readonly bytes: number };
+  /** To be called whenever the sender's slots, or its reason to be down, may have changed. */
+  onSenderChange(): void;
 }
 
 const overloaded = refused('overloaded', 'too much work is waiting for the broker');
@@ -27,7 +29,6 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   const pump = createFramePump(options, unsettled);
   const sweep = createSweep({ clock, unsettled, waiting: pump.waiting, acquireTimeoutMs });
   let isClosing = false;
-  sender.onChange = pump.onChange;
 
   function refusalOf(jobs: number, bytes: number): Outcome | undefined {
     if (admission.refuses(jobs, bytes, pump.expectedWaitMs(jobs))) return overloaded;
@@ -46,6 +47,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
 
   return {
     waiting: pump.waiting,
+    onSenderChange: pump.onSenderChange,
     push(job, deadlineMs) {
       const bytes = job.encodedBytes;
       const refusal = refusalOf(1, bytes);

@@ -29,6 +29,10 @@ export interface FaktoryClientOptions {
   /** Marks the connections as a worker's. */
   wid?: string;
   labels?: string[];
+  /** Called as `live` or `downReason` changes, after the constructor has returned. */
+  onChange?: () => void;
+  /** Called as a connection has taken its last write, so that the next command need not wait for a reply. */
+  onRoom?: () => void;
   /** Called with each command that has ended, and its time since it was given to a connection. */
   onCommand?: ConnectionOptions['onCommand'];
   /** Replaces the sockets; for simulations. */
@@ -48,10 +52,6 @@ type Info = Awaited<ReturnType<Client['info']>>;
 type LibraryConnection = Parameters<Client['handshake']>[0];
 
 export class FaktoryClient extends Client {
-  /** Called as `live` or `downReason` changes. */
-  onChange: () => void = () => undefined;
-  /** Called as a connection has taken its last write, so that the next command need not wait for a reply. */
-  onRoom: () => void = () => undefined;
   /**
    * The broker stores the frames of all connections together, as its last INFO said. Faktory stores those of a connection one
    * after another, with a round trip to its Redis for each job (contribsys/faktory server/commands.go, v1.9.4).
@@ -79,7 +79,7 @@ export class FaktoryClient extends Client {
   readonly warm = new Promise<void>((resolve) => (this.#resolveWarm = resolve));
 
   constructor(options: FaktoryClientOptions) {
-    const { address, clock } = options;
+    const { address, clock, onChange = () => undefined } = options;
     super({
       // Without a URL the library reads FAKTORY_PROVIDER and FAKTORY_URL, and takes a password from there.
       url: 'tcp://127.0.0.1',
@@ -90,40 +90,42 @@ export class FaktoryClient extends Client {
     });
     this.#size = options.size;
     this.#clock = clock;
-    const standings = createStandings({ size: options.size, clock, onChange: () => this.onChange() });
+    const standings = createStandings({ size: options.size, clock, onChange });
     this.#standings = standings;
     const connect = options.connect ?? ((to: FaktoryAddress) => openSocket(to, options.keepAliveDelayMs));
-    this.#connector = createConnector({
-      clock,
-      random: options.random,
-      connectTimeoutMs: options.connectTimeoutMs,
-      backoffMsMax,
-      open: () => {
-        const connection = new Connection({
-          connect: () => connect(address),
-          provesUnsent: !address.tls,
-          clock,
-          connectTimeoutMs: options.connectTimeoutMs,
-          readTimeoutMs: options.readTimeoutMs,
-          writeTimeoutMs: options.writeTimeoutMs,
-          bulkBytesMax: options.wid === undefined ? producerBulkBytesMax : workerBulkBytesMax,
-          onWritten: () => this.onRoom(),
-          onCommand: options.onCommand,
-          // A worker does not need it: its other connections find a silent broker by themselves within seconds.
-          ...(options.wid === undefined && { onSilence: (sinceMs) => standings.silent(connection, sinceMs) }),
-        });
-        this.#open.add(connection);
-        void connection.closed.then(() => this.#open.delete(connection));
-        const handshake = connection.open((opened, greeting) =>
-          this.handshake(opened as unknown as LibraryConnection, greeting),
-        );
-        return {
-          opened: handshake.then(() => connection),
-          giveUp: () => connection.destroy(new Error('another connection came about')),
-        };
+    this.#connector = createConnector(
+      {
+        clock,
+        random: options.random,
+        connectTimeoutMs: options.connectTimeoutMs,
+        backoffMsMax,
+        open: () => {
+          const connection = new Connection({
+            connect: () => connect(address),
+            provesUnsent: !address.tls,
+            clock,
+            connectTimeoutMs: options.connectTimeoutMs,
+            readTimeoutMs: options.readTimeoutMs,
+            writeTimeoutMs: options.writeTimeoutMs,
+            bulkBytesMax: options.wid === undefined ? producerBulkBytesMax : workerBulkBytesMax,
+            onWritten: options.onRoom,
+            onCommand: options.onCommand,
+            // A worker does not need it: its other connections find a silent broker by themselves within seconds.
+            ...(options.wid === undefined && { onSilence: (sinceMs) => standings.silent(connection, sinceMs) }),
+          });
+          this.#open.add(connection);
+          void connection.closed.then(() => this.#open.delete(connection));
+          const handshake = connection.open((opened, greeting) =>
+            this.handshake(opened as unknown as LibraryConnection, greeting),
+          );
+          return {
+            opened: handshake.then(() => connection),
+            giveUp: () => connection.destroy(new Error('another connection came about')),
+          };
+        },
       },
-    });
-    this.#connector.onDownChange = () => this.onChange();
+      onChange,
+    );
     // The library types its own Connection class, which has private members; ours has what its Client calls.
     this.connectionFactory = this.#connector as unknown as Client['connectionFactory'];
     const pool = createPool(this.#connector, { min: 0, max: this.#size, autostart: false });

@@ -19,7 +19,7 @@ export interface ConnectionOptions {
   writeTimeoutMs: number;
   bulkBytesMax: number;
   /** Called when the kernel has taken the last write, and nothing else waits to be written. */
-  onWritten?: () => void;
+  onWritten?: (() => void) | undefined;
   /** Called with each command that has ended: its line, its time since it was given, and how it ended. */
   onCommand?: ((line: string, ms: number, outcome: 'ok' | 'refused' | 'lost') => void) | undefined;
   /** Called before its commands are lost, when it is given up because the broker has sent nothing since `sinceMs`. */

@@ -7,8 +7,6 @@ import { createPresence } from './presence.ts';
 export interface Connector extends Factory<Connection> {
   /** Why the broker is away; undefined while a connection is live, and before the first attempt has ended. */
   readonly downReason: Error | undefined;
-  /** Called as `downReason` is set or cleared. */
-  onDownChange: () => void;
   /** Ends the attempts. */
   close(): void;
 }
@@ -16,14 +14,14 @@ export interface Connector extends Factory<Connection> {
 /** Time for the server to close the connection after END. Then the socket is destroyed. */
 const endGraceMs = 250;
 
-export function createConnector(options: AttemptsOptions): Connector {
-  const presence = createPresence(options.clock, () => connector.onDownChange());
+/** @param onDownChange called as `downReason` is set or cleared */
+export function createConnector(options: AttemptsOptions, onDownChange: () => void): Connector {
+  const presence = createPresence(options.clock, onDownChange);
   const attempts = createAttempts(options, presence);
-  const connector: Connector = {
+  return {
     get downReason() {
       return presence.downReason;
     },
-    onDownChange: () => undefined,
     // It never rejects: generic-pool would call it again at once, without end (coopernurse/node-pool#175, #183).
     create: () => new Promise(attempts.want),
     async destroy(connection) {
@@ -33,5 +31,4 @@ export function createConnector(options: AttemptsOptions): Connector {
     validate: (connection) => Promise.resolve(connection.isLive),
     close: attempts.close,
   };
-  return connector;
 }

@@ -17,18 +17,27 @@ export interface FrameSenderOptions {
   syncs?: boolean;
   /** Called once per frame, with its time from write to reply or loss. */
   onFrame?: (jobs: number, seconds: number, frameOutcome: FrameOutcome, outcomes: readonly Outcome[]) => void;
+  /** Called whenever a frame may leave that could not, or `downReason` may have changed. */
+  onChange: () => void;
   /** Called as the broker goes away, with the reason, and as it is there again, without. */
   onDown?: (reason: Error | undefined) => void;
 }
 
-export function createFrameSender({ client, clock, syncs, onFrame, onDown }: FrameSenderOptions): FrameSender {
+export interface FaktorySender extends FrameSender {
+  /** To be called as `live` or `downReason` of the client changes. */
+  onClientChange(): void;
+}
+
+export function createFrameSender(options: FrameSenderOptions): FaktorySender {
+  const { client, clock, syncs, onFrame, onChange, onDown } = options;
   const limits = createFrameLimits(client, clock, syncs === true);
   let inFlight = 0;
+  let isDown = false;
 
   const hasRoom = (connection: Connection, frames: number): boolean =>
     connection.isLive && !connection.isWriting && connection.inFlight < frames;
 
-  const sender: FrameSender = {
+  return {
     get slots() {
       const frames = limits.framesPerConnection;
       let slots = 0;
@@ -50,7 +59,6 @@ export function createFrameSender({ client, clock, syncs, onFrame, onDown }: Fra
     get downReason() {
       return client.downReason;
     },
-    onChange: () => undefined,
     send(jobs, settle) {
       const frames = limits.framesPerConnection;
       const connection = leastBusy(client.live, (live) => hasRoom(live, frames));
@@ -65,7 +73,7 @@ export function createFrameSender({ client, clock, syncs, onFrame, onDown }: Fra
           inFlight--;
           onFrame?.(jobs.length, (clock.now() - startedMs) / 1000, frameOutcome, outcomes);
           settle(outcomes);
-          sender.onChange();
+          onChange();
         },
       });
     },
@@ -75,21 +83,18 @@ export function createFrameSender({ client, clock, syncs, onFrame, onDown }: Fra
         await client.info();
       } finally {
         // A ping takes the room of a frame. Frames that wait for room are told that it is free.
-        sender.onChange();
+        onChange();
       }
     },
     close: () => client.close(),
+    onClientChange() {
+      const { downReason } = client;
+      if (isDown !== (downReason !== undefined)) onDown?.(downReason);
+      isDown = downReason !== undefined;
+      limits.adopt();
+      onChange();
+    },
   };
-  client.onRoom = () => sender.onChange();
-  let isDown = false;
-  client.onChange = () => {
-    const { downReason } = client;
-    if (isDown !== (downReason !== undefined)) onDown?.(downReason);
-    isDown = downReason !== undefined;
-    limits.adopt();
-    sender.onChange();
-  };
-  return sender;
 }
 
 const frameOf = (jobs: readonly Job[]): string => `PUSHB [${jobs.map(({ encoded }) => encoded).join(',')}]`;

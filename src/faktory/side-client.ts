@@ -4,8 +4,8 @@ import type { Clock } from '../domain/clock.ts';
 import type { FaktoryClient } from './client.ts';
 
 export interface SideClientOptions {
-  /** Opens a client of one connection. */
-  open: () => Pick<FaktoryClient, 'live' | 'downReason' | 'onChange' | 'send' | 'close'>;
+  /** Opens a client of one connection. `onChange` is the client's. */
+  open: (onChange: () => void) => Pick<FaktoryClient, 'live' | 'downReason' | 'send' | 'close'>;
   clock: Clock;
   /** For the replies. */
   timeoutMs: number;
@@ -33,11 +33,10 @@ export function createSideClient({ open, clock, timeoutMs }: SideClientOptions):
   let tried: Promise<void> | undefined;
 
   function openClient(): NonNullable<typeof client> {
-    const opened = open();
-    tried = new Promise((resolve) => {
-      opened.onChange = () => {
-        if (opened.live.length > 0 || opened.downReason) resolve();
-      };
+    let onTried: () => void;
+    tried = new Promise((resolve) => (onTried = resolve));
+    const opened = open(() => {
+      if (opened.live.length > 0 || opened.downReason) onTried();
     });
     return opened;
   }

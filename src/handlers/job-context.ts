@@ -1,10 +1,10 @@
 // The second argument of a job's `run`. All that `run` sends through it is limited here, before it goes to the worker.
 import type { JobContext, JobLogger } from '../jobs/define-job.ts';
-import type { AbortReason, FromHandler, LogLevel, HandlerJob } from './messages.ts';
+import type { AbortReason, FromHandler, LogLevel, RawJob } from './messages.ts';
 
 export interface ContextOptions {
   id: number;
-  job: HandlerJob;
+  job: RawJob;
   attempt: number;
   send: (message: FromHandler) => void;
 }

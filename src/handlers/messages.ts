@@ -10,7 +10,7 @@ export type AbortReason = 'timeout' | 'stop';
 export type ToHandler =
   /** The first message. It has secrets, and every user of the machine may read the arguments of a process. */
   | ({ type: 'begin' } & HandlerSettings)
-  | { type: 'run'; id: number; name: string; attempt: number; job: HandlerJob }
+  | { type: 'run'; id: number; name: string; attempt: number; job: RawJob }
   | { type: 'abort'; id: number; reason: AbortReason };
 
 export interface HandlerSettings {
@@ -22,7 +22,7 @@ export interface HandlerSettings {
 }
 
 /** The job as it was fetched. Only its jid was checked. */
-export interface HandlerJob {
+export interface RawJob {
   jid: string;
   args?: unknown;
   custom?: Readonly<Record<string, unknown>> | null;

@@ -4,7 +4,7 @@ import type { Issues, JobType } from '../domain/job-type.ts';
 import { decodeArgs } from '../domain/large-args.ts';
 import { describeIssue } from '../jobs/argument-errors.ts';
 import type { JobContext } from '../jobs/define-job.ts';
-import { formatMessage, formatSucceeded, type HandlerJob } from './messages.ts';
+import { formatMessage, formatSucceeded, type RawJob } from './messages.ts';
 
 export type Run = (args: unknown, context: JobContext) => unknown;
 
@@ -12,7 +12,7 @@ export interface HandlerRun {
   id: number;
   type: JobType;
   run: Run;
-  job: HandlerJob;
+  job: RawJob;
   context: JobContext;
   /** Of the JSON of arguments that travelled compressed. */
   argsBytesMax: number;
@@ -64,7 +64,7 @@ function readResult(type: JobType, value: unknown, bytesMax: number): ResultRead
 const formatFailed = (id: number, errtype: string, message: string): string =>
   formatMessage({ type: 'failed', id, errtype, message: message.slice(0, messageCharsMax) });
 
-function readArgs(type: JobType, job: HandlerJob, bytesMax: number): { args: unknown } | string {
+function readArgs(type: JobType, job: RawJob, bytesMax: number): { args: unknown } | string {
   const decoded = decodeArgs(job.args, job.custom, bytesMax);
   if ('error' in decoded) return decoded.error;
   const { args } = decoded;

@@ -17,6 +17,7 @@ import { createEngineKeys } from './engine-keys.ts';
 import { createEngineLink } from './engine-link.ts';
 import { createEngineTicks } from './engine-ticks.ts';
 import { openJobs } from './jobs.ts';
+import type { BrokerLink } from './link.ts';
 import { measureKeys } from './measured-keys.ts';
 import { measureResults } from './measured-results.ts';
 import { createQueueGroups } from './queue-groups.ts';
@@ -56,7 +57,6 @@ export async function startAllInOne(context: RoleContext): Promise<Running> {
   const ownResults = redisResults ? undefined : await openEmbeddedResults(config);
   const results = measureResults((redisResults ?? ownResults) as ResultStore, metrics, systemClock, context.log);
   tellEnded = createEndedJobsTeller(results, log);
-  const link = createEngineLink(broker, metrics);
   const engineKeys = createEngineKeys({
     engine: broker.engine,
     durability,
@@ -69,7 +69,8 @@ export async function startAllInOne(context: RoleContext): Promise<Running> {
   const { registry } = jobs;
   const ticks = createEngineTicks(broker.engine);
   const backups = openBackups(context, broker, ownResults, metrics);
-  const parts = { registry, link, durability, results, keys, ticks, backups, metrics, workerProblem };
+  const openLink = (onSenderChange: () => void): BrokerLink => createEngineLink(broker, metrics, onSenderChange);
+  const parts = { registry, openLink, durability, results, keys, ticks, backups, metrics, workerProblem };
   const api = await runApi(context, parts);
   // Last: a job that it fetched before a start that fails would stay reserved.
   const running = (worker = runWorkers(context, { jobs, address, results, metrics, groups }));

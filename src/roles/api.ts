@@ -31,7 +31,7 @@ import { requireFaktory, RoleError, type RoleContext, type Running } from './rol
 
 export interface ApiParts {
   registry: JobRegistry;
-  link: BrokerLink;
+  openLink: (onSenderChange: () => void) => BrokerLink;
   durability: Durability;
   results: MeasuredResults | undefined;
   keys: MeasuredKeys | undefined;
@@ -60,7 +60,7 @@ export async function startApi(context: RoleContext): Promise<Running> {
   const ticks = hasSchedules(registry) ? openRedisTicks(context) : undefined;
   const api = await runApi(context, {
     registry,
-    link: createFaktoryLink(context, address, metrics),
+    openLink: (onSenderChange) => createFaktoryLink(context, address, metrics, onSenderChange),
     durability: config.FAKTORY_DURABILITY,
     results,
     keys,
@@ -79,8 +79,9 @@ export async function startApi(context: RoleContext): Promise<Running> {
 
 export async function runApi(context: RoleContext, parts: ApiParts): Promise<Running> {
   const { config, log, version, member } = context;
-  const { registry, link, results, keys, metrics } = parts;
+  const { registry, results, keys, metrics } = parts;
   const clock = systemClock;
+  const link = parts.openLink(() => producer.onSenderChange());
   const producer = openProducer(config, { sender: link.sender, clock, results, metrics });
   const draining = new AbortController();
   metrics.knowQueues([...registry.types.map(({ queue }) => queue), ...(config.ENQUEUE_QUEUES ?? [])]);

@@ -10,9 +10,14 @@ import type { BrokerLink } from './link.ts';
 
 type InnerBroker = Pick<Broker, 'engine' | 'push' | 'mutations'>;
 
-export function createEngineLink({ engine, push, mutations }: InnerBroker, metrics: Metrics): BrokerLink {
+export function createEngineLink(
+  { engine, push, mutations }: InnerBroker,
+  metrics: Metrics,
+  onSenderChange: () => void,
+): BrokerLink {
+  const onFrame = metrics.faktoryFrame;
   return {
-    sender: createEngineSender({ engine, push, clock: systemClock, onFrame: metrics.faktoryFrame }),
+    sender: createEngineSender({ engine, push, clock: systemClock, onChange: onSenderChange, onFrame }),
     remover: createEngineRemover(mutations),
     operator: createEngineOperator(engine, mutations),
     readState: async () => readEngineState(engine),

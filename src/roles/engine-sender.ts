@@ -11,6 +11,8 @@ export interface EngineSenderOptions {
   engine: Engine;
   push: Push;
   clock: Clock;
+  /** Called whenever a frame may leave that could not. */
+  onChange: () => void;
   /** Called once per frame, with its time until it was stored or not. */
   onFrame?: (jobs: number, seconds: number, frameOutcome: FrameOutcome) => void;
 }
@@ -46,7 +48,7 @@ function outcomesOf(
   });
 }
 
-export function createEngineSender({ engine, push, clock, onFrame }: EngineSenderOptions): FrameSender {
+export function createEngineSender({ engine, push, clock, onChange, onFrame }: EngineSenderOptions): FrameSender {
   let inFlight = 0;
 
   /** Returns jid -> reason for the jobs that the store refuses. Throws when it refuses the whole frame. */
@@ -59,7 +61,7 @@ export function createEngineSender({ engine, push, clock, onFrame }: EngineSende
     return noRefusals;
   }
 
-  const sender: FrameSender = {
+  return {
     get slots() {
       return framesMax - inFlight;
     },
@@ -71,7 +73,6 @@ export function createEngineSender({ engine, push, clock, onFrame }: EngineSende
     lanes: 1,
     syncsEachJob: false,
     downReason: undefined,
-    onChange: () => undefined,
     send(jobs, settle) {
       const startedMs = clock.now();
       const done = (outcomes: readonly Outcome[], frameOutcome: FrameOutcome): void => {
@@ -95,7 +96,7 @@ export function createEngineSender({ engine, push, clock, onFrame }: EngineSende
         for (const attachment of attachments) attachment.settle(groupOutcome);
         const outcomes = outcomesOf(jobs, refusals, groupOutcome, detail);
         done(outcomes, refusals.size === jobs.length ? 'refused' : frameOutcomes[groupOutcome]);
-        sender.onChange();
+        onChange();
       };
       // Into the same group.
       for (const attachment of attachments) attachment.write(refusals);
@@ -112,7 +113,6 @@ export function createEngineSender({ engine, push, clock, onFrame }: EngineSende
     // The broker is closed by the role that opened it.
     close: async () => {},
   };
-  return sender;
 }
 
 const frameOutcomes = { stored: 'ok', unknown: 'lost', 'not stored': 'refused' } as const;

@@ -19,9 +19,15 @@ export function createFaktoryLink(
   { config, log }: Pick<RoleContext, 'config' | 'log'>,
   address: FaktoryAddress,
   metrics: Metrics,
+  onSenderChange: () => void,
 ): BrokerLink {
   const clock = systemClock;
-  const client = new FaktoryClient({ ...clientOptions(config, address), size: config.FAKTORY_MAX_CONNECTIONS });
+  const client: FaktoryClient = new FaktoryClient({
+    ...clientOptions(config, address),
+    size: config.FAKTORY_MAX_CONNECTIONS,
+    onChange: () => sender.onClientChange(),
+    onRoom: onSenderChange,
+  });
   const storeRefusal = createStoreRefusal(clock);
   let lostJobs = 0;
   let lossLoggedMs = -Infinity;
@@ -36,6 +42,7 @@ export function createFaktoryLink(
     client,
     clock,
     syncs: config.FAKTORY_DURABILITY === 'fsync',
+    onChange: onSenderChange,
     onFrame: (jobs, seconds, frameOutcome, outcomes) => {
       storeRefusal.see(outcomes);
       metrics.faktoryFrame(jobs, seconds, frameOutcome);
@@ -55,7 +62,7 @@ export function createFaktoryLink(
     downReason: client.downReason ?? storeRefusal.reason,
   }));
   const side = {
-    open: () => new FaktoryClient({ ...clientOptions(config, address), size: 1 }),
+    open: (onChange: () => void) => new FaktoryClient({ ...clientOptions(config, address), size: 1, onChange }),
     clock,
     timeoutMs: config.ENQUEUE_TIMEOUT_MS,
   };
@@ -65,6 +72,6 @@ export function createFaktoryLink(
     remover,
     operator: createFaktoryOperator({ ...side, client, address }),
     // It takes the room of a frame. Frames that wait for room are told that it is free.
-    readState: () => readBrokerState(client).finally(() => sender.onChange()),
+    readState: () => readBrokerState(client).finally(onSenderChange),
   };
 }

@@ -1,10 +1,10 @@
 // The way of jobs from the API to a broker: admission, group commit, and their metrics.
 import type { Config } from '../config/load.ts';
 import type { Clock } from '../domain/clock.ts';
-import type { FrameSender, JobProducer } from '../domain/producer.ts';
+import type { FrameSender } from '../domain/producer.ts';
 import type { ResultStore } from '../domain/results.ts';
 import { createAdmission } from '../enqueue/admission.ts';
-import { createGroupCommit } from '../enqueue/group-commit.ts';
+import { createGroupCommit, type GroupCommit } from '../enqueue/group-commit.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 
 export interface ProducerParts {
@@ -21,7 +21,7 @@ const frameBytesMax = 14_400;
 /** Of the acquire timeout: a broker that becomes slower must not turn what was admitted into refusals. */
 const acquireShare = 0.4;
 
-export function openProducer(config: Config, { sender, clock, results, metrics }: ProducerParts): JobProducer {
+export function openProducer(config: Config, { sender, clock, results, metrics }: ProducerParts): GroupCommit {
   const admission = createAdmission({
     pendingJobsMax: config.ENQUEUE_MAX_PENDING_JOBS,
     pendingBytesMax: config.ENQUEUE_MAX_PENDING_BYTES,

@@ -14,11 +14,16 @@ export interface WorkerClientsOptions extends Omit<FaktoryClientOptions, 'size'>
 /** The server handles the ACKs of a connection one after another, at four Redis commands each: twice the work of a FETCH. */
 const reportConnectionsMax = 4;
 
-export function createClients(options: WorkerClientsOptions): WorkerClients {
+/** @param onChange called as a client's connections, or its reason to be down, change; after this function has returned */
+export function createClients(
+  options: WorkerClientsOptions,
+  onChange: Readonly<Record<keyof WorkerClients, () => void>>,
+): WorkerClients {
   const size = Math.min(options.connectionsMax, Math.ceil(options.concurrency / fetchesPerConnectionMax));
-  const open = (connections: number): FaktoryClient =>
-    new FaktoryClient({ labels: ['work-factory'], ...options, size: connections });
-  return { fetch: open(size), report: open(Math.min(reportConnectionsMax, size)), beat: open(1) };
+  const open = (purpose: keyof WorkerClients, connections: number): FaktoryClient =>
+    new FaktoryClient({ labels: ['work-factory'], ...options, size: connections, onChange: onChange[purpose] });
+  const reportSize = Math.min(reportConnectionsMax, size);
+  return { fetch: open('fetch', size), report: open('report', reportSize), beat: open('beat', 1) };
 }
 
 /** Logs that the broker is away and that it is there again. */

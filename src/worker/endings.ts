@@ -34,6 +34,8 @@ export interface Endings {
   readonly takesResults: boolean;
   start(): void;
   add(end: EndedRun): void;
+  /** To be called as the connections of the client change. */
+  onClientChange(): void;
   /** Stores what was added in this turn. */
   flush(): void;
   /** From now on the broker is told and nothing is stored. Returns how many records were not stored. */
@@ -82,7 +84,6 @@ export function createEndings(options: EndingsOptions): Endings {
       onUp: onChange,
       log,
     });
-  client.onChange = () => reporter.pump();
 
   function report(end: EndedRun): void {
     if (end.failure) reporter.fail(end, end.failure);
@@ -110,6 +111,7 @@ export function createEndings(options: EndingsOptions): Endings {
       else if (recorder && end.record) recorder.add(end);
       else report(end);
     },
+    onClientChange: reporter.pump,
     flush: () => recorder?.flush(),
     cutShort() {
       isCutShort = true;

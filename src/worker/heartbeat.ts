@@ -18,6 +18,8 @@ export interface HeartbeatOptions {
 export interface Heartbeat {
   /** When the broker last replied to a BEAT, by the clock. */
   readonly repliedMs: number;
+  /** To be called as the connections of the client change. */
+  onClientChange(): void;
   /** Tells the broker from now on that the worker takes no more jobs. */
   quiet(): void;
   stop(): void;
@@ -58,13 +60,12 @@ export function createHeartbeat({ client, wid, clock, intervalMs, onState, log }
     if (isForgotten) for (const connection of client.live) connection.destroy(error);
   }
 
-  client.onChange = () => {
-    if (client.live.length > 0) void beat();
-  };
-
   return {
     get repliedMs() {
       return repliedMs;
+    },
+    onClientChange() {
+      if (client.live.length > 0) void beat();
     },
     quiet() {
       isQuiet = true;

@@ -62,7 +62,15 @@ export function createParts(
 ): WorkerParts {
   const { wid, clock, concurrency, handlers, log } = options;
   const heldMax = Math.max(heldMin, heldPerSlot * concurrency);
-  const clients = createClients(options);
+  const clients: WorkerClients = createClients(options, {
+    fetch() {
+      fetcher.adopt();
+      awayLog.look();
+      turns.schedule();
+    },
+    report: () => endings.onClientChange(),
+    beat: () => heartbeat.onClientChange(),
+  });
   const turns = createTurns(clock, turn);
   const onChange = turns.schedule;
   const takesBack = (): boolean => clients.beat.takesBack;
@@ -90,11 +98,6 @@ export function createParts(
   });
   const awayLog = createAwayLog(clients, log);
   if (handlers) handlers.onChange = onChange;
-  clients.fetch.onChange = () => {
-    fetcher.adopt();
-    awayLog.look();
-    turns.schedule();
-  };
 
   function turn(): boolean {
     const fetching = fetcher.outstanding;

@@ -62,7 +62,7 @@ export async function setUp(t: TestContext, start: string): Promise<Scene> {
   const broker = await startBroker(t);
   const producer = createGroupCommit({
     ...commitOptions,
-    sender: createEngineSender({ ...broker, clock: systemClock }),
+    sender: createEngineSender({ ...broker, clock: systemClock, onChange: () => producer.onSenderChange() }),
     admission: unlimited(),
   });
   const keys = createEngineKeys({ ...broker, clock: time.clock(), underWayMsMax: 25_000 });

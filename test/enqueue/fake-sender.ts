@@ -18,6 +18,8 @@ export interface FakeSender extends FrameSender {
   readonly frames: FakeFrame[];
   frame(index: number): FakeFrame;
   isClosed: boolean;
+  /** The callback of who sends. */
+  onChange: () => void;
 }
 
 export function createFakeSender(): FakeSender {

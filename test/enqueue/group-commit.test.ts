@@ -33,6 +33,7 @@ function setUp(overrides: Partial<GroupCommitOptions> = {}) {
     lingerMs: 0,
     ...overrides,
   });
+  sender.onChange = producer.onSenderChange;
   const settled = new Map<string, Outcome>();
   /** Pushes, and keeps the outcomes by jid as they become known. */
   const push = (jobs: readonly Job[], deadlineMs = clock.now() + 5000): void => {

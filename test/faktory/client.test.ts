@@ -4,6 +4,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { inspect } from 'node:util';
 import { systemClock } from '../../src/domain/clock.ts';
 import { FaktoryClient, type FaktoryClientOptions } from '../../src/faktory/client.ts';
+import { createChanges } from '../helpers/changes.ts';
 import { bulk, ok, startScriptedBroker, type ScriptedBrokerOptions } from '../helpers/scripted-broker.ts';
 import { execChild } from '../helpers/children.ts';
 import { nodeArgs, programUrlOf } from '../helpers/paths.ts';
@@ -17,6 +18,7 @@ async function setUp(
 ) {
   const broker = await startScriptedBroker(brokerOptions);
   t.after(() => broker.close());
+  const changes = createChanges();
   const client = new FaktoryClient({
     address: { host: '127.0.0.1', port: broker.port, tls: false, password: undefined },
     size: 3,
@@ -26,23 +28,11 @@ async function setUp(
     readTimeoutMs: 2000,
     writeTimeoutMs: 2000,
     keepAliveDelayMs: 60_000,
+    onChange: changes.fire,
     ...overrides,
   });
   t.after(() => client.close());
-  return { broker, client, changed: (holds: () => boolean) => untilChange(client, holds) };
-}
-
-async function untilChange(client: FaktoryClient, holds: () => boolean): Promise<void> {
-  const before = client.onChange;
-  if (!holds()) {
-    await new Promise<void>((resolve) => {
-      client.onChange = () => {
-        before();
-        if (holds()) resolve();
-      };
-    });
-  }
-  client.onChange = before;
+  return { broker, client, changed: changes.until };
 }
 
 describe('FaktoryClient', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Connection } from '../../src/faktory/connection.ts';
-import { createConnector } from '../../src/faktory/connector.ts';
+import { createConnector, type Connector } from '../../src/faktory/connector.ts';
 import { createFakeClock } from '../helpers/fake-clock.ts';
 
 /** What a connector knows of a connection. */
@@ -46,7 +46,7 @@ function setUp(random = () => 1, connectTimeoutMs = 5000) {
   const clock = createFakeClock();
   const attempts: Attempt[] = [];
   const changes: (string | undefined)[] = [];
-  const connector = createConnector({
+  const options = {
     clock,
     random,
     backoffMsMax: 500,
@@ -69,8 +69,8 @@ function setUp(random = () => 1, connectTimeoutMs = 5000) {
       };
       return { opened, giveUp };
     },
-  });
-  connector.onDownChange = () => changes.push(connector.downReason?.message);
+  };
+  const connector: Connector = createConnector(options, () => changes.push(connector.downReason?.message));
   /** One connection after the other, as generic-pool asks for them. */
   const lane = async (): Promise<void> => {
     for (;;) await (await connector.create()).closed;

@@ -6,31 +6,26 @@ import type { Outcome, FrameSender } from '../../src/domain/producer.ts';
 import type { FaktoryClient } from '../../src/faktory/client.ts';
 import type { ReplyHandler } from '../../src/faktory/reply-handler.ts';
 import { createFrameSender } from '../../src/faktory/frame-sender.ts';
-import { createFakeClock } from '../helpers/fake-clock.ts';
+import { createFakeClock, type FakeClock } from '../helpers/fake-clock.ts';
 import { startBroker } from '../helpers/broker.ts';
 import { startDelayProxy } from '../helpers/fault-proxy.ts';
-import { createJobs, createProducer, type ProducerOptions } from '../helpers/producer.ts';
+import { createJobs, createProducer, type ProducerOptions, type ProducerParts } from '../helpers/producer.ts';
 import { bulk, jidsOf, ok, refusals, startScriptedBroker, type Peer, type Script } from '../helpers/scripted-broker.ts';
 
 async function setUp(t: TestContext, script: Script = {}, options: ProducerOptions = {}) {
   const broker = await startScriptedBroker({ script });
   t.after(() => broker.close());
-  const { client, sender } = createProducer(t, broker.port, options);
-  await client.warm;
-  return { broker, client, sender };
+  const parts = createProducer(t, broker.port, options);
+  await parts.client.warm;
+  return { broker, ...parts };
 }
 
 const send = (sender: FrameSender, jobs: readonly Job[]): Promise<readonly Outcome[]> =>
   new Promise((resolve) => sender.send(jobs, resolve));
 
 /** The kernel takes a small write at once; the socket says so a little later. */
-const untilRoom = (sender: FrameSender): Promise<void> =>
-  new Promise((resolve) => {
-    if (sender.slots > 0) return resolve();
-    sender.onChange = () => {
-      if (sender.slots > 0) resolve();
-    };
-  });
+const untilRoom = ({ sender, changes }: Pick<ProducerParts, 'sender' | 'changes'>): Promise<void> =>
+  changes.until(() => sender.slots > 0);
 
 const kindsOf = (outcomes: readonly Outcome[]): string[] => outcomes.map(({ kind }) => kind);
 const answerLater = (held: { line: string; peer: Peer }[]) => (line: string, peer: Peer) => {
@@ -45,6 +40,7 @@ async function framesOf(t: TestContext, answers: string[], frames: readonly (rea
   const sender = createFrameSender({
     client,
     clock: systemClock,
+    onChange: () => undefined,
     onFrame: (jobs, seconds, outcome) => {
       assert.ok(seconds >= 0 && seconds < 10);
       counted.push(`${jobs} ${outcome}`);
@@ -73,11 +69,11 @@ describe('the frame sender', () => {
 
   it('has several frames on one connection without waiting for replies, each with its own', async (t) => {
     const held: { line: string; peer: Peer }[] = [];
-    const { broker, sender } = await setUp(t, { answer: answerLater(held) });
+    const { broker, sender, changes } = await setUp(t, { answer: answerLater(held) });
     const [first, second] = [createJobs(1), createJobs(1)] as const;
     const firstOutcome = send(sender, first);
     assert.equal(sender.slots, 0, 'one write at a time');
-    await untilRoom(sender);
+    await untilRoom({ sender, changes });
     const secondOutcome = send(sender, second);
     await broker.until(() => held.length === 2);
     assert.equal(sender.inFlight, 2);
@@ -88,11 +84,9 @@ describe('the frame sender', () => {
   });
 
   it('says when there is room again after a write, not only after a reply', async (t) => {
-    const { sender } = await setUp(t, { answer: () => undefined });
-    let changes = 0;
-    sender.onChange = () => changes++;
+    const { sender, changes } = await setUp(t, { answer: () => undefined });
     void send(sender, createJobs(1));
-    await untilRoom(sender);
+    await untilRoom({ sender, changes });
     assert.ok(sender.slots > 0);
   });
 
@@ -121,9 +115,9 @@ describe('the frame sender', () => {
   for (const [what, answer] of lies) {
     it(`makes everything on the connection unknown when a reply is ${what}`, async (t) => {
       const held: { line: string; peer: Peer }[] = [];
-      const { broker, client, sender } = await setUp(t, { answer: answerLater(held) });
+      const { broker, client, sender, changes } = await setUp(t, { answer: answerLater(held) });
       const outcomes = [send(sender, createJobs(2))];
-      await untilRoom(sender);
+      await untilRoom({ sender, changes });
       outcomes.push(send(sender, createJobs(1)));
       await broker.until(() => held.length === 2);
       const doubtful = client.live[0];
@@ -136,9 +130,9 @@ describe('the frame sender', () => {
 
   it('notices that the replies of two frames were swapped, by the jid in them', async (t) => {
     const held: { line: string; peer: Peer }[] = [];
-    const { broker, sender } = await setUp(t, { answer: answerLater(held) });
+    const { broker, sender, changes } = await setUp(t, { answer: answerLater(held) });
     const outcomes = [send(sender, createJobs(2))];
-    await untilRoom(sender);
+    await untilRoom({ sender, changes });
     outcomes.push(send(sender, createJobs(2)));
     await broker.until(() => held.length === 2);
     const reply = (index: number) =>
@@ -198,9 +192,9 @@ describe('the frame sender', () => {
     assert.ok(far.sender.inFlightTarget <= 64, 'bounded by 32 a connection');
     assert.ok(near.sender.inFlightTarget < far.sender.inFlightTarget);
     assert.deepEqual([near.sender.lanes, far.sender.lanes], [2, 1], 'spreading a batch saves nothing there');
-    const synced = createFrameSender({ client: far.client, clock: systemClock, syncs: true });
-    synced.onChange();
-    far.client.onChange();
+    const onChange = (): void => undefined;
+    const synced = createFrameSender({ client: far.client, clock: systemClock, onChange, syncs: true });
+    synced.onClientChange();
     assert.equal(synced.lanes, 2, 'but where each job waits for a sync');
   });
 
@@ -229,7 +223,7 @@ describe('the frame sender', () => {
   it('takes the word of the operator for syncs, but for the embedded broker', async (t) => {
     const { client } = createProducer(t, (await startBroker(t)).port, { size: 3 });
     await client.warm;
-    const sender = createFrameSender({ client, clock: systemClock, syncs: true });
+    const sender = createFrameSender({ client, clock: systemClock, onChange: () => undefined, syncs: true });
     assert.equal(sender.syncsEachJob, true);
     assert.equal(sender.inFlightTarget >= 3, true);
     await sender.ping();
@@ -254,7 +248,7 @@ describe('the frame sender', () => {
 });
 
 /** A broker on a path of 0.5 ms that needs 0.4 ms for each job, one after the other on each of four connections. */
-function createSlowBroker() {
+function createSlowBroker(onChange: (clock: FakeClock) => void) {
   const clock = createFakeClock();
   const [handshakeMs, jobMs] = [0.5, 0.4];
   const live = [1, 2, 3, 4].map(() => {
@@ -275,19 +269,18 @@ function createSlowBroker() {
     };
     return connection;
   });
-  const client = { live, onChange: () => undefined, onRoom: () => undefined, downReason: undefined };
-  const sender = createFrameSender({ client: client as unknown as FaktoryClient, clock, syncs: true });
-  client.onChange();
+  const client = { live, downReason: undefined } as unknown as FaktoryClient;
+  const sender = createFrameSender({ client, clock, onChange: () => onChange(clock), syncs: true });
   return { clock, sender };
 }
 
 describe('the frame sender under a load that never rests', () => {
   it('goes on knowing the path, instead of taking its own queue for it', () => {
-    const { clock, sender } = createSlowBroker();
+    const { clock, sender } = createSlowBroker((own) => own.soon(fill));
     const fill = (): void => {
       while (sender.slots > 0) sender.send(createJobs(5), () => undefined);
     };
-    sender.onChange = () => clock.soon(fill);
+    sender.onClientChange();
     fill();
     for (let second = 0; second < 60; second += 5) {
       clock.advance(5000);

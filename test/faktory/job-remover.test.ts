@@ -15,11 +15,12 @@ import { faktoryPath } from '../helpers/real-parts.ts';
 import { startScriptedBroker } from '../helpers/scripted-broker.ts';
 
 function overProtocol(t: TestContext, port: number, tells: boolean, timeoutMs = 10_000): JobRemover {
-  const open = (): FaktoryClient =>
+  const open = (onChange: () => void): FaktoryClient =>
     new FaktoryClient({
       address: { host: '127.0.0.1', port, tls: false, password: undefined },
       ...{ size: 1, clock: systemClock, random: Math.random },
       ...{ connectTimeoutMs: 2000, readTimeoutMs: 10_000, writeTimeoutMs: 2000, keepAliveDelayMs: 60_000 },
+      onChange,
     });
   const remover = createJobRemover({ open, tells: () => tells, clock: systemClock, timeoutMs });
   t.after(() => remover.close());

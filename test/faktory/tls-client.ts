@@ -7,7 +7,9 @@ import { FaktoryClient } from '../../src/faktory/client.ts';
 import { createFrameSender } from '../../src/faktory/frame-sender.ts';
 
 const [host = '', port = ''] = process.argv.slice(2);
-const client = new FaktoryClient({
+let onDown: (reason: string) => void;
+const isDown = new Promise<string>((resolve) => (onDown = resolve));
+const client: FaktoryClient = new FaktoryClient({
   address: { host, port: Number(port), tls: true, password: undefined },
   size: 1,
   clock: systemClock,
@@ -16,16 +18,13 @@ const client = new FaktoryClient({
   readTimeoutMs: 5000,
   writeTimeoutMs: 5000,
   keepAliveDelayMs: 60_000,
+  onChange() {
+    sender.onClientChange();
+    if (client.downReason) onDown(client.downReason.message);
+  },
 });
-const sender = createFrameSender({ client, clock: systemClock });
+const sender = createFrameSender({ client, clock: systemClock, onChange: () => undefined });
 const alive = setInterval(() => undefined, 1000);
-const isDown = new Promise<string>((resolve) => {
-  const before = client.onChange;
-  client.onChange = () => {
-    before();
-    if (client.downReason) resolve(client.downReason.message);
-  };
-});
 const answer = client.warm.then(
   () =>
     new Promise<string>((resolve) =>

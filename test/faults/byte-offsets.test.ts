@@ -6,10 +6,11 @@ import { describe, it, type TestContext } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { systemClock, type Clock } from '../../src/domain/clock.ts';
 import type { Job } from '../../src/domain/job.ts';
-import type { Outcome, FrameSender } from '../../src/domain/producer.ts';
+import type { Outcome } from '../../src/domain/producer.ts';
 import { FaktoryClient } from '../../src/faktory/client.ts';
 import { createFrameSender } from '../../src/faktory/frame-sender.ts';
 import { createCertificate, type Certificate } from '../helpers/certificate.ts';
+import { createChanges } from '../helpers/changes.ts';
 import { createExplicitJob } from '../helpers/explicit-jobs.ts';
 import { assertTrueOutcomes } from '../helpers/outcomes.ts';
 import { startFaultProxy, type CutKind, type Faults } from '../helpers/fault-proxy.ts';
@@ -96,7 +97,8 @@ interface Case {
 async function run(broker: ScriptedBroker, tls: Certificate | undefined, test: Case): Promise<Outcome[][]> {
   const faults: Required<Faults> = { toBroker: {}, toClient: {} };
   const proxy = await startFaultProxy(broker.port, { faults });
-  const client = new FaktoryClient({
+  const changes = createChanges();
+  const client: FaktoryClient = new FaktoryClient({
     address: { host: '127.0.0.1', port: proxy.port, tls: tls !== undefined, password: undefined },
     size: 1,
     clock: patientClock,
@@ -105,19 +107,21 @@ async function run(broker: ScriptedBroker, tls: Certificate | undefined, test: C
     readTimeoutMs,
     writeTimeoutMs: readTimeoutMs,
     keepAliveDelayMs: 60_000,
+    onChange: () => sender.onClientChange(),
+    onRoom: changes.fire,
     connect: ({ port }) => {
       const socket = connectTcp({ port, host: '127.0.0.1', noDelay: true });
       return tls === undefined ? socket : connectTls({ socket, ca: tls.cert, host: '127.0.0.1' });
     },
   });
+  const sender = createFrameSender({ client, clock: patientClock, onChange: changes.fire });
   try {
-    const sender = createFrameSender({ client, clock: patientClock });
     await client.warm;
     const [connection] = client.live;
     faults[test.direction].cut = { afterBytes: test.offset, by: test.by };
     const outcomes: Promise<Outcome[]>[] = [];
     for (const jobs of test.frames) {
-      if (outcomes.length > 0) await untilRoomOrLost(sender, connection?.closed);
+      if (outcomes.length > 0) await Promise.race([changes.until(() => sender.slots > 0), connection?.closed]);
       // Lost already, by a cut in an earlier frame.
       if (connection?.isLive !== true || sender.slots === 0) break;
       outcomes.push(new Promise((resolve) => sender.send(jobs, (own) => resolve([...own]))));
@@ -127,17 +131,6 @@ async function run(broker: ScriptedBroker, tls: Certificate | undefined, test: C
     await client.close();
     await proxy.close();
   }
-}
-
-function untilRoomOrLost(sender: FrameSender, lost: Promise<Error> | undefined): Promise<unknown> {
-  const room = new Promise<void>((resolve) => {
-    const look = (): void => {
-      if (sender.slots > 0) resolve();
-    };
-    sender.onChange = look;
-    look();
-  });
-  return Promise.race([room, lost]);
 }
 
 async function setUp(t: TestContext, isTls: boolean) {

@@ -49,20 +49,7 @@ const counted = (outcomes: readonly Outcome[]): string =>
     .map(([count, kind]) => `${count} ${kind}`)
     .join(', ');
 
-/** Resolves once `holds` does; looked at again at whatever happens to the client. */
-function until(parts: ProducerParts, holds: () => boolean): Promise<void> {
-  if (holds()) return Promise.resolve();
-  const { sender } = parts;
-  const before = sender.onChange;
-  return new Promise((resolve) => {
-    sender.onChange = () => {
-      before();
-      if (!holds()) return;
-      sender.onChange = before;
-      resolve();
-    };
-  });
-}
+const until = ({ changes }: ProducerParts, holds: () => boolean): Promise<void> => changes.until(holds);
 
 /** Pushes one job after the other, without a rest, until it is told to stop. */
 function startTraffic({ producer }: ProducerParts, callers: number) {

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { z } from 'zod';
 import { createContext } from '../../src/handlers/job-context.ts';
-import { readFromHandler, type FromHandler, type HandlerJob } from '../../src/handlers/messages.ts';
+import { readFromHandler, type FromHandler, type RawJob } from '../../src/handlers/messages.ts';
 import { runHandler, type Run } from '../../src/handlers/run-handler.ts';
 import { compileDefinition } from '../../src/jobs/compile-definition.ts';
 
@@ -13,7 +13,7 @@ interface Given {
   args?: z.ZodType;
   result?: z.ZodType;
   givenArgs?: unknown;
-  custom?: HandlerJob['custom'];
+  custom?: RawJob['custom'];
 }
 
 const job = { jid: 'job-0001' };

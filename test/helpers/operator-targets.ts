@@ -22,7 +22,7 @@ export async function embeddedTarget(
 ): Promise<OperatorTarget & { broker: Broker }> {
   const broker = await createBroker(options);
   t.after(() => broker.close());
-  const { operator } = createEngineLink(broker, createMetrics('0.0.0'));
+  const { operator } = createEngineLink(broker, createMetrics('0.0.0'), () => undefined);
   return { ...build(t, { operator, ...overrides }), port: broker.port, broker };
 }
 
@@ -33,7 +33,8 @@ export async function fwpTarget(
 ): Promise<OperatorTarget> {
   const config = loadConfig({ FAKTORY_URL: `tcp://127.0.0.1:${port}`, FAKTORY_MAX_CONNECTIONS: '1', ...env });
   const address = { host: '127.0.0.1', port, tls: false, password: undefined };
-  const link = createFaktoryLink({ config, log: pino({ level: 'silent' }) }, address, createMetrics('0.0.0'));
+  const context = { config, log: pino({ level: 'silent' }) };
+  const link = createFaktoryLink(context, address, createMetrics('0.0.0'), () => undefined);
   t.after(() => link.sender.close());
   const target = { ...build(t, { operator: link.operator, ...overrides }), port };
   while ((await target.get('/queues')).statusCode !== 200) await new Promise((resolve) => setImmediate(resolve));

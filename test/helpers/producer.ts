@@ -2,17 +2,19 @@
 import type { TestContext } from 'node:test';
 import { systemClock } from '../../src/domain/clock.ts';
 import type { Job } from '../../src/domain/job.ts';
+import { createChanges, type Changes } from './changes.ts';
 import { createArithmeticJob } from './jobs.ts';
-import type { FrameSender } from '../../src/domain/producer.ts';
 import { createAdmission, type Admission } from '../../src/enqueue/admission.ts';
 import { createGroupCommit, type GroupCommit } from '../../src/enqueue/group-commit.ts';
 import { FaktoryClient, type FaktoryClientOptions } from '../../src/faktory/client.ts';
-import { createFrameSender, type FrameSenderOptions } from '../../src/faktory/frame-sender.ts';
+import { createFrameSender, type FaktorySender, type FrameSenderOptions } from '../../src/faktory/frame-sender.ts';
 
 export interface ProducerParts {
   client: FaktoryClient;
-  sender: FrameSender;
+  sender: FaktorySender;
   producer: GroupCommit;
+  /** Of the sender and the client. */
+  changes: Changes;
 }
 
 export interface ProducerOptions extends Partial<FaktoryClientOptions> {
@@ -24,7 +26,12 @@ export interface ProducerOptions extends Partial<FaktoryClientOptions> {
 /** Closed, without waiting for what is in flight, when the test ends. */
 export function createProducer(t: TestContext, port: number, options: ProducerOptions = {}): ProducerParts {
   const clock = options.clock ?? systemClock;
-  const client = new FaktoryClient({
+  const changes = createChanges();
+  const onChange = (): void => {
+    producer.onSenderChange();
+    changes.fire();
+  };
+  const client: FaktoryClient = new FaktoryClient({
     address: { host: '127.0.0.1', port, tls: false, password: undefined },
     size: 1,
     clock,
@@ -33,10 +40,12 @@ export function createProducer(t: TestContext, port: number, options: ProducerOp
     readTimeoutMs: 3000,
     writeTimeoutMs: 3000,
     keepAliveDelayMs: 60_000,
+    onChange: () => sender.onClientChange(),
+    onRoom: onChange,
     ...options,
   });
   t.after(() => client.close());
-  const sender = createFrameSender({ client, clock, ...(options.onDown && { onDown: options.onDown }) });
+  const sender = createFrameSender({ client, clock, onChange, ...(options.onDown && { onDown: options.onDown }) });
   const producer = createGroupCommit({
     sender,
     clock,
@@ -46,7 +55,7 @@ export function createProducer(t: TestContext, port: number, options: ProducerOp
     acquireTimeoutMs: options.acquireTimeoutMs ?? 2000,
     lingerMs: 0,
   });
-  return { client, sender, producer };
+  return { client, sender, producer, changes };
 }
 
 export const unlimited = (): Admission =>

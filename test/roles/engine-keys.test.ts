@@ -25,7 +25,7 @@ const openKeys = ({ engine, durability }: StartedBroker, clock: Clock = systemCl
 
 async function open(t: TestContext, options: Parameters<typeof startBroker>[1] = {}) {
   const broker = await startBroker(t, options);
-  const sender = createEngineSender({ ...broker, clock: systemClock });
+  const sender = createEngineSender({ ...broker, clock: systemClock, onChange: () => producer.onSenderChange() });
   const producer = createGroupCommit({
     sender,
     admission: unlimited(),

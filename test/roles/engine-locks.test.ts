@@ -28,7 +28,7 @@ async function open(t: TestContext, options: Parameters<typeof startBroker>[1] =
   const broker = await startBroker(t, options);
   const { engine, durability } = broker;
   const keys = createEngineKeys({ engine, durability, clock: systemClock, underWayMsMax: 25_000 });
-  const sender = createEngineSender({ ...broker, clock: systemClock });
+  const sender = createEngineSender({ ...broker, clock: systemClock, onChange: () => undefined });
   let last = '';
   return {
     broker,

@@ -33,6 +33,7 @@ async function open(t: TestContext, options: Parameters<typeof startBroker>[1] =
   const sender = createEngineSender({
     ...broker,
     clock: systemClock,
+    onChange: () => undefined,
     onFrame: (jobs, _seconds, outcome) => void frames.push([jobs, outcome]),
   });
   return { broker, sender, frames, client: await connectFwp(t, { port: broker.port }) };

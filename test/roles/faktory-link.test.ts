@@ -23,7 +23,8 @@ it('a Redis that refuses the jobs is a broker that is not up, until it stores on
   const metrics = createMetrics('1');
   const config = loadConfig({ FAKTORY_URL: `tcp://127.0.0.1:${broker.port}`, FAKTORY_MAX_CONNECTIONS: '1' });
   const address = { host: '127.0.0.1', port: broker.port, tls: false, password: undefined };
-  const { sender } = createFaktoryLink({ config, log: pino({ level: 'silent' }) }, address, metrics);
+  const context = { config, log: pino({ level: 'silent' }) };
+  const { sender } = createFaktoryLink(context, address, metrics, () => undefined);
   t.after(() => sender.close());
   const push = async (): Promise<string[]> => {
     while (sender.slots === 0) await new Promise((resolve) => setImmediate(resolve));

@@ -176,7 +176,7 @@ export const mutants: readonly Mutant[] = [
   ),
   one('believes for ever that the broker hangs', standings, 'trusted.push(connection);\n      review();', 'review();'),
   one('keeps callers waiting while the broker hangs', standings, 'const graceMs = 30;', 'const graceMs = 3000;'),
-  one('sends no second frame before a reply', frameSender, 'client.onRoom = () => sender.onChange();', ''),
+  one('sends no second frame before a reply', 'faktory/client.ts', 'onWritten: options.onRoom,', ''),
   one(
     'does not pause between attempts',
     attempts,

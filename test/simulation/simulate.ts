@@ -1,5 +1,6 @@
 // One run: builds the client as src/roles/api.ts does, on a virtual clock, a simulated network and a simulated broker, offers
 // the plan's requests while its faults last, then heals everything, asks for success, closes, and checks the ledger.
+import type { FaktoryClient } from '../../src/faktory/client.ts';
 import { createBroker, type Broker } from './broker.ts';
 import { createDriver, type Client } from './driver.ts';
 import { createEventLog } from './event-log.ts';
@@ -116,7 +117,7 @@ function createRun(subject: Subject, seed: number, keepsLines: boolean) {
 function createClient(subject: Subject, world: World, network: Network, random: Random): Client {
   const { plan, scheduler, ledger } = world;
   const { clock } = scheduler;
-  const client = new subject.FaktoryClient({
+  const client: FaktoryClient = new subject.FaktoryClient({
     address: { host: 'broker.test', port: 7419, tls: plan.tls, password: plan.password },
     size: plan.connections,
     clock,
@@ -126,8 +127,10 @@ function createClient(subject: Subject, world: World, network: Network, random: 
     writeTimeoutMs: plan.writeTimeoutMs,
     keepAliveDelayMs: 60_000,
     connect: () => network.connect(),
+    onChange: () => sender.onClientChange(),
+    onRoom: () => producer.onSenderChange(),
   });
-  const sender = subject.createFrameSender({ client, clock });
+  const sender = subject.createFrameSender({ client, clock, onChange: () => producer.onSenderChange() });
   const { pendingJobsMax, pendingBytesMax, waitMsMax } = plan;
   const admission = subject.createAdmission({ pendingJobsMax, pendingBytesMax, waitMsMax });
   const producer = subject.createGroupCommit({

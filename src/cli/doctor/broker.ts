@@ -18,15 +18,22 @@ const flowMs = 3000;
 
 export async function checkBroker(config: Config, address: FaktoryAddress): Promise<Finding[]> {
   const given = clientOptions(config, address);
+  // The first attempt ends in time, and says why it failed.
+  let opened: { resolve: () => void; reject: (reason: Error) => void };
+  const live = new Promise<void>((resolve, reject) => (opened = { resolve, reject }));
   const client = new FaktoryClient({
     ...given,
     connectTimeoutMs: Math.min(given.connectTimeoutMs, lookMsMax),
     readTimeoutMs: Math.min(given.readTimeoutMs, lookMsMax),
     size: 1,
+    onChange() {
+      if (client.live.length > 0) opened.resolve();
+      else if (client.downReason) opened.reject(client.downReason);
+    },
   });
   const place = `${address.host}:${address.port}`;
   try {
-    await untilLive(client);
+    await live;
     const info = (await client.info()) as Info;
     const name = printable([info.server?.description, info.server?.faktory_version].join(' ').trim());
     const { size: dead } = info.faktory.tasks.Dead;
@@ -53,12 +60,3 @@ async function checkFlow(client: FaktoryClient, before: Info): Promise<Finding[]
 }
 
 const queuedIn = ({ faktory }: Info): number => Object.values(faktory.queues).reduce((sum, size) => sum + size, 0);
-
-/** The first attempt ends in time, and says why it failed. */
-const untilLive = (client: FaktoryClient): Promise<void> =>
-  new Promise((resolve, reject) => {
-    client.onChange = () => {
-      if (client.live.length > 0) resolve();
-      else if (client.downReason) reject(client.downReason);
-    };
-  });

@@ -47,11 +47,12 @@ let isServing = false;
 
 async function openEmbedded(folder: string): Promise<{ keys: KeyStore; producer: JobProducer }> {
   const { engine, push, durability } = await createBroker({ dataDir: folder, wrapStore: endingStore });
-  const sender = createEngineSender({ engine, push, clock: systemClock });
+  const sender = createEngineSender({ engine, push, clock: systemClock, onChange: () => producer.onSenderChange() });
   const limits = { frameJobsMax: 100, frameBytesMax: 14_000, acquireTimeoutMs: 2000, lingerMs: 0 };
+  const producer = createGroupCommit({ sender, admission: unlimited(), clock: systemClock, ...limits });
   return {
     keys: createEngineKeys({ engine, durability, clock: systemClock, underWayMsMax }),
-    producer: createGroupCommit({ sender, admission: unlimited(), clock: systemClock, ...limits }),
+    producer,
   };
 }
 
