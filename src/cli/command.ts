@@ -10,7 +10,7 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 export class UsageError extends Error {}
 
 interface OptionSpec {
-  /** What its value is called in the help: `SECONDS`. Without: the option takes none. */
+  /** Name of its value in the help: `SECONDS`. Undefined: the option takes no value. */
   readonly value?: string;
   readonly about: string;
 }
@@ -38,14 +38,14 @@ export interface Invocation<Specs extends OptionSpecs = OptionSpecs> extends Sur
 }
 
 export interface CommandSpec<Specs extends OptionSpecs> {
-  /** What follows its name: `OPERATION [ARGS]`. */
+  /** As the usage shows them: `OPERATION [ARGS]`. */
   readonly operands: string;
-  /** How many there may be. */
+  /** How many operands there may be. */
   readonly operandCount: { readonly min: number; readonly max: number };
   readonly options: Specs;
-  /** Of the help, between usage and options. Lines of at most 100 characters. */
+  /** The part of the help between usage and options, in lines of at most 100 characters. */
   readonly about: string;
-  /** Of the help: what each exit code means here. */
+  /** The part of the help that says what each exit code means. */
   readonly exits: Readonly<Partial<Record<keyof typeof exitCodes, string>>>;
   readonly examples: readonly string[];
   run(invocation: Invocation<Specs>): Promise<ExitCode>;

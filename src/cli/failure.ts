@@ -37,7 +37,7 @@ export function noteFailure({ note }: Pick<Output, 'note'>, error: WorkFactoryEr
   const head = outcome === undefined ? '' : { not_enqueued: 'not enqueued: ', unknown: 'may be enqueued: ' }[outcome];
   note(`${head}${printable(detail)} (${code})`);
   const violations = violationsOf(problem);
-  // The detail says it when there is one only.
+  // A single violation is in the detail.
   if (violations.length > 1) for (const { pointer, message } of violations) note(printable(`  ${pointer} ${message}`));
   if (jobIds.length > 0) note(`  ids to ask for: work-factory status ${jobIds.map(printable).join(' ')}`);
   noteHints({ note }, error);

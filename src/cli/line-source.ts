@@ -52,7 +52,7 @@ export async function openLines(
         yield text;
       }
     } catch (error) {
-      // The lines before it are told of first.
+      // The service reports the lines before it first.
       problem = printable((error as Error).message);
     }
   }

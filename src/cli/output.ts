@@ -46,7 +46,7 @@ export function createOutput(stdout: Terminal, stderr: Terminal, env: NodeJS.Pro
   };
 }
 
-/** Text of somebody else's, on one line: what could steer a terminal is written as JSON has it. */
+/** Text that others wrote, on one line: characters that could steer a terminal are written as JSON has them. */
 export const printable = (text: string): string =>
   text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {
     const known = { '\n': ' ', '\t': ' ', '\r': ' ' }[character];
@@ -56,7 +56,7 @@ export const printable = (text: string): string =>
 /** A JSON value on one line. */
 export const printableJson = (value: unknown): string => printable(JSON.stringify(value) ?? 'null');
 
-/** Field names as the service has them, which the client writes in the manner of its language. */
+/** Field names as the service has them: `jobId` of the client is `job_id`. */
 export const toSnakeCase = (object: object): Record<string, unknown> =>
   Object.fromEntries(
     Object.entries(object).map(([name, value]) => [

@@ -10,7 +10,7 @@ import { readSeconds } from './values.ts';
 
 export const defaultUrl = 'http://127.0.0.1:3000';
 
-/** Of every command that talks to a service. */
+/** Options of every command that talks to a service. */
 export const serviceOptions = {
   url: { value: 'URL', about: `where the service is; default: WORK_FACTORY_URL, or ${defaultUrl}` },
   'api-key': {
@@ -28,7 +28,7 @@ export const serviceOptions = {
 export interface Service {
   readonly url: string;
   readonly client: Client<AnyDefinitions>;
-  /** Of paths that the client has no call for. Rejects with a WorkFactoryError. */
+  /** For paths that the client has no call for. Rejects with a WorkFactoryError. */
   send(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<ApiResponse>;
   /** One POST that enqueues nothing, sent once. Rejects with a WorkFactoryError without an outcome. */
   act(path: string, body: object): Promise<ApiResponse>;
@@ -73,7 +73,7 @@ export function openService({ env, signal, options }: Given, timeoutSeconds = 60
   };
 }
 
-/** The errors never show it: it may hold a password. */
+/** The errors never show the URL: it may hold a password. */
 export function readUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol))
@@ -83,7 +83,7 @@ export function readUrl(text: string): string {
   return url.origin + url.pathname.replace(/\/+$/, '');
 }
 
-/** What is no header would end in `fetch`, whose error shows it. */
+/** Without this check `fetch` would refuse the key, and its error shows the key. */
 function readKey(text: string | undefined): string | undefined {
   if (text !== undefined && !/^[\x21-\x7e]+$/.test(text))
     throw new UsageError('the API key must be visible ASCII characters');

@@ -11,7 +11,7 @@ function watchersOf(signal: AbortSignal): Set<() => void> {
   return fresh;
 }
 
-/** Calls `fn` when one of the signals fires, at once when one has; returns what ends the watch. */
+/** Calls `fn` when one of the signals fires, at once when one has; returns a function that ends the watch. */
 export function watchSignals(signals: readonly AbortSignal[], fn: () => void): () => void {
   if (signals.some(({ aborted }) => aborted)) {
     fn();

@@ -1,4 +1,4 @@
-// One HTTP request, and what its end tells: a response, or a failure with what it tells of the job.
+// One HTTP request. It ends with a response, or with a failure that says whether the job may be stored.
 import { watchSignals } from './abort.ts';
 import type { Failure } from './error.ts';
 import type { Fetch, FetchedResponse, Surroundings } from './surroundings.ts';
@@ -55,7 +55,7 @@ export function abortedBy(signals: readonly AbortSignal[], outcome: Failure['out
   return { outcome, code: 'aborted', detail: 'The caller gave up', cause };
 }
 
-/** What it tells of the request that `fetch` has failed. */
+/** The end of a request whose `fetch` has failed. */
 export function failedBy(cause: unknown): Extract<End, { failure: Failure }> {
   const why = describe(cause);
   if (isUnsent(cause))

@@ -1,5 +1,5 @@
-// Any number of entries in requests that the service takes: cut by count and bytes, what was certainly not stored sent
-// again, and one result for each entry in the order of the input.
+// Any number of entries, in requests of the size that the service takes. Entries that are certainly not stored are sent again.
+// Each entry gets one result, in the order of the input.
 import type { ApiResponse } from './attempt.ts';
 import type { JobOptions } from './definitions.ts';
 import { writeEntry, type GivenJob } from './entries.ts';
@@ -29,13 +29,13 @@ interface Stored {
 }
 
 export interface BatchResult {
-  /** Of the enqueued ones, in the order of the entries. */
+  /** Ids of the enqueued jobs, in the order of the entries. */
   readonly jobIds: readonly string[];
   /** One for each entry, in their order. */
   readonly results: readonly EntryResult[];
 }
 
-/** Of one request. They shrink when the service says that it takes less. */
+/** The most of one request. They shrink when the service says that it takes less. */
 export interface BatchLimits {
   jobs: number;
   bytes: number;
@@ -160,7 +160,7 @@ async function sendChunk(
   }
 }
 
-/** As the service says it. */
+/** A result as the service writes it. */
 export interface Told {
   readonly status: string;
   readonly job_id?: string;

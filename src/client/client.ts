@@ -25,7 +25,7 @@ export interface ClientOptions {
   readonly batchBytesMax?: number;
   /** False: a service that has never responded is not asked again when it cannot be reached. Default: true. */
   readonly waitsForService?: boolean;
-  /** In place of the global one. */
+  /** In place of the global `fetch`. */
   readonly fetch?: Fetch;
 }
 

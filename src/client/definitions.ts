@@ -46,7 +46,7 @@ export interface JobOptions {
   readonly expiresInSeconds?: number | undefined;
   /** Handed through to the worker. */
   readonly custom?: Readonly<Record<string, unknown>> | undefined;
-  /** Not enqueued while a job like it, accepted within so many seconds, has not ended: the response has that one's id. */
+  /** Not enqueued while a job like it, accepted within so many seconds, has not ended: the response has the id of that job. */
   readonly uniqueFor?: number | undefined;
   /** What makes jobs alike, in place of jobtype, queue and arguments. */
   readonly uniqueKey?: string | undefined;

@@ -7,7 +7,11 @@ export interface GivenJob {
   readonly args: unknown;
 }
 
-/** Rejects what is no JSON. A key goes beside the entry or into it. */
+/**
+ * Throws when the job is no JSON.
+ *
+ * @param key of the entry; the key of a request is a header
+ */
 export function writeEntry({ operation, args }: GivenJob, options: JobOptions, key?: string): string {
   const { requestId, queue, at, delaySeconds, retry, reserveFor, expiresAt, expiresInSeconds, custom } = options;
   const { uniqueFor, uniqueKey } = options;
@@ -34,7 +38,7 @@ export function writeEntry({ operation, args }: GivenJob, options: JobOptions, k
   }
 }
 
-/** A key that is none would end in `fetch`, with words about headers. */
+/** Without this check `fetch` would refuse the key, with words about headers. */
 export function checkKey(key: string): string {
   if (/^[\x21-\x7e]{1,255}$/.test(key)) return key;
   const detail = 'key must be 1 to 255 visible ASCII characters';

@@ -12,9 +12,9 @@ export interface Failure {
   readonly code: string;
   /** One sentence. */
   readonly detail: string;
-  /** Of the last response; undefined when there was none. */
+  /** HTTP status of the last response; undefined when there was none. */
   readonly status?: number | undefined;
-  /** Of jobs that may be stored, as far as they were told. */
+  /** Ids of jobs that may be stored, as far as the service told them. */
   readonly jobIds?: readonly string[];
   /** The service asks for so long a pause before the next attempt. */
   readonly retryAfterMs?: number | undefined;

@@ -44,7 +44,7 @@ const camelCase = (name: string): string => name.replaceAll(/_([a-z])/g, (_, let
 const toJob = ({ body }: ApiResponse): Job =>
   Object.fromEntries(Object.entries(body).map(([name, value]) => [camelCase(name), value])) as unknown as Job;
 
-/** Waiting for what nobody tells would only take time. */
+/** True also when the service is not told how the job ends: waiting would only take time. */
 const isOver = (job: Job | undefined): boolean =>
   job !== undefined && ((job.state !== 'pending' && job.state !== 'scheduled') || job.tracked === false);
 

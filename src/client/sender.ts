@@ -25,7 +25,7 @@ export interface Request {
   readonly key?: { readonly kind: 'made' | 'own'; readonly value: string } | { readonly kind: 'in body' };
   readonly deadlineMs: number;
   readonly signal?: AbortSignal | undefined;
-  /** Time of one attempt beyond that of all requests. */
+  /** How long the service may hold the response, beyond the time of any attempt. */
   readonly holdMs?: number;
 }
 
@@ -38,7 +38,7 @@ export interface Sender {
   pauseMs(attempts: number): number;
 }
 
-/** More than a key stays under way after its process died (25 s), at a second or more each. Who asks for a state has a time only. */
+/** With pauses of a second or more they last longer than the key of a dead process stays under way (25 s). A GET has a deadline only. */
 const attemptsMax = 20;
 const pauseMsMin = 100;
 const pauseMsMax = 5000;
@@ -113,7 +113,7 @@ const notRepeated = '. It was not sent again: the service keeps no keys';
 
 interface History {
   readonly attempts: number;
-  /** By any of the attempts. */
+  /** True when any of the attempts may have stored the job. */
   readonly mayBeStored: boolean;
   add(failure: Failure): void;
   end(failure: Failure): WorkFactoryError;

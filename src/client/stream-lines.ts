@@ -17,7 +17,7 @@ export interface OpenLine {
   readonly text: string;
   /** Sent again it is the same job. */
   readonly isKeyed: boolean;
-  /** Known, and not told yet: lines before it are open. */
+  /** Set when it is known, and not reported because lines before it are open. */
   result: Result | undefined;
 }
 
@@ -27,15 +27,15 @@ export interface StreamLines {
   nextBehind(line: number): OpenLine | undefined;
   /** The first open line. */
   first(): OpenLine | undefined;
-  /** Tells the result, once those of all lines before it are known. */
+  /** Reports the result, once the results of all lines before it are known. */
   settle(line: OpenLine, result: Result): void;
-  /** Those up to this line, in their order. */
+  /** The open lines up to this one, in their order. */
   openUpTo(line: number): readonly OpenLine[];
   /** Tells the source that no more is wanted. */
   stop(): void;
 }
 
-/** As the service has it. */
+/** The limit of the service. */
 const lineBytesMax = 65_536;
 const encoder = new TextEncoder();
 

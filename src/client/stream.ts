@@ -1,5 +1,5 @@
-// Any number of jobs in one request, or in as many as it takes: when the connection breaks, lines that were not sent, or are
-// the same job when they are sent again, go on in the next one; the others are reported as unknown.
+// Any number of jobs in one request, or in several: when the connection breaks, the next request has the lines that were not
+// sent, and the lines with a key, which make the same job again. Other lines that were sent are reported as unknown.
 import { watchSignals } from './abort.ts';
 import { abortedBy } from './attempt.ts';
 import { resultOf, type Told } from './batch.ts';
@@ -37,13 +37,13 @@ export interface StreamSurroundings {
   readonly apiKey: string | undefined;
   /** Of the client. */
   readonly signal: AbortSignal | undefined;
-  /** Without a line that is reported. */
+  /** The longest time without a report. */
   readonly timeoutMs: number;
   readonly attemptTimeoutMs: number;
   readonly waitsForService: boolean;
 }
 
-/** Sent and not reported: what a cut makes unknown. Four times what the service pushes at once, for the way there and back. */
+/** Lines that are sent and not reported: a cut makes them unknown. Four times as many as the service pushes at once, for the way there and back. */
 const linesMax = 4000;
 /** Reports that nobody has read. */
 const reportsMax = 1000;

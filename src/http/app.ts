@@ -69,7 +69,7 @@ export interface AppOptions
   console?: ConsoleOptions | undefined;
   /** Connections of all callers. */
   connectionsMax?: number;
-  /** Of 10,000 connections those of one address, and as many of fewer in proportion; this machine and trusted proxies excepted. */
+  /** The share of one address, of 10,000 connections; of fewer in proportion. This machine and trusted proxies have no such limit. */
   connectionsPerAddressMax?: number | undefined;
   trustedProxies?: readonly string[] | undefined;
   keepAliveMs?: number | undefined;

@@ -6,7 +6,7 @@ export const singleBodyBytesMax = 16_384;
 export const structureLimits = { countMax: 50_000, depthMax: 1000 };
 /** Arrays and objects cost little in bodies up to this size, which is that of a batch of 1,000 jobs. */
 export const structureCheckedFromBytes = 65_536;
-/** Of all bodies that are being read, decoded, small plain ones excepted: 256 of the longest batches. A container of compose's has 512 MiB. */
+/** All bodies that are being read, decoded, but small plain ones: 256 of the longest batches. A container of compose has 512 MiB. */
 export const bodiesBytesMax = 134_217_728;
 /** Node's own default. Nothing here needs it, but a browser sends the cookies of all that a host serves. */
 export const headerBytesMax = 16_384;
@@ -19,9 +19,9 @@ export const connectionsCheckMs = 1000;
 export const keepAliveTimeoutMs = 72_000;
 /** Each costs about 7 KiB. */
 export const connectionsMax = 10_000;
-/** Of these, for /health and /ready alone: an orchestrator that gets no response kills the process. */
+/** The last of these connections are for /health and /ready alone: an orchestrator that gets no response kills the process. */
 export const spareConnectionsMax = 64;
-/** Of the files that the process may have open: the broker, the store of results and the logs need the others. */
+/** The share of the files that the process may have open: the broker, the store of results and the logs need the others. */
 export const connectionsShareOfFiles = 0.5;
 /**
  * Connections that the kernel holds until we take them (it allows net.core.somaxconn, 4096). Beyond Node's 511 callers that come in
@@ -40,7 +40,7 @@ export const smallResponseBytesMax = 16_384;
 export const compressFromBytes = 1024;
 /** The longest `?wait=`. */
 export const waitSecondsMax = 30;
-/** Of all connections, the share whose response may be held (`?wait=`), so that jobs can still be posted. Above it the present state is sent at once. */
+/** The share of all connections whose response may be held (`?wait=`), so that jobs can still be posted. Above it the present state is sent at once. */
 export const waitersShare = 0.5;
 /** Jobs that are being cancelled at once. The broker is given 100 together: five rounds, which it must be able to do while callers wait. */
 export const cancellationsMax = 500;
@@ -48,7 +48,7 @@ export const cancellationsMax = 500;
 export const cancelMarginMs = 10_000;
 /** Jobs of a page of `GET /sets/{set}`: the largest is about 2 MB. */
 export const setPageJobs = { default: 100, max: 1000 };
-/** Of a job in such a page: characters of its arguments' JSON, of its error, and of each name. Any client may have pushed it. */
+/** Characters of a job in such a page: of its arguments' JSON, its error and each name. Any client may have pushed the job. */
 export const setArgsCharsMax = 1000;
 export const setErrorCharsMax = 500;
 export const setNameCharsMax = 200;
@@ -56,19 +56,19 @@ export const setNameCharsMax = 200;
 export const streamLineBytesMax = 65_536;
 /** Lines of a stream that are read and pushed in one turn of the event loop: a full frame by default, and about a millisecond of work. */
 export const streamSliceLinesMax = 100;
-/** The same where lines are long: parsing 64 KiB takes as long as the largest body of a single job. */
+/** The same in characters, where lines are long: parsing 64 KiB takes as long as the largest body of a single job. */
 export const streamSliceCharsMax = 65_536;
 /** Lines of all streams on their way to the broker, and of one stream that are not reported: ten full frames, as ten connections take them. */
 export const streamLinesMax = 1000;
 /** The same in bytes of their jobs. */
 export const streamBytesMax = 1_048_576;
-/** Of the room for waiting jobs: the rest is for single jobs and batches. */
+/** The share of streams in the room for waiting jobs: the rest is for single jobs and batches. */
 export const streamPendingShare = 0.5;
-/** What one stream holds at most: its lines above, a chunk and the rest of a line, as bytes and as text. Taken from the memory for bodies. */
+/** The most that one stream holds: its lines above, a chunk and the rest of a line, as bytes and as text. Taken from the memory for bodies. */
 export const streamHeldBytes = 2_097_152;
 /** Streams at once: half of the memory for bodies. */
 export const streamsMax = 32;
-/** No byte came, and none was taken. Longer than a broker that hangs is waited for by default, the time that common proxies have. */
+/** A stream ends when for so long no byte came, and none was taken. A broker that hangs is given up sooner by default; common proxies wait as long. */
 export const streamIdleMs = 60_000;
 /** Actions of operators at once; an action whose caller got 504 counts until it ends. */
 export const actionsMax = 32;
@@ -79,7 +79,7 @@ export const preflightSeconds = 7200;
 /** Ids in the body of one action, and the bytes of that body: each id may have `setNameCharsMax` characters. */
 export const actionJobsMax = 1000;
 export const actionBodyBytesMax = 262_144;
-/** The console: one reading for all who watch. */
+/** Between two readings of the console, which all pages share. */
 export const consoleTickMs = 1000;
 /** Pages that watch at once, each a connection and some KB a second. */
 export const consoleWatchersMax = 32;

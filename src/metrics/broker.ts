@@ -1,4 +1,4 @@
-// What the broker holds, of any broker; and of the embedded one its groups, connections and commands.
+// Jobs in the broker, whichever it is; and groups, connections and commands of the embedded broker.
 import type { Registry } from 'prom-client';
 import type { BrokerPoll, BrokerState, QueueState } from '../domain/broker-state.ts';
 import { secondsBuckets } from './http.ts';

@@ -2,13 +2,13 @@
 // every scraper, and a caller who makes up names would fill its memory.
 
 export interface Names {
-  /** These have their place, whatever comes. */
+  /** These names are always labels of their own. */
   know(names: Iterable<string>): void;
   /** The name itself, or `other` when there are too many. */
   labelOf(name: string): string;
 }
 
-/** Besides the known ones. */
+/** Names besides the known ones. */
 export const namesMax = 100;
 
 export function createNames(): Names {

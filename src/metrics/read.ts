@@ -1,5 +1,4 @@
-// A metric of the registry, and those whose values are kept elsewhere: they are read when the page is, and cost nothing
-// before. prom-client's own classes look a series up by the text of its labels; here the library only keeps the list and
+// Metrics whose values are kept elsewhere: they are read when the page is, and cost nothing before. prom-client's own classes look a series up by the text of its labels; here the library only keeps the list and
 // writes the page. Relies on prom-client 15: a registry asks its metrics by `get`.
 import type { Metric, Registry } from 'prom-client';
 

@@ -10,7 +10,7 @@ import { createHistogram } from './tally.ts';
 export type WorkerOutcome = 'succeeded' | 'failed' | 'expired' | 'cancelled';
 
 export interface WorkerReading {
-  /** Of all. */
+  /** Jobs that may run at once. */
   slots: number;
   /** FETCHes without a reply. */
   fetching: number;

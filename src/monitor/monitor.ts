@@ -26,7 +26,7 @@ export interface Monitor {
 const connectionsMax = 64;
 const headBytesMax = 8192;
 const headTimeoutMs = 5000;
-/** Of a socket on which nothing happens, a reader that has stopped included. */
+/** After so long without a byte a socket is closed, also when its reader has stopped. */
 const idleMs = 30_000;
 
 interface Page {

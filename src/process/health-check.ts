@@ -23,7 +23,7 @@ export async function isHealthy(env: NodeJS.ProcessEnv, commandLine = readComman
   return role === 'broker' ? greets(address) : responds(address);
 }
 
-/** Of process 1, which may be an init that starts the program: the program's own arguments come last either way. */
+/** The command line of process 1, which may be an init that starts the program: the program's own arguments come last either way. */
 const readCommandLineOfMain = (): string => readFileSync('/proc/1/cmdline', 'utf8');
 
 function roleOf(commandLine: string): RoleName | undefined {

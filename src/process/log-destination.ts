@@ -105,7 +105,7 @@ function createWaitingLines() {
   let chars = 0;
   let chunk: Buffer | undefined;
   return {
-    /** In characters, and of the chunk in bytes. */
+    /** Characters that wait, and bytes of the chunk. */
     get size(): number {
       return chars + (chunk?.length ?? 0);
     },

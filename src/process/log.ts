@@ -22,7 +22,7 @@ export interface ProgramLog {
 
 export const hidden = '(hidden)';
 
-/** What code of jobs may put into a field of its own lines: at the top, and in an object there. */
+/** Fields that code of jobs may log, at the top of a line and in an object there: their values are hidden. */
 const secretFields = ['password', 'passwd', 'secret', 'token', 'authorization', 'cookie', 'api_key', 'apiKey'];
 export const redact = { paths: secretFields.flatMap((name) => [name, `*.${name}`]), censor: hidden };
 

@@ -24,7 +24,7 @@ export interface ProgramOptions {
   version: string;
   stop: Stop;
   debugSwitch: DebugSwitch;
-  /** For what ends the start: it goes to standard error. */
+  /** Prints the error that ends the start, to standard error. */
   printError: (text: unknown) => void;
 }
 
@@ -83,7 +83,7 @@ function roleOf(name: RoleName | undefined, config: Config, isMember: boolean): 
   return role;
 }
 
-/** Of SHUTDOWN_TIMEOUT_MS, for the last lines of a log whose reader is slow. */
+/** The part of SHUTDOWN_TIMEOUT_MS for the last lines of a log whose reader is slow. */
 const flushMs = 500;
 
 /** A worker whose broker is away holds nothing else that keeps Node alive; only a signal or a failure ends the program. */

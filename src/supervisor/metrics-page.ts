@@ -22,7 +22,7 @@ const replyTimeoutMs = 2000;
 
 export function createMetricsPage(clock: Clock): MetricsPage {
   let count = 0;
-  /** Of the members that ended in order. */
+  /** Last counts of the members that ended in order. */
   let ended: readonly MetricSnapshot[] = [];
   /** Members whose last counts are kept: asked again they would be counted twice. */
   const counted = new WeakSet<Asked>();

@@ -83,7 +83,7 @@ async function showStatus(given: Invocation<typeof options>): Promise<ExitCode> 
   return code;
 }
 
-/** Not known counts more than failed: who sees a 1 knows that the others are known. */
+/** A job that is not known counts more than one that failed: after a 1 all are known. */
 const worse = (a: ExitCode, b: ExitCode): ExitCode => (a > b ? a : b);
 
 /** Ids of the command line are all checked before the first one is asked for. */

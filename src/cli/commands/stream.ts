@@ -50,7 +50,7 @@ a "key" are then made once in any case.`,
   run: streamJobs,
 });
 
-/** Lines that the service has told of. */
+/** Lines that the service has reported. */
 interface Tally {
   lines: number;
   enqueued: number;
@@ -63,11 +63,11 @@ interface Tally {
 interface End {
   readonly tally: Tally;
   readonly seconds: number;
-  /** The first line that the service has not told of. */
+  /** The first line that the service has not reported. */
   readonly nextLine: number;
   /** It ended before the last line, because of the service, or of an interrupt. */
   readonly failure: WorkFactoryError | undefined;
-  /** Because of the input. */
+  /** Why the input could not be read to its end. */
   readonly problem: string | undefined;
 }
 

@@ -72,7 +72,7 @@ async function readiness(send: Service['send']): Promise<Readiness> {
   }
 }
 
-/** Asks for a job that there is not: who may ask is told so. */
+/** Asks for a job that does not exist: a caller with a right key is told so. */
 async function checkKey(send: Service['send']): Promise<Finding[]> {
   try {
     await send('GET', '/jobs/doctor-asks-for-none');

@@ -7,7 +7,7 @@ import { clientOptions } from '../../roles/client-options.ts';
 import { printable } from '../output.ts';
 import { find, lookMsMax, type Finding } from './finding.ts';
 
-/** The library leaves out what INFO says of the server itself, and the totals. */
+/** The library's type lacks the totals, and the fields of INFO about the server itself. */
 type Info = Awaited<ReturnType<FaktoryClient['info']>> & {
   readonly faktory: { readonly total_processed: number };
   readonly server?: { readonly description?: string; readonly faktory_version?: string };

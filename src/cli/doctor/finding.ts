@@ -10,7 +10,7 @@ export interface Finding {
   readonly text: string;
 }
 
-/** Of each thing that is looked at: a service that hangs is found out as soon as somebody waits for it. */
+/** The time for each check: a service that hangs is found out as soon as somebody waits for it. */
 export const lookMsMax = 5000;
 
 export const find = (about: Finding['about'], level: Level, text: string): Finding => ({ about, level, text });

@@ -16,7 +16,7 @@ export interface FeedOptions {
   clock: Clock;
   /** The last lines of this process's log that warn; another array when there are new ones. */
   troubles: () => readonly Trouble[];
-  /** Whose figures they are. */
+  /** Says whose figures they are. */
   about: object;
 }
 
@@ -43,7 +43,7 @@ export function createFeed({ metrics, poll, readiness, clock, troubles, about }:
   let timer: Timer | undefined;
   let isReading = false;
 
-  /** All of them when some are new: there are few. */
+  /** All troubles when some are new: there are few. */
   function newTroubles(): object {
     const now = troubles();
     if (now === told) return {};

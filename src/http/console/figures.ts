@@ -5,7 +5,7 @@ import { readSeries, type Series } from './metrics-page.ts';
 
 /** Counters at one moment, of which two make a rate. */
 export interface Counts {
-  /** Of a clock that does not jump. */
+  /** By a clock that does not jump. */
   readonly atMs: number;
   /** Jobs offered over HTTP, by outcome. */
   readonly offered: Readonly<Record<string, number>>;
@@ -61,7 +61,7 @@ const total = (series: readonly Series[]): number | undefined =>
 
 export const queuedJobs = (queues: readonly QueueState[]): number => queues.reduce((sum, { depth }) => sum + depth, 0);
 
-/** The paused ones, which somebody wants to resume, and the fullest ones; by name. A page of 10,000 rows is of no use to anybody. */
+/** The paused queues, which somebody wants to resume, and the fullest ones; by name. A page of 10,000 rows is of no use to anybody. */
 function shownQueues(queues: readonly QueueState[]): object[] {
   const weight = ({ depth, isPaused }: QueueState): number => (isPaused ? Infinity : depth);
   return [...queues]

@@ -18,7 +18,7 @@ export const pagePolicy = [
 ].join('; ');
 
 function send(request: FastifyRequest, reply: FastifyReply, { bytes, type, etag }: PageFile): FastifyReply {
-  // Of another version of this program some files would not fit the others: each is asked for anew.
+  // Files of two versions of this program do not fit each other: each is asked for anew.
   reply.header('cache-control', 'no-cache').header('etag', etag).header('referrer-policy', 'no-referrer');
   reply.header('content-security-policy', pagePolicy);
   if (request.headers['if-none-match'] === etag) return reply.code(304).send();

@@ -45,7 +45,7 @@ function since(before: Counts['responses'], now: Counts['responses']): ReadonlyM
   return fell ? new Map() : new Map([...now].map(([upper, count]) => [upper, count - (before.get(upper) ?? 0)]));
 }
 
-/** Of what the broker counts: nothing when it did not say once. */
+/** The rate of a count of the broker; null when the broker did not tell it both times. */
 const brokerRate = (before: number | undefined, now: number | undefined, seconds: number): number | null =>
   before === undefined || now === undefined ? null : rateOf(before, now, seconds);
 

@@ -61,7 +61,7 @@ export interface JobMaker {
 }
 
 /**
- * Of a jobtype without a definition: Faktory's own `retry`, and its `reserve_for` (contribsys/faktory server/commands.go,
+ * For a jobtype without a definition: Faktory's own `retry`, and its `reserve_for` (contribsys/faktory server/commands.go,
  * v1.9.4: 1,800 s), because other people's jobs may run longer than a minute.
  */
 const foreign = { name: 'other', queue: 'default', retry: 25, reserveForSeconds: 1800 };

@@ -12,7 +12,7 @@ export interface ExplicitFormOptions {
   registry: JobRegistry;
   /** Queues that jobs may name in place of their type's. */
   enqueueQueues: readonly string[];
-  /** Of a body of one job, and of the JSON of its arguments. */
+  /** The most bytes of a body with one job, and of the JSON of its arguments. */
   jobBodyBytesMax: number;
   /** Jobtypes that need no definition; `*` at the end stands for any rest. */
   passthroughJobtypes: readonly string[];

@@ -59,7 +59,7 @@ export function checkSize(reading: ArgsReading, argsBytesMax: number): ArgsReadi
   return { success: false, issues: [{ path: [], message: `must be at most ${argsBytesMax} bytes of JSON` }] };
 }
 
-/** Of the array that the arguments travel in. */
+/** Bytes of the array that the arguments travel in. */
 const brackets = 2;
 
 /** Finds the options in a body, or in a flat entry, of a type whose bodies have this schema. */

@@ -11,7 +11,7 @@ import { parseTime, timeMessage, writeTime } from './time.ts';
 
 const secondsMax = 31_536_000;
 const customBytesMax = 4096;
-/** In `custom`, written by this service. */
+/** Fields of `custom` that this service writes. */
 const customReserved = ['expires_at', 'content_encoding', 'unique_key', 'idempotency_key'];
 
 const time = z

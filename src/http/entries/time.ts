@@ -3,7 +3,7 @@
 const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(\.\d{1,9})?(?:[Zz]|([+-])(\d\d):(\d\d))$/;
 
 export const timeMessage = 'must be RFC 3339 with an offset, like 2026-12-01T08:00:00Z';
-/** An offset may lead past it; Go reads no year of five digits. */
+/** An offset may lead past this time; Go reads no year of five digits. */
 const lastMs = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 const minuteMs = 60_000;
 

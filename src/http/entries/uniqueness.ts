@@ -4,7 +4,7 @@ import type { Uniqueness } from '../../domain/job.ts';
 import type { JobArgs } from '../../domain/job-args.ts';
 import type { JobType } from '../../domain/job-type.ts';
 
-/** As options say it. */
+/** The options of a unique job. */
 export interface UniqueOptions {
   seconds: number;
   key: string | undefined;

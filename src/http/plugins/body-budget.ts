@@ -28,7 +28,7 @@ export interface BodyBudgetOptions {
   clock: Clock;
   connections: Connections;
   places: Pick<Places, 'evict'>;
-  /** Of all bodies together. */
+  /** The most bytes of all bodies together. */
   budgetBytes: number;
 }
 
@@ -68,7 +68,7 @@ export function createBodyBudget({ clock, connections, places, budgetBytes }: Bo
   /** Refuses with `overloaded` when nothing is left and no body can be given up. */
   const enter: onRequestHookHandler = (request, reply, done) => {
     const { 'content-encoding': coding, 'content-length': length } = request.headers;
-    // Most bodies: the number of places limits them.
+    // Most bodies are small and plain: the number of places limits them.
     if (coding === undefined && Number(length) <= singleBodyBytesMax) return done();
     hold(request, reply, coding === undefined ? 0 : decoderBytes, done);
   };

@@ -25,7 +25,7 @@ const isJson = ({ headers }: FastifyRequest): boolean =>
 const otherOrigin = (): AppError =>
   new AppError('cross_origin', 'A page of another origin may not do this: Sec-Fetch-Site or Origin');
 
-/** For what a page of another site could have held open although it cannot read it. */
+/** For a response that a page of another site could hold open although it cannot read it. */
 export const refuseOtherOrigins: onRequestHookHandler = (request, _reply, done) =>
   done(isFromHere(request) ? undefined : otherOrigin());
 
@@ -33,13 +33,12 @@ export const refuseOtherOrigins: onRequestHookHandler = (request, _reply, done) 
 export const refuseOtherPages: onRequestHookHandler = (request, _reply, done) =>
   done(problemOf(request, isFromHere(request)));
 
-/** For what callers do, pages of CORS_ORIGINS among them. */
+/** For requests of callers, among them pages of CORS_ORIGINS. */
 export const refuseUnnamedPages: onRequestHookHandler = (request, _reply, done) =>
   done(problemOf(request, request.isFromNamedOrigin || isFromHere(request)));
 
 function problemOf(request: FastifyRequest, isKnown: boolean): AppError | undefined {
-  if (!isKnown)
-    return new AppError('cross_origin', 'A page of another origin may not do this: Sec-Fetch-Site or Origin');
+  if (!isKnown) return otherOrigin();
   if (isJson(request)) return undefined;
   return new AppError(
     'unsupported_media_type',

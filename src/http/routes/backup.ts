@@ -13,7 +13,7 @@ const asked = z.strictObject({
   name: z
     .string('must be a string')
     .regex(backupNamePattern, 'must be 1 to 100 letters, digits, ".", "_" or "-", and begin with a letter or a digit')
-    .meta({ description: 'Of the folder under BACKUP_DIR that will hold the copy' }),
+    .meta({ description: 'Name of the folder under BACKUP_DIR that will hold the copy' }),
 });
 
 const made = z.object({

@@ -52,7 +52,7 @@ export function createBatchResponse(entries: BatchEntries, outcomes: readonly Ou
   return { problem: toProblem(code, rejected, body) };
 }
 
-/** Some of them before. */
+/** Every entry is enqueued: by this request or by an earlier one. */
 function allEnqueued(results: BatchResult[]): BatchResponse {
   const { length } = results;
   const job_ids = results.map(({ job_id }) => job_id as string);

@@ -64,7 +64,7 @@ export function registerCancelJob(
     if (underWay >= cancellationsMax) throw new AppError('overloaded', 'Too many jobs are being cancelled');
     underWay++;
     const { unique_key: lock } = await cancelJob(jid, { results, remover, reply }).finally(() => underWay--);
-    // A broker in this process has released it.
+    // A broker in this process has released the lock already.
     if (keys && typeof lock === 'string') await unlock(keys, lock, jid);
     return { job_id: jid, state: 'cancelled' as const };
   });

@@ -16,7 +16,7 @@ const time = z.string().meta({ description: 'RFC 3339, UTC' });
 const scheduleList = z.object({
   schedules: z.array(
     z.object({
-      name: z.string().meta({ description: 'That of the job type, or TYPE:NAME where a type has a list' }),
+      name: z.string().meta({ description: 'The name of the job type, or TYPE:NAME where the type has a list' }),
       operation: z.string().meta({ description: 'The name of the job type' }),
       schedule: z.string().meta({ description: 'Five fields, or six with seconds first' }),
       time_zone: z.string(),

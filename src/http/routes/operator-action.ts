@@ -17,13 +17,13 @@ export interface OperatorRouteOptions {
   protect: readonly onRequestHookHandler[];
 }
 
-/** Of the log line, for example `{ action: 'pause', queue: 'images' }`. */
+/** Fields of the log line, for example `{ action: 'pause', queue: 'images' }`. */
 type About = Readonly<{ action: string } & Record<string, unknown>>;
 
 export interface Actions {
-  /** Of the routes, besides their schema. */
+  /** Options of the routes, besides their schema. */
   readonly route: { config: { bodyMayBeEmpty: true }; onRequest: onRequestHookHandler[] };
-  /** Rejects with what the caller is told; `toldOf` adds what came of it to the log line. */
+  /** Rejects with the failure for the caller; `toldOf` gives the log line fields of the value. */
   run<Value>(
     request: FastifyRequest,
     about: About,

@@ -39,7 +39,7 @@ export const setPage = z.object({
       error: z.string().optional(),
     }),
   ),
-  cursor: z.string().nullable().meta({ description: 'Of the next page; null at the end' }),
+  cursor: z.string().nullable().meta({ description: 'Leads to the next page; null at the end' }),
 });
 
 export const operatorProblems = [...commonProblems, 'not_supported', 'broker_unavailable', 'outcome_unknown'] as const;
@@ -77,7 +77,7 @@ export const jobIn = (job: SetJob): z.infer<typeof setPage>['jobs'][number] => (
   error: shown(job.error, setErrorCharsMax),
 });
 
-/** One violation, of a part of the request that is not its body's. */
+/** One violation, of a part of the request that is not its body. */
 export const invalidPart = (pointer: string, message: string): AppError =>
   new AppError('validation_failed', `${pointer.slice(1)} ${message}`, violationFields([{ pointer, message }], 1));
 
@@ -97,7 +97,7 @@ function problemOf(error: unknown): unknown {
   return new AppError(code[reason], message, page === undefined ? {} : { page }, cause);
 }
 
-/** Rejects with what the caller is told. */
+/** Rejects with the failure for the caller. */
 export const withProblems = <Value>(asked: Promise<Value>): Promise<Value> =>
   asked.catch((error: unknown) => {
     throw problemOf(error);

@@ -13,7 +13,10 @@ export const jobId = z
 
 const time = z.string().meta({ description: 'RFC 3339, UTC' });
 
-const duplicate = z.boolean().optional().meta({ description: 'Another job, like this one, has not ended: its id' });
+const duplicate = z
+  .boolean()
+  .optional()
+  .meta({ description: 'A job like this one has not ended: the id is that of the other job' });
 
 export const acceptedJob = z.object({ job_id: jobId, message: z.string(), at: time.optional(), duplicate });
 
@@ -78,7 +81,7 @@ export const jobRecord = z.looseObject({
   operation: z.string().optional(),
   request_id: z.string().nullable().optional(),
   at: time.optional(),
-  unique_key: z.string().optional().meta({ description: 'Of a unique job: the name of its lock' }),
+  unique_key: z.string().optional().meta({ description: 'Name of the lock of a unique job' }),
   result: z.unknown().optional().meta({ description: 'Any JSON value' }),
   error: z.string().optional(),
   errtype: z.string().optional(),
@@ -100,11 +103,11 @@ const check = z.object({ ok: z.boolean(), reason: z.string().optional() });
 export const readiness = z.object({
   status: z.enum(['ready', 'unavailable']),
   durability: z.string().meta({ description: 'What an acknowledgement survives' }),
-  keys: z.string().meta({ description: 'The same of an Idempotency-Key; `none`: keys are refused' }),
+  keys: z.string().meta({ description: 'What the record of an Idempotency-Key survives; `none`: keys are refused' }),
   checks: z
     .object({ broker: check, accepting: check, draining: check, results: check.optional(), keys: check.optional() })
-    .meta({ description: 'results and keys: of the stores that there are; they count with RESULTS_REQUIRED only' }),
-  worker: check.optional().meta({ description: 'Of the worker in this process; work is accepted without it' }),
+    .meta({ description: 'results and keys: where such a store is used; they count with RESULTS_REQUIRED only' }),
+  worker: check.optional().meta({ description: 'The worker in this process; work is accepted without it' }),
 });
 
 export const problemBody = z

@@ -34,7 +34,7 @@ export interface StreamRouteOptions extends Omit<JobRoutesOptions, 'once'>, Pick
   connections: Connections;
   budget: BodyBudget;
   draining: AbortSignal;
-  /** Of all that waits and is in flight (`src/enqueue/admission.ts`); streams take a share. */
+  /** The limits of all jobs that wait and are in flight (`src/enqueue/admission.ts`): streams take a share. */
   pendingJobsMax?: number | undefined;
   pendingBytesMax?: number | undefined;
   /** For tests. */

@@ -20,9 +20,9 @@ export interface StreamUnderWay {
 }
 
 export interface Connection {
-  /** To the latest request that was read. */
+  /** The response to the latest request that was read. */
   response: ServerResponse | undefined;
-  /** That response, while it is a stream. */
+  /** Set while that response is a stream. */
   stream?: StreamUnderWay | undefined;
   /** When the head of that request had been read; before the first request, when the connection came. */
   sinceMs: number;
@@ -34,7 +34,7 @@ export type HttpConnectionState = 'idle' | 'receiving' | 'answering';
 export interface Connections {
   /** From the server's first connection on. */
   watch(server: Server): void;
-  /** The open ones. */
+  /** The open connections. */
   entries(): Iterable<readonly [HttpSocket, Connection]>;
   get(socket: Socket): Connection | undefined;
   counts(): Record<HttpConnectionState, number>;

@@ -17,7 +17,7 @@ import type { BatchResult } from '../routes/schemas.ts';
 
 export interface SliceOptions extends EntryOptions {
   producer: JobProducer;
-  /** On the same producer. */
+  /** Pushes to the same producer. */
   once: Once;
   metrics: Pick<Metrics, 'job'>;
   clock: Clock;
@@ -32,7 +32,7 @@ export interface LineResult extends Omit<BatchResult, 'index'> {
 export interface PushedSlice {
   /** Lines that are not empty. */
   readonly lines: number;
-  /** Of their jobs. */
+  /** Bytes of their jobs. */
   readonly bytes: number;
   /** One for each entry, in the order of the lines. Never rejects. */
   readonly results: Promise<readonly LineResult[]>;
