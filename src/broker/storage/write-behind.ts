@@ -1,5 +1,5 @@
-// What is in the log already, on its way to LevelDB: gathered, so that of a key that changes with every group only the last
-// value is written, and a group costs LevelDB next to nothing.
+// Brings to LevelDB what is in the log already. Operations are gathered, so that of a key that changes with every group only the
+// last value is written, and a group costs LevelDB next to nothing.
 import type { LevelStore } from './level-store.ts';
 import type { StoreOperation } from './store.ts';
 
@@ -11,14 +11,14 @@ export interface WriteBehind {
   find(key: Buffer): StoreOperation | undefined;
   /** Resolves when LevelDB has all that was added. */
   settle(): Promise<void>;
-  /** After what is being written. */
+  /** Writes these operations after the batches under way. */
   write(operations: StoreOperation[], options: { sync: boolean }): Promise<void>;
 }
 
 /** More would hold up the event loop for more than a millisecond. */
 const batchOperationsMax = 500;
 const batchBytesMax = 1024 * 1024;
-/** Only what LevelDB notes as applied is missed when it is not in the log any more. */
+/** A log that lacks groups is found damaged only where LevelDB has noted them as applied. */
 const gatherMsMax = 1000;
 /** LevelDB is slower than the log: beyond this the log waits. */
 const waitingBytesMax = 32 * 1024 * 1024;
@@ -31,36 +31,27 @@ export function createWriteBehind(level: LevelStore, stateAt: (sequence: number)
   let timer: NodeJS.Timeout | undefined;
   let failure: { readonly error: unknown } | undefined;
   let inFlight = 0;
-  /** On their way, oldest first. */
-  const leaving = new Set<ReadonlyMap<string, StoreOperation>>();
+  /** Batches that LevelDB lacks, oldest first; the last one gathers. */
+  const batches = new Set<ReadonlyMap<string, StoreOperation>>([gathered]);
   let written = Promise.resolve();
 
   function write(operations: Iterable<StoreOperation>, options: { sync: boolean }): Promise<void> {
     inFlight++;
     written = written
       .then(() => level.write(operations, options))
-      .catch((error: unknown) => {
-        failure = { error };
-      })
+      .catch((error: unknown) => void (failure = { error }))
       .finally(() => inFlight--);
     return written;
-  }
-
-  function check(): void {
-    if (failure) throw failure.error;
   }
 
   function writeGathered(): Promise<void> {
     clearTimeout(timer);
     timer = undefined;
-    const operations = gathered;
-    gathered = new Map();
+    const operations = gathered.set('', stateAt(last));
+    batches.add((gathered = new Map()));
     bytes = 0;
-    const state = stateAt(last);
-    operations.set('', state);
-    leaving.add(operations);
     // After a failure nothing is read any more: the store is opened again.
-    return write(operations.values(), { sync: false }).finally(() => leaving.delete(operations));
+    return write(operations.values(), { sync: false }).finally(() => batches.delete(operations));
   }
 
   const isFull = (): boolean => gathered.size >= batchOperationsMax || bytes >= batchBytesMax;
@@ -72,12 +63,12 @@ export function createWriteBehind(level: LevelStore, stateAt: (sequence: number)
   async function settle(): Promise<void> {
     if (gathered.size > 0) void writeGathered();
     await written;
-    check();
+    if (failure) throw failure.error;
   }
 
   return {
     async untilRoom() {
-      check();
+      if (failure) throw failure.error;
       if (bytes >= waitingBytesMax) await settle();
     },
     add(operations, sequence) {
@@ -93,13 +84,13 @@ export function createWriteBehind(level: LevelStore, stateAt: (sequence: number)
     find(key) {
       const text = key.toString('latin1');
       let found: StoreOperation | undefined;
-      for (const operations of leaving) found = operations.get(text) ?? found;
-      return gathered.get(text) ?? found;
+      for (const operations of batches) found = operations.get(text) ?? found;
+      return found;
     },
     settle,
     async write(operations, options) {
       await write(operations, options);
-      check();
+      if (failure) throw failure.error;
     },
   };
 }
