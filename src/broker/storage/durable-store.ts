@@ -7,7 +7,7 @@ import { openLevelStore, type LevelStore, type OpenLevelStore } from './level-st
 import { hasLog, makeLogFiles, readLog, startLog, type LogState } from './log.ts';
 import { formatKey, metaKey, sealJson, unsealJson } from './records.ts';
 import { openSegment, type OpenSegment } from './segment.ts';
-import { StoreError, type Store, type StoreOperation } from './store.ts';
+import { damagedIn, StoreError, type Store, type StoreOperation } from './store.ts';
 import { createWriteBehind } from './write-behind.ts';
 
 /** As stored. Format 1 had no log; the key of this record held its counters then. In format 2 the files of the log had no header. */
@@ -40,12 +40,7 @@ async function readFormat(level: LevelStore, folder: string): Promise<Found> {
   const [first] = await level.page(Buffer.alloc(0), lastKey, 1, 1);
   if (!first) return undefined;
   const [key, value] = first;
-  if (!key.equals(formatKey)) {
-    throw new StoreError(
-      'damaged',
-      `the broker's data in ${folder} are damaged: the record of their format is missing`,
-    );
-  }
+  if (!key.equals(formatKey)) throw damagedIn(folder, 'the record of their format is missing');
   const record = unsealJson<{ format: number }>(key, value);
   if ([1, 2, 3].includes(record.format)) return record as Found;
   throw new StoreError('failed', `the broker's data have the format ${record.format}, this program knows 1 to 3`);
@@ -59,12 +54,7 @@ async function bringUpToDate(level: LevelStore, folder: string, found: Found): P
     if (format === 2) await level.write([formatOperation({ epoch, synced, applied, closed: true })], { sync: true });
     return;
   }
-  if (await hasLog(folder)) {
-    throw new StoreError(
-      'damaged',
-      `the broker's data in ${folder} are damaged: there is a log, and no database of it`,
-    );
-  }
+  if (await hasLog(folder)) throw damagedIn(folder, 'there is a log, and no database of it');
   if (!found) return;
   if (!('queues' in found)) {
     throw new StoreError(

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { readRecords } from '../../level-records.ts';
 import { makePrivateFolder, syncFolder } from '../../private-folder.ts';
-import { StoreError, type StoreOperation, type StoreRecord } from './store.ts';
+import { damagedIn, StoreError, type StoreOperation, type StoreRecord } from './store.ts';
 
 type Database = ClassicLevel<Buffer, Buffer>;
 
@@ -40,9 +40,7 @@ async function prepareFolder(folder: string): Promise<void> {
   await makePrivateFolder(folder);
   if (existsSync(join(folder, 'CURRENT'))) return;
   const files = await readdir(folder);
-  if (files.some((file) => databaseFile.test(file))) {
-    throw new StoreError('damaged', `the broker's data in ${folder} are damaged: the file CURRENT is missing`);
-  }
+  if (files.some((file) => databaseFile.test(file))) throw damagedIn(folder, 'the file CURRENT is missing');
 }
 
 function causeOf(error: unknown): { code: string; message: string } {
@@ -59,7 +57,7 @@ function openError(folder: string, error: unknown): StoreError {
   }
   // A missing table is an IO error in LevelDB's words, and a damaged file a corruption.
   return code === 'LEVEL_CORRUPTION'
-    ? new StoreError('damaged', `the broker's data in ${folder} are damaged: ${message}`, error)
+    ? damagedIn(folder, message, error)
     : new StoreError('failed', `the broker's data in ${folder} cannot be opened: ${message}`, error);
 }
 

@@ -5,7 +5,7 @@ import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encodeGroup, hasGroup, readGroup, type GroupPlace, type GroupRecord } from './group-record.ts';
 import type { OpenSegment, Segment } from './segment.ts';
-import { StoreError, type StoreOperation } from './store.ts';
+import { damagedIn, type StoreOperation } from './store.ts';
 
 /** The part of the log that LevelDB is known to hold. */
 export interface LogState {
@@ -53,9 +53,6 @@ export async function makeLogFiles(folder: string): Promise<void> {
 
 const segmentPaths = (folder: string): [string, string] => [join(folder, 'groups.0'), join(folder, 'groups.1')];
 
-const damaged = (folder: string, what: string): StoreError =>
-  new StoreError('damaged', `the broker's data in ${folder} are damaged: ${what}`);
-
 /** The groups from the file's first on, each the next of the one before. */
 function readChain(bytes: Buffer, start: number, epoch: number): { groups: GroupRecord[]; end: number } {
   const groups: GroupRecord[] = [];
@@ -77,10 +74,10 @@ export async function readLog(folder: string, state: LogState, hasHeaders = true
   const { epoch, synced, applied } = state;
   const paths = segmentPaths(folder);
   const missing = paths.find((path) => !existsSync(path));
-  if (missing !== undefined) throw damaged(folder, `${missing} is missing`);
+  if (missing !== undefined) throw damagedIn(folder, `${missing} is missing`);
   const files = await Promise.all(paths.map((path) => readFile(path)));
   const odd = files.findIndex((bytes) => hasHeaders && !bytes.subarray(0, header.length).equals(header));
-  if (odd !== -1) throw damaged(folder, `${paths[odd]} does not begin as a log`);
+  if (odd !== -1) throw damagedIn(folder, `${paths[odd]} does not begin as a log`);
   const start = hasHeaders ? header.length : 0;
   const chains = files.map((bytes) => ({ bytes, ...readChain(bytes, start, epoch) }));
   const groups = chains
@@ -88,12 +85,12 @@ export async function readLog(folder: string, state: LogState, hasHeaders = true
     .filter(({ sequence }) => sequence > synced)
     .sort((one, other) => one.sequence - other.sequence);
   const gap = groups.findIndex(({ sequence }, index) => sequence !== synced + 1 + index);
-  if (gap !== -1) throw damaged(folder, `the log lacks the group ${synced + 1 + gap}`);
+  if (gap !== -1) throw damagedIn(folder, `the log lacks the group ${synced + 1 + gap}`);
   const last = synced + groups.length;
-  if (last < applied) throw damaged(folder, `the log ends at the group ${last}, of ${applied} at least`);
+  if (last < applied) throw damagedIn(folder, `the log ends at the group ${last}, of ${applied} at least`);
   const isLater = (place: GroupPlace): boolean => place.epoch === epoch && place.sequence > last;
   for (const { bytes, end } of chains) {
-    if (hasGroup(bytes, end, isLater)) throw damaged(folder, `the log lacks the group ${last + 1}`);
+    if (hasGroup(bytes, end, isLater)) throw damagedIn(folder, `the log lacks the group ${last + 1}`);
   }
   return groups;
 }

@@ -34,3 +34,6 @@ export class StoreError extends Error {
     this.code = code;
   }
 }
+
+export const damagedIn = (folder: string, what: string, cause?: unknown): StoreError =>
+  new StoreError('damaged', `the broker's data in ${folder} are damaged: ${what}`, cause);
