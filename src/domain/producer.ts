@@ -1,4 +1,4 @@
-// The middle of the house: everything between HTTP and the broker is a JobProducer around a JobProducer.
+// The interfaces through which HTTP pushes jobs (JobProducer) and frames leave for a broker (FrameSender), and the outcome of a job.
 import type { Job } from './job.ts';
 
 /**
@@ -53,15 +53,8 @@ export interface JobProducer {
   close(): Promise<void>;
 }
 
-/**
- * Sends frames (one PUSHB each) over many connections at once. A slot is room for one frame on a connection whose last
- * write the kernel has taken.
- */
-export interface FrameSender {
-  /** Frames that could leave now. */
-  readonly slots: number;
-  /** Frames without a reply. */
-  readonly inFlight: number;
+/** What the path to the broker, and its way to store, can take. */
+export interface Capacity {
   /**
    * Frames in flight that keep the path busy without making frames small: more with a longer round trip. A frame that is
    * not full is better kept back, to grow, once there are this many.
@@ -74,6 +67,18 @@ export interface FrameSender {
   readonly lanes: number;
   /** Each job waits for a sync of the broker's disk, which those of several lanes share. */
   readonly syncsEachJob: boolean;
+}
+
+/**
+ * Sends frames (one PUSHB each) over many connections at once. A slot is room for one frame on a connection whose last
+ * write the kernel has taken.
+ */
+export interface FrameSender {
+  /** Frames that could leave now. */
+  readonly slots: number;
+  /** Frames without a reply. */
+  readonly inFlight: number;
+  readonly capacity: Capacity;
   /** Why nothing can be sent for now; undefined while the broker is there or was not asked yet. */
   readonly downReason: Error | undefined;
   /**

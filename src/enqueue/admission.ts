@@ -4,7 +4,7 @@
 export interface AdmissionOptions {
   pendingJobsMax: number;
   pendingBytesMax: number;
-  /** A longer wait is refused at once: the job would be refused anyway, later. */
+  /** Jobs that would wait longer are refused at once: otherwise they would be refused later. */
   waitMsMax: number;
 }
 

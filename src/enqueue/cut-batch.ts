@@ -3,18 +3,18 @@ import type { Job } from '../domain/job.ts';
 
 export interface Slice {
   start: number;
-  /** The first index behind it. */
+  /** The index after its last job. */
   end: number;
   bytes: number;
 }
 
-/** Whether what is stored with both of them is one. */
+/** Whether an attachment belongs to both jobs. */
 const belongTogether = ({ attachments: before }: Job, { attachments: after }: Job): boolean =>
   before?.some((one) => after?.includes(one)) ?? false;
 
 /**
- * Cuts a batch into so many slices of equal size, and into more where one would hold too many bytes; never between jobs that
- * belong together.
+ * Cuts a batch into `count` slices of equal size. A slice with too many bytes is cut again. Jobs that belong together stay in one
+ * slice.
  */
 export function cutBatch(jobs: readonly Job[], count: number, bytesMax: number): Slice[] {
   const slices: Slice[] = [];

@@ -1,5 +1,5 @@
-// Sends what waits: in frames as large as the broker likes them, as soon as a slot is free. Nothing waits on an idle path; a
-// near broker gets large frames, a distant one many in flight (docs/decisions/0003-group-commit.md).
+// Sends pending pushes in frames, as soon as a slot is free. On an idle path no push waits. A near broker gets large frames,
+// a distant one has many frames in flight (docs/decisions/0003-group-commit.md).
 import type { Clock, Timer } from '../domain/clock.ts';
 import type { Job } from '../domain/job.ts';
 import { refused } from '../domain/producer.ts';
@@ -10,9 +10,9 @@ import type { Unsettled } from './unsettled.ts';
 
 export interface FramePumpOptions extends LoadOptions {
   clock: Clock;
-  /** Of the jobs' JSON in one frame. */
+  /** The most bytes of the encoded jobs of a frame. */
   frameBytesMax: number;
-  /** Called with a frame's jobs as it is written, and with how long its first ones have waited for it. */
+  /** Called as a frame is written, with its jobs and with how long the oldest have waited. */
   onWrite?: (jobs: readonly Job[], waitedMs: number) => void;
 }
 
@@ -29,21 +29,22 @@ export interface FramePump {
   close(): void;
 }
 
-/** From so many jobs on a frame may leave before the end of the turn; a smaller one costs more than the wait that it saves. */
+/** So many jobs may leave before the end of the turn. A smaller frame costs more than the wait that it saves. */
 const earlyFrameJobsMin = 16;
 
 export function createFramePump(options: FramePumpOptions, unsettled: Unsettled): FramePump {
   const { sender, clock, frameJobsMax, frameBytesMax, onWrite } = options;
+  const { capacity } = sender;
   const load = createLoad(options);
   const waiting = createFrameQueue({
-    frameJobsMax: () => (sender.syncsEachJob ? Math.min(frameJobsMax, Math.ceil(laneJobs())) : frameJobsMax),
+    frameJobsMax: () => (capacity.syncsEachJob ? Math.min(frameJobsMax, Math.ceil(laneJobs())) : frameJobsMax),
     frameBytesMax,
     isLarge: (jobs) => jobs * 2 > frameJobsMax || jobs >= laneJobs(),
   });
   const drainRate = createDrainRate(clock);
   const partials = createPace(clock, () => schedule());
   const pumpAfterTurn = createAfterTurn(clock, pump);
-  /** The last frame did not hold all that waited. */
+  /** After the last frame had left, jobs still waited. */
   let leavesBehind = false;
 
   /** Jobs of each lane, with so many more. */
@@ -118,7 +119,7 @@ function createPace(clock: Clock, onTime: () => void) {
   let lastMs = -Infinity;
   let timer: Timer | undefined;
   return {
-    /** Whether the last one left so long ago. If not, `onTime` is called when it did. */
+    /** Whether `waitMs` have passed since the last such frame left. If not, `onTime` is called when they have. */
     mayLeave(waitMs: number): boolean {
       const now = clock.now();
       const leftMs = lastMs + waitMs - now;

@@ -16,7 +16,7 @@ export interface PendingPush extends Linked<PendingPush> {
 }
 
 export interface FrameQueueOptions {
-  /** Jobs of a frame of small pending pushes, at present. */
+  /** The most jobs of a frame of small pushes, at present. */
   frameJobsMax: () => number;
   frameBytesMax: number;
   /** Whether a pending push of so many jobs that comes now gets a frame of its own. */
@@ -29,7 +29,7 @@ export interface FrameQueue {
   readonly isEmpty: boolean;
   /** True when waiting longer could not make the next frame larger. */
   readonly hasFullFrame: boolean;
-  /** How many jobs would leave before a push of so many jobs that comes now: those of its kind, and as many of the other. */
+  /** The jobs that leave before a new push of so many jobs: all of its kind, small or large, and as many of the other kind. */
   jobsBefore(jobs: number): number;
   push(pending: PendingPush): void;
   /** The pending pushes of the next frame; at least one, unless the queue is empty. */
@@ -67,7 +67,7 @@ function createPushes() {
       bytes += pending.bytes;
       pushes.push(pending);
     },
-    /** Not of an empty list. */
+    /** The list must not be empty. */
     take,
     takeWhile(matches: (oldest: PendingPush) => boolean): PendingPush[] {
       const taken: PendingPush[] = [];

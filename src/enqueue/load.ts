@@ -20,14 +20,15 @@ export interface Load {
   partialWaitMs(waitingJobs: number): number;
 }
 
-/** A frame that is not full waits no longer for replies: the frames in flight may all be on connections that hang. */
+/** The longest time for which a frame that is not full is held back. All frames in flight may be on connections that hang. */
 const holdBackMsMax = 50;
-/** A frame's own cost outweighs the time that a smaller one would save. */
+/** A lane gets at least so many jobs: a smaller frame costs more than the time that it saves. */
 const laneJobsMin = 10;
-/** With so many full frames in flight the broker is busy, whether or not others wait for a slot: a flood is seen sooner. */
+/** From so many full frames in flight on the broker is busy, also when no job waits for a slot: a flood is seen sooner. */
 const busyFrames = 5;
 
 export function createLoad({ sender, frameJobsMax, lingerMs }: LoadOptions): Load {
+  const { capacity } = sender;
   let jobs = 0;
   return {
     get jobs() {
@@ -36,15 +37,15 @@ export function createLoad({ sender, frameJobsMax, lingerMs }: LoadOptions): Loa
     sent: (count) => void (jobs += count),
     replied: (count) => void (jobs -= count),
     get isBusy() {
-      return jobs >= busyFrames * frameJobsMax && sender.inFlight > sender.inFlightTarget;
+      return jobs >= busyFrames * frameJobsMax && sender.inFlight > capacity.inFlightTarget;
     },
     laneJobs(waitingJobs) {
-      const { lanes } = sender;
+      const { lanes } = capacity;
       return lanes === 1 ? Infinity : Math.max(laneJobsMin, (jobs + waitingJobs) / lanes);
     },
     partialWaitMs(waitingJobs) {
       if (jobs === 0) return 0;
-      const isWorthIt = waitingJobs >= jobs || sender.inFlight < sender.inFlightTarget;
+      const isWorthIt = waitingJobs >= jobs || sender.inFlight < capacity.inFlightTarget;
       return isWorthIt ? lingerMs : Math.max(lingerMs, holdBackMsMax);
     },
   };

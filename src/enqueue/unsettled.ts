@@ -8,16 +8,16 @@ export interface Unsettled {
   /** The oldest. */
   readonly first: PendingPush | undefined;
   add(pending: PendingPush): void;
-  /** Tells the caller; does nothing when the push is settled already. `outcomes` and `start` are those of PendingPush. */
+  /** Tells the caller; does nothing when the push is settled already. See PendingPush for the parameters. */
   settle(pending: PendingPush, outcomes: readonly Outcome[], start: number): void;
   /** The same with one outcome for all its jobs. */
   settleAll(pending: PendingPush, outcome: Outcome): void;
-  /** Resolves when all are settled. None may be added any more. */
+  /** Resolves when all are settled. No push may be added after the call. */
   end(): Promise<void>;
 }
 
 export function createUnsettled(): Unsettled {
-  // In the order of the pushes. A settled one leaves at once: behind one that hangs there may be a million others.
+  // In the order of the pushes. A settled push leaves the list at once: a million settled pushes may be behind one that hangs.
   const pushes = createChain<PendingPush>();
   let ended: Promise<void> | undefined;
   let onEmpty: () => void = () => undefined;

@@ -8,7 +8,7 @@ import type { Presence } from './presence.ts';
 
 /** A connection that is being opened. */
 export interface Opening {
-  /** With its handshake done. Rejects, with the reason, within the connect timeout. */
+  /** Resolves after the handshake. Rejects, with the reason, within the connect timeout. */
   opened: Promise<Connection>;
   giveUp(): void;
 }

@@ -1,13 +1,11 @@
 // The limits of frames that are sent to a broker at once, by its distance and by its way to store.
 import type { Clock } from '../domain/clock.ts';
+import type { Capacity } from '../domain/producer.ts';
 import type { FaktoryClient } from './client.ts';
 import { createLeast } from './least.ts';
 
-export interface FrameLimits {
-  readonly inFlightTarget: number;
+export interface FrameLimits extends Capacity {
   readonly framesPerConnection: number;
-  readonly lanes: number;
-  readonly syncsEachJob: boolean;
   /** The reply to a frame came after so long. */
   observe(ms: number): void;
   /** Called when the live connections have changed. */
@@ -21,7 +19,7 @@ const nearMs = 5;
 /** A lost connection makes at most this many frames unknown. */
 const framesPerConnectionMax = 32;
 
-/** @param syncs the broker, unless it is the embedded one, is said to sync for each job */
+/** @param syncs the operator says that the broker syncs its disk for each job; it never holds for the embedded broker */
 export function createFrameLimits(client: FaktoryClient, clock: Clock, syncs: boolean): FrameLimits {
   const roundTrip = createLeast(clock);
   // Of the live connections. Under a constant load the time of every frame includes a queue of our own frames, and more

@@ -13,7 +13,7 @@ import type { Loss } from './reply-handler.ts';
 export interface FrameSenderOptions {
   client: FaktoryClient;
   clock: Clock;
-  /** The broker, unless it is the embedded one, is said to sync for each job. */
+  /** The operator says that the broker syncs its disk for each job. It never holds for the embedded broker. */
   syncs?: boolean;
   /** Called once per frame, with its time from write to reply or loss. */
   onFrame?: (jobs: number, seconds: number, frameOutcome: FrameOutcome, outcomes: readonly Outcome[]) => void;
@@ -47,15 +47,7 @@ export function createFrameSender(options: FrameSenderOptions): FaktorySender {
     get inFlight() {
       return inFlight;
     },
-    get inFlightTarget() {
-      return limits.inFlightTarget;
-    },
-    get lanes() {
-      return limits.lanes;
-    },
-    get syncsEachJob() {
-      return limits.syncsEachJob;
-    },
+    capacity: limits,
     get downReason() {
       return client.downReason;
     },

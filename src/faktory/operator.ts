@@ -11,7 +11,7 @@ export interface FaktoryOperatorOptions extends SideClientOptions {
   address: Pick<FaktoryAddress, 'host'>;
 }
 
-/** Of one QUEUE LATENCY: the embedded broker's names have at most 200 characters, its replies 1 MiB. */
+/** The most names in one QUEUE LATENCY: the embedded broker's names have at most 200 characters, its replies 1 MiB. */
 const namesMax = 500;
 /** The default port of Faktory's web page (-w). */
 const pagePort = 7420;

@@ -7,7 +7,7 @@ export interface Presence {
   readonly downReason: Error | undefined;
   /** The last event was a failed attempt or a loss. */
   readonly isDoubtful: boolean;
-  /** In a row. */
+  /** Failed attempts in a row. */
   readonly failures: number;
   /** @param failuresBefore when the attempt began: attempts side by side count as one failure */
   failed(reason: Error, failuresBefore: number): void;

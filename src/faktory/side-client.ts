@@ -7,7 +7,7 @@ export interface SideClientOptions {
   /** Opens a client of one connection. `onChange` is the client's. */
   open: (onChange: () => void) => Pick<FaktoryClient, 'live' | 'downReason' | 'send' | 'close'>;
   clock: Clock;
-  /** For the replies. */
+  /** The longest wait for the replies. */
   timeoutMs: number;
 }
 

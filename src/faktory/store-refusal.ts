@@ -1,5 +1,5 @@
-// A broker that replies to everything, and stores nothing: its Redis has no memory or disk left. Only a PUSHB shows it: the
-// replies to INFO and HELLO are as ever.
+// A broker that replies to everything, and stores nothing: its Redis has no memory or disk left. Only a PUSHB shows it: INFO
+// and HELLO get their usual replies.
 import type { Clock } from '../domain/clock.ts';
 import type { Outcome } from '../domain/producer.ts';
 import { storeRefusalOf } from './classify.ts';

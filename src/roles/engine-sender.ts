@@ -69,9 +69,7 @@ export function createEngineSender({ engine, push, clock, onChange, onFrame }: E
       return inFlight;
     },
     // What comes while a group is being synced is in the next one anyway: nothing is gained by keeping it back.
-    inFlightTarget: framesMax,
-    lanes: 1,
-    syncsEachJob: false,
+    capacity: { inFlightTarget: framesMax, lanes: 1, syncsEachJob: false },
     downReason: undefined,
     send(jobs, settle) {
       const startedMs = clock.now();

@@ -10,9 +10,7 @@ export interface FakeFrame {
 
 export interface FakeSender extends FrameSender {
   slots: number;
-  inFlightTarget: number;
-  lanes: number;
-  syncsEachJob: boolean;
+  capacity: { inFlightTarget: number; lanes: number; syncsEachJob: boolean };
   downReason: Error | undefined;
   /** All so far. */
   readonly frames: FakeFrame[];
@@ -27,9 +25,7 @@ export function createFakeSender(): FakeSender {
   let inFlight = 0;
   const sender: FakeSender = {
     slots: 10,
-    inFlightTarget: 2,
-    lanes: 1,
-    syncsEachJob: false,
+    capacity: { inFlightTarget: 2, lanes: 1, syncsEachJob: false },
     downReason: undefined,
     isClosed: false,
     frames,

@@ -367,7 +367,7 @@ describe('a batch in group commit', () => {
 
   it('is spread over the lanes of the broker, by what else is under way', async () => {
     const { clock, sender, producer } = setUp({ frameJobsMax: 100 });
-    sender.lanes = 10;
+    sender.capacity.lanes = 10;
     sender.slots = 100;
     const push = (count: number): number[] => {
       const before = sender.frames.length;
@@ -390,7 +390,8 @@ describe('a batch in group commit', () => {
       [true, Array<number>(9).fill(11)],
     ] as const) {
       const { clock, sender, push } = setUp({ frameJobsMax: 100 });
-      Object.assign(sender, { lanes: 10, slots: 1, syncsEachJob });
+      Object.assign(sender.capacity, { lanes: 10, syncsEachJob });
+      sender.slots = 1;
       push(createJobs(1));
       clock.turn();
       push(createJobs(100));

@@ -188,14 +188,18 @@ describe('the frame sender', () => {
     const near = createProducer(t, broker.port, { size: 2 });
     const far = createProducer(t, proxy.port, { size: 2 });
     await Promise.all([near.client.warm, far.client.warm]);
-    assert.ok(far.sender.inFlightTarget >= 36, `${far.sender.inFlightTarget}`);
-    assert.ok(far.sender.inFlightTarget <= 64, 'bounded by 32 a connection');
-    assert.ok(near.sender.inFlightTarget < far.sender.inFlightTarget);
-    assert.deepEqual([near.sender.lanes, far.sender.lanes], [2, 1], 'spreading a batch saves nothing there');
+    assert.ok(far.sender.capacity.inFlightTarget >= 36, `${far.sender.capacity.inFlightTarget}`);
+    assert.ok(far.sender.capacity.inFlightTarget <= 64, 'at most 32 a connection');
+    assert.ok(near.sender.capacity.inFlightTarget < far.sender.capacity.inFlightTarget);
+    assert.deepEqual(
+      [near.sender.capacity.lanes, far.sender.capacity.lanes],
+      [2, 1],
+      'spreading a batch saves nothing there',
+    );
     const onChange = (): void => undefined;
     const synced = createFrameSender({ client: far.client, clock: systemClock, onChange, syncs: true });
     synced.onClientChange();
-    assert.equal(synced.lanes, 2, 'but where each job waits for a sync');
+    assert.equal(synced.capacity.lanes, 2, 'but where each job waits for a sync');
   });
 
   it('pings with a command that reaches the store, and tells when that fails', async (t) => {
@@ -213,21 +217,21 @@ describe('the frame sender', () => {
     const faktory = await setUp(t, {}, { size: 3 });
     const embedded = createProducer(t, (await startBroker(t)).port, { size: 3 });
     await embedded.client.warm;
-    for (const { client, sender } of [faktory, embedded]) assert.equal(sender.lanes, client.live.length);
+    for (const { client, sender } of [faktory, embedded]) assert.equal(sender.capacity.lanes, client.live.length);
     await Promise.all([faktory.sender.ping(), embedded.sender.ping()]);
-    assert.ok(faktory.sender.lanes > 1);
-    assert.equal(faktory.sender.lanes, faktory.client.live.length);
-    assert.equal(embedded.sender.lanes, 1);
+    assert.ok(faktory.sender.capacity.lanes > 1);
+    assert.equal(faktory.sender.capacity.lanes, faktory.client.live.length);
+    assert.equal(embedded.sender.capacity.lanes, 1);
   });
 
   it('takes the word of the operator for syncs, but for the embedded broker', async (t) => {
     const { client } = createProducer(t, (await startBroker(t)).port, { size: 3 });
     await client.warm;
     const sender = createFrameSender({ client, clock: systemClock, onChange: () => undefined, syncs: true });
-    assert.equal(sender.syncsEachJob, true);
-    assert.equal(sender.inFlightTarget >= 3, true);
+    assert.equal(sender.capacity.syncsEachJob, true);
+    assert.equal(sender.capacity.inFlightTarget >= 3, true);
     await sender.ping();
-    assert.equal(sender.syncsEachJob, false);
+    assert.equal(sender.capacity.syncsEachJob, false);
   });
 
   it('counts every frame once, by how it ended', async (t) => {
@@ -284,7 +288,7 @@ describe('the frame sender under a load that never rests', () => {
     fill();
     for (let second = 0; second < 60; second += 5) {
       clock.advance(5000);
-      assert.equal(sender.inFlightTarget, 4, `after ${second + 5} s`);
+      assert.equal(sender.capacity.inFlightTarget, 4, `after ${second + 5} s`);
       assert.equal(sender.inFlight, 8, 'two on each connection');
     }
   });
