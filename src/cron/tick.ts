@@ -3,7 +3,7 @@
 import type { Logger } from 'pino';
 import type { WallClock } from '../domain/clock.ts';
 import type { LastTick, Schedule, TickOutcome, TickStore } from '../domain/cron.ts';
-import { sha256 } from '../domain/digest.ts';
+import { digestOf, type Digest } from '../domain/digest.ts';
 import type { Job } from '../domain/job.ts';
 import type { JobArgs } from '../domain/job-args.ts';
 import type { JobType } from '../domain/job-type.ts';
@@ -41,7 +41,7 @@ const marginMs = 3_600_000;
 const retryMs = [250, 500, 1000, 2000, 5000];
 
 /** Keys of requests have a path in their second line: they never meet. */
-export const tickId = (name: string, atMs: number): Buffer => sha256(`cron\n${name}\n${atMs}`);
+export const tickId = (name: string, atMs: number): Digest => digestOf(`cron\n${name}\n${atMs}`);
 
 const settled = { enqueued: 'done', refused: 'refused', unknown: 'unknown' } as const;
 

@@ -1,5 +1,6 @@
 // A job as it goes to the broker: made and encoded once, with its jid, before anything can wait or fail. The encoded job is
 // a prefix, the encoded arguments and a suffix; prefix and suffix of a type without options are made once.
+import type { Digest } from './digest.ts';
 import type { JobArgs } from './job-args.ts';
 import type { JobType } from './job-type.ts';
 import { createJid } from './jid.ts';
@@ -20,7 +21,7 @@ export interface JobOptions {
 
 /** No other job with this id is enqueued for so long, unless this one ends before. */
 export interface Uniqueness {
-  readonly id: Buffer;
+  readonly id: Digest;
   readonly ms: number;
 }
 

@@ -1,5 +1,6 @@
 // Idempotency keys: a caller's key, the digest of its request, and the response. The stores that keep it are in
 // src/roles (embedded) and src/keys (Redis); why they differ: docs/decisions/0022-idempotency-keys.md.
+import type { Digest } from './digest.ts';
 import type { Job } from './job.ts';
 import type { Outcome } from './producer.ts';
 
@@ -17,9 +18,9 @@ export const lockHolder = ({ body }: KeptResponse): string => (JSON.parse(body) 
 
 export interface Claim {
   /** SHA-256 of the key and its scope. */
-  readonly id: Buffer;
+  readonly id: Digest;
   /** SHA-256 of the request's body, or of the entry. */
-  readonly fingerprint: Buffer;
+  readonly fingerprint: Digest;
   /** Of the jobs that will be pushed; none: the key is looked up and not claimed. */
   readonly jids: readonly string[];
   /** The response when the broker has stored all of them. */
@@ -31,10 +32,10 @@ export interface Claim {
   readonly lockMs?: number | undefined;
 }
 
-const noFingerprint = Buffer.alloc(32);
+const noFingerprint: Digest = '\0'.repeat(32);
 
 /** The lock of a unique job, and the key of a tick. */
-export const lockOf = (id: Buffer, jid: string, lockMs: number): Claim => ({
+export const lockOf = (id: Digest, jid: string, lockMs: number): Claim => ({
   id,
   fingerprint: noFingerprint,
   jids: [jid],
@@ -45,7 +46,7 @@ export const lockOf = (id: Buffer, jid: string, lockMs: number): Claim => ({
 /** Frees the lock of a job that has ended, by the name that `custom.unique_key` has; a later job's lock stays. */
 export async function unlock(keys: KeyStore, name: string, jid: string): Promise<void> {
   if (!/^[A-Za-z0-9_-]{43}$/.test(name)) return;
-  await keys.settle([{ claim: lockOf(Buffer.from(name, 'base64url'), jid, 1), outcome: 'refused' }]);
+  await keys.settle([{ claim: lockOf(Buffer.from(name, 'base64url').toString('latin1'), jid, 1), outcome: 'refused' }]);
 }
 
 /**

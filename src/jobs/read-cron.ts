@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { isTimeZone, readPattern, type Pattern } from '../cron/pattern.ts';
 import type { Schedule } from '../domain/cron.ts';
-import { sha256 } from '../domain/digest.ts';
+import { bytesOf, digestOf } from '../domain/digest.ts';
 import type { JobType } from '../domain/job-type.ts';
 import type { Compiled, DefinitionProblem } from './compiled.ts';
 
@@ -72,7 +72,7 @@ function readEntry(given: unknown, field: string): { entry: Entry } | { problems
 
 /** It stays the same while a list is reordered or grows, and changes with the schedule. */
 function nameByContent({ pattern, timeZone }: Entry, argsJson: string): string {
-  return sha256(JSON.stringify([pattern, timeZone, argsJson]))
+  return bytesOf(digestOf(JSON.stringify([pattern, timeZone, argsJson])))
     .toString('hex')
     .slice(0, 8);
 }

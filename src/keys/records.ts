@@ -1,9 +1,10 @@
 // The record of a key in Redis: a state, the fingerprint and the owner at fixed places, then the response.
+import { bytesOf } from '../domain/digest.ts';
 import type { Claim, KeptResponse, Settlement, Verdict } from '../domain/keys.ts';
 import type { withdrawn } from './scripts.ts';
 import { fingerprintChars, headChars } from './scripts.ts';
 
-const fingerprintOf = ({ fingerprint }: Claim): string => fingerprint.toString('base64url');
+const fingerprintOf = ({ fingerprint }: Claim): string => bytesOf(fingerprint).toString('base64url');
 export const ownerOf = ({ jids: [first = ''] }: Claim): string => first;
 
 /** A script returns a word, or a record and the time for which it is still kept. */

@@ -2,6 +2,7 @@
 // another after it (docs/decisions/0023-keys-in-redis.md). Each claim has an owner, so that a command that arrives late, or
 // twice, changes no other claim.
 import { systemClock } from '../domain/clock.ts';
+import { bytesOf } from '../domain/digest.ts';
 import { createGather } from '../domain/gather.ts';
 import { KeyStoreError, type Claim, type KeyStore } from '../domain/keys.ts';
 import { openRedis, untilReady, type RedisLog } from '../results/redis-connection.ts';
@@ -22,7 +23,7 @@ export interface RedisKeysOptions {
 /** Claims of one script, which blocks Redis for about 2 ms. */
 const groupMax = 500;
 
-const keyOf = ({ id }: Claim): string => `work-factory:key:${id.toString('base64url')}`;
+const keyOf = ({ id }: Claim): string => `work-factory:key:${bytesOf(id).toString('base64url')}`;
 /** No key has this form. */
 const probeKey = 'work-factory:key:probe';
 const probeMs = 1000;

@@ -3,6 +3,7 @@
 import type { Engine } from '../broker/engine.ts';
 import type { GroupOutcome } from '../broker/storage/ledger.ts';
 import type { Clock } from '../domain/clock.ts';
+import type { Digest } from '../domain/digest.ts';
 import { createGather } from '../domain/gather.ts';
 import {
   KeyStoreError,
@@ -30,7 +31,6 @@ type Stored = (claim: Claim) => Verdict;
 /** A claim whose record is looked for, or whose jobs are on their way. */
 interface Open {
   readonly claim: Claim;
-  readonly name: string;
   readonly sinceMs: number;
   /** Until it is known whether there is a record on disk: others with the id wait for the same reply. */
   looking: Promise<Stored | undefined> | undefined;
@@ -47,24 +47,22 @@ export function createEngineKeys(options: EngineKeysOptions): KeyStore {
   const { keysMax } = engine;
   const { ledger } = engine;
   /** By id: as many as there are jobs under way. */
-  const open = new Map<string, Open>();
+  const open = new Map<Digest, Open>();
   let hasUnknown = false;
-  const lookUp = createGather<Buffer, Buffer | undefined>({
+  const lookUp = createGather<Digest, Buffer | undefined>({
     ask: (ids) => engine.state().keys.find(ids),
     itemsMax: lookUpMax,
     clock,
   });
 
-  const nameOf = ({ id }: Claim): string => id.toString('latin1');
-
   function entryOf(claim: Claim): Open | undefined {
-    const entry = open.get(nameOf(claim));
+    const entry = open.get(claim.id);
     return entry?.claim === claim ? entry : undefined;
   }
 
   function free(claim: Claim): void {
     const entry = entryOf(claim);
-    if (entry !== undefined) open.delete(entry.name);
+    if (entry !== undefined) open.delete(claim.id);
   }
 
   function verdictOfOpen(claim: Claim, { claim: first, sinceMs, isUnknown }: Open): Verdict {
@@ -78,7 +76,7 @@ export function createEngineKeys(options: EngineKeysOptions): KeyStore {
   function forgetUnknown(): void {
     if (!hasUnknown) return;
     hasUnknown = false;
-    for (const [name, { isUnknown }] of open) if (isUnknown) open.delete(name);
+    for (const [id, { isUnknown }] of open) if (isUnknown) open.delete(id);
   }
 
   /** Most keys are new: then nothing is read. */
@@ -95,9 +93,8 @@ export function createEngineKeys(options: EngineKeysOptions): KeyStore {
 
   /** The claim has the key, unless the look-up finds a record. */
   function openFor(claim: Claim, looking?: Open['looking']): Open {
-    const name = nameOf(claim);
-    const entry = { claim, name, sinceMs: clock.now(), looking, isUnknown: false };
-    open.set(name, entry);
+    const entry = { claim, sinceMs: clock.now(), looking, isUnknown: false };
+    open.set(claim.id, entry);
     return entry;
   }
 
@@ -130,7 +127,7 @@ export function createEngineKeys(options: EngineKeysOptions): KeyStore {
 
   /** A promise where LevelDB is asked. */
   function verdictOn(claim: Claim): Verdict | Promise<Verdict> {
-    const entry = open.get(nameOf(claim));
+    const entry = open.get(claim.id);
     if (entry?.looking) return lookWith(entry.looking, claim);
     if (entry) return verdictOfOpen(claim, entry);
     return mayBeStored(claim) ? look(claim) : decide(claim);
@@ -156,7 +153,7 @@ export function createEngineKeys(options: EngineKeysOptions): KeyStore {
     const entry = entryOf(claim);
     if (entry === undefined) return;
     if (outcome === 'unknown') hasUnknown = entry.isUnknown = true;
-    else open.delete(entry.name);
+    else open.delete(claim.id);
   }
 
   /** A record without jobs. */
@@ -188,8 +185,7 @@ export function createEngineKeys(options: EngineKeysOptions): KeyStore {
   async function claimAll(claims: readonly Claim[]): Promise<readonly Verdict[]> {
     const refusal = engine.refusal();
     // What this process knows by itself it says all the same.
-    if (refusal !== undefined && !claims.every((claim) => open.has(nameOf(claim))))
-      throw new KeyStoreError('away', refusal);
+    if (refusal !== undefined && !claims.every((claim) => open.has(claim.id))) throw new KeyStoreError('away', refusal);
     if (refusal === undefined) forgetUnknown();
     try {
       return await verdictsOn(claims);
@@ -204,7 +200,7 @@ export function createEngineKeys(options: EngineKeysOptions): KeyStore {
     const isNew =
       claim.jids.length > 0 &&
       engine.refusal() === undefined &&
-      !open.has(nameOf(claim)) &&
+      !open.has(claim.id) &&
       !mayBeStored(claim) &&
       engine.state().keys.count() < keysMax;
     if (isNew) openFor(claim);

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Claim, KeptResponse } from '../../src/domain/keys.ts';
 import { createJid } from '../../src/domain/jid.ts';
 
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+const digest = (text: string): string => createHash('sha256').update(text).digest('binary');
 
 export const acceptedAs = (jid: string): KeptResponse => ({ status: 202, body: `{"job_id":"${jid}"}` });
 

@@ -10,8 +10,8 @@ import { createFakeClock } from '../broker/fake-clock.ts';
 import { connectFwp, makeJob, type FwpClient } from '../broker/fwp-client.ts';
 import { brokerFolder, startBroker, type StartedBroker } from '../helpers/broker.ts';
 
-const id = Buffer.alloc(32, 7);
-const name = id.toString('base64url');
+const id = '\x07'.repeat(32);
+const name = Buffer.from(id, 'latin1').toString('base64url');
 const minuteMs = 60_000;
 
 interface Scene {

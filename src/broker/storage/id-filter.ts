@@ -1,14 +1,22 @@
-// Which ids are certainly not among those that were added: a Bloom filter. Ids are SHA-256 digests, so their bytes serve as
-// the hashes. A new key needs no look into LevelDB then.
+// Which ids are certainly not among those that were added: a Bloom filter. Ids are SHA-256 digests, a character for each byte,
+// so their bytes serve as the hashes. A new key needs no look into LevelDB then.
 
 export interface IdFilter {
-  add(id: Buffer): void;
+  add(id: string): void;
   /** False: it was never added. True of some 5 of 10,000 that were not added, too, when the filter is full. */
-  mayHave(id: Buffer): boolean;
+  mayHave(id: string): boolean;
 }
 
 const bitsPerId = 24;
 const probes = 4;
+
+/** Four bytes of the digest, as a signed number. */
+function hashOf(id: string, probe: number): number {
+  const at = probe * 4;
+  return (
+    id.charCodeAt(at) | (id.charCodeAt(at + 1) << 8) | (id.charCodeAt(at + 2) << 16) | (id.charCodeAt(at + 3) << 24)
+  );
+}
 
 /** @param idsMax more ids are kept too, with more errors */
 export function createIdFilter(idsMax: number): IdFilter {
@@ -16,14 +24,14 @@ export function createIdFilter(idsMax: number): IdFilter {
   return {
     add(id) {
       for (let probe = 0; probe < probes; probe++) {
-        const hash = id.readUInt32LE(probe * 4);
+        const hash = hashOf(id, probe);
         const index = (hash >>> 5) % words.length;
         words[index] = (words[index] as number) | (1 << (hash & 31));
       }
     },
     mayHave(id) {
       for (let probe = 0; probe < probes; probe++) {
-        const hash = id.readUInt32LE(probe * 4);
+        const hash = hashOf(id, probe);
         if (((words[(hash >>> 5) % words.length] as number) & (1 << (hash & 31))) === 0) return false;
       }
       return true;

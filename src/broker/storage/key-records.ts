@@ -1,4 +1,4 @@
-// The records of idempotency keys, by id. The key store writes and reads their content; here a record is bytes.
+// The records of idempotency keys, by id: a digest, a character for each byte. The key store writes and reads their content; here a record is bytes.
 // Records are on disk only. A generation begins after half of the time that they are kept, or when the last one is full, in a
 // stream of its own, and is forgotten as a whole: nothing ever looks for the oldest record.
 import type { BrokerClock } from '../clock.ts';
@@ -18,11 +18,11 @@ export interface KeyRecords {
   /** Records in the store. An expired record counts until its generation is dropped. */
   count(): number;
   /** @param record its first `keyRecordRoom` bytes are written here; `find` returns the rest */
-  put(id: Buffer, record: Buffer): void;
+  put(id: string, record: Buffer): void;
   /** False: there is certainly no record of this id. */
-  mayHave(id: Buffer): boolean;
+  mayHave(id: string): boolean;
   /** By id, in their order; undefined where there is none, or its time is over. */
-  find(ids: readonly Buffer[]): Promise<(Buffer | undefined)[]>;
+  find(ids: readonly string[]): Promise<(Buffer | undefined)[]>;
   /** Forgets generations whose time is over. */
   dropOld(): void;
   /** Oldest first; undefined while there are none. */
@@ -47,10 +47,10 @@ const generationsPerTime = 2;
 /** The checksum, and when the record was made. */
 export const keyRecordRoom = bytesOfChecksum + bytesOfPlace;
 
-function keyOf(stream: number, id: Buffer): Buffer {
+function keyOf(stream: number, id: string): Buffer {
   const key = Buffer.allocUnsafe(bytesOfStream + id.length);
   key.writeUInt32BE(stream);
-  key.set(id, bytesOfStream);
+  key.write(id, bytesOfStream, 'latin1');
   return key;
 }
 

@@ -8,11 +8,11 @@ import type { Store } from './store.ts';
 export interface KnownIds {
   /** A generation without records, which will have so many at most. */
   begin(stream: number, recordsMax: number): void;
-  add(stream: number, id: Buffer): void;
+  add(stream: number, id: string): void;
   /** False: there is certainly no record of this id. */
-  mayHave(id: Buffer): boolean;
+  mayHave(id: string): boolean;
   /** Of the generations that may have a record of this id, the newest first. */
-  streamsOf(id: Buffer): number[];
+  streamsOf(id: string): number[];
   drop(stream: number): void;
   /** Reads nothing more. */
   dispose(): void;
@@ -34,7 +34,7 @@ export interface FoundGeneration {
   recordsMax: number;
 }
 
-const mayHave = ({ isComplete, filter }: Known, id: Buffer): boolean => !isComplete || filter.mayHave(id);
+const mayHave = ({ isComplete, filter }: Known, id: string): boolean => !isComplete || filter.mayHave(id);
 
 /** @param found generations that have records */
 export function createKnownIds(store: Store, clock: BrokerClock, found: readonly FoundGeneration[]): KnownIds {
@@ -54,7 +54,7 @@ export function createKnownIds(store: Store, clock: BrokerClock, found: readonly
       const page = await store.page(from, streamStart(stream + 1), pageRecordsMax, pageBytesMax);
       const known = generations.get(stream);
       if (known === undefined || isDisposed) return;
-      for (const [key] of page) known.filter.add(key.subarray(bytesOfStream));
+      for (const [key] of page) known.filter.add(key.toString('latin1', bytesOfStream));
       const last = page.at(-1);
       if (last === undefined) return void (known.isComplete = true);
       from = Buffer.concat([last[0], Buffer.alloc(1)]);

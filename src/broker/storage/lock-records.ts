@@ -1,5 +1,6 @@
-// Locks of unique jobs: each names the job that holds it and the time at which it expires. Locks are on disk only. A lock's key
-// holds the id of the lock and its job's jid, so that the end of a job deletes its own lock without a look, in the group of that end.
+// Locks of unique jobs, by id: a digest, a character for each byte. Each names the job that holds it and the time at which it
+// expires. Locks are on disk only. A lock's key holds the id of the lock and its job's jid, so that the end of a job deletes
+// its own lock without a look, in the group of that end.
 import type { BrokerClock } from '../clock.ts';
 import type { Ledger } from './ledger.ts';
 import { bytesOfPlace, seal, streamStart, unseal } from './records.ts';
@@ -7,9 +8,9 @@ import type { Store } from './store.ts';
 import type { Streams } from './streams.ts';
 
 export interface Locks {
-  put(id: Buffer, jid: string, keptMs: number): void;
+  put(id: string, jid: string, keptMs: number): void;
   /** The job that has the lock now; what was put is found once it is stored. */
-  find(id: Buffer): Promise<string | undefined>;
+  find(id: string): Promise<string | undefined>;
   /** Frees the lock of the job with this JSON, which has ended. A job without a lock changes nothing. */
   jobEnded(text: string): void;
   /** Deletes some expired locks: jobs that were removed with their queue left their locks behind. */
@@ -38,16 +39,16 @@ const foundMax = 1000;
 const sweepMax = 1000;
 
 /** The lock that the job may have. */
-function lockOf(text: string): { id: Buffer; jid: string } | undefined {
+function lockOf(text: string): { id: string; jid: string } | undefined {
   if (!text.includes(mark)) return undefined;
   const { jid, custom } = JSON.parse(text) as { jid?: unknown; custom?: { unique_key?: unknown } | null };
   const key = custom?.unique_key;
   if (typeof jid !== 'string' || typeof key !== 'string' || !idPattern.test(key)) return undefined;
-  return { id: Buffer.from(key, 'base64url'), jid };
+  return { id: Buffer.from(key, 'base64url').toString('latin1'), jid };
 }
 
-const keyOf = (stream: number, id: Buffer, jid: string): Buffer =>
-  Buffer.concat([streamStart(stream), id, Buffer.from(jid)]);
+const keyOf = (stream: number, id: string, jid: string): Buffer =>
+  Buffer.concat([streamStart(stream), Buffer.from(id, 'latin1'), Buffer.from(jid)]);
 
 const behind = (key: Buffer): Buffer => Buffer.concat([key, Buffer.alloc(1)]);
 

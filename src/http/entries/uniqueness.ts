@@ -1,5 +1,5 @@
 // When two unique jobs are the same: `unique_for` and `unique_key` of an explicit job.
-import { sha256 } from '../../domain/digest.ts';
+import { bytesOf, digestOf } from '../../domain/digest.ts';
 import type { Uniqueness } from '../../domain/job.ts';
 import type { JobArgs } from '../../domain/job-args.ts';
 import type { JobType } from '../../domain/job-type.ts';
@@ -32,8 +32,8 @@ export function uniquenessOf(
 ): Uniqueness {
   const text =
     key === undefined ? `args\n${jobtype}\n${queue}\n${canonical(withoutRequestId(type, args))}` : `key\n${key}`;
-  return { id: sha256(text), ms: seconds * 1000 };
+  return { id: digestOf(text), ms: seconds * 1000 };
 }
 
 /** As the broker and the worker find it in `custom.unique_key`. */
-export const lockName = ({ id }: Uniqueness): string => id.toString('base64url');
+export const lockName = ({ id }: Uniqueness): string => bytesOf(id).toString('base64url');

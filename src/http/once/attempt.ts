@@ -1,5 +1,6 @@
 // What a request with a key asks for, as a claim, and what became of it, as a settlement of the claim.
 import type { FastifyRequest } from 'fastify';
+import type { Digest } from '../../domain/digest.ts';
 import type { Job } from '../../domain/job.ts';
 import type { Claim, KeptResponse, Settlement } from '../../domain/keys.ts';
 import { enqueued, type Outcome } from '../../domain/producer.ts';
@@ -35,7 +36,7 @@ export const keptOf = (response: EnqueueResponse): KeptResponse | undefined =>
 /** A request that was not accepted claims nothing: what it repeats may have been. */
 export function claimOf(request: FastifyRequest, attempt: Attempt | AppError, entryKey: EntryKey | undefined): Claim {
   const id = entryKey ? idOf(request, 'entry', entryKey.key) : idOf(request, 'header', readKeyHeader(request));
-  const fingerprint = entryKey ? entryKey.fingerprint : (fingerprintOf(request) as Buffer);
+  const fingerprint = entryKey ? entryKey.fingerprint : (fingerprintOf(request) as Digest);
   if (attempt instanceof AppError || attempt.jobs.length === 0)
     return { id, fingerprint, jids: [], response: { status: 0, body: '' } };
   const { jobs, responseOf } = attempt;

@@ -1,5 +1,5 @@
 // `key` of an explicit entry.
-import { sha256 } from '../../domain/digest.ts';
+import { digestOf, type Digest } from '../../domain/digest.ts';
 import type { Job } from '../../domain/job.ts';
 import { isExplicit } from '../entries/explicit-form.ts';
 import type { BatchResult } from '../routes/schemas.ts';
@@ -8,7 +8,7 @@ import { keyPattern } from './idempotency-key.ts';
 export interface EntryKey {
   readonly key: string;
   /** SHA-256 of the entry's JSON. */
-  readonly fingerprint: Buffer;
+  readonly fingerprint: Digest;
 }
 
 export interface KeyedEntry extends EntryKey {
@@ -31,5 +31,5 @@ export function readEntryKey(entry: unknown): EntryKey | undefined {
   if (typeof entry !== 'object' || entry === null || !('key' in entry)) return undefined;
   const { key } = entry;
   if (typeof key !== 'string' || !keyPattern.test(key) || !isExplicit({ ...entry })) return undefined;
-  return { key, fingerprint: sha256(JSON.stringify(entry)) };
+  return { key, fingerprint: digestOf(JSON.stringify(entry)) };
 }

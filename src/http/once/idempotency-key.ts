@@ -1,18 +1,18 @@
 // `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07) and `key` of an entry: what they may be, and under which
 // id they are kept: a caller's name and a path have keys of their own.
 import type { FastifyRequest } from 'fastify';
-import { sha256 } from '../../domain/digest.ts';
+import { digestOf, type Digest } from '../../domain/digest.ts';
 import { AppError } from '../problems/errors.ts';
 import { violationFields } from '../problems/violations.ts';
 
 // Maps instead of fields of the request: a decorated field would cost requests without a key, too.
-const fingerprints = new WeakMap<FastifyRequest, Buffer>();
+const fingerprints = new WeakMap<FastifyRequest, Digest>();
 const callers = new WeakMap<FastifyRequest, string>();
 
 /** SHA-256 of the body of a request with an Idempotency-Key; undefined without one. */
-export const fingerprintOf = (request: FastifyRequest): Buffer | undefined => fingerprints.get(request);
+export const fingerprintOf = (request: FastifyRequest): Digest | undefined => fingerprints.get(request);
 export const setFingerprint = (request: FastifyRequest, body: string): void =>
-  void fingerprints.set(request, sha256(body));
+  void fingerprints.set(request, digestOf(body));
 
 /** The name of its API key; empty where keys have none. */
 export const callerOf = (request: FastifyRequest): string => callers.get(request) ?? '';
@@ -34,6 +34,6 @@ export function readKeyHeader(request: FastifyRequest): string {
 }
 
 /** Keys of the header and of entries never meet. */
-export function idOf(request: FastifyRequest, kind: 'header' | 'entry', key: string): Buffer {
-  return sha256(`${callerOf(request)}\n${request.routeOptions.url ?? ''}\n${kind}\n${key}`);
+export function idOf(request: FastifyRequest, kind: 'header' | 'entry', key: string): Digest {
+  return digestOf(`${callerOf(request)}\n${request.routeOptions.url ?? ''}\n${kind}\n${key}`);
 }

@@ -2,7 +2,7 @@
 // takes the same time. Neither keys nor digests are logged.
 import { timingSafeEqual } from 'node:crypto';
 import type { onRequestHookHandler } from 'fastify';
-import { sha256 } from '../../domain/digest.ts';
+import { bytesOf, digestOf } from '../../domain/digest.ts';
 import { AppError } from '../problems/errors.ts';
 import { setCaller } from '../once/idempotency-key.ts';
 
@@ -15,12 +15,12 @@ const bearer = /^bearer +([\x21-\x7e]+)$/i;
 export function createApiKeyHook(keys: readonly string[]): onRequestHookHandler {
   const accepted = keys.map((text) => {
     const [, name = '', key = text] = named.exec(text) ?? [];
-    return { name, digest: sha256(key) };
+    return { name, digest: bytesOf(digestOf(key)) };
   });
   return (request, _reply, done) => {
     const key = bearer.exec(request.headers.authorization ?? '')?.[1];
     // Every key is compared, so that the time does not tell which one matched.
-    const presented = sha256(key ?? '');
+    const presented = bytesOf(digestOf(key ?? ''));
     const [match] = accepted.filter((candidate) => timingSafeEqual(candidate.digest, presented));
     if (key === undefined || match === undefined)
       return done(new AppError('unauthorized', 'Send Authorization: Bearer KEY'));

@@ -22,7 +22,7 @@ export type PlantedBug = (typeof plantedBugs)[number];
 
 interface Kept {
   owner: string;
-  fingerprint: Buffer;
+  fingerprint: string;
   state: 'open' | 'done' | 'unknown';
   jids: readonly string[];
   response: KeptResponse;
@@ -46,14 +46,12 @@ export function createModelKeys(random: Random, faultRate: number, bug?: Planted
   const records = new Map<string, Kept>();
   let lost: Settlement[] = [];
   let steps = 0;
-  const nameOf = ({ id }: Claim): string => id.toString('hex');
-
   function claimOne(claim: Claim): Verdict {
-    const found = records.get(nameOf(claim));
+    const found = records.get(claim.id);
     if (found === undefined) {
       if (claim.jids.length === 0) return { state: 'absent' };
       const { fingerprint, jids, response } = claim;
-      records.set(nameOf(claim), {
+      records.set(claim.id, {
         owner: ownerOf(claim),
         fingerprint,
         state: 'open',
@@ -64,7 +62,7 @@ export function createModelKeys(random: Random, faultRate: number, bug?: Planted
       return { state: 'claimed' };
     }
     const { state, jids, response, fingerprint, sinceStep } = found;
-    if (!fingerprint.equals(claim.fingerprint) && bug !== 'does not look at the body') return { state: 'reused' };
+    if (fingerprint !== claim.fingerprint && bug !== 'does not look at the body') return { state: 'reused' };
     if (state === 'done') return { state: 'done', response };
     if (state === 'unknown' || steps - sinceStep > underWaySteps)
       return bug === 'takes what is unknown for done'
@@ -76,16 +74,16 @@ export function createModelKeys(random: Random, faultRate: number, bug?: Planted
   }
 
   function settleOne({ claim, outcome, response = claim.response, jids = claim.jids }: Settlement): void {
-    const found = records.get(nameOf(claim));
+    const found = records.get(claim.id);
     if (found && found.owner !== ownerOf(claim)) return;
     const isFreed =
       outcome === 'refused' ||
       (outcome === 'unknown' && bug === 'frees a key whose outcome is unknown') ||
       (outcome === 'done' && bug === 'frees a key that is done');
-    if (isFreed) return void records.delete(nameOf(claim));
+    if (isFreed) return void records.delete(claim.id);
     const { fingerprint } = claim;
     const state = outcome;
-    records.set(nameOf(claim), { owner: ownerOf(claim), fingerprint, state, jids, response, sinceStep: steps });
+    records.set(claim.id, { owner: ownerOf(claim), fingerprint, state, jids, response, sinceStep: steps });
   }
 
   return {
