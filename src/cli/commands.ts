@@ -22,7 +22,7 @@ export const commands: readonly CommandRow[] = [
   },
   {
     name: 'status',
-    summary: 'says how jobs stand, by their ids',
+    summary: 'prints the states of jobs, by their ids',
     load: async () => (await import('./commands/status.ts')).status,
   },
   {
@@ -47,17 +47,17 @@ export const commands: readonly CommandRow[] = [
   },
   {
     name: 'doctor',
-    summary: 'says what is wrong with the settings, and with what they lead to',
+    summary: 'checks the settings, the API, the broker and the stores',
     load: async () => (await import('./commands/doctor.ts')).doctor,
   },
   {
     name: 'backup',
-    summary: 'copies jobs, keys and results of a service that runs',
+    summary: 'copies the jobs, keys and results of a running service',
     load: async () => (await import('./commands/backup.ts')).backup,
   },
   {
     name: 'restore',
-    summary: 'makes the data of a service that does not run from such a copy',
+    summary: 'turns such a copy into the data of a stopped service',
     load: async () => (await import('./commands/restore.ts')).restore,
   },
 ];

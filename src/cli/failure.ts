@@ -66,7 +66,7 @@ function hintsOf({ outcome, code, problem }: WorkFactoryError): string[] {
     return ['No service answers there. Start one (npm start), or say where it is: --url or WORK_FACTORY_URL'];
   if (code === 'unauthorized') return ['This service wants an API key: set WORK_FACTORY_API_KEY'];
   if (code === 'keys_not_kept')
-    return ['This service keeps no keys. Without --idempotency-key the job is enqueued, and at most sent once'];
+    return ['This service keeps no keys. Without --idempotency-key the job is enqueued, and sent once at most'];
   if (code === 'unknown_jobtype' || namesNoType({ problem })) return ['work-factory jobs lists the job types'];
   if (outcome === 'unknown') return ['Posted again it could run twice, unless both have the same --idempotency-key'];
   return [];

@@ -61,7 +61,7 @@ function whatIsWrong(args: readonly string[]): string {
   const more = 'work-factory --help says more';
   if (first.startsWith('-'))
     return `options come after the command, and there is no option ${first} before it; ${more}`;
-  if (roleNames.some((role) => role === first)) return `${first} takes nothing, not "${others.join(' ')}"; ${more}`;
+  if (roleNames.some((role) => role === first)) return `${first} takes no arguments: "${others.join(' ')}"; ${more}`;
   const names = [...roleNames, ...commands.map(({ name }) => name)];
   return `there is no command "${first}"${didYouMean(first, names)}; there are ${names.join(', ')}; ${more}`;
 }
@@ -72,11 +72,11 @@ function readArguments(name: string, { options, operands, operandCount }: Comman
   const parsed = parse(name, options, args);
   const { length } = parsed.positionals;
   if (parsed.values['help'] === true) return parsed;
-  if (length < operandCount.min) throw wrong(name, `something is missing: ${name} ${operands}`);
+  if (length < operandCount.min) throw wrong(name, `an argument is missing: ${name} ${operands}`);
   if (length > operandCount.max) {
     const extra = parsed.positionals.slice(operandCount.max).join(' ');
     const longer = commands.map((row) => row.name).filter((other) => other.startsWith(`${name} `));
-    throw wrong(name, `"${extra}" is too much${didYouMean(`${name} ${extra}`, longer)}`);
+    throw wrong(name, `"${extra}" is one argument too many${didYouMean(`${name} ${extra}`, longer)}`);
   }
   return parsed;
 }

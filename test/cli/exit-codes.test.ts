@@ -222,9 +222,9 @@ describe('exit code 2', () => {
   for (const [args, message] of [
     [
       ['enqueue'],
-      /^work-factory: enqueue: something is missing: enqueue OPERATION .*; work-factory enqueue --help says more\n$/,
+      /^work-factory: enqueue: an argument is missing: enqueue OPERATION .*; work-factory enqueue --help says more\n$/,
     ],
-    [['enqueue', 'add', '{}', 'x'], /"x" is too much/],
+    [['enqueue', 'add', '{}', 'x'], /"x" is one argument too many/],
     [['enqueue', 'add', '{a: 1}'], /ARGS must be JSON, in single quotes for the shell/],
     [['enqueue', 'add', '7'], /ARGS must be a JSON object or a list/],
     [['enqueue', 'add', '{}', '--delay', 'soon'], /--delay takes a time such as 90/],
@@ -235,16 +235,16 @@ describe('exit code 2', () => {
     [['enqueue', 'add', '{}', '--url', 'localhost:3000'], /must be like http:/],
     [['enqueue', 'add', '{}', '--url', `http://user:${secret}@127.0.0.1:1`], /takes no user and password/],
     [['enqueue', 'add', '{}', '--api-key', `${secret}\n`], /must be visible ASCII/],
-    [['status'], /something is missing/],
+    [['status'], /an argument is missing/],
     [['status', 'x'], /"x" is not the id of a job/],
     [['status', 'job-00000001', '../../health'], /is not the id of a job/],
     [['status', '-', 'job-00000001'], /not both/],
     [['cancel', 'x'], /"x" is not the id of a job/],
-    [['jobs', 'chekc'], /"chekc" is too much, did you mean jobs check\?;/],
-    [['cron', 'x'], /"x" is too much;/],
+    [['jobs', 'chekc'], /"chekc" is one argument too many, did you mean jobs check\?;/],
+    [['cron', 'x'], /"x" is one argument too many;/],
     [['apis'], /there is no command "apis", did you mean api\?; there are api, worker, broker, enqueue, /],
     [['toString'], /there is no command "toString"; there are/],
-    [['api', 'worker'], /api takes nothing, not "worker"/],
+    [['api', 'worker'], /api takes no arguments: "worker"/],
     [['--url', 'http://127.0.0.1:1', 'jobs'], /options come after the command/],
   ] as const) {
     it(args.join(' ').replace(secret, '...').trim(), async () => {

@@ -122,7 +122,7 @@ test('stream', async (t) => {
     [[folder], /cannot be read: it is a folder/],
     [[file, '--report', 'some'], /--report takes one of errors, all, summary/],
     [[file, '--from', '0'], /--from takes the number of a line/],
-    [[], /something is missing/],
+    [[], /an argument is missing/],
   ] as const)
     await t.test(`wrong usage: ${String(message)}`, async () => {
       const { code, out, err } = await run([...args]);

@@ -19,13 +19,13 @@ export const backup = defineCommand({
 
 Copies the jobs, keys and results of a service that runs all in one (npm start without FAKTORY_URL)
 while it goes on. Whatever was acknowledged before is in the copy. The folder has its name only once
-all of it is on disk. The service wants a key of ADMIN_KEYS where it has some: WORK_FACTORY_API_KEY.
+all of it is on disk. Where ADMIN_KEYS is set, WORK_FACTORY_API_KEY must be one of them.
 work-factory restore brings a copy back.`,
   exits: {
     done: 'the copy is whole, and on disk',
     failed: 'there is no copy; the reason is printed',
     usage: 'wrong usage',
-    unknown: 'it was not done in time and goes on: the log of the service says how it ends',
+    unknown: 'the copy was not done in time and goes on: the log of the service says how it ends',
     unreachable: 'the service cannot be reached',
   },
   examples: ['work-factory backup before-upgrade', 'work-factory backup "nightly-$(date +%F)"'],

@@ -15,25 +15,26 @@ import { readInteger, readJson, readSeconds } from '../values.ts';
 
 const options = {
   wait: { about: 'waits for the end of the job, 60 seconds at most' },
-  'wait-timeout': { value: 'SECONDS', about: 'waits so long instead' },
-  at: { value: 'TIME', about: 'when it is queued: 2030-12-01T08:00:00+01:00' },
-  delay: { value: 'SECONDS', about: 'how long until it is queued: 90, 15m, 2h, 1d' },
-  queue: { value: 'NAME', about: 'another queue than that of its type: one of ENQUEUE_QUEUES' },
+  'wait-timeout': { value: 'SECONDS', about: 'waits for this time instead' },
+  at: { value: 'TIME', about: 'the job is queued at this time: 2030-12-01T08:00:00+01:00' },
+  delay: { value: 'SECONDS', about: 'the job is queued after this time: 90, 15m, 2h, 1d' },
+  queue: { value: 'NAME', about: 'a queue of ENQUEUE_QUEUES, in place of that of the job type' },
   'idempotency-key': {
     value: 'KEY',
     about:
-      'makes the job once, however often the command is repeated with the same key and arguments (for a day). Without it the command has a key of its own for what it sends again by itself',
+      'makes the job once, however often the command is repeated with the same key and arguments (for a day). Without it the command makes a key, for requests that it repeats by itself',
   },
   retry: {
     value: 'COUNT',
-    about: 'how often a failed job is tried again. 0: never, it is gone; --retry=-1: never, it is among the dead',
+    about:
+      'how often a failed job is tried again. 0: never, and it is gone; --retry=-1: never, and it is kept among the dead',
   },
-  'reserve-for': { value: 'SECONDS', about: 'the time after which a worker that is silent loses it' },
-  'expires-in': { value: 'SECONDS', about: 'not run any more when it has not started by then' },
-  'expires-at': { value: 'TIME', about: 'the same, as a time' },
+  'reserve-for': { value: 'SECONDS', about: 'after this time a silent worker loses the job, and another gets it' },
+  'expires-in': { value: 'SECONDS', about: 'the job is not run when it has not started within this time' },
+  'expires-at': { value: 'TIME', about: 'the same, as a point in time' },
   'unique-for': {
     value: 'SECONDS',
-    about: 'not enqueued while a job like it, accepted within that time, has not ended',
+    about: 'the job is not enqueued while a job like it, accepted within this time, has not ended',
   },
   'unique-key': { value: 'TEXT', about: 'what makes jobs alike, in place of type, queue and arguments' },
   'request-id': { value: 'TEXT', about: 'shown in logs and in the state of the job' },

@@ -8,8 +8,8 @@ export const jobs = defineCommand({
   operands: '',
   operandCount: { min: 0, max: 0 },
   options: serviceOptions,
-  about: `Asks the service, and prints a line for each job type: its name, and its arguments, "?" behind those that
-may be left out. work-factory jobs check reads the files of JOBS_DIR on this machine instead.`,
+  about: `Asks the service, and prints a line for each job type: its name, and its arguments, "?" behind the optional
+ones. work-factory jobs check reads the files of JOBS_DIR on this machine instead.`,
   exits: {
     done: 'listed',
     failed: 'the service refuses the request',

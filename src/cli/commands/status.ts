@@ -9,7 +9,7 @@ import { readSeconds } from '../values.ts';
 
 const options = {
   wait: { about: 'waits for the end of each job, 60 seconds for all of them at most' },
-  'wait-timeout': { value: 'SECONDS', about: 'waits so long instead' },
+  'wait-timeout': { value: 'SECONDS', about: 'waits for this time instead' },
   ...serviceOptions,
 } as const;
 

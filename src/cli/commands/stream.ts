@@ -13,7 +13,7 @@ const reportModes = ['errors', 'all', 'summary'] as const;
 const options = {
   report: {
     value: 'WHICH',
-    about: 'lines that are reported: errors (default: those that are not enqueued), all, summary (none)',
+    about: 'lines that are reported: errors (default: lines that are not enqueued), all, summary (none)',
   },
   from: { value: 'LINE', about: 'leaves out the lines before this one; the first line is 1' },
   ...serviceOptions,
@@ -33,8 +33,8 @@ has a line for each line that is not enqueued (with --report all for every line)
 status, then the id of the job or what is wrong. Bad lines never stop good ones. How far it is, and
 the sum at the end, go to standard error: a bar on a terminal, a line every ten seconds elsewhere.
 
-A stream that breaks, or that an interrupt (^C) ends, says with which --from LINE to go on. Lines with
-a "key" are then made once in any case.`,
+After a break or an interrupt (^C) it prints the --from LINE to go on with. Lines with a "key" make
+their jobs once in any case.`,
   exits: {
     done: 'every line is enqueued',
     failed: 'at least one line is not enqueued, and none is unknown',
