@@ -1,14 +1,16 @@
 // Whether a Redis may keep keys: one that evicts would forget what was done, and nobody would notice. Asked at every connection,
-// because its settings may have changed, and the name may lead to another server.
+// because the name may lead to another server, and with the check of /ready, because its settings may have changed.
 import type { Redis } from 'ioredis';
 import { KeyStoreError } from '../domain/keys.ts';
-import type { RedisLog } from '../results/redis-connection.ts';
+import { createTrouble, type RedisLog, type Trouble } from '../results/redis-connection.ts';
 
 export interface Fitness {
   /** What a key survives, by Redis' own word. */
   readonly durability: string;
-  /** Rejects with a KeyStoreError unless the present connection leads to a Redis that is fit. */
+  /** Rejects with a KeyStoreError unless the Redis of the present connection was fit when it was asked last. */
   check(): Promise<void>;
+  /** Asks it again, and does as `check`. */
+  look(): Promise<void>;
 }
 
 interface Found {
@@ -20,10 +22,16 @@ interface Found {
 export function createFitness(redis: Redis, log: RedisLog): Fitness {
   let found: Promise<Found> | undefined;
   let latest: Found | undefined;
+  const silence = createTrouble(
+    log,
+    {},
+    'Redis does not say whether it evicts keys: it must not',
+    'Redis says whether it evicts keys',
+  );
 
   async function ask(): Promise<Found> {
     const durability = await durabilityOf(redis);
-    const policy = await evictionOf(redis, log);
+    const policy = await evictionOf(redis, silence);
     const problem =
       policy === undefined
         ? undefined
@@ -37,9 +45,11 @@ export function createFitness(redis: Redis, log: RedisLog): Fitness {
   redis.on('close', () => (found = undefined));
   redis.on('ready', () => void check().catch(() => undefined));
 
-  async function check(): Promise<void> {
+  function requireReady(): void {
     if (redis.status !== 'ready') throw new KeyStoreError('away', 'Redis is away');
-    const asked = (found ??= ask());
+  }
+
+  async function requireFit(asked: Promise<Found>): Promise<void> {
     try {
       const { problem } = await asked;
       if (problem !== undefined) throw new KeyStoreError('unkept', problem);
@@ -50,24 +60,40 @@ export function createFitness(redis: Redis, log: RedisLog): Fitness {
     }
   }
 
+  async function check(): Promise<void> {
+    requireReady();
+    await requireFit((found ??= ask()));
+  }
+
   return {
     get durability() {
       return latest?.durability ?? 'unknown';
     },
     check,
+    async look() {
+      requireReady();
+      const asked = ask();
+      // Until the reply comes, claims go by the one before.
+      await asked.then(
+        () => (found = asked),
+        () => undefined,
+      );
+      await requireFit(asked);
+    },
   };
 }
 
 /** Undefined when it never evicts. */
-async function evictionOf(redis: Redis, log: RedisLog): Promise<string | undefined> {
+async function evictionOf(redis: Redis, silence: Trouble): Promise<string | undefined> {
   try {
     const info = await redis.info('memory');
-    const limit = /^maxmemory:(\d+)/m.exec(info)?.[1];
     const policy = /^maxmemory_policy:([a-z-]+)/m.exec(info)?.[1];
-    return limit === '0' || policy === undefined || policy === 'noeviction' ? undefined : policy;
+    silence.ended();
+    // Whether there is a limit does not count: one may be set at any time.
+    return policy === 'noeviction' ? undefined : policy;
   } catch (error) {
     if ((error as Error).name !== 'ReplyError') throw error;
-    log.warn({ error: (error as Error).message }, 'Redis does not say whether it evicts keys: it must not');
+    silence.began(error as Error);
     return undefined;
   }
 }

@@ -85,7 +85,7 @@ export function createRedisKeys({ url, ttlSeconds, underWayMsMax, log }: RedisKe
     // It writes, because a Redis that is full, or a replica, still serves reads.
     async check() {
       await untilReady(redis);
-      await fitness.check();
+      await fitness.look();
       await redis.set(probeKey, '', 'PX', probeMs);
     },
     async close() {

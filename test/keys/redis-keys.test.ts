@@ -212,6 +212,28 @@ describe('keys in Redis', { skip }, () => {
     assert.deepEqual(await claimOne(await open(), claimOf('k')), { state: 'claimed' });
   });
 
+  it('are refused as soon as a check finds that Redis evicts, and taken when a check finds that it does not', async (t) => {
+    const { open, admin } = await setUp(t);
+    const keys = await open();
+    await keys.check();
+    await admin.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    assert.equal(await reasonOf(keys.check()), 'unkept');
+    assert.equal(await reasonOf(claimOne(keys, claimOf('k'))), 'unkept');
+    assert.equal(keys.durability, 'none');
+    await admin.config('SET', 'maxmemory-policy', 'noeviction');
+    await keys.check();
+    assert.deepEqual(await claimOne(keys, claimOf('k')), { state: 'claimed' });
+    assert.equal(keys.durability, 'snapshot');
+  });
+
+  it('have one warning, however often a Redis is asked that does not say whether it evicts', async (t) => {
+    const { open, admin, lines } = await setUp(t);
+    await admin.call('ACL', 'SETUSER', 'default', '-info');
+    const keys = await open();
+    for (let asked = 0; asked < 3; asked++) await keys.check();
+    assert.equal(lines.filter((line) => line.includes('does not say whether it evicts')).length, 1);
+  });
+
   it('are as durable as Redis says', async (t) => {
     const { open, admin } = await setUp(t);
     assert.equal((await open()).durability, 'snapshot');
