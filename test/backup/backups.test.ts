@@ -105,7 +105,7 @@ describe('a backup', () => {
     assert.ok(!existsSync(dir));
   });
 
-  it('removes what a process that was killed has left, and nothing else', async (t) => {
+  it('removes the folder that a killed process has left, and nothing else', async (t) => {
     const { dir, backups } = await open(t);
     for (const name of ['.old.unfinished', '.other', 'whole']) mkdirSync(join(dir, name), { recursive: true });
     writeFileSync(join(dir, '.old.unfinished', 'broker.records'), 'half');

@@ -74,7 +74,7 @@ it('a copy that is made under load brings back every job, key and result from be
   showed('backup-kill', `${before.length} jobs before the copy, all there and run; ${during} while it was made`);
 });
 
-it('a copy whose service was killed meanwhile is not taken for a whole one, and goes with the next', async (t) => {
+it('a copy whose service was killed meanwhile is not taken for a whole one, and the next copy removes it', async (t) => {
   const folder = brokerFolder(t);
   const backupDir = join(folder, 'backups');
   const env = { DATA_DIR: join(folder, 'data'), BACKUP_DIR: backupDir, PASSTHROUGH_JOBTYPES: 'x' };

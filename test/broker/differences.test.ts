@@ -7,7 +7,7 @@ import { connectFwp, makeJob } from './fwp-client.ts';
 
 const push = (job: unknown): string => `PUSH ${JSON.stringify(job)}`;
 
-it('a bare verb is answered with an error and stops nothing', async (t) => {
+it('a bare verb gets an error and stops nothing', async (t) => {
   const { port } = await startBroker(t);
   const client = await connectFwp(t, { port });
   for (const verb of ['PUSH', 'PUSHB', 'FETCH', 'ACK', 'FAIL', 'BEAT', 'QUEUE', 'MUTATE', 'TRACK', 'BATCH', '', ' ']) {
@@ -33,7 +33,7 @@ it('a job without `retry` has 25 of them, whatever other clients have pushed bef
   }
 });
 
-it('a PUSHB to several queues is stored whole, however deep a field is that nobody knows', async (t) => {
+it('a PUSHB to several queues is stored whole, however deep an unknown field is', async (t) => {
   const { port } = await startBroker(t);
   const client = await connectFwp(t, { port });
   const [first, second, third] = [makeJob({ queue: 'a' }), makeJob({ queue: 'b' }), makeJob({ queue: 'a' })];
@@ -71,7 +71,7 @@ it('FLUSH forgets the names of queues, and that they were paused', async (t) => 
   assert.notEqual(await client.ask('FETCH default'), null);
 });
 
-it('a stop answers who waits, refuses what comes later, and keeps what was acknowledged', async (t) => {
+it('a stop replies to clients that wait, refuses later commands, and keeps acknowledged jobs', async (t) => {
   const dataDir = brokerFolder(t);
   const broker = await startBroker(t, { dataDir, clock: createFakeClock() });
   const [worker, producer] = await Promise.all([1, 2].map(() => connectFwp(t, { port: broker.port })));

@@ -52,7 +52,7 @@ it('bytes of a whole line that came at once', async (t) => {
   await client.closed;
 });
 
-it('bytes of unfinished lines of all connections: given back when a connection ends', async (t) => {
+it('bytes of unfinished lines of all connections: there is room again when a connection ends', async (t) => {
   const { port, client } = await open(t, { inputBytesMax: 10_000 });
   const other = await connectFwp(t, { port });
   other.socket.write('x'.repeat(9000));
@@ -104,7 +104,7 @@ it('reserved jobs: FETCH is an error until one is finished', async (t) => {
   assert.notEqual(await client.ask('FETCH default'), null);
 });
 
-it('reserved bytes: the same', async (t) => {
+it('reserved bytes: FETCH is an error until a job is finished', async (t) => {
   const { client } = await open(t, { reservedBytesMax: 100 });
   await client.ask(pushBulk([makeJob(), makeJob()]));
   await client.ask('FETCH default');
@@ -151,7 +151,7 @@ it('output that a client does not read: its commands wait, others are served, al
   for (let index = 0; index < count; index++) await slow.next();
 });
 
-it('replies that wait for the disk, and bytes gathered for it: all are answered in the end', async (t) => {
+it('replies that wait for the disk, and bytes gathered for it: all commands get a reply in the end', async (t) => {
   const { client } = await open(t, { pendingRepliesMax: 3, groupBytesMax: 500 });
   const replies = await Promise.all(Array.from({ length: 500 }, () => client.ask(push(makeJob()))));
   assert.ok(replies.every((reply) => reply === '+OK'));

@@ -7,7 +7,7 @@ import { connectFwp, makeJob, type FwpClient } from './fwp-client.ts';
 const commandsOf = async (client: FwpClient): Promise<number> =>
   ((await client.askJson('INFO')) as { server: { command_count: number } }).server.command_count;
 
-it('replies that wait for the disk are bounded in bytes: the commands after them wait', async (t) => {
+it('replies that wait for the disk are limited in bytes: the commands after them wait', async (t) => {
   let release: () => void = () => {};
   const held = new Promise<void>((resolve) => (release = resolve));
   t.after(() => release());
@@ -27,7 +27,7 @@ it('replies that wait for the disk are bounded in bytes: the commands after them
   for (let index = 0; index < 500; index++) assert.match(String(await greedy.next()), /^\{/);
 });
 
-it('a long pipeline of one client is cut into turns: another is answered in between', async (t) => {
+it('a long pipeline of one client is cut into turns: another client gets its reply in between', async (t) => {
   const { port } = await startBroker(t, { limits: { outputBytesMax: 1e9 } });
   const greedy = await connectFwp(t, { port });
   const other = await connectFwp(t, { port });

@@ -56,7 +56,7 @@ it('all jobs of a worker that has said END go out again in their order, before l
   assert.deepEqual(await countsOf(producer), { queued: 0, working: 4, failures: 0 });
 });
 
-it('a FAIL with give_back has one job go out again, before later ones, and no attempt is counted', async (t) => {
+it('a job whose FAIL has give_back goes out again, before later ones, and no attempt is counted', async (t) => {
   const dataDir = brokerFolder(t);
   const { broker, one, producer, jobs, jids } = await setUp(t, { dataDir });
   const requeue = (jid: string, fields: object = {}): string =>
@@ -76,7 +76,7 @@ it('a FAIL with give_back has one job go out again, before later ones, and no at
   assert.deepEqual(await fetchJids(await connectFwp(t, { port: again.port }), 2), jids.slice(2));
 });
 
-it('what was acknowledged before END is done, and what others hold stays theirs', async (t) => {
+it('after END, acknowledged jobs are done, and other workers keep their jobs', async (t) => {
   const { one, other, producer, jids } = await setUp(t);
   assert.deepEqual(await fetchJids(producer, 1), [jids[3]]);
   other.socket.write(`ACK {"jid":"${jids[1]}"}\r\n`);
@@ -95,7 +95,7 @@ it('a worker whose last connection is lost keeps its jobs until their time is up
   assert.deepEqual(await countsOf(producer), { queued: 1, working: 3, failures: 0 });
 });
 
-it('a connection that was lost before does not keep back what the last one gives back', async (t) => {
+it('a connection that was lost before END does not keep the jobs of its worker from their queues', async (t) => {
   const { one, other, producer } = await setUp(t);
   one.socket.destroy();
   await one.closed;
@@ -106,7 +106,7 @@ it('a connection that was lost before does not keep back what the last one gives
   assert.equal((await countsOf(producer)).working, 0);
 });
 
-it('wakes who waits for the queue, unless it is paused', async (t) => {
+it('a requeued job wakes a client that waits for its queue, unless the queue is paused', async (t) => {
   const { one, other, producer, open, jids } = await setUp(t);
   const waiting = await open();
   await fetchJids(producer, 1);
@@ -120,7 +120,7 @@ it('wakes who waits for the queue, unless it is paused', async (t) => {
   assert.equal((await fetched)['jid'], jids[0]);
 });
 
-it('a crash after END leaves them at the head, and a worker gives back what it held before a restart', async (t) => {
+it('requeued jobs are at the head after a crash, and END requeues jobs that a worker held before a restart', async (t) => {
   const dataDir = brokerFolder(t);
   const { broker, one, other, producer, jids } = await setUp(t, { dataDir });
   await sayEnd(one, other);
@@ -144,7 +144,7 @@ it('a crash after END leaves them at the head, and a worker gives back what it h
   }
 });
 
-it('removing the queue, or all, removes them too', async (t) => {
+it('requeued jobs are removed with their queue, and by FLUSH', async (t) => {
   for (const command of ['QUEUE REMOVE default', 'FLUSH']) {
     const dataDir = brokerFolder(t);
     const { broker, one, other, producer } = await setUp(t, { dataDir });
@@ -171,7 +171,7 @@ it('jobs of a queue that was removed meanwhile make it anew, for good', async (t
 
 const noFaktory = faktoryPath() === undefined ? 'NOT TESTED: Faktory is not here' : false;
 
-it('a FAIL with give_back is one like any other to real Faktory', { skip: noFaktory }, async (t) => {
+it('real Faktory ignores give_back in a FAIL', { skip: noFaktory }, async (t) => {
   const { port } = await startFaktory(t);
   const worker = await connectFwp(t, { port, wid: 'w' });
   const { jid } = makeJob();

@@ -40,7 +40,7 @@ const folders = [
 
 for (const [name, folderOf] of folders) {
   describe(`a failing store ${name}`, () => {
-    it('makes the group in flight unknown, what follows refused, and leaves both out', async (t) => {
+    it('makes the group in flight unknown, refuses later changes, and keeps neither', async (t) => {
       const { faulty, client, connect } = await open(t, folderOf(t));
       const before = makeJob();
       assert.equal(await client.ask(push(before)), '+OK');
@@ -91,7 +91,7 @@ for (const [name, folderOf] of folders) {
       showed('store-kept', `${name}: 1 unknown job, fetched`);
     });
 
-    it('answers every command of many connections exactly once', async (t) => {
+    it('replies to every command of many connections exactly once', async (t) => {
       const { faulty, clock, connect, client } = await open(t, folderOf(t));
       const clients = await Promise.all(Array.from({ length: 8 }, connect));
       const stored = new Set<string>();

@@ -206,12 +206,12 @@ describe('ticks that were missed while nothing ran', () => {
     assert.deepEqual(await scene.stored(), nightly('2026-12-01T07:00:00'));
   });
 
-  it('are none of a schedule that has changed', async (t) => {
+  it('are not made up for a schedule that has changed', async (t) => {
     const { scene } = await missThree(t, catchUp, { ...catchUp, schedule: '10 * * * *' });
     assert.deepEqual(await scene.stored(), []);
   });
 
-  it('are none of a schedule that is new', async (t) => {
+  it('are not made up for a new schedule', async (t) => {
     const scene = await setUp(t, '2026-12-01T04:00:00Z');
     scene.start(catchUp);
     await scene.advance(minuteMs);

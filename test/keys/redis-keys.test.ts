@@ -78,7 +78,7 @@ describe('keys in Redis', { skip }, () => {
     assert.deepEqual(await claimOne(alive, lookFor('k')), expected);
   });
 
-  it('are unknown at once when that is what they were settled as, with the ids that are', async (t) => {
+  it('are unknown at once when they were settled as unknown', async (t) => {
     const { open } = await setUp(t);
     const keys = await open();
     const [claim, other] = [claimOf('k'), claimOf('other')];
@@ -103,7 +103,7 @@ describe('keys in Redis', { skip }, () => {
     }
   });
 
-  it('of somebody else are not settled by whoever comes late', async (t) => {
+  it('are not settled by a late owner after another one has them', async (t) => {
     const { open, admin } = await setUp(t);
     const keys = await open();
     const [late, present] = [claimOf('k'), claimOf('k')];
@@ -177,7 +177,7 @@ describe('keys in Redis', { skip }, () => {
     assert.equal(lines.filter((line) => line.includes('told again')).length, 1);
   });
 
-  it('are refused when Redis is full, those that are there excepted', async (t) => {
+  it('are refused when Redis is full, unless they are there already', async (t) => {
     const { open, admin } = await setUp(t);
     const keys = await open();
     const [done, open1, open2] = [claimOf('done'), claimOf('open1'), claimOf('open2')];

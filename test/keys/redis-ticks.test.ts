@@ -43,7 +43,7 @@ describe('last ticks in Redis', { skip }, () => {
     assert.equal(await admin.pttl('work-factory:tick:nightly'), -1);
   });
 
-  it('are told again when Redis was away', async (t) => {
+  it('are sent again when Redis was away', async (t) => {
     const server = await startRedis(t);
     const ticks = await open(t, server);
     await server.kill();

@@ -165,7 +165,7 @@ describe('the embedded result store', () => {
     });
   }
 
-  it('takes writes again after one that the disk refused, and has not lost an id', async (t) => {
+  it('takes writes again after the disk refused a write, and has not lost an id', async (t) => {
     const results = await createEmbeddedResults({ dataDir: folder(t), ...limits });
     t.after(() => results.close());
     const batches = t.mock.method(ClassicLevel.prototype, 'batch', () => ({

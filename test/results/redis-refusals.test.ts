@@ -69,7 +69,7 @@ async function responseOf(command: () => Promise<void>): Promise<string> {
   }
 }
 
-describe('a Redis that reads and does not write', { skip: redisServerPath() === undefined }, () => {
+describe('a Redis that takes reads and no writes', { skip: redisServerPath() === undefined }, () => {
   for (const [name, { expected, apply }] of Object.entries(refusals)) {
     it(`fails the check as it fails a put: ${name}`, async (t) => {
       const { admin, open } = await setUp(t);
@@ -85,7 +85,7 @@ describe('a Redis that reads and does not write', { skip: redisServerPath() === 
     });
   }
 
-  it('keeps the ids that it did not take, as pending, and logs that once', async (t) => {
+  it('keeps ids that Redis did not take, as pending, and logs that once', async (t) => {
     const { admin, lines, open } = await setUp(t);
     const results = open();
     await results.check();
@@ -118,7 +118,7 @@ describe('a Redis that reads and does not write', { skip: redisServerPath() === 
     assert.equal(await responseOf(() => results.check()), '');
   });
 
-  it('lets a worker take up its work as soon as it writes again', async (t) => {
+  it('lets a worker take up its work as soon as it takes writes again', async (t) => {
     const { admin, open } = await setUp(t);
     await admin.call('REPLICAOF', '127.0.0.1', '1');
     const log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -151,7 +151,7 @@ describe('a Redis user without the channel', { skip: redisServerPath() === undef
     assert.equal(lines.at(-1), 'Redis takes PUBLISH again');
   });
 
-  it('answers waits a second late, whichever side lacks the channel, and makes no more connections', async (t) => {
+  it('ends waits a second late, whichever side lacks the channel, and makes no more connections', async (t) => {
     const { admin, lines, open } = await setUp(t);
     await allow(admin, 'silent', 'resetchannels');
     for (const [reader, writer] of [

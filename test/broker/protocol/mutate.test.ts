@@ -28,7 +28,7 @@ async function drain(client: FwpClient, count: number, queue = 'default'): Promi
 const queuedOf = async (client: FwpClient): Promise<number> =>
   ((await client.askJson('INFO')) as { faktory: { total_enqueued: number } }).faktory.total_enqueued;
 
-it('tells how many jobs it were when it is asked to', async (t) => {
+it('reports how many jobs it has changed, when it is asked to', async (t) => {
   const { client } = await open(t);
   const at = '2100-01-01T00:00:00Z';
   await client.ask(push([makeJob({ at }), makeJob({ at, jobtype: 'a b' }), makeJob({ at })]));
@@ -38,7 +38,7 @@ it('tells how many jobs it were when it is asked to', async (t) => {
   assert.equal(await affectedBy(client, { cmd: 'clear', target: 'scheduled' }), 2);
 });
 
-it('tells which of the given jids it were, wherever they waited', async (t) => {
+it('reports which of the given jids it has changed, wherever the jobs waited', async (t) => {
   const { broker, client } = await open(t);
   const worker = await connectFwp(t, { port: broker.port, wid: 'w' });
   const jobs = Array.from({ length: 4 }, () => makeJob());
@@ -111,7 +111,7 @@ it('a cancelled job stays so over a restart, and its queue agrees with its count
   assert.equal((await open(t, { dataDir })).broker.recovered.queued, 0);
 });
 
-it('a job that was given back can be cancelled, too, and the queue with it be removed', async (t) => {
+it('a requeued job can be cancelled, and a queue that holds one can be removed', async (t) => {
   const dataDir = brokerFolder(t);
   const { broker, client } = await open(t, { dataDir });
   const worker = await connectFwp(t, { port: broker.port, wid: 'w' });
@@ -127,7 +127,7 @@ it('a job that was given back can be cancelled, too, and the queue with it be re
   assert.deepEqual((await open(t, { dataDir })).broker.recovered.queued, 0);
 });
 
-it('bounds what is held in memory of cancelled jobs', async (t) => {
+it('limits the cancelled jobs that are held in memory', async (t) => {
   const { client } = await open(t, { limits: { cancelledJobsMax: 1 } });
   const [one, other] = [makeJob(), makeJob()];
   await client.ask(push([one, other]));
@@ -137,7 +137,7 @@ it('bounds what is held in memory of cancelled jobs', async (t) => {
   assert.equal(await queuedOf(client), 1);
 });
 
-it('what a set held at the call is moved, page by page, while others push and fetch', async (t) => {
+it('moves the jobs that a set held at the call, page by page, while others push and fetch', async (t) => {
   const { broker, client } = await open(t, { dataDir: brokerFolder(t) });
   const other = await connectFwp(t, { port: broker.port });
   const jobs = Array.from({ length: 5000 }, () => makeJob({ at: '2100-01-01T00:00:00Z', jobtype: 'moved' }));
@@ -152,7 +152,7 @@ it('what a set held at the call is moved, page by page, while others push and fe
   await broker.close();
 });
 
-it('answers a client that has closed its side, and nothing behind it is answered before', async (t) => {
+it('replies to a client that has closed its side, and to no later command before', async (t) => {
   const { client } = await open(t);
   const at = '2100-01-01T00:00:00Z';
   await client.ask(push([makeJob({ at })]));

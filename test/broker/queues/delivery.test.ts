@@ -78,7 +78,7 @@ it('clients get jobs in the order in which they began to wait', async (t) => {
   assert.deepEqual(order, [0, 1, 2]);
 });
 
-it('RESUME wakes those who wait for the paused queue', async (t) => {
+it('RESUME wakes the clients that wait for the paused queue', async (t) => {
   const clock = createFakeClock();
   const { port } = await startBroker(t, { clock });
   const [worker, producer] = [await connectFwp(t, { port }), await connectFwp(t, { port })];
@@ -139,7 +139,7 @@ describe('a queue that is longer than what is kept in memory', () => {
     });
   }
 
-  it('is read again when a read has missed what was stored meanwhile', async (t) => {
+  it('is read again when a read has missed jobs that were stored meanwhile', async (t) => {
     let stored = () => {};
     let serving = false;
     const { port } = await startBroker(t, {

@@ -73,7 +73,7 @@ it('a job that is added during a look is found by the next one', async () => {
   assert.deepEqual(taken, ['first', 'second']);
 });
 
-it('a look waits until what the last one took is gone from the disk', async () => {
+it('a look waits until the jobs that the last one took are gone from the disk', async () => {
   const { set, ledger, taken, look, hold, release } = open();
   for (const dueMs of [1, 2, 3]) set.add(dueMs, `job ${dueMs}`);
   await ledger.drain();

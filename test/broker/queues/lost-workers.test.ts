@@ -53,7 +53,7 @@ async function setUp(t: TestContext, options: BrokerOptions = {}) {
   return { broker, clock, lost, open, worker, producer, jids, last: jobs[3]?.jid };
 }
 
-it('after 15 s without a connection they are at the head of their queue, the attempt counted', async (t) => {
+it('the jobs of a worker without a connection for 15 s are at the head of their queue, the attempt counted', async (t) => {
   const { clock, lost, worker, producer, jids, last } = await setUp(t);
   await lose(worker, 'w', producer);
   await pass(clock, 15, producer);
@@ -72,7 +72,7 @@ it('after 15 s without a connection they are at the head of their queue, the att
   assert.equal(again[3]?.['failure'], undefined);
 });
 
-it('they go to a FETCH that waits', async (t) => {
+it('the jobs of a lost worker go to a FETCH that waits', async (t) => {
   const { clock, open, worker, producer, jids } = await setUp(t);
   await lose(worker, 'w', producer);
   await pass(clock, 15, producer);
@@ -83,7 +83,7 @@ it('they go to a FETCH that waits', async (t) => {
   assert.equal((await fetched)['jid'], jids[0]);
 });
 
-it('a worker that comes back in time keeps them, however often', async (t) => {
+it('a worker that comes back in time keeps its jobs, however often', async (t) => {
   const { clock, open, worker, producer } = await setUp(t);
   let connection = worker;
   for (let round = 0; round < 4; round++) {
@@ -97,7 +97,7 @@ it('a worker that comes back in time keeps them, however often', async (t) => {
   assert.deepEqual(await countsOf(producer), { queued: 1, failures: 0, working: 3, retries: 0, dead: 0 });
 });
 
-it('a connection of its own that is left is enough, and a client without a wid keeps its job', async (t) => {
+it('a worker with a connection left keeps its jobs, and so does a client without a wid', async (t) => {
   const { clock, open, worker, producer } = await setUp(t);
   const other = await open('w');
   const nameless = await open();
@@ -111,13 +111,13 @@ it('a connection of its own that is left is enough, and a client without a wid k
   assert.equal(await other.ask('BEAT {"wid":"w"}'), '+OK');
 });
 
-it('a worker that says nothing for a minute is lost, too', async (t) => {
+it('a worker without a BEAT for a minute is lost, too', async (t) => {
   const { clock, producer } = await setUp(t);
   await pass(clock, 92, producer);
   assert.equal((await countsOf(producer)).working, 0);
 });
 
-it('0 seconds: they wait for the end of their reservations, as in Faktory, after a restart too', async (t) => {
+it('with 0 seconds jobs wait for the end of their reservations, as in Faktory, after a restart too', async (t) => {
   const dataDir = brokerFolder(t);
   // The retries wait as long as they may: 44 s.
   const options = { dataDir, lostWorkerMs: 0, ownWids: ['w'], random: () => 0.99 };
@@ -133,7 +133,7 @@ it('0 seconds: they wait for the end of their reservations, as in Faktory, after
   assert.deepEqual(await countsOf(client), { queued: 1, failures: 3, working: 0, retries: 3, dead: 0 });
 });
 
-it('an ACK that comes later is one of who has the job now; a FAIL of a job that waits knows none', async (t) => {
+it('a late ACK ends the job for the worker that has it now; a FAIL of a job that waits finds no reservation', async (t) => {
   const { clock, open, worker, producer, jids } = await setUp(t);
   await lose(worker, 'w', producer);
   await pass(clock, 16, producer);
@@ -148,7 +148,7 @@ it('an ACK that comes later is one of who has the job now; a FAIL of a job that 
   assert.deepEqual(await countsOf(producer), counts, 'the one that was acknowledged while it waited runs again');
 });
 
-it('a job that ends its worker every time is dead after its retries; with none it is gone, or dead', async (t) => {
+it('a job that ends its worker every time is dead after its retries; with 0 retries it is gone, with -1 it is dead', async (t) => {
   const clock = createFakeClock();
   const broker = await startBroker(t, { clock });
   const producer = await connectFwp(t, { port: broker.port });
@@ -171,7 +171,7 @@ it('a job that ends its worker every time is dead after its retries; with none i
   ]);
 });
 
-it('after a restart a worker has 15 s to come back, one of the process before has none', async (t) => {
+it('after a restart a worker has 15 s to come back, a worker in the process before has none', async (t) => {
   const dataDir = brokerFolder(t);
   const { broker, clock, lost, open, worker, jids, last } = await setUp(t, { dataDir, ownWids: ['own'] });
   const own = await open('own');
@@ -199,7 +199,7 @@ it('after a restart a worker has 15 s to come back, one of the process before ha
   assert.deepEqual(await countsOf(client), { queued: 1, failures: 1, working: 0, retries: 0, dead: 0 });
 });
 
-it('what is taken back survives the next crash, once, with its attempt', async (t) => {
+it('a job that was taken back survives the next crash, once, with its attempt', async (t) => {
   const dataDir = brokerFolder(t);
   const options = { clock: createFakeClock(), ownWids: ['own'], dataDir };
   const first = await createBroker(options);
@@ -220,7 +220,7 @@ it('what is taken back survives the next crash, once, with its attempt', async (
   assert.equal((again?.['failure'] as { retry_count: number }).retry_count, 0);
 });
 
-it('a store that failed and works again does not take back what its own worker is running', async (t) => {
+it('jobs that the own worker is running are not taken back when the store has failed and works again', async (t) => {
   let failing = false;
   const { open, producer } = await setUp(t, {
     dataDir: brokerFolder(t),

@@ -264,7 +264,7 @@ async function leaveOpen(t: TestContext, folder: string): Promise<void> {
 }
 
 describe('a data folder of a store with a log', () => {
-  it('is made of one without', async (t) => {
+  it('is made of a folder without a log', async (t) => {
     const folder = brokerFolder(t);
     await writeFormat1(folder);
     await withStore(folder, async (store) => {
@@ -276,7 +276,7 @@ describe('a data folder of a store with a log', () => {
   });
 
   for (const isClosed of [false, true]) {
-    it(`is made of one whose log has no headers, ${isClosed ? 'closed in order' : 'after a kill'}`, async (t) => {
+    it(`is made of a folder whose log has no headers, ${isClosed ? 'closed in order' : 'after a kill'}`, async (t) => {
       const folder = brokerFolder(t);
       await writeFormat2(folder, isClosed);
       for (let open = 0; open < 2; open++) {
@@ -300,7 +300,7 @@ describe('a data folder of a store with a log', () => {
     }
   });
 
-  it('says to the program without a log that it is not for it', async (t) => {
+  it('is refused by a program that knows no log', async (t) => {
     const folder = brokerFolder(t);
     await withStore(folder, (store) => store.write([put(1)]));
     const level = await openLevelStore(folder);
@@ -319,7 +319,7 @@ describe('a data folder of a store with a log', () => {
     assert.ok(error.message.includes(folder));
   });
 
-  it('is damaged when the log lacks, whole, what it held a second before', async (t) => {
+  it('is damaged when the log lacks whole groups that it held a second before', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const folder = brokerFolder(t);
     let onWrite: () => void = () => {};
@@ -340,7 +340,7 @@ describe('a data folder of a store with a log', () => {
     assert.match((await damageOf(copy)).message, /the log ends at the group 0, of 1 at least/);
   });
 
-  it('does not need it after an orderly end', async (t) => {
+  it('does not need its log after an orderly end', async (t) => {
     const folder = brokerFolder(t);
     await withStore(folder, (store) => store.write([put(1)]));
     for (const file of readdirSync(folder).filter((name) => name.startsWith('groups'))) rmSync(join(folder, file));

@@ -173,7 +173,7 @@ describe('the log', () => {
     assert.deepEqual(await sequences(folder, { ...fresh, synced: 1 }), [2, 3, 4]);
   });
 
-  it('is written beforehand', async (t) => {
+  it('has files whose size is written beforehand', async (t) => {
     const { log, file, otherFile } = await open(t);
     // The fourth is in the other file, which is made meanwhile.
     for (let place = 1; place <= 4; place++) await log.append(group(place, 1000));

@@ -126,7 +126,7 @@ describe('a data folder', () => {
     assert.ok(error.message.includes(file));
   });
 
-  it('is named as what it is when an early version wrote it', async (t) => {
+  it('is refused with the reason when an early version wrote it', async (t) => {
     const dataDir = brokerFolder(t);
     const store = await openLevelStore(dataDir);
     // As revision 94c70e7 wrote it: the same format, without a count of the queues.
@@ -142,7 +142,7 @@ describe('a data folder', () => {
     assert.doesNotMatch(message, /damaged/);
   });
 
-  it('of before jobs could be cancelled gets a stream for them of its own', async (t) => {
+  it('from before jobs could be cancelled gets a stream for cancelled jobs', async (t) => {
     const dataDir = brokerFolder(t);
     const store = await openLevelStore(dataDir);
     const sets = ['working', 'scheduled', 'retries', 'dead'].map((name, index) => [

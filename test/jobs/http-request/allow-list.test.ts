@@ -74,7 +74,7 @@ describe('an entry', () => {
   for (const text of wrong)
     it(`${JSON.stringify(text)} is refused`, () => assert.equal(readAllowedHost(text), undefined));
 
-  it('stops the start with its fellows, and secrets are not printed', () => {
+  it('that is wrong stops the start, with all other problems, and secrets are not printed', () => {
     const env = { HTTP_REQUEST_ALLOW: 'good.example.com,http://bad/path', HTTP_REQUEST_SECRET: 'too-short' };
     assert.throws(
       () => loadConfig(env),

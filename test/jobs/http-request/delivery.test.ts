@@ -282,7 +282,7 @@ describe('the time of a request', () => {
     assert.match(message, /(broke off|stopped while waiting for the response), after 30 s$/);
   });
 
-  it('is that of a clock', async (t) => {
+  it('is timed by default', async (t) => {
     const { send } = await setUp(t, () => undefined);
     assert.match(
       (await rejected(send({ timeout_seconds: 1 }))).message,
