@@ -69,3 +69,7 @@ export function encodeJson(value: unknown): { json: string } | { problem: string
   }
   return { problem: `must be at most ${depthMax} levels deep` };
 }
+
+/** An object as JSON has it: no array, and not null. */
+export const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

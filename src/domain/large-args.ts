@@ -2,6 +2,7 @@
 // also syncs the broker's disk (docs/decisions/0020-large-arguments.md).
 import { constants, gunzipSync, gzipSync } from 'node:zlib';
 import type { JobArgs } from './job-args.ts';
+import { isObject } from './json-structure.ts';
 
 const encoding = 'gzip+base64';
 /** In `custom`: only where it says so are arguments decoded. */
@@ -37,9 +38,6 @@ export function decodeArgs(args: unknown, custom: unknown, bytesMax: number): De
   if (bytes > bytesMax) return { error: `encoded args are ${bytes} bytes long; at most ${bytesMax} are decoded` };
   return inflate(data, bytes);
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const base64 = /^[A-Za-z0-9+/]+={0,2}$/;
 const utf8 = new TextDecoder('utf-8', { fatal: true });

@@ -1,6 +1,7 @@
 // The second argument of a job's `run`. All that `run` sends through it is limited here, before it goes to the worker.
 import type { JobContext, JobLogger } from '../jobs/define-job.ts';
 import type { AbortReason, FromHandler, LogLevel, RawJob } from './messages.ts';
+import { isObject } from '../domain/json-structure.ts';
 
 export interface ContextOptions {
   id: number;
@@ -81,9 +82,6 @@ export function createContext({ id, job, attempt, send }: ContextOptions): OpenC
     },
   };
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function cutFields(fields: unknown): Record<string, unknown> {
   try {

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import type { ArgsReading, InlineEnd, JobType } from '../domain/job-type.ts';
 import { requestId } from '../domain/request-id.ts';
+import { isObject } from '../domain/json-structure.ts';
 
 /** JSON has no Infinity, but `1e400` parses to it: zod's number refuses every value that is not finite. */
 const operand = z.number('must be a finite number');
@@ -48,9 +49,6 @@ export function createArithmetic({ name, symbol, schema, compute, example }: Ari
     runInline: (args) => run(schema, compute, args),
   };
 }
-
-const isObject = (value: unknown): value is object =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const withoutRequestId = ',"request_id":null}';
 

@@ -2,7 +2,7 @@
 // before anything starts.
 import { z } from 'zod';
 import type { ArgsReading, Issues, JobType } from '../domain/job-type.ts';
-import { encodeJson } from '../domain/json-structure.ts';
+import { encodeJson, isObject } from '../domain/json-structure.ts';
 import { queueNameProblem } from '../domain/queue-name.ts';
 import { requestId } from '../domain/request-id.ts';
 import { describeIssue } from './argument-errors.ts';
@@ -203,9 +203,6 @@ function argumentsIn({
 }
 
 const readOptions = { error: describeIssue };
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function read(schema: z.ZodType, isTuple: boolean, given: unknown, id: unknown): ArgsReading {
   const checked = check(schema, given);

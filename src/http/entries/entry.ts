@@ -5,6 +5,7 @@ import type { JobArgs } from '../../domain/job-args.ts';
 import type { JobType } from '../../domain/job-type.ts';
 import { compressArgs, encodedArgsMark } from '../../domain/large-args.ts';
 import type { JobRecord } from '../../domain/results.ts';
+import { isObject } from '../../domain/json-structure.ts';
 import { cut } from '../problems/caller-text.ts';
 import {
   createExplicitReader,
@@ -24,9 +25,6 @@ export interface EntryOptions extends ExplicitFormOptions {
 
 /** @param nowMs milliseconds since 1970 */
 export type EntryReader = (entry: unknown, nowMs: number) => Order | Refusal;
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const refuse = (path: string[], message: string): Refusal => ({
   code: 'validation_failed',

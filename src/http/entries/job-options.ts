@@ -1,7 +1,7 @@
 // The options of the explicit form: a job has them in place of its type's. Each is checked.
 import { z } from 'zod';
 import type { JobOptions } from '../../domain/job.ts';
-import { encodeJson } from '../../domain/json-structure.ts';
+import { encodeJson, isObject } from '../../domain/json-structure.ts';
 import type { Issues } from '../../domain/job-type.ts';
 import { queueNameProblem, queuePattern } from '../../domain/queue-name.ts';
 import { requestId } from '../../domain/request-id.ts';
@@ -36,8 +36,6 @@ const queue = z
     if (message !== undefined) issues.push({ code: 'custom', message, input: value });
   })
   .meta({ description: 'One of ENQUEUE_QUEUES, where it is not the queue of the type', pattern: queuePattern.source });
-
-const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const custom = z
   .custom<Record<string, unknown>>(isObject, 'must be an object')

@@ -52,3 +52,7 @@ export function readBody<Schema extends z.ZodType>(schema: Schema, body: unknown
   if (!success) throw invalid(error.issues);
   return data;
 }
+
+/** One violation, of a part of the request that is not its body. */
+export const invalidPart = (pointer: string, message: string): AppError =>
+  new AppError('validation_failed', `${pointer.slice(1)} ${message}`, violationFields([{ pointer, message }], 1));

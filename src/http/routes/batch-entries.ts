@@ -2,6 +2,7 @@
 // safeParse is faster than a schema of the array, and its issues belong to an entry.
 import { AppError } from '../problems/errors.ts';
 import type { Job } from '../../domain/job.ts';
+import { isObject } from '../../domain/json-structure.ts';
 import { createEntryReader, createJobMaker, type EntryOptions } from '../entries/entry.ts';
 import { keyBesideHeader, readEntryKey, type FoundEntry, type KeyedEntry } from '../once/entry-key.ts';
 import type { Refusal } from '../entries/explicit-form.ts';
@@ -33,9 +34,6 @@ export interface BatchEntries {
   hasUnique: boolean;
   found: FoundEntry[];
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** The entries of the body, still unchecked. Rejects with `validation_failed` or `too_many_jobs`. */
 export function readEnvelope(body: unknown, jobsMax: number): readonly unknown[] {

@@ -10,7 +10,7 @@ import type { JobRecord, ResultStore } from '../../domain/results.ts';
 import { waitSecondsMax } from '../limits.ts';
 import { listOperations } from './operation-list.ts';
 import { commonProblems, jobRecord, problemResponses } from './schemas.ts';
-import { violationFields } from '../problems/violations.ts';
+import { invalidPart } from '../problems/violations.ts';
 
 export interface JobStateOptions {
   registry: JobRegistry;
@@ -82,9 +82,6 @@ export function storeAway(error: unknown, reply: FastifyReply): AppError {
   reply.log.debug({ err: error, request_id: reply.request.id }, 'the store of results did not answer');
   return new AppError('results_unavailable', 'The result store does not answer; the job may still exist');
 }
-
-const invalidPart = (pointer: string, message: string): AppError =>
-  new AppError('validation_failed', `${pointer.slice(1)} ${message}`, violationFields([{ pointer, message }], 1));
 
 function readWaitMs({ wait }: { wait?: unknown }): number {
   if (wait === undefined) return 0;

@@ -4,7 +4,7 @@ import { OperatorError, setNames, type SetJob, type SetName } from '../../domain
 import { setArgsCharsMax, setErrorCharsMax, setNameCharsMax } from '../limits.ts';
 import { cut } from '../problems/caller-text.ts';
 import { AppError } from '../problems/errors.ts';
-import { violationFields } from '../problems/violations.ts';
+import { invalidPart } from '../problems/violations.ts';
 import { commonProblems } from './schemas.ts';
 
 const count = z.int().min(0);
@@ -76,10 +76,6 @@ export const jobIn = (job: SetJob): z.infer<typeof setPage>['jobs'][number] => (
   errtype: shown(job.errtype, setNameCharsMax),
   error: shown(job.error, setErrorCharsMax),
 });
-
-/** One violation, of a part of the request that is not its body. */
-export const invalidPart = (pointer: string, message: string): AppError =>
-  new AppError('validation_failed', `${pointer.slice(1)} ${message}`, violationFields([{ pointer, message }], 1));
 
 /** @throws AppError with 404 */
 export function readSetName(params: unknown): SetName {
