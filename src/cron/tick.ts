@@ -132,7 +132,11 @@ async function tryOnce(tick: Tick, options: TickOptions): Promise<Try> {
     case 'done':
       return { end: 'replayed', jobId: lockHolder(verdict.response) };
     case 'unknown':
-      return { end: 'unknown', jobId: verdict.jids[0] as string, detail: 'the process that enqueued it has not said' };
+      return {
+        end: 'unknown',
+        jobId: verdict.jids[0] as string,
+        detail: 'the process that enqueued it has not told the outcome',
+      };
     case 'claimed':
       break;
     case 'in_progress':

@@ -18,7 +18,7 @@ export interface Untold<Item> {
   close(): void;
 }
 
-/** About 20 MB. What is beyond them stays as it was told last: a claim that nobody settles becomes unknown. */
+/** About 20 MB. Items beyond the limit are dropped: a claim that nobody settles becomes unknown. */
 const itemsMax = 20_000;
 const retryMs = 1000;
 const retryGroupMax = 500;
@@ -31,7 +31,7 @@ export function createUntold<Item>({ tell, isReady, nameOf, clock, log }: Untold
 
   function leave(items: readonly Item[], error: Error): void {
     if (!isLogged)
-      log.warn({ error: error.message }, 'the store of keys did not take what became of some: it is told again');
+      log.warn({ error: error.message }, 'the store of keys did not take some outcomes: they are sent again');
     isLogged = true;
     for (const item of items) if (left.size < itemsMax) left.set(nameOf(item), item);
     if (!isClosed) timer ??= clock.after(retryMs, () => void retry());
@@ -57,7 +57,7 @@ export function createUntold<Item>({ tell, isReady, nameOf, clock, log }: Untold
     timer = undefined;
     if (left.size > 0 && !isClosed) timer = clock.after(retryMs, () => void retry());
     else if (isLogged) {
-      log.info({}, 'the store of keys has taken what became of all');
+      log.info({}, 'the store of keys has taken all outcomes');
       isLogged = false;
     }
   }

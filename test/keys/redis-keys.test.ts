@@ -174,7 +174,7 @@ describe('keys in Redis', { skip }, () => {
       assert.ok(tries < 200, 'it was never told');
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    assert.equal(lines.filter((line) => line.includes('told again')).length, 1);
+    assert.equal(lines.filter((line) => line.includes('sent again')).length, 1);
   });
 
   it('are refused when Redis is full, unless they are there already', async (t) => {

@@ -1,5 +1,5 @@
-// Group commit: what commands change is gathered, written as one synced batch, and only then answered. While one batch
-// is being synced the next one gathers, so the slower the disk the larger the groups.
+// Group commit: changes of commands are gathered and written as one synced batch, and their replies are sent after that. While one
+// batch is being synced the next one gathers, so the slower the disk the larger the groups.
 import type { Store, StoreOperation } from './store.ts';
 
 export type GroupOutcome = 'stored' | 'unknown' | 'not stored';
