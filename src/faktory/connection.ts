@@ -160,10 +160,10 @@ export class Connection {
   }
 
   #connectTimeout(): OwnCause {
-    const within = `within ${this.#options.connectTimeoutMs} ms`;
-    if (!this.#isConnected) return new OwnCause(`no TCP connection ${within}: the network, or its machine`);
-    if (this.#greet) return new OwnCause(`it takes connections, but sent no greeting ${within}: its process hangs`);
-    return new OwnCause(`it greets, but has not replied to HELLO ${within}`);
+    const time = `in ${this.#options.connectTimeoutMs} ms`;
+    if (!this.#isConnected) return new OwnCause(`no TCP connection ${time}: the network, or its machine`);
+    if (this.#greet) return new OwnCause(`its process hangs (TCP connects, no greeting ${time})`);
+    return new OwnCause(`it greets, but has not replied to HELLO ${time}`);
   }
 
   #giveUp(reason: string, sinceMs: number): void {

@@ -50,7 +50,7 @@ const lastRepliesMs = 1000;
 const restMs = 500;
 
 const noReply = new OwnCause('it does not answer in time');
-const storeHangs = new OwnCause('it greets, but replies to commands late, or with a deadline: its Redis hangs');
+const storeHangs = new OwnCause('its Redis hangs (it greets, but replies come too late)');
 
 export function createStandings({ size, clock, onChange }: StandingsOptions): Standings {
   const trusted: Connection[] = [];
