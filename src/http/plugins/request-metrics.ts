@@ -34,7 +34,7 @@ export function observeRequests(app: FastifyInstance, { metrics, clock, logger }
       observe(reply.statusCode, ms / 1000);
       if (isLogged()) {
         const { statusCode: status } = reply;
-        logger.debug({ method, route: route.url, status, ms, request_id: request.id }, 'response sent');
+        logger.debug({ method, route: route.url, status, ms, request_id: request.id }, 'request answered');
       }
       done();
     };
