@@ -12,6 +12,8 @@ export interface HandlersOptions {
   processes: number;
   startProcess: (events: Pick<HandlerProcessOptions, 'onMessage' | 'onOutput' | 'onGone'>) => HandlerProcess;
   clock: Clock;
+  /** Called when `isUp` may have changed. */
+  onChange: () => void;
   log: HandlerLog;
 }
 
@@ -21,8 +23,6 @@ export interface Handlers {
   /** Jobs that run, or wait for a process. */
   readonly running: number;
   readonly processes: Readonly<HandlerCounts>;
-  /** Called when `isUp` may have changed. */
-  onChange: () => void;
   start(): void;
   run(job: HandlerJob): void;
   /** The worker stops: fires the signals. From now on a run that throws is given back, and so is a job that comes. */
@@ -32,7 +32,7 @@ export interface Handlers {
   close(): Promise<void>;
 }
 
-export function createHandlers({ processes, startProcess, clock, log }: HandlersOptions): Handlers {
+export function createHandlers({ processes, startProcess, clock, onChange, log }: HandlersOptions): Handlers {
   const waiting = createWaitingRuns(clock);
   const budget = createLineBudget(log, clock);
   const upLog = createUpLog(log);
@@ -48,13 +48,13 @@ export function createHandlers({ processes, startProcess, clock, log }: Handlers
       onReady() {
         upLog.up();
         for (const run of waiting) assignToLeastBusy(run);
-        handlers.onChange();
+        onChange();
       },
       onGone(reason) {
         if (!isStopping && !handlers.isUp) upLog.down(reason);
-        handlers.onChange();
+        onChange();
       },
-      onReplaced: () => handlers.onChange(),
+      onReplaced: onChange,
       // A run that throws after its signal has fired throws because of the stop.
       onEnd: ({ job }, end) => job.onEnd(isStopping && end.type === 'threw' ? requeued(end.message) : end),
     }),
@@ -78,7 +78,6 @@ export function createHandlers({ processes, startProcess, clock, log }: Handlers
     get processes() {
       return countProcesses(lanes.map(({ supervisor }) => supervisor));
     },
-    onChange: () => undefined,
     start: () => lanes.forEach(({ supervisor }) => supervisor.start()),
     run(job) {
       if (isStopping) return job.onEnd(requeued(stopReason));

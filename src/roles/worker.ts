@@ -12,7 +12,7 @@ import { reportOf, checkOf, type Readiness } from '../domain/readiness.ts';
 import { createStoreChecks, storeChecks } from '../domain/store-checks.ts';
 import { createServerCheck } from '../domain/server-check.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
-import { createWorker } from '../worker/worker.ts';
+import { createWorker, type Worker } from '../worker/worker.ts';
 import { clientOptions } from './client-options.ts';
 import { builtInSettings, openJobs } from './jobs.ts';
 import { measureKeys } from './measured-keys.ts';
@@ -139,9 +139,9 @@ function runWorker(
   );
   // Jobs that need slots of their own wait for others: one process has room for all of them.
   const processes = hasOwnSlots ? 1 : config.HANDLER_PROCESSES;
-  const handlers = hasHandlers ? openHandlers(config, log, processes) : undefined;
+  const handlers = hasHandlers ? openHandlers(config, log, processes, () => worker.onHandlersChange()) : undefined;
   metrics.knowQueues(queues);
-  const worker = createWorker({
+  const worker: Worker = createWorker({
     registry,
     ...clientOptions(config, address),
     queues,
@@ -173,7 +173,7 @@ const noProcess = 'no handler process is ready: jobs that run in one wait; the l
 
 const storeAway = 'the store of results is away: nothing is fetched until it is back';
 
-const openHandlers = (config: Config, log: Logger, processes: number): Handlers =>
+const openHandlers = (config: Config, log: Logger, processes: number, onChange: () => void): Handlers =>
   createHandlers({
     processes,
     startProcess: (events) =>
@@ -188,6 +188,7 @@ const openHandlers = (config: Config, log: Logger, processes: number): Handlers 
         clock: systemClock,
       }),
     clock: systemClock,
+    onChange,
     log,
   });
 

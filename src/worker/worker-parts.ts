@@ -97,7 +97,6 @@ export function createParts(
     onChange,
   });
   const awayLog = createAwayLog(clients, log);
-  if (handlers) handlers.onChange = onChange;
 
   function turn(): boolean {
     const fetching = fetcher.outstanding;

@@ -26,6 +26,8 @@ export interface Worker {
   /** The store of results takes writes. Otherwise nothing is fetched. */
   readonly takesResults: boolean;
   start(): void;
+  /** To be called when `isUp` of the handlers may have changed. */
+  onHandlersChange(): void;
   /** Fetches no more. Jobs that run go on. */
   quiet(): void;
   /**
@@ -79,6 +81,7 @@ export function createWorker(options: WorkerOptions): Worker {
       endings.start();
       turns.schedule();
     },
+    onHandlersChange: turns.schedule,
     quiet,
     stop(timeoutMs) {
       awayLog.end();

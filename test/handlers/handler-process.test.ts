@@ -7,7 +7,7 @@ import { startHandlerProcess } from '../../src/handlers/handler-process.ts';
 import type { Handlers } from '../../src/handlers/handlers.ts';
 import type { HandlerJob } from '../../src/handlers/run.ts';
 import type { HandlerLog } from '../../src/handlers/line-budget.ts';
-import { createTestHandlers, writeJobs } from '../helpers/job-folder.ts';
+import { createTestHandlers, writeJobs, type TestHandlers } from '../helpers/job-folder.ts';
 
 type End = Parameters<HandlerJob['onEnd']>[0];
 
@@ -20,14 +20,7 @@ function run(handlers: Handlers, name: string, args: unknown, options: Partial<H
   });
 }
 
-async function up(handlers: Handlers): Promise<void> {
-  await new Promise<void>((resolve) => {
-    handlers.onChange = () => {
-      if (handlers.isUp) resolve();
-    };
-    handlers.onChange();
-  });
-}
+const up = ({ handlers, changes }: TestHandlers): Promise<void> => changes.until(() => handlers.isUp);
 
 const resultOf = (end: End): unknown => {
   assert.ok(end.type === 'succeeded', JSON.stringify(end));
@@ -137,7 +130,7 @@ describe('a handler process', () => {
   ] as const)
     it(`is replaced when a job does what ends it: ${name}`, async () => {
       const handlers = await begun;
-      await up(handlers);
+      await up(await started);
       const [culprit, neighbour] = await Promise.all([run(handlers, name, {}), run(handlers, 'wait', {})]);
       for (const end of [culprit, neighbour]) {
         assert.ok(end.type === 'threw' && end.errtype === 'HandlerProcessEnded', JSON.stringify(end));
@@ -162,9 +155,10 @@ describe('a handler process that blocks', () => {
   it('is killed when the time of a job is over, and at a stop', async (t: TestContext) => {
     // Its 5 s pass in half a second.
     const clock = { ...systemClock, after: (ms: number, fn: () => void) => systemClock.after(ms / 10, fn) };
-    const { handlers } = await createTestHandlers(t, fields, { clock });
+    const made = await createTestHandlers(t, fields, { clock });
+    const { handlers } = made;
     handlers.start();
-    await up(handlers);
+    await up(made);
     const [blocked, innocent] = await Promise.all([
       run(handlers, 'block', {}, { timeoutMs: 100 }),
       run(handlers, 'wait', {}),

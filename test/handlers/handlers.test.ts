@@ -16,11 +16,10 @@ const given = (reason: string) => [{ type: 'requeued', reason }];
 
 describe('a job', () => {
   it('waits until a process is ready', () => {
-    const { handlers, processes, run } = startScene();
+    let changes = 0;
+    const { handlers, processes, run } = startScene({ onChange: () => void changes++ });
     const [process] = processes as [ScriptedProcess];
     assert.equal(handlers.isUp, false);
-    let changes = 0;
-    handlers.onChange = () => changes++;
     const { id, ends } = run({ text: '{"jid":"job-1",\n"args":[]}' });
     assert.deepEqual(process.sent, []);
     process.say({ type: 'ready' });

@@ -35,15 +35,15 @@ export interface TestRun {
 }
 
 /** They are started; none is ready yet. */
-export function startScene({ processes = 1 } = {}): Scene {
+export function startScene({ processes = 1, onChange = (): void => undefined } = {}): Scene {
   const clock = createFakeClock();
-  const scene = createScene(clock, processes);
+  const scene = createScene(clock, onChange, processes);
   scene.handlers.start();
   return { ...scene, clock };
 }
 
 /** For a worker, which starts them. */
-export function createScene(clock: Clock, count = 1): Omit<Scene, 'clock'> {
+export function createScene(clock: Clock, onChange: () => void, count = 1): Omit<Scene, 'clock'> {
   const processes: ScriptedProcess[] = [];
   const lines: Scene['lines'] = [];
   const write = (level: string) => (fields: object, message: string) =>
@@ -70,6 +70,7 @@ export function createScene(clock: Clock, count = 1): Omit<Scene, 'clock'> {
     processes: count,
     startProcess,
     clock,
+    onChange,
     log: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
   });
   let lastId = 0;

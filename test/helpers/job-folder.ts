@@ -8,6 +8,7 @@ import { startHandlerProcess } from '../../src/handlers/handler-process.ts';
 import { createHandlers, type Handlers, type HandlersOptions } from '../../src/handlers/handlers.ts';
 import type { HandlerLog } from '../../src/handlers/line-budget.ts';
 import { loadJobs, type LoadedJobs } from '../../src/jobs/load-jobs.ts';
+import { createChanges, type Changes } from './changes.ts';
 import { programUrlOf } from './paths.ts';
 
 const packageUrl = programUrlOf('src/index.ts');
@@ -26,6 +27,8 @@ export async function writeJobs(t: Owner, fields: Record<string, string>): Promi
 
 export interface TestHandlers extends LoadedJobs {
   handlers: Handlers;
+  /** Of the handlers. */
+  changes: Changes;
   jobsDir: string;
 }
 
@@ -44,8 +47,10 @@ export async function createTestHandlers(
 ): Promise<TestHandlers> {
   const jobsDir = await writeJobs(t, fields);
   const { resultBytesMax = 65_536, clock = systemClock } = options;
+  const changes = createChanges();
   const handlers = createHandlers({
     processes: 1,
+    onChange: changes.fire,
     log: silent,
     ...options,
     clock,
@@ -57,5 +62,5 @@ export async function createTestHandlers(
       }),
   });
   t.after(() => handlers.close());
-  return { ...(await loadJobs(jobsDir)), handlers, jobsDir };
+  return { ...(await loadJobs(jobsDir)), handlers, changes, jobsDir };
 }

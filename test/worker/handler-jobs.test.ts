@@ -13,7 +13,15 @@ import type { WorkerOptions } from '../../src/worker/worker.ts';
 import { createScene, type ScriptedProcess } from '../handlers/scripted-processes.ts';
 import { createFakeClock } from '../helpers/fake-clock.ts';
 import { bulk } from '../helpers/scripted-broker.ts';
-import { createHeldResults, job, nil, startFetchScript, startWorker, type FetchScript } from './worker-harness.ts';
+import {
+  createHeldResults,
+  job,
+  nil,
+  startFetchScript,
+  startWorker,
+  type FetchScript,
+  type StartedWorker,
+} from './worker-harness.ts';
 
 function typeOf(name: string, fields: object = {}): JobType {
   const compiled = compileDefinition({ name, args: z.object({}).loose(), run: () => null, ...fields });
@@ -26,10 +34,10 @@ const registry = createRegistry([...builtInTypes, resize]);
 
 async function start(t: TestContext, broker: FetchScript, options: Partial<WorkerOptions> = {}) {
   const { clock = systemClock } = options;
-  const { handlers, processes, lines } = createScene(clock);
+  const { handlers, processes, lines } = createScene(clock, () => worker.onHandlersChange());
   const results = createHeldResults();
   const given = { registry, handlers, results, ...options };
-  const worker = startWorker(t, broker.port, given);
+  const worker: StartedWorker = startWorker(t, broker.port, given);
   const process = processes[0] as ScriptedProcess;
   process.say({ type: 'ready' });
   /** Resolves with the ids of the runs that were sent so far, as soon as there are so many. */
@@ -159,9 +167,9 @@ describe('a job whose process is replaced because another one blocks it', () => 
   async function replace(t: TestContext, description: string) {
     const broker = await startFetchScript(t, (line) => (line === 'INFO' ? info(description) : undefined));
     const clock = createFakeClock();
-    const { handlers, processes } = createScene(clock);
+    const { handlers, processes } = createScene(clock, () => worker.onHandlersChange());
     const results = createHeldResults();
-    const worker = startWorker(t, broker.port, { registry, handlers, results });
+    const worker: StartedWorker = startWorker(t, broker.port, { registry, handlers, results });
     await broker.until(() => broker.lines.includes('INFO'));
     processes[0]?.say({ type: 'ready' });
     broker.enqueue([0, 1, 2].map(() => resizing({ retry: 0 })));
@@ -248,8 +256,8 @@ describe('the slots', () => {
 
   it('are filled only while a handler process is ready', async (t) => {
     const broker = await startFetchScript(t);
-    const { handlers, processes } = createScene(systemClock);
-    const worker = startWorker(t, broker.port, { registry, handlers });
+    const { handlers, processes } = createScene(systemClock, () => worker.onHandlersChange());
+    const worker: StartedWorker = startWorker(t, broker.port, { registry, handlers });
     await broker.until(() => broker.peers.length === 3);
     await new Promise((resolve) => setTimeout(resolve, 20));
     assert.equal(worker.stats.fetching, 0);
@@ -284,8 +292,8 @@ describe('the queues', () => {
       typeOf('resize', { queue: 'images' }),
       typeOf('mail', { queue: 'mails', run: undefined }),
     ];
-    const { handlers, processes } = createScene(systemClock);
-    startWorker(t, broker.port, {
+    const { handlers, processes } = createScene(systemClock, () => worker.onHandlersChange());
+    const worker: StartedWorker = startWorker(t, broker.port, {
       ...{ registry: createRegistry(types), handlers, concurrency: 1 },
       queues: ['default', 'images', 'mails'],
     });
