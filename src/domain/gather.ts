@@ -4,12 +4,12 @@ import type { Clock } from './clock.ts';
 export interface GatherOptions<Item, Reply> {
   /** One reply for each item, in their order. */
   ask: (items: readonly Item[]) => Promise<readonly Reply[]>;
-  /** Of one question. */
+  /** The most items of one question. */
   itemsMax: number;
   clock: Pick<Clock, 'soon'>;
 }
 
-/** Of an asker's items, which stay together in their order; more than `itemsMax` are several questions. */
+/** Asks for the items of one caller. They stay together in their order; more than `itemsMax` are several questions. */
 export type Gather<Item, Reply> = (items: readonly Item[]) => Promise<Reply[]>;
 
 interface Asked<Item, Reply> {

@@ -7,7 +7,7 @@ interface Removal {
   reject: (error: unknown) => void;
 }
 
-/** In one command. */
+/** The most jids in one command. */
 const jidsMax = 100;
 
 /** @param removeAll resolves to the jids of the jobs that it found and removed */

@@ -57,7 +57,7 @@ const encodedStartBytes = encodedStart.length;
 interface Template {
   beforeArgs: string;
   afterArgs: string;
-  /** Of both, in UTF-8. */
+  /** Length of both in UTF-8. */
   bytes: number;
   queue: string;
   isPlain: boolean;

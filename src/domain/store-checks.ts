@@ -17,7 +17,7 @@ export const storeChecks = ['results', 'keys'] as const;
 /** A check of results is a write that is synced: one in this time, however many probes ask. */
 const maxAgeMs = 5000;
 
-/** Of the stores that this process has. */
+/** Makes the checks of the stores that this process has. */
 export function createStoreChecks({ clock, results, keys }: StoreChecksOptions): () => Promise<Record<string, Check>> {
   const checks = new Map<string, () => Promise<string | undefined>>();
   if (results)

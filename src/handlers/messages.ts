@@ -16,7 +16,7 @@ export type ToHandler =
 export interface HandlerSettings {
   jobsDir: string;
   builtIn: BuiltInSettings;
-  /** Of the JSON of arguments that travelled compressed. */
+  /** The most bytes of compressed arguments after decompression. */
   argsBytesMax: number;
   resultBytesMax: number;
 }

@@ -14,7 +14,7 @@ export interface HandlerRun {
   run: Run;
   job: RawJob;
   context: JobContext;
-  /** Of the JSON of arguments that travelled compressed. */
+  /** The most bytes of compressed arguments after decompression. */
   argsBytesMax: number;
   resultBytesMax: number;
 }

@@ -7,7 +7,7 @@ export type WorkerClients = Readonly<Record<'fetch' | 'report' | 'beat', Faktory
 
 export interface WorkerClientsOptions extends Omit<FaktoryClientOptions, 'size'> {
   concurrency: number;
-  /** Of the fetch connections. */
+  /** The most connections for FETCH. */
   connectionsMax: number;
 }
 

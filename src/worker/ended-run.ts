@@ -119,7 +119,7 @@ export function createNotBegunEnd(job: FetchedJob, operation: OperationLabel): E
   return { ...createFailedEnd({ job, operation, about: {}, logged: {} }, failure), record: undefined };
 }
 
-/** Of a job that ran in the turn that fetched it. */
+/** The end of a job that ran in the turn that fetched it. */
 export function createInlineEnd(job: FetchedJob, operation: OperationLabel, inline: InlineEnd): EndedRun {
   const { result, error, thrown } = inline;
   const about = typeof job.at === 'string' ? { ...inline.about, at: job.at } : inline.about;

@@ -11,7 +11,7 @@ export interface FetchLaneOptions {
   /** Made for each FETCH. */
   fetchLine: () => string;
   clock: Clock;
-  /** Of all lanes. */
+  /** Shared by all lanes. */
   silence: Pick<FetchSilence, 'sent' | 'ended'>;
   pollIntervalMs: number;
   /** The broker replies to all FETCHes at once when the worker stops: then many do not delay the stop. */

@@ -8,7 +8,7 @@ export interface FetchedJob {
   /** The broker writes its default into a pushed job that has none (contribsys/faktory server/commands.go, v1.9.4). */
   retry?: number | null;
   reserve_for?: unknown;
-  /** Of a job that was scheduled. */
+  /** Set when the job was scheduled. */
   at?: unknown;
   enqueued_at?: unknown;
   custom?: Readonly<Record<string, unknown>> | null;

@@ -7,7 +7,7 @@ import type { WorkerLog } from './job-log.ts';
 export interface StoreAttempts {
   /** The last attempt has succeeded. */
   readonly isUp: boolean;
-  /** Calls exactly one of both, unless `close` comes first. */
+  /** Calls exactly one of the two functions, unless `close` comes first. */
   begin(attempt: Promise<void>, outcome: { onTaken: () => void; onRefused: () => void }): void;
   /** Calls `next` after a pause that grows with the failures in a row; takes the place of an earlier `next`. */
   later(next: () => void): void;

@@ -1,4 +1,4 @@
-// Every bound, and what a client reads when it meets one.
+// Every limit, and what a client reads when it meets one.
 import assert from 'node:assert/strict';
 import { it, type TestContext } from 'node:test';
 import type { BrokerLimits } from '../../src/broker/limits.ts';

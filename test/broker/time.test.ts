@@ -24,7 +24,7 @@ async function countsOf(client: FwpClient) {
   return { queued: info.faktory.total_enqueued, workers: info.faktory.tasks.Workers.size, ...info.faktory.sets };
 }
 
-/** Lets time pass until it is so; the test's own timeout bounds it. */
+/** Lets time pass until it is so; the test's own timeout limits it. */
 async function until(
   clock: FakeClock,
   client: FwpClient,

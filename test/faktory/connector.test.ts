@@ -101,7 +101,7 @@ describe('the connector', () => {
     assert.equal(attempts.length, 15, 'once it is there the other nine open side by side');
   });
 
-  it('pauses for 50 ms, twice that after each failure, and never for longer than its bound', async () => {
+  it('pauses for 50 ms, twice that after each failure, and never for longer than its limit', async () => {
     const { clock, attempts, attempt, lane } = setUp();
     void lane();
     await settle();

@@ -45,7 +45,7 @@ try {
   process.exitCode = await run(parts, figuresFile);
   const lines = existsSync(figuresFile) ? readFileSync(figuresFile, 'utf8').trim().split('\n') : [];
   const figures = lines.map((line) => JSON.parse(line) as Figure);
-  // Only what held: a row whose bound was missed would stand there as if it were one more figure.
+  // Only what held: a row whose limit was missed would stand there as if it were one more figure.
   if (process.exitCode === 0) {
     const isWhole = wanted.length === 0;
     writeFileSync(document, updateReport(readFileSync(document, 'utf8'), figures, isWhole ? machine() : undefined));

@@ -171,7 +171,7 @@ export function createBroker(world: World): Broker {
     const jids = (JSON.parse(line.slice('PUSHB '.length)) as { jid: string }[]).map(({ jid }) => jid);
     ledger.checkFrame(line, jids);
     count('frames');
-    if (jids.length > world.plan.frameJobsMax) world.fail('bound exceeded', `a frame of ${jids.length} jobs`);
+    if (jids.length > world.plan.frameJobsMax) world.fail('limit exceeded', `a frame of ${jids.length} jobs`);
     const verdict = decideVerdict(world, state, jids);
     note(link, `${verdict.kind}: ${jids.join(' ')}`);
     count(`verdict: ${verdict.kind}`);

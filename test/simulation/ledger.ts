@@ -39,7 +39,7 @@ export interface LedgerOptions {
   count: (name: string, by?: number) => void;
   pendingJobsMax: number;
   pendingBytesMax: number;
-  /** Whether jobs may be turned away because others wait, below the bounds too. */
+  /** Whether jobs may be turned away because others wait, below the limits too. */
   turnsAwaySlow: boolean;
   /** How long the process under test stood still in all. */
   frozenMs: number;
@@ -181,9 +181,9 @@ export function createLedger(options: LedgerOptions) {
     },
 
     /** Between two events, when all promises have settled. */
-    checkBounds(): void {
-      if (pendingJobs > pendingJobsMax) fail('bound exceeded', `${pendingJobs} jobs of ${pendingJobsMax}`);
-      if (pendingBytes > pendingBytesMax) fail('bound exceeded', `${pendingBytes} bytes of ${pendingBytesMax}`);
+    checkLimits(): void {
+      if (pendingJobs > pendingJobsMax) fail('limit exceeded', `${pendingJobs} jobs of ${pendingJobsMax}`);
+      if (pendingBytes > pendingBytesMax) fail('limit exceeded', `${pendingBytes} bytes of ${pendingBytesMax}`);
     },
 
     /** When everything has come to rest. */

@@ -91,7 +91,7 @@ function createRun(subject: Subject, seed: number, keepsLines: boolean) {
     scheduler,
     note,
     afterEach() {
-      ledger.checkBounds();
+      ledger.checkLimits();
       network.checkSockets();
       driver.checkFastRefusals();
       driver.checkWaiting();

@@ -12,7 +12,7 @@ const jobsPerQueue = 6;
 const jobBytes = 1000;
 /** Room for two jobs; a read may pass it by what is left of one page, here the jobs of one queue. */
 const bytesMax = 2 * jobBytes;
-const boundBytes = bytesMax + jobsPerQueue * jobBytes;
+const limitBytes = bytesMax + jobsPerQueue * jobBytes;
 
 /** Queues filled by one broker, and opened again by another. */
 async function open() {
@@ -88,7 +88,7 @@ async function open() {
 it('an open reads no more than the windows may hold, and the age of every head is known', async () => {
   const { queues, settled, peakBytes } = await open();
   await settled();
-  assert.ok(peakBytes() <= boundBytes, `${peakBytes()} bytes`);
+  assert.ok(peakBytes() <= limitBytes, `${peakBytes()} bytes`);
   assert.deepEqual(new Set(queues.map((queue) => queue.latencyMs())), new Set([5000]));
 });
 
@@ -115,5 +115,5 @@ it('a full window keeps no job back: all come once and in order, from queues tha
       jids,
       Array.from({ length: jobsPerQueue }, (_, index) => `${name} ${index}`),
     );
-  assert.ok(peakBytes() <= boundBytes, `${peakBytes()} bytes`);
+  assert.ok(peakBytes() <= limitBytes, `${peakBytes()} bytes`);
 });

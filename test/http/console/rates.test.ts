@@ -34,7 +34,7 @@ describe('a point', () => {
 
   it('has the quantiles of the responses in between', () => {
     const buckets = (...cumulative: number[]) =>
-      new Map([0.1, 1, Infinity].map((bound, index) => [bound, cumulative[index] as number]));
+      new Map([0.1, 1, Infinity].map((upper, index) => [upper, cumulative[index] as number]));
     const { p50, p95 } = pointBetween(
       counts(0, {}, { responses: buckets(1000, 1000, 1000) }),
       counts(1000, {}, { responses: buckets(1005, 1010, 1010) }),
@@ -45,7 +45,7 @@ describe('a point', () => {
 });
 
 describe('a quantile', () => {
-  it('lies within its bucket, above all of them at the greatest bound, and nowhere without a response', () => {
+  it('lies within its bucket, above all of them at the highest bucket, and nowhere without a response', () => {
     const buckets = new Map([
       [Infinity, 10],
       [1, 8],

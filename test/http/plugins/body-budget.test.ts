@@ -46,7 +46,7 @@ describe('the budget of bodies', () => {
     assert.ok(evicted.length > 0);
   });
 
-  it('leaves small plain bodies to the bound on connections', async (t) => {
+  it('leaves small plain bodies to the limit of connections', async (t) => {
     const { begin, evicted } = await open(t);
     for (let count = 0; count < 50; count++) await begin('Content-Length: 16384');
     assert.equal(evicted.length, 0);

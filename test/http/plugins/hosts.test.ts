@@ -53,7 +53,7 @@ describe('the names that are answered', () => {
     assert.equal(acceptedHosts({ ...onLoopback, apiKeys: ['key'] }), undefined);
   });
 
-  it('have the bound address among them', () => {
+  it('have the address of the server among them', () => {
     for (const [address, name] of [
       ['127.0.0.2', '127.0.0.2'],
       ['::1', '[::1]'],
