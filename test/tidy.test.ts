@@ -168,7 +168,7 @@ describe('the house', () => {
   });
 
   /** Functions from before this limit. Each that is cut leaves the list; none may come. */
-  const long = ['src/broker/storage/ledger.ts createLedger', 'src/roles/engine-keys.ts createEngineKeys'];
+  const long = ['src/broker/storage/ledger.ts createLedger'];
 
   it('keeps functions at most 70 lines long', () => {
     const found: string[] = [];
