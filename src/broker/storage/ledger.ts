@@ -42,121 +42,145 @@ interface LedgerOptions {
 
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-export function createLedger(options: LedgerOptions): Ledger {
-  let operations: StoreOperation[] = [];
-  let bytes = 0;
-  let changed = false;
-  let group = 1;
-  let listeners = new Set<GroupListener>();
-  let inFlight: Promise<void> | undefined;
-  let scheduled = false;
-  let broken: string | undefined;
+/** The changes that one write makes, and who waits for it. */
+interface Group {
+  readonly number: number;
+  readonly operations: StoreOperation[];
+  readonly listeners: Set<GroupListener>;
+  bytes: number;
+  /** `finish` may have something to put although there are no operations yet. */
+  hasChanged: boolean;
+}
 
-  function touch(size: number): void {
-    bytes += size;
-    changed = true;
-    if (scheduled || inFlight || broken !== undefined) return;
-    scheduled = true;
+const createGroup = (number: number): Group => ({
+  number,
+  operations: [],
+  listeners: new Set(),
+  bytes: 0,
+  hasChanged: false,
+});
+
+class GroupLedger implements Ledger {
+  readonly #options: LedgerOptions;
+  #gathering = createGroup(1);
+  #inFlight: Promise<void> | undefined;
+  #isScheduled = false;
+  #broken: string | undefined;
+
+  constructor(options: LedgerOptions) {
+    this.#options = options;
+  }
+
+  put(key: Buffer, value: Buffer): void {
+    this.#gathering.operations.push({ type: 'put', key, value });
+    this.touch(value.length);
+  }
+
+  del(key: Buffer): void {
+    this.#gathering.operations.push({ type: 'del', key });
+    this.touch(key.length);
+  }
+
+  touch(size: number): void {
+    this.#gathering.bytes += size;
+    this.#gathering.hasChanged = true;
+    if (this.#isScheduled || this.#inFlight || this.#broken !== undefined) return;
+    this.#isScheduled = true;
     // After the input of this turn of the event loop has been handled: all of it is one group.
     setImmediate(() => {
-      scheduled = false;
-      if (!inFlight && broken === undefined) write();
+      this.#isScheduled = false;
+      this.flush();
     });
   }
 
-  function write(): void {
-    if (!changed) return;
-    options.finish();
-    const batch = operations;
-    const waiting = listeners;
-    const written = group++;
-    const size = bytes;
+  flush(): void {
+    if (!this.#inFlight && this.#broken === undefined) this.#write();
+  }
+
+  join(listener: GroupListener): number {
+    if (!this.#gathering.hasChanged) return 0;
+    this.#gathering.listeners.add(listener);
+    // A change made while the store is broken is refused together with the others, or alone after them.
+    if (this.#broken !== undefined && !this.#inFlight) queueMicrotask(() => this.#refuseGathered());
+    return this.#gathering.number;
+  }
+
+  isFull(listener: GroupListener): boolean {
+    if (this.#gathering.bytes < this.#options.groupBytesMax) return false;
+    this.#gathering.listeners.add(listener);
+    return true;
+  }
+
+  broken(): string | undefined {
+    return this.#broken;
+  }
+
+  async breakDown(detail: string): Promise<void> {
+    this.#broken ??= detail;
+    await this.#inFlight;
+    this.#refuseGathered();
+  }
+
+  mend(): void {
+    // Timers may have gone on: what they changed was in memory that is thrown away.
+    this.#refuseGathered();
+    this.#broken = undefined;
+  }
+
+  async drain(): Promise<void> {
+    while (this.#broken === undefined && (this.#inFlight || this.#isScheduled || this.#gathering.hasChanged)) {
+      await (this.#inFlight ?? new Promise((resolve) => setImmediate(resolve)));
+    }
+  }
+
+  #write(): void {
+    if (!this.#gathering.hasChanged) return;
+    const { store, finish, onGroup } = this.#options;
+    finish();
+    const group = this.#beginNext();
     const startMs = performance.now();
-    reset();
-    inFlight = options.store
-      .write(batch)
-      .finally(() => options.onGroup?.(performance.now() - startMs, size))
+    this.#inFlight = store
+      .write(group.operations)
+      .finally(() => onGroup?.(performance.now() - startMs, group.bytes))
       .then(
-        () => end(waiting, written, 'stored', ''),
-        (error: unknown) => end(waiting, written, 'unknown', messageOf(error), error),
+        () => this.#stored(group),
+        (error: unknown) => this.#failed(group, error),
       );
   }
 
-  function reset(): void {
-    operations = [];
-    listeners = new Set();
-    bytes = 0;
-    changed = false;
+  /** Returns the group that gathered until now. */
+  #beginNext(): Group {
+    const group = this.#gathering;
+    this.#gathering = createGroup(group.number + 1);
+    return group;
   }
 
-  function end(
-    waiting: Set<GroupListener>,
-    ended: number,
-    outcome: GroupOutcome,
-    detail: string,
-    error?: unknown,
-  ): void {
-    inFlight = undefined;
-    if (outcome === 'stored') {
-      options.onCommitted();
-      // The next sync starts before these replies are written: the disk is the slower part.
-      if (broken === undefined) write();
-    } else {
-      broken ??= detail;
-    }
-    for (const listener of waiting) listener.settle(ended, outcome, detail);
-    if (broken !== undefined) refuseGathered();
-    if (outcome === 'unknown') options.onFailed(error);
+  #stored(group: Group): void {
+    this.#inFlight = undefined;
+    this.#options.onCommitted();
+    // The next sync starts before these replies are written: the disk is the slower part.
+    this.flush();
+    settle(group, 'stored', '');
+    if (this.#broken !== undefined) this.#refuseGathered();
+  }
+
+  #failed(group: Group, error: unknown): void {
+    this.#inFlight = undefined;
+    const detail = messageOf(error);
+    this.#broken ??= detail;
+    settle(group, 'unknown', detail);
+    this.#refuseGathered();
+    this.#options.onFailed(error);
   }
 
   /** Never given to the store, so certainly not stored. */
-  function refuseGathered(): void {
-    const waiting = listeners;
-    const refused = group++;
-    reset();
-    for (const listener of waiting) listener.settle(refused, 'not stored', broken ?? '');
+  #refuseGathered(): void {
+    settle(this.#beginNext(), 'not stored', this.#broken ?? '');
   }
-
-  return {
-    put(key, value) {
-      operations.push({ type: 'put', key, value });
-      touch(value.length);
-    },
-    del(key) {
-      operations.push({ type: 'del', key });
-      touch(key.length);
-    },
-    touch,
-    flush() {
-      if (!inFlight && broken === undefined) write();
-    },
-    join(listener) {
-      if (!changed) return 0;
-      listeners.add(listener);
-      // A change made while the store is broken is refused together with the others, or alone after them.
-      if (broken !== undefined && !inFlight) queueMicrotask(refuseGathered);
-      return group;
-    },
-    isFull(listener) {
-      if (bytes < options.groupBytesMax) return false;
-      listeners.add(listener);
-      return true;
-    },
-    broken: () => broken,
-    async breakDown(detail) {
-      broken ??= detail;
-      await inFlight;
-      refuseGathered();
-    },
-    mend() {
-      // Timers may have gone on: what they changed was in memory that is thrown away.
-      refuseGathered();
-      broken = undefined;
-    },
-    async drain() {
-      while (broken === undefined && (inFlight || scheduled || changed)) {
-        await (inFlight ?? new Promise((resolve) => setImmediate(resolve)));
-      }
-    },
-  };
 }
+
+function settle({ number, listeners }: Group, outcome: GroupOutcome, detail: string): void {
+  for (const listener of listeners) listener.settle(number, outcome, detail);
+}
+
+export const createLedger = (options: LedgerOptions): Ledger => new GroupLedger(options);
