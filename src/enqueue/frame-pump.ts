@@ -5,11 +5,10 @@ import type { Job } from '../domain/job.ts';
 import { refused } from '../domain/producer.ts';
 import { createDrainRate } from './drain-rate.ts';
 import { createFrameQueue, type FrameQueue, type PendingPush } from './frame-queue.ts';
-import { createLoad, type LoadOptions } from './load.ts';
+import { createLoad, type Load, type LoadOptions } from './load.ts';
 import type { Unsettled } from './unsettled.ts';
 
 export interface FramePumpOptions extends LoadOptions {
-  clock: Clock;
   /** The most bytes of the encoded jobs of a frame. */
   frameBytesMax: number;
   /** Called as a frame is written, with its jobs and with how long the oldest have waited. */
@@ -23,6 +22,7 @@ export interface FramePump {
   slicesOf(jobs: number): number;
   /** How long a pending push of so many jobs that comes now will wait for its frame, as far as is known. */
   expectedWaitMs(jobs: number): number;
+  readonly load: Pick<Load, 'silentMs'>;
   push(pending: PendingPush): void;
   /** See GroupCommit. */
   onSenderChange(): void;
@@ -87,6 +87,7 @@ export function createFramePump(options: FramePumpOptions, unsettled: Unsettled)
     waiting,
     slicesOf: (jobs) => Math.max(Math.ceil(jobs / frameJobsMax), Math.floor(jobs / laneJobs(jobs))),
     expectedWaitMs: (jobs) => drainRate.waitMs(waiting.jobsBefore(jobs)),
+    load,
     push(pending) {
       waiting.push(pending);
       if (waiting.jobs >= Math.max(earlyFrameJobsMin, load.jobs)) pump();

@@ -5,7 +5,8 @@ import type { Admission } from './admission.ts';
 import { cutBatch } from './cut-batch.ts';
 import { createFramePump, type FramePumpOptions } from './frame-pump.ts';
 import type { PendingPush } from './frame-queue.ts';
-import { createSweep, createUnsettled } from './unsettled.ts';
+import { createSweep } from './sweep.ts';
+import { createUnsettled } from './unsettled.ts';
 
 export interface GroupCommitOptions extends FramePumpOptions {
   admission: Admission;
@@ -27,7 +28,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   const { sender, clock, admission, frameBytesMax, acquireTimeoutMs } = options;
   const unsettled = createUnsettled();
   const pump = createFramePump(options, unsettled);
-  const sweep = createSweep({ clock, unsettled, waiting: pump.waiting, acquireTimeoutMs });
+  const sweep = createSweep({ clock, unsettled, pump, acquireTimeoutMs });
   let isClosing = false;
 
   function refusalOf(jobs: number, bytes: number): Outcome | undefined {

@@ -1,8 +1,10 @@
 // The jobs in flight, and what follows from them for the next frames.
+import type { Clock } from '../domain/clock.ts';
 import type { FrameSender } from '../domain/producer.ts';
 
 export interface LoadOptions {
   sender: FrameSender;
+  clock: Clock;
   frameJobsMax: number;
   /** How long a frame that is not full may wait although a slot is free, while another frame is in flight. */
   lingerMs: number;
@@ -14,6 +16,8 @@ export interface Load {
   replied(jobs: number): void;
   /** The broker has all that it can take: a long path holds many frames without being busy. */
   readonly isBusy: boolean;
+  /** For how long no reply has come to the frames in flight; 0 when there are none. */
+  readonly silentMs: number;
   /** Jobs of each lane if these jobs and those in flight were spread evenly; no limit where there is only one lane. */
   laneJobs(waitingJobs: number): number;
   /** How long after the last frame that was not full the next such frame may leave. */
@@ -27,15 +31,25 @@ const laneJobsMin = 10;
 /** From so many full frames in flight on the broker is busy, also when no job waits for a slot: a flood is seen sooner. */
 const busyFrames = 5;
 
-export function createLoad({ sender, frameJobsMax, lingerMs }: LoadOptions): Load {
+export function createLoad({ sender, clock, frameJobsMax, lingerMs }: LoadOptions): Load {
   const { capacity } = sender;
   let jobs = 0;
+  let silentSinceMs = 0;
   return {
     get jobs() {
       return jobs;
     },
-    sent: (count) => void (jobs += count),
-    replied: (count) => void (jobs -= count),
+    sent(count) {
+      if (jobs === 0) silentSinceMs = clock.now();
+      jobs += count;
+    },
+    replied(count) {
+      silentSinceMs = clock.now();
+      jobs -= count;
+    },
+    get silentMs() {
+      return jobs === 0 ? 0 : clock.now() - silentSinceMs;
+    },
     get isBusy() {
       return jobs >= busyFrames * frameJobsMax && sender.inFlight > capacity.inFlightTarget;
     },

@@ -214,6 +214,31 @@ describe('group commit', () => {
     assert.deepEqual(sender.frames, []);
   });
 
+  it('says that the broker has not replied, when that is why there is no slot', async () => {
+    const { clock, sender, push, outcomesOf } = setUp({ acquireTimeoutMs: 6000 });
+    for (const [repliedMs, detail] of [
+      [0, 'the broker has not replied for 6 s'],
+      [5000, 'no connection to the broker had room in time'],
+    ] as const) {
+      sender.slots = 2;
+      for (const job of createJobs(2)) {
+        push([job], clock.now() + 20_000);
+        clock.turn();
+      }
+      assert.equal(sender.inFlight, 2);
+      const [job] = createJobs(1) as [Job];
+      push([job], clock.now() + 20_000);
+      clock.advance(repliedMs);
+      // Another frame has the room of the one that has its reply.
+      sender.slots = -1;
+      if (repliedMs > 0) sender.frames.at(-1)?.reply();
+      clock.advance(6100 - repliedMs);
+      assert.deepEqual(await outcomesOf([job]), [refused('broker_unavailable', detail)]);
+      sender.slots = 10;
+      sender.frames.slice(-2, repliedMs > 0 ? -1 : undefined).forEach((frame) => frame.reply());
+    }
+  });
+
   it('refuses a job whose deadline comes while it waits', async () => {
     const { clock, sender, push, outcomesOf } = setUp();
     sender.slots = 0;

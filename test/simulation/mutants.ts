@@ -34,6 +34,7 @@ const standings = 'faktory/standings.ts';
 const groupCommit = 'enqueue/group-commit.ts';
 const framePump = 'enqueue/frame-pump.ts';
 const unsettled = 'enqueue/unsettled.ts';
+const sweep = 'enqueue/sweep.ts';
 
 const shiftOldest = 'const command = this.#outstanding.shift();';
 
@@ -122,11 +123,11 @@ export const mutants: readonly Mutant[] = [
   ),
   one(
     'keeps what it refused for lateness in the queue',
-    unsettled,
-    `unsettled.settleAll(pending, refused('broker_unavailable', 'no connection to the broker had room in time'));`,
-    `unsettled.settleAll(pending, refused('broker_unavailable', 'late'));\n      (waiting as FrameQueue).push(pending);`,
+    sweep,
+    `unsettled.settleAll(pending, noRoom(pump.load.silentMs));`,
+    `{\n      unsettled.settleAll(pending, noRoom(pump.load.silentMs));\n      pump.waiting.push(pending);\n    }`,
   ),
-  one('does not look at deadlines', unsettled, '&& pending.deadlineMs <= now;)', '&& false;)'),
+  one('does not look at deadlines', sweep, '&& pending.deadlineMs <= now;)', '&& false;)'),
   one('closes without waiting for what is under way', unsettled, 'if (pushes.first) await ended;', 'void ended;'),
   {
     name: 'does not count what is in flight',
