@@ -1,5 +1,6 @@
 // The outcomes of the jobs of a PUSHB, from its reply. No other code reports a job as enqueued by Faktory.
 // Pure and table-tested. Every text comes from contribsys/faktory v1.9.4 or was seen from its Redis.
+import { causeOf } from '../domain/cause.ts';
 import type { Job } from '../domain/job.ts';
 import { enqueued, refused, unknown, type Outcome } from '../domain/producer.ts';
 import type { Reply } from './reply-reader.ts';
@@ -56,6 +57,10 @@ export function classifyBulkReply(reply: Reply, jobs: readonly Job[], ageMs: num
  */
 export const isBrokerDeadline = (text: string): boolean =>
   /context deadline exceeded|i\/o timeout|connection pool timeout|\bdial (unix|tcp) /.test(text);
+
+/** Why the broker failed, by the error of a command; as causeOf. */
+export const brokerCauseOf = (error: Error): string | undefined =>
+  isBrokerDeadline(error.message) ? 'its Redis hangs' : causeOf(error);
 
 /** The Redis of the broker refused the jobs: its memory or its disk is full, or it is a replica. */
 export const storeRefusalOf = (outcomes: readonly Outcome[]): string | undefined => {

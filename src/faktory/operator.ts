@@ -1,8 +1,18 @@
 // Queues and sets of a broker behind FWP, for operators. Faktory has no command that lists a set or the paused queues
 // (server/commands.go, v1.9.4); its web page shows them.
 import { isIPv6 } from 'node:net';
-import { OperatorError, type Operator, type SetAction, type SetChange, type SetName } from '../domain/operator.ts';
+import { OwnCause } from '../domain/cause.ts';
+import { inTime } from '../domain/in-time.ts';
+import {
+  OperatorError,
+  type Operator,
+  type QueueStatus,
+  type SetAction,
+  type SetChange,
+  type SetName,
+} from '../domain/operator.ts';
 import type { FaktoryAddress } from '../domain/faktory-address.ts';
+import { brokerCauseOf } from './classify.ts';
 import type { FaktoryClient } from './client.ts';
 import { createSideClient, SideError, type SideClientOptions } from './side-client.ts';
 
@@ -13,6 +23,8 @@ export interface FaktoryOperatorOptions extends SideClientOptions {
 
 /** The most names in one QUEUE LATENCY: the embedded broker's names have at most 200 characters, its replies 1 MiB. */
 const namesMax = 500;
+/** For a look at the queues: the broker itself gives up on its Redis after 6 s. */
+const lookMs = 2000;
 /** The default port of Faktory's web page (-w). */
 const pagePort = 7420;
 const pages = { scheduled: 'scheduled', retries: 'retries', dead: 'morgue' } as const satisfies Record<SetName, string>;
@@ -47,40 +59,21 @@ export function createFaktoryOperator({ client, address, ...options }: FaktoryOp
   const pageOf = (path: string): string =>
     `http://${isIPv6(address.host) ? `[${address.host}]` : address.host}:${pagePort}/${path}`;
 
-  function away(cause: unknown): OperatorError {
-    return new OperatorError('away', 'The broker does not answer', { cause });
-  }
-
-  async function latenciesOf(names: readonly string[]): Promise<Map<string, number>> {
-    const latencies = new Map<string, number>();
-    for (let start = 0; start < names.length; start += namesMax) {
-      const text = await client.send(['QUEUE', 'LATENCY', ...names.slice(start, start + namesMax)]);
-      for (const [name, seconds] of Object.entries(JSON.parse(text) as Record<string, number>))
-        latencies.set(name, seconds);
+  /** What the broker says, or a failure with the reason in words of our own. */
+  const look = async <Value>(looking: Promise<Value>): Promise<Value> => {
+    const lateError = (): Error => client.downReason ?? new OwnCause(`it did not answer within ${lookMs} ms`);
+    try {
+      return await inTime(looking, { clock: options.clock, timeoutMs: lookMs, lateError });
+    } catch (cause) {
+      const reason = brokerCauseOf(cause as Error) ?? 'it gave no clear reply';
+      throw new OperatorError('away', `The broker cannot be used: ${reason}`, { cause });
     }
-    return latencies;
-  }
+  };
 
   return {
-    async queues() {
-      try {
-        const { faktory } = await client.info();
-        const depths = Object.entries(faktory.queues);
-        const latencies = await latenciesOf(depths.map(([name]) => name));
-        return depths.map(([name, depth]) => ({
-          name,
-          depth,
-          latencySeconds: latencies.get(name) ?? 0,
-          isPaused: null,
-        }));
-      } catch (error) {
-        throw away(error);
-      }
-    },
+    queues: () => look(queuesOf(client)),
     async setPaused(queue, isPaused) {
-      const { faktory } = await client.info().catch((error: unknown) => {
-        throw away(error);
-      });
+      const { faktory } = await look(client.info());
       if (!Object.hasOwn(faktory.queues, queue)) return false;
       try {
         await side.send([['QUEUE', isPaused ? 'PAUSE' : 'RESUME', queue]]);
@@ -109,4 +102,31 @@ export function createFaktoryOperator({ client, address, ...options }: FaktoryOp
     },
     close: () => side.close(),
   };
+}
+
+type Asked = Pick<FaktoryClient, 'info' | 'send'>;
+
+async function latenciesOf(client: Asked, names: readonly string[]): Promise<Map<string, number>> {
+  const latencies = new Map<string, number>();
+  for (let start = 0; start < names.length; start += namesMax) {
+    const text = await client.send(['QUEUE', 'LATENCY', ...names.slice(start, start + namesMax)]);
+    for (const [name, seconds] of Object.entries(JSON.parse(text) as Record<string, number>))
+      latencies.set(name, seconds);
+  }
+  return latencies;
+}
+
+async function queuesOf(client: Asked): Promise<QueueStatus[]> {
+  const { faktory } = await client.info();
+  const depths = Object.entries(faktory.queues);
+  const latencies = await latenciesOf(
+    client,
+    depths.map(([name]) => name),
+  );
+  return depths.map(([name, depth]) => ({
+    name,
+    depth,
+    latencySeconds: latencies.get(name) ?? 0,
+    isPaused: null,
+  }));
 }

@@ -1,6 +1,7 @@
 // A connection for commands that take long: Faktory (v1.9.4, server/mutate.go) reads a whole set for each MUTATE, and pushes
 // must not wait for that. It is opened at the first command.
 import type { Clock } from '../domain/clock.ts';
+import { inTime } from '../domain/in-time.ts';
 import type { FaktoryClient } from './client.ts';
 
 export interface SideClientOptions {
@@ -41,19 +42,14 @@ export function createSideClient({ open, clock, timeoutMs }: SideClientOptions):
     return opened;
   }
 
-  async function inTime<Value>(waited: Promise<Value>): Promise<Value> {
-    let onLate: (error: Error) => void;
-    const late = new Promise<never>((_, reject) => (onLate = reject));
-    const timer = clock.after(timeoutMs, () => onLate(new Error('no reply from the broker in time')));
-    return Promise.race([waited, late]).finally(() => timer.cancel());
-  }
-
   return {
     async send(commands) {
       const opened = (client ??= openClient());
       await tried;
       if (opened.live.length === 0) throw new SideError('away', opened.downReason);
-      return inTime(Promise.all(commands.map((command) => opened.send([...command])))).catch((error: unknown) => {
+      const lateError = (): Error => new Error('no reply from the broker in time');
+      const replies = Promise.all(commands.map((command) => opened.send([...command])));
+      return inTime(replies, { clock, timeoutMs, lateError }).catch((error: unknown) => {
         throw new SideError('unknown', error);
       });
     },

@@ -1,5 +1,5 @@
-// A broker that replies to everything, and stores nothing: its Redis has no memory or disk left. Only a PUSHB shows it: INFO
-// and HELLO get their usual replies.
+// A broker that replies to everything, and stores nothing: its Redis has no memory or disk left. A PUSHB shows it, and an
+// INFO, which /ready sends when it is asked.
 import type { Clock } from '../domain/clock.ts';
 import type { Outcome } from '../domain/producer.ts';
 import { storeRefusalOf } from './classify.ts';

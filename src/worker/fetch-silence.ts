@@ -1,8 +1,8 @@
 // Since when no FETCH has got a job or nil from the broker. A Faktory whose Redis hangs greets and replies to BEAT all the
 // same: both come from its memory (contribsys/faktory server/workers.go, v1.9.4).
-import { causeOf, OwnCause } from '../domain/cause.ts';
+import { OwnCause } from '../domain/cause.ts';
 import type { Clock } from '../domain/clock.ts';
-import { isBrokerDeadline } from '../faktory/classify.ts';
+import { brokerCauseOf } from '../faktory/classify.ts';
 
 export interface FetchSilence {
   sent(): void;
@@ -32,7 +32,7 @@ export function createFetchSilence({ clock, beatRepliedMs }: FetchSilenceOptions
     const seconds = Math.floor(forMs / 1000);
     if (error === undefined)
       return `it ${beats || 'replies to '}no FETCH for ${seconds} s${beats && ': its Redis hangs?'}`;
-    const cause = isBrokerDeadline(error) ? 'its Redis hangs' : (causeOf(new Error(error)) ?? 'the log has its reply');
+    const cause = brokerCauseOf(new Error(error)) ?? 'the log has its reply';
     return `it ${beats}has replied to every FETCH for ${seconds} s with an error: ${cause}`;
   }
 

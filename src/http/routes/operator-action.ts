@@ -1,6 +1,7 @@
 // One action of an operator: who may do it, within which time, and the line of the log that names who did it.
 import type { FastifyRequest, onRequestHookHandler } from 'fastify';
 import type { Clock } from '../../domain/clock.ts';
+import { inTime } from '../../domain/in-time.ts';
 import { OperatorError, type Operator } from '../../domain/operator.ts';
 import { actionsMax } from '../limits.ts';
 import { callerOf } from '../once/idempotency-key.ts';
@@ -35,13 +36,8 @@ export interface Actions {
 export function createActions({ clock, actionTimeoutMs, protect }: Omit<OperatorRouteOptions, 'operator'>): Actions {
   let underWay = 0;
 
-  function inTime<Value>(acting: Promise<Value>): Promise<Value> {
-    let onLate: (error: Error) => void;
-    const late = new Promise<never>((_, reject) => (onLate = reject));
-    const message = `Not done within ${actionTimeoutMs} ms; it goes on, and a part is done already`;
-    const timer = clock.after(actionTimeoutMs, () => onLate(new OperatorError('unknown', message)));
-    return Promise.race([acting, late]).finally(() => timer.cancel());
-  }
+  const lateError = (): Error =>
+    new OperatorError('unknown', `Not done within ${actionTimeoutMs} ms; it goes on, and a part is done already`);
 
   return {
     route: { config: { bodyMayBeEmpty: true }, onRequest: [...protect, refuseOtherPages] },
@@ -59,7 +55,7 @@ export function createActions({ clock, actionTimeoutMs, protect }: Omit<Operator
         () => underWay--,
       );
       try {
-        const value = await withProblems(inTime(acting));
+        const value = await withProblems(inTime(acting, { clock, timeoutMs: actionTimeoutMs, lateError }));
         log('done', toldOf(value));
         return value;
       } catch (error) {
