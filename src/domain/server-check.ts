@@ -39,7 +39,8 @@ export function createServerCheck(options: ServerCheckOptions): () => Promise<st
 /** The reason is a text of our own: a server's text may have an address or a password in it. */
 function withinTime({ clock, name, ask }: ServerCheckOptions): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const timer = clock.after(timeoutMs, () => resolve(`${name} did not answer within ${timeoutMs} ms`));
+    // In the words of causeOf: the limit of the server's own client may come first.
+    const timer = clock.after(timeoutMs, () => resolve(`${name} cannot be used: it does not answer in time`));
     const settle = (reason: string | undefined): void => {
       timer.cancel();
       resolve(reason);

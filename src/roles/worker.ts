@@ -94,7 +94,7 @@ function createWorkerReadiness(
   const checkBroker = createServerCheck({ clock: systemClock, name: 'the broker', ask: askBroker });
   return async () => {
     const [broker, stores] = await Promise.all([checkBroker(), checkStores()]);
-    const pause = worker()?.pause();
+    const pause = worker()?.pause() && pauseFor(stores['results']?.reason);
     const report = reportOf(
       {
         broker: checkOf(broker),
@@ -164,14 +164,15 @@ function runWorker(
   return {
     problem: () => (handlers?.isUp === false ? noProcess : undefined),
     brokerProblem: () => worker.brokerProblem,
-    pause: () => (worker.takesResults ? undefined : storeAway),
+    pause: () => (worker.takesResults ? undefined : pauseFor()),
     stop: () => worker.stop(config.SHUTDOWN_TIMEOUT_MS - stopReserveMs),
   };
 }
 
 const noProcess = 'no handler process is ready: jobs that run in one wait; the log says why';
 
-const storeAway = 'the store of results is away: nothing is fetched until it is back';
+/** The default: the worker has found it before the check of the store has. */
+const pauseFor = (reason = 'the store of results takes no results'): string => `nothing is fetched: ${reason}`;
 
 const openHandlers = (config: Config, log: Logger, processes: number, onChange: () => void): Handlers =>
   createHandlers({

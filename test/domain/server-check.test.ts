@@ -25,7 +25,7 @@ describe('the check of a server', () => {
     const check = createServerCheck({ clock, name, ask: () => new Promise(() => undefined) });
     const answer = check();
     clock.advance(2000);
-    assert.equal(await answer, 'the store did not answer within 2000 ms');
+    assert.equal(await answer, 'the store cannot be used: it does not answer in time');
   });
 
   it('names the cause where it is known, never the words of the server', async () => {

@@ -155,7 +155,8 @@ describe('METRICS_ADDR', () => {
       RESULTS_URL: 'redis://127.0.0.1:1',
       METRICS_ADDR: '127.0.0.1:0',
     };
-    const fetching = { ok: false, reason: 'the store of results is away: nothing is fetched until it is back' };
+    const refused = 'the store of results cannot be used: the connection was refused: nothing listens there';
+    const fetching = { ok: false, reason: `nothing is fetched: ${refused}` };
     const told = [
       ['off', 200, 'paused'],
       ['on', 503, 'unavailable'],
@@ -176,7 +177,7 @@ describe('METRICS_ADDR', () => {
     await service.line(({ msg }) => msg === 'the result store takes no results: nothing is fetched');
     const answer = await fetch(`${url}/ready`);
     const { status, worker } = (await answer.json()) as { status: string; worker: object };
-    const reason = 'the store of results is away: nothing is fetched until it is back';
+    const reason = 'nothing is fetched: the store of results takes no results';
     assert.deepEqual([answer.status, status, worker], [200, 'ready', { ok: false, reason }]);
   });
 
