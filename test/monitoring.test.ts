@@ -2,7 +2,7 @@
 // runbook, and promtool (of Debian's package prometheus) runs the tests of the rules.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -146,6 +146,22 @@ describe('the alerts', () => {
       alerts.map(({ name }) => name),
     );
     for (const { name, runbook } of alerts) assert.equal(runbook, `docs/runbooks.md#${name.toLowerCase()}`);
+  });
+
+  it('have runbooks that quote texts as the program says them', () => {
+    const notOurs = /^(curl|docker|kill|nc|df|ulimit|iostat|work-factory|[A-Z]+|appendfsync|dial unix|cannot add) /;
+    const quotes = [...read('docs/runbooks.md').matchAll(/`([^`\n]+ [^`\n]+)`/g)]
+      .map(([, quote]) => quote as string)
+      .filter((quote) => !notOurs.test(`${quote} `));
+    assert.ok(quotes.length > 15, 'no texts found');
+    const sources = readdirSync(pathOf('src'), { recursive: true, encoding: 'utf8' }).filter((file) =>
+      file.endsWith('.ts'),
+    );
+    const texts = sources.map((file) => read(join('src', file))).join('\n');
+    assert.deepEqual(
+      quotes.filter((quote) => !texts.includes(quote)),
+      [],
+    );
   });
 
   it('are accepted by promtool, and pass their own tests', { skip: noPromtool }, () => {

@@ -28,12 +28,15 @@ export function createFetchSilence({ clock, beatRepliedMs }: FetchSilenceOptions
   let sinceMs: number | undefined;
   let error: string | undefined;
 
-  function describe(forMs: number, beats: string): string {
+  function describe(forMs: number, beats: boolean): string {
     const seconds = Math.floor(forMs / 1000);
     if (error === undefined)
-      return `it ${beats || 'replies to '}no FETCH for ${seconds} s${beats && ': its Redis hangs?'}`;
+      return beats
+        ? `it replies to BEAT, but no FETCH for ${seconds} s: its Redis hangs?`
+        : `it replies to no FETCH for ${seconds} s`;
     const cause = brokerCauseOf(new Error(error)) ?? 'the log has its reply';
-    return `it ${beats}has replied to every FETCH for ${seconds} s with an error: ${cause}`;
+    const what = beats ? 'it replies to BEAT, but has replied to every FETCH' : 'it has replied to every FETCH';
+    return `${what} for ${seconds} s with an error: ${cause}`;
   }
 
   return {
@@ -56,7 +59,7 @@ export function createFetchSilence({ clock, beatRepliedMs }: FetchSilenceOptions
       if (sinceMs === undefined) return undefined;
       const forMs = clock.now() - sinceMs;
       if (forMs < silenceMsMax) return undefined;
-      return new OwnCause(describe(forMs, beatRepliedMs() > sinceMs ? 'replies to BEAT, but ' : ''));
+      return new OwnCause(describe(forMs, beatRepliedMs() > sinceMs));
     },
   };
 }

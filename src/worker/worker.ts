@@ -50,7 +50,9 @@ export function createWorker(options: WorkerOptions): Worker {
   }
 
   function onState(state: 'quiet' | 'terminate'): void {
-    log.info(`the broker wants this worker to ${state === 'quiet' ? 'fetch no more' : 'end'}`);
+    log.info(
+      state === 'quiet' ? 'the broker wants this worker to fetch no more' : 'the broker wants this worker to end',
+    );
     quiet();
     if (state === 'terminate') options.onTerminate?.();
   }
