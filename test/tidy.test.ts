@@ -57,7 +57,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   // Of both only types: it runs where callers are.
   client: ['domain', 'zod'],
   faktory: ['domain', 'faktory-worker', 'generic-pool', 'node:'],
-  worker: ['domain', 'faktory', 'handlers', 'metrics', 'pino', 'node:'],
+  worker: ['domain', 'handlers', 'metrics', 'pino', 'node:'],
   handlers: ['domain', 'jobs', 'zod', 'node:'],
   results: ['domain', 'level-records.ts', 'private-folder.ts', 'classic-level', 'ioredis', 'pino', 'node:'],
   keys: ['domain', 'results', 'ioredis', 'node:'],

@@ -11,7 +11,7 @@ interface Rule {
 const isSet = (config: Config, name: VariableName): boolean => config[name] !== undefined;
 const isLoopback = (host: string): boolean => /^(127\.|localhost$|::1$)/.test(host);
 
-/** Each connection of a worker carries so many FETCHes at most (src/worker/fetch-lane.ts). */
+/** Each connection of a worker carries so many FETCHes at most (src/faktory/source/fetch-lane.ts). */
 const fetchesPerConnection = 10;
 
 const rules: readonly Rule[] = [

@@ -2,7 +2,7 @@
 // `ownSlots` is a group by itself, so that its slow jobs hold up no other queue (docs/decisions/0029-own-slots.md).
 import type { Config } from '../config/load.ts';
 import type { JobRegistry } from '../domain/job-type.ts';
-import { createWid } from '../worker/wid.ts';
+import { createWid } from '../faktory/source/wid.ts';
 
 export interface QueueGroup {
   queues: readonly string[];

@@ -1,18 +1,25 @@
 // Metrics of the workers of a process, of all groups of queues together.
 import type { HandlerCounts } from '../handlers/supervisor.ts';
 import type { Handlers } from '../handlers/handlers.ts';
+import type { FaktorySource, FaktorySourceOptions } from '../faktory/source/faktory-source.ts';
 import type { ConnectionReading } from '../metrics/faktory.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { WorkerReading } from '../metrics/worker.ts';
+import type { EndedRun } from '../worker/ended-run.ts';
 import type { Worker, WorkerOptions } from '../worker/worker.ts';
 
-type Told = Required<Pick<WorkerOptions, 'onCommand' | 'onJob' | 'onStart'>>;
+type Source = Pick<FaktorySource<EndedRun>, 'clients' | 'problem'>;
+type Told = Required<Pick<WorkerOptions, 'onJob' | 'onStart'>>;
 
 export interface WorkersWatch {
   /** To be given to each worker. */
   told: Told;
-  /** To be called with each. */
+  /** To be given to each source. */
+  onCommand: NonNullable<FaktorySourceOptions<EndedRun>['onCommand']>;
+  /** To be called with each worker. */
   add(worker: Worker, handlers: Handlers | undefined, slots: number): void;
+  /** To be called with each source. */
+  addSource(source: Source): void;
 }
 
 interface Watched {
@@ -30,13 +37,14 @@ function sumUp<Fields extends Record<keyof Fields, number>>(all: readonly Fields
 }
 
 /** A worker without jobs sends no ACK, and would not learn from those connections that a broker hangs: FETCH tells for both. */
-function downReasonOf({ clients, brokerProblem }: Worker, role: 'fetch' | 'report' | 'beat'): Error | undefined {
+function downReasonOf({ clients, problem }: Source, role: 'fetch' | 'report' | 'beat'): Error | undefined {
   const { downReason } = clients[role];
-  return role === 'beat' ? downReason : (brokerProblem ?? downReason);
+  return role === 'beat' ? downReason : (problem ?? downReason);
 }
 
 export function watchWorkers(metrics: Metrics): WorkersWatch {
   const all: Watched[] = [];
+  const sources: Source[] = [];
   let lastFetchSeconds: number | undefined;
   let lastBeatSeconds: number | undefined;
 
@@ -53,12 +61,12 @@ export function watchWorkers(metrics: Metrics): WorkersWatch {
   }
 
   const readConnections = (role: 'fetch' | 'report' | 'beat') => (): ConnectionReading => {
-    const clients = all.map(({ worker }) => worker.clients[role]);
+    const clients = sources.map((source) => source.clients[role]);
     return {
       states: sumUp(clients.map(({ states }) => states)),
       openedCount: sum(clients.map(({ openedCount }) => openedCount)),
       lostCount: sum(clients.map(({ lostCount }) => lostCount)),
-      downReason: all.map(({ worker }) => downReasonOf(worker, role)).find((reason) => reason !== undefined),
+      downReason: sources.map((source) => downReasonOf(source, role)).find((reason) => reason !== undefined),
     };
   };
 
@@ -66,15 +74,15 @@ export function watchWorkers(metrics: Metrics): WorkersWatch {
   metrics.readWorker(readWorkers);
 
   return {
+    onCommand(line, ms, outcome) {
+      const space = line.indexOf(' ');
+      const verb = space === -1 ? line : line.slice(0, space);
+      metrics.faktoryCommand(verb, ms / 1000, outcome);
+      if (outcome !== 'ok') return;
+      if (verb === 'FETCH') lastFetchSeconds = Date.now() / 1000;
+      else if (verb === 'BEAT') lastBeatSeconds = Date.now() / 1000;
+    },
     told: {
-      onCommand(line, ms, outcome) {
-        const space = line.indexOf(' ');
-        const verb = space === -1 ? line : line.slice(0, space);
-        metrics.faktoryCommand(verb, ms / 1000, outcome);
-        if (outcome !== 'ok') return;
-        if (verb === 'FETCH') lastFetchSeconds = Date.now() / 1000;
-        else if (verb === 'BEAT') lastBeatSeconds = Date.now() / 1000;
-      },
       onJob: metrics.workerJob,
       onStart({ queue, enqueued_at: enqueuedAt }) {
         const waitedMs = typeof enqueuedAt === 'string' ? Date.now() - Date.parse(enqueuedAt) : NaN;
@@ -87,5 +95,6 @@ export function watchWorkers(metrics: Metrics): WorkersWatch {
       all.push({ worker, handlers, slots });
       if (handlers) metrics.readHandlers(readHandlers);
     },
+    addSource: (source) => void sources.push(source),
   };
 }

@@ -5,6 +5,7 @@ import type { FaktoryAddress } from '../domain/faktory-address.ts';
 import { systemClock } from '../domain/clock.ts';
 import { unlock, type KeyStore } from '../domain/keys.ts';
 import type { ResultStore } from '../domain/results.ts';
+import { createFaktorySource } from '../faktory/source/faktory-source.ts';
 import { startHandlerProcess } from '../handlers/handler-process.ts';
 import { createHandlers, type Handlers } from '../handlers/handlers.ts';
 import type { LoadedJobs } from '../jobs/load-jobs.ts';
@@ -143,17 +144,29 @@ function runWorker(
   metrics.knowQueues(queues);
   const worker: Worker = createWorker({
     registry,
-    ...clientOptions(config, address),
+    openSource(events) {
+      const source = createFaktorySource({
+        ...clientOptions(config, address),
+        ...events,
+        wid,
+        concurrency: config.WORKER_CONCURRENCY,
+        connectionsMax: config.WORKER_MAX_CONNECTIONS,
+        pollIntervalMs: config.WORKER_POLL_INTERVAL_MS,
+        heartbeatIntervalMs: config.WORKER_HEARTBEAT_INTERVAL * 1000,
+        onCommand: watch.onCommand,
+        log,
+      });
+      watch.addSource(source);
+      return source;
+    },
+    clock: systemClock,
+    random: Math.random,
     queues,
     isInOrder: config.WORKER_QUEUES !== undefined,
     handlers,
     concurrency: config.WORKER_CONCURRENCY,
-    connectionsMax: config.WORKER_MAX_CONNECTIONS,
-    pollIntervalMs: config.WORKER_POLL_INTERVAL_MS,
-    heartbeatIntervalMs: config.WORKER_HEARTBEAT_INTERVAL * 1000,
     results,
     log,
-    wid,
     onUnlocked: keys && ((lock, jid) => void unlock(keys, lock, jid)),
     ...watch.told,
     onTerminate: () => fail(new Error('the broker told this worker to terminate')),

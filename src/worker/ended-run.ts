@@ -1,18 +1,10 @@
 // The end of one run of a job: its record, and the ACK or FAIL that the broker gets.
+import type { Failure } from '../domain/job-source.ts';
 import type { InlineEnd } from '../domain/job-type.ts';
 import type { JobRecord } from '../domain/results.ts';
 import type { OperationLabel } from '../metrics/jobs.ts';
 import type { WorkerOutcome } from '../metrics/worker.ts';
 import { attemptsOf, failEffectOf, lockOf, type FailEffect, type FetchedJob } from './fetched-job.ts';
-
-/** The fields of FAIL. Faktory keeps 100 bytes of the type, 1,000 of the message, 50 lines of the backtrace. */
-export interface Failure {
-  errtype: string;
-  message: string;
-  backtrace: string[];
-  /** The embedded broker queues the job again and counts no attempt; Faktory does not know the field. */
-  give_back?: true;
-}
 
 export interface EndedRun {
   jid: string;
@@ -29,15 +21,6 @@ export interface EndedRun {
   lock: string | undefined;
   /** Further fields of its log line. */
   logged: Readonly<Record<string, unknown>>;
-}
-
-/** The broker has replied to the ACK or FAIL of a job. */
-export interface Told {
-  end: EndedRun;
-  /** Of the FAIL; undefined: it was an ACK. */
-  failure: Failure | undefined;
-  /** False: the broker did not know the job any more, which it says of a FAIL only. */
-  isKnown: boolean;
 }
 
 /** A job whose run has ended, and the fields of its record and log line. */

@@ -1,21 +1,17 @@
 // The end of a job's run: its record is stored, then the broker is told, then the line of the log is written. Jobs that did
 // not end in time are requeued.
 import type { Clock } from '../domain/clock.ts';
+import type { Failure, JobSource, Told } from '../domain/job-source.ts';
 import type { ResultStore } from '../domain/results.ts';
-import type { FaktoryClient } from '../faktory/client.ts';
-import { type Failure, type EndedRun, type Told } from './ended-run.ts';
+import type { EndedRun } from './ended-run.ts';
 import { createJobLog, type WorkerLog } from './job-log.ts';
 import { createRecorder } from './recorder.ts';
-import { createReporter } from './reporter.ts';
 import { createRequeue } from './requeue.ts';
 
 export interface EndingsOptions {
-  /** For ACK and FAIL. */
-  client: FaktoryClient;
+  source: Pick<JobSource<EndedRun>, 'reporting' | 'takesBack' | 'ack' | 'fail' | 'requeue'>;
   results: ResultStore | undefined;
   clock: Clock;
-  /** As far as is known, the broker takes back a job that did not run. */
-  takesBack: () => boolean;
   /** A job is over, or the store takes writes. */
   onChange: () => void;
   /** A unique job is over. */
@@ -26,16 +22,16 @@ export interface EndingsOptions {
 export interface Endings {
   /** Jobs that ran and are not stored yet. */
   readonly storing: number;
-  /** ACKs and FAILs without a reply. */
-  readonly reporting: number;
   /** Nothing is under way. */
   readonly isIdle: boolean;
   /** The store takes writes. */
   readonly takesResults: boolean;
   start(): void;
   add(end: EndedRun): void;
-  /** To be called as the connections of the client change. */
-  onClientChange(): void;
+  /** To be called when the broker has replied to the ACK or FAIL of an end. */
+  onTold(told: Told<EndedRun>): void;
+  /** To be called when the report of an end is over. */
+  onOver(end: EndedRun): void;
   /** Stores what was added in this turn. */
   flush(): void;
   /** From now on the broker is told and nothing is stored. Returns how many records were not stored. */
@@ -50,18 +46,49 @@ const notStored: Failure = { errtype: 'ResultNotStored', message: 'the result co
 const stopped: Failure = { errtype: 'WorkerStopped', message: 'the worker ended before the job did', backtrace: [] };
 
 /** The broker does not have the job any more, or has it in the dead set. */
-const isOver = ({ end: { outcome, failEffect }, failure, isKnown }: Told): boolean =>
+const isOver = ({ end: { outcome, failEffect }, failure, isKnown }: Told<EndedRun>): boolean =>
   failure === undefined || (isKnown && (failEffect === 'gone' || (failEffect === 'dead' && outcome !== 'requeued')));
 
 export function createEndings(options: EndingsOptions): Endings {
-  const { client, results, clock, onChange, log } = options;
+  const { source, results, clock, onChange, log } = options;
   const jobLog = createJobLog(log, clock);
   let isCutShort = false;
 
   const requeue = createRequeue(options);
-  const reporter = createReporter({
-    client,
-    clock,
+  const recorder =
+    results &&
+    createRecorder({
+      results,
+      clock,
+      onStored: (ends) => ends.forEach(report),
+      onGivenUp: (ends) => ends.forEach((end) => source.fail(end, end.failure ?? notStored)),
+      onUp: onChange,
+      log,
+    });
+
+  function report(end: EndedRun): void {
+    if (end.failure) source.fail(end, end.failure);
+    else source.ack(end);
+  }
+
+  return {
+    get storing() {
+      return recorder?.size ?? 0;
+    },
+    get isIdle() {
+      return (recorder?.size ?? 0) + source.reporting + requeue.pending === 0;
+    },
+    get takesResults() {
+      return recorder?.isUp ?? true;
+    },
+    start: () => recorder?.start(),
+    add(given) {
+      const end = given.outcome === 'requeued' ? requeue.enter(given) : given;
+      if (end === undefined) return;
+      if (isCutShort) source.fail(end, end.failure ?? stopped);
+      else if (recorder && end.record) recorder.add(end);
+      else report(end);
+    },
     onTold(told) {
       if (told.end.outcome === 'requeued' && told.isKnown) requeue.failed(told.end);
       jobLog.write(told);
@@ -72,51 +99,11 @@ export function createEndings(options: EndingsOptions): Endings {
       if (end.outcome === 'requeued') requeue.over();
       onChange();
     },
-    log,
-  });
-  const recorder =
-    results &&
-    createRecorder({
-      results,
-      clock,
-      onStored: (ends) => ends.forEach(report),
-      onGivenUp: (ends) => ends.forEach((end) => reporter.fail(end, end.failure ?? notStored)),
-      onUp: onChange,
-      log,
-    });
-
-  function report(end: EndedRun): void {
-    if (end.failure) reporter.fail(end, end.failure);
-    else reporter.ack(end);
-  }
-
-  return {
-    get storing() {
-      return recorder?.size ?? 0;
-    },
-    get reporting() {
-      return reporter.pending;
-    },
-    get isIdle() {
-      return (recorder?.size ?? 0) + reporter.pending + requeue.pending === 0;
-    },
-    get takesResults() {
-      return recorder?.isUp ?? true;
-    },
-    start: () => recorder?.start(),
-    add(given) {
-      const end = given.outcome === 'requeued' ? requeue.enter(given) : given;
-      if (end === undefined) return;
-      if (isCutShort) reporter.fail(end, end.failure ?? stopped);
-      else if (recorder && end.record) recorder.add(end);
-      else report(end);
-    },
-    onClientChange: reporter.pump,
     flush: () => recorder?.flush(),
     cutShort() {
       isCutShort = true;
       const left = recorder?.takeAll() ?? [];
-      for (const end of left) reporter.fail(end, end.failure ?? stopped);
+      for (const end of left) source.fail(end, end.failure ?? stopped);
       return left.length;
     },
     leaveToBroker: requeue.leaveToBroker,

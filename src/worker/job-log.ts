@@ -2,14 +2,15 @@
 // more time than a job. Failed jobs have a sample of their own: they are few, and operators look for them.
 import type { Logger } from 'pino';
 import type { Clock, Timer } from '../domain/clock.ts';
-import type { Told } from './ended-run.ts';
+import type { Told } from '../domain/job-source.ts';
+import type { EndedRun } from './ended-run.ts';
 import type { FailEffect } from './fetched-job.ts';
 
 /** The part of pino that the worker uses. */
 export type WorkerLog = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
 
 export interface JobLog {
-  write(told: Told): void;
+  write(told: Told<EndedRun>): void;
   /** Logs the number of lines that were left out. */
   flush(): void;
 }
@@ -63,7 +64,7 @@ const failEffects: Readonly<Record<FailEffect, string>> = {
   'queued again': 'queued again',
 };
 
-function writeLine(log: WorkerLog, { end, failure, isKnown }: Told): void {
+function writeLine(log: WorkerLog, { end, failure, isKnown }: Told<EndedRun>): void {
   const { jid, operation, record, logged } = end;
   const about = { jid, operation, request_id: record?.request_id ?? undefined };
   if (failure) {

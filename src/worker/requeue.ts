@@ -1,12 +1,12 @@
 // Jobs that the worker requeues although they did not fail. The embedded broker takes such a job back by a FAIL that says so.
-// Faktory has no command for that: it gets a FAIL for each and, after its last reply, a MUTATE that requeues them all. That
-// counts one attempt, and finds them where a failed job goes: in the retries or, where no retry is left, in the dead.
-import type { FaktoryClient } from '../faktory/client.ts';
+// Faktory has no command for that: it gets a FAIL for each and, after its last reply, is asked to queue them all again. That
+// counts one attempt.
+import type { JobSource } from '../domain/job-source.ts';
 import { queuedAgain, type EndedRun } from './ended-run.ts';
 import type { WorkerLog } from './job-log.ts';
 
 export interface Requeue {
-  /** FAILs and MUTATEs without a reply. */
+  /** FAILs without a reply, and groups of jobs that are being queued again. */
   readonly pending: number;
   /** The end to report with a FAIL; undefined: none is reported. */
   enter(end: EndedRun): EndedRun | undefined;
@@ -19,41 +19,30 @@ export interface Requeue {
 }
 
 export interface RequeueOptions {
-  client: FaktoryClient;
-  /** As far as is known, the broker takes back a job that did not run. */
-  takesBack: () => boolean;
+  source: Pick<JobSource<EndedRun>, 'takesBack' | 'requeue'>;
   onChange: () => void;
   log: WorkerLog;
 }
 
-export function createRequeue({ client, takesBack, onChange, log }: RequeueOptions): Requeue {
+export function createRequeue({ source, onChange, log }: RequeueOptions): Requeue {
   let failing = 0;
-  let mutating = 0;
+  let requeueing = 0;
   let jids: string[] = [];
   let isLeftToBroker = false;
 
-  function mutate(): void {
-    // A space would end the command (contribsys/faktory server/mutate.go, v1.9.4). No client of ours makes such a jid.
-    const sent = jids.filter((jid) => !/\s/.test(jid));
+  function requeueFailed(): void {
+    const failed = jids;
     jids = [];
-    for (const target of ['retries', 'dead']) {
-      mutating++;
-      client
-        .send(['MUTATE', JSON.stringify({ cmd: 'requeue', target, filter: { jids: sent } })])
-        .catch((error: unknown) => {
-          const { message } = error as Error;
-          log.warn({ target, jobs: sent.length, error: message }, 'jobs given back are not queued again at once');
-        })
-        .finally(() => {
-          mutating--;
-          onChange();
-        });
-    }
+    requeueing++;
+    void source.requeue(failed).then(() => {
+      requeueing--;
+      onChange();
+    });
   }
 
   return {
     get pending() {
-      return failing + mutating;
+      return failing + requeueing;
     },
     enter(end) {
       if (isLeftToBroker) {
@@ -61,7 +50,7 @@ export function createRequeue({ client, takesBack, onChange, log }: RequeueOptio
         return undefined;
       }
       failing++;
-      return takesBack() ? queuedAgain(end) : end;
+      return source.takesBack ? queuedAgain(end) : end;
     },
     leaveToBroker() {
       isLeftToBroker = true;
@@ -71,7 +60,7 @@ export function createRequeue({ client, takesBack, onChange, log }: RequeueOptio
     },
     over() {
       failing--;
-      if (failing === 0 && jids.length > 0) mutate();
+      if (failing === 0 && jids.length > 0) requeueFailed();
     },
   };
 }

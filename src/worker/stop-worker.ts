@@ -8,48 +8,41 @@ import type { WorkerParts } from './worker-parts.ts';
 const waitShare = 0.75;
 /** Enough for the replies of the broker; with the roles' own 2 s it makes 5 s before the end of SHUTDOWN_TIMEOUT_MS. */
 const lastMs = 3000;
-/** A broker that lives has replied to INFO by then. */
-const infoWaitMs = 500;
 const noop = (): void => undefined;
 
 /** The worker fetches no more. Resolves within `timeoutMs`, also when the broker is gone. */
 export async function stopWorker(parts: WorkerParts, timeoutMs: number): Promise<void> {
-  const { clients, fetcher, handlers, runs, endings, heartbeat, turns, log } = parts;
+  const { source, handlers, runs, endings, turns, log } = parts;
   // The clock's timers do not keep the process alive, and when the broker is gone nothing else does.
   const alive = setInterval(noop, timeoutMs);
-  fetcher.finish();
+  source.finish();
   const waitMs = Math.max(timeoutMs * waitShare, timeoutMs - lastMs);
   if (handlers) await stopHandlers(parts, handlers, waitMs, (timeoutMs - waitMs) * 0.3);
   else await turns.idle(waitMs);
   runs.close();
   const unstored = endings.cutShort();
-  const { outstanding: fetching } = fetcher;
-  const { reporting } = endings;
+  const { fetching, reporting } = source;
   if (unstored + fetching + reporting > 0) {
     log.warn({ unstored, fetching, reporting }, 'stopping all the same');
     if (!endings.isIdle) await turns.idle((timeoutMs - waitMs) * 0.4);
   }
-  heartbeat.stop();
   endings.close();
-  await Promise.all(Object.values(clients).map((client) => client.close()));
+  await source.close();
   clearInterval(alive);
 }
 
 /** Waits for the jobs of handler processes, then fires their signals, then requeues the jobs that still run. */
 async function stopHandlers(
-  { clients: { beat }, clock, endings, runs, turns }: WorkerParts,
+  { source, endings, runs, turns }: WorkerParts,
   handlers: Handlers,
   waitMs: number,
   reportMs: number,
 ): Promise<void> {
-  const kindKnown = Promise.race([
-    beat.info().then(noop, noop),
-    new Promise<void>((resolve) => void clock.after(infoWaitMs, resolve)),
-  ]);
+  const checked = source.checkTakesBack();
   const interruptMs = Math.max(0, waitMs - graceMs);
   await turns.idle(interruptMs);
-  await kindKnown;
-  if (beat.takesBack) endings.leaveToBroker();
+  await checked;
+  if (source.takesBack) endings.leaveToBroker();
   handlers.interrupt();
   await turns.idle(waitMs - interruptMs);
   runs.close();

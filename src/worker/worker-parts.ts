@@ -1,21 +1,21 @@
 // The parts of a worker, and how they work together in a turn.
+import type { JobSource, JobSourceEvents } from '../domain/job-source.ts';
 import type { JobRegistry } from '../domain/job-type.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { ResultStore } from '../domain/results.ts';
 import type { Handlers } from '../handlers/handlers.ts';
-import { createAwayLog, createClients, type WorkerClients, type WorkerClientsOptions } from './clients.ts';
 import { createEndings, type Endings } from './endings.ts';
-import { createFetchLines } from './fetch-line.ts';
-import { createFetchSilence, type FetchSilence } from './fetch-silence.ts';
-import { createFetcher, type Fetcher } from './fetcher.ts';
-import { createHeartbeat, type Heartbeat, type HeartbeatOptions } from './heartbeat.ts';
+import { createFetchQueues } from './fetch-queues.ts';
 import type { EndedRun } from './ended-run.ts';
 import type { WorkerLog } from './job-log.ts';
 import { createJobRuns, type JobRuns, type JobRunsOptions } from './job-runs.ts';
 import { createTurns, type Turns } from './turns.ts';
 
-export interface WorkerPartsOptions extends WorkerClientsOptions {
-  wid: string;
+export interface WorkerPartsOptions {
+  /** Called once, as the worker is made. */
+  openSource: (events: JobSourceEvents<EndedRun>) => JobSource<EndedRun>;
+  clock: Clock;
+  random: () => number;
   registry: JobRegistry;
   queues: readonly string[];
   /** A queue is served while those before it are empty; otherwise none comes first. */
@@ -24,9 +24,6 @@ export interface WorkerPartsOptions extends WorkerClientsOptions {
   handlers: Handlers | undefined;
   /** Jobs at once, from their FETCH on: those of handler processes until the broker has taken their ACK. */
   concurrency: number;
-  /** Pause after an empty FETCH. */
-  pollIntervalMs: number;
-  heartbeatIntervalMs: number;
   /** Undefined: results are not kept. */
   results: ResultStore | undefined;
   log: WorkerLog;
@@ -36,16 +33,11 @@ export interface WorkerPartsOptions extends WorkerClientsOptions {
 }
 
 export interface WorkerParts {
-  clients: WorkerClients;
-  fetcher: Fetcher;
-  silence: FetchSilence;
+  source: JobSource<EndedRun>;
   handlers: Handlers | undefined;
   runs: JobRuns;
   endings: Endings;
-  heartbeat: Heartbeat;
   turns: Turns;
-  awayLog: ReturnType<typeof createAwayLog>;
-  clock: Clock;
   log: WorkerLog;
 }
 
@@ -58,23 +50,13 @@ const heldMin = 100;
 
 export function createParts(
   options: WorkerPartsOptions,
-  { onEnd, onState }: { onEnd: (end: EndedRun, seconds: number) => void; onState: HeartbeatOptions['onState'] },
+  { onEnd, onState }: Pick<JobRunsOptions, 'onEnd'> & Pick<JobSourceEvents<EndedRun>, 'onState'>,
 ): WorkerParts {
-  const { wid, clock, concurrency, handlers, log } = options;
+  const { openSource, clock, concurrency, handlers, log } = options;
   const heldMax = Math.max(heldMin, heldPerSlot * concurrency);
-  const clients: WorkerClients = createClients(options, {
-    fetch() {
-      fetcher.adopt();
-      awayLog.look();
-      turns.schedule();
-    },
-    report: () => endings.onClientChange(),
-    beat: () => heartbeat.onClientChange(),
-  });
   const turns = createTurns(clock, turn);
   const onChange = turns.schedule;
-  const takesBack = (): boolean => clients.beat.takesBack;
-  const endings = createEndings({ ...options, client: clients.report, takesBack, onChange });
+  const queues = createFetchQueues(options);
   const runs = createJobRuns({
     ...options,
     onEnd(end, seconds) {
@@ -83,31 +65,26 @@ export function createParts(
       turns.schedule();
     },
   });
-  const lines = createFetchLines(options);
-  const intervalMs = options.heartbeatIntervalMs;
-  const heartbeat = createHeartbeat({ client: clients.beat, wid, clock, intervalMs, log, onState });
-  const silence = createFetchSilence({ clock, beatRepliedMs: () => heartbeat.repliedMs });
-  const fetcher = createFetcher({
-    ...options,
-    silence,
-    client: clients.fetch,
-    fetchLine: lines.next,
-    endsFetches: () => clients.beat.endsFetches,
+  const source = openSource({
+    queues: queues.next,
     onJob: runs.take,
+    onTold: (told) => endings.onTold(told),
+    onOver: (end) => endings.onOver(end),
     onChange,
+    onState,
   });
-  const awayLog = createAwayLog(clients, log);
+  const endings = createEndings({ ...options, source, onChange });
 
   function turn(): boolean {
-    const fetching = fetcher.outstanding;
+    const { fetching } = source;
     const running = runs.size;
-    const held = endings.reporting + endings.storing;
-    const wanted = endings.takesResults && lines.canFetch ? Math.min(concurrency - running, heldMax - held) : 0;
-    fetcher.pump(wanted - fetching);
+    const held = source.reporting + endings.storing;
+    const wanted = endings.takesResults && queues.canFetch ? Math.min(concurrency - running, heldMax - held) : 0;
+    source.fetch(wanted - fetching);
     runs.flush();
     endings.flush();
     return fetching + running === 0 && endings.isIdle;
   }
 
-  return { clients, fetcher, silence, handlers, runs, endings, heartbeat, turns, awayLog, clock, log };
+  return { source, handlers, runs, endings, turns, log };
 }

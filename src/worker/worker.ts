@@ -1,26 +1,20 @@
 // The worker: pipelined FETCHes fill its slots, results are stored before the ACK, and the jobs that ended in one turn are
-// acknowledged together. Relies on src/faktory for connections that come back by themselves (docs/decisions/0011-worker-slots.md).
+// acknowledged together. Its jobs come from a JobSource (docs/decisions/0011-worker-slots.md).
 import type { OperationLabel } from '../metrics/jobs.ts';
 import type { WorkerOutcome } from '../metrics/worker.ts';
-import type { WorkerClients } from './clients.ts';
 import type { EndedRun } from './ended-run.ts';
 import type { WorkerStats } from './stats.ts';
 import { stopWorker } from './stop-worker.ts';
-import { createWid } from './wid.ts';
 import { createParts, type WorkerPartsOptions } from './worker-parts.ts';
 
-export interface WorkerOptions extends Omit<WorkerPartsOptions, 'wid'> {
-  wid?: string | undefined;
+export interface WorkerOptions extends WorkerPartsOptions {
   onJob?: (operation: OperationLabel, outcome: WorkerOutcome, seconds: number) => void;
   /** The broker's web page asked this worker to end. */
   onTerminate?: () => void;
 }
 
 export interface Worker {
-  /** Its name in Faktory's page. */
-  readonly wid: string;
   readonly stats: Readonly<WorkerStats>;
-  readonly clients: WorkerClients;
   /** Why the broker is away, or replies to no FETCH. */
   readonly brokerProblem: Error | undefined;
   /** The store of results takes writes. Otherwise nothing is fetched. */
@@ -39,10 +33,9 @@ export interface Worker {
 
 export function createWorker(options: WorkerOptions): Worker {
   const { log } = options;
-  const { wid = createWid(options.random) } = options;
   const totals = { succeeded: 0, failed: 0 };
-  const parts = createParts({ ...options, wid }, { onEnd, onState });
-  const { clients, fetcher, silence, handlers, endings, heartbeat, turns, awayLog } = parts;
+  const parts = createParts(options, { onEnd, onState });
+  const { source, handlers, endings, turns } = parts;
 
   function onEnd({ operation, outcome }: EndedRun, seconds: number): void {
     if (outcome === 'succeeded' || outcome === 'failed') totals[outcome]++;
@@ -53,41 +46,31 @@ export function createWorker(options: WorkerOptions): Worker {
     log.info(
       state === 'quiet' ? 'the broker wants this worker to fetch no more' : 'the broker wants this worker to end',
     );
-    quiet();
+    source.quiet();
     if (state === 'terminate') options.onTerminate?.();
   }
 
-  function quiet(): void {
-    fetcher.stop();
-    heartbeat.quiet();
-  }
-
   return {
-    wid,
-    clients,
     get brokerProblem() {
-      return clients.fetch.downReason ?? silence.problem;
+      return source.problem;
     },
     get takesResults() {
       return endings.takesResults;
     },
     get stats() {
-      const { storing, reporting } = endings;
-      return { fetching: fetcher.outstanding, running: handlers?.running ?? 0, storing, reporting, ...totals };
+      const { fetching, reporting } = source;
+      return { fetching, running: handlers?.running ?? 0, storing: endings.storing, reporting, ...totals };
     },
     start() {
-      fetcher.start();
-      // INFO says which broker it is. Until its reply the broker is taken for a Faktory.
-      void clients.beat.warm.then(() => clients.beat.info()).then(turns.schedule, () => undefined);
+      source.start();
       handlers?.start();
       endings.start();
       turns.schedule();
     },
     onHandlersChange: turns.schedule,
-    quiet,
+    quiet: source.quiet,
     stop(timeoutMs) {
-      awayLog.end();
-      quiet();
+      source.quiet();
       return stopWorker(parts, timeoutMs);
     },
   };

@@ -1,10 +1,11 @@
 // How long a store that is away is asked, and what is done then; and how much of many jobs is logged.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Told } from '../../src/domain/job-source.ts';
 import type { JobRecord } from '../../src/domain/results.ts';
 import { createJobLog, linesPerWindowMax } from '../../src/worker/job-log.ts';
 import { createRecorder } from '../../src/worker/recorder.ts';
-import type { EndedRun, Told } from '../../src/worker/ended-run.ts';
+import type { EndedRun } from '../../src/worker/ended-run.ts';
 import { createFakeClock } from '../helpers/fake-clock.ts';
 import { createHeldResults } from './worker-harness.ts';
 
@@ -21,7 +22,7 @@ const end = (jid: string): EndedRun => ({
   logged: { a: 1, b: 2, result: 3 },
 });
 
-const acked = (one: EndedRun): Told => ({ end: one, failure: undefined, isKnown: true });
+const acked = (one: EndedRun): Told<EndedRun> => ({ end: one, failure: undefined, isKnown: true });
 
 /** Lets promises that are settled already call whom they have to. */
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -4,7 +4,14 @@ import { systemClock } from '../../src/domain/clock.ts';
 import { createJid } from '../../src/domain/jid.ts';
 import { createRegistry } from '../../src/domain/job-type.ts';
 import type { JobRecord, ResultStore } from '../../src/domain/results.ts';
+import {
+  createFaktorySource,
+  type FaktorySource,
+  type FaktorySourceOptions,
+} from '../../src/faktory/source/faktory-source.ts';
+import { createWid } from '../../src/faktory/source/wid.ts';
 import { createArithmetic, twoNumbers } from '../../src/jobs/arithmetic.ts';
+import type { EndedRun } from '../../src/worker/ended-run.ts';
 import { createWorker, type Worker, type WorkerOptions } from '../../src/worker/worker.ts';
 import { registry } from '../helpers/jobs.ts';
 import {
@@ -38,10 +45,17 @@ export interface LogLine {
 }
 
 export interface StartedWorker extends Worker {
+  /** Its name in Faktory's page. */
+  readonly wid: string;
+  readonly source: FaktorySource<EndedRun>;
   readonly lines: LogLine[];
 }
 
-type Options = Partial<Omit<WorkerOptions, 'address' | 'log'>>;
+type SourceOptions = Pick<
+  FaktorySourceOptions<EndedRun>,
+  'readTimeoutMs' | 'connectionsMax' | 'pollIntervalMs' | 'heartbeatIntervalMs'
+>;
+type Options = Partial<Omit<WorkerOptions, 'openSource' | 'log'> & SourceOptions>;
 
 /** Starts a worker; it is stopped with the test. */
 export function startWorker(t: Pick<TestContext, 'after'>, port: number, options: Options = {}): StartedWorker {
@@ -53,29 +67,41 @@ export function startWorker(t: Pick<TestContext, 'after'>, port: number, options
       const fields = isText ? {} : (first as Record<string, unknown>);
       lines.push({ level, fields, message: isText ? first : (message ?? '') });
     };
-  const worker = createWorker({
-    registry,
+  const wid = createWid(Math.random);
+  const common = {
     clock: systemClock,
     random: Math.random,
-    connectTimeoutMs: 2000,
-    readTimeoutMs: 10_000,
-    writeTimeoutMs: 2000,
-    keepAliveDelayMs: 60_000,
+    concurrency: 10,
+    log: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
+  };
+  let source!: FaktorySource<EndedRun>;
+  const worker = createWorker({
+    ...common,
+    registry,
     queues: ['default'],
     isInOrder: true,
     handlers: undefined,
-    concurrency: 10,
-    connectionsMax: 64,
-    pollIntervalMs: 0,
-    heartbeatIntervalMs: 15_000,
     results: undefined,
     ...options,
-    address: { host: '127.0.0.1', port, tls: false, password: undefined },
-    log: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
+    openSource: (events) =>
+      (source = createFaktorySource({
+        ...common,
+        connectTimeoutMs: 2000,
+        readTimeoutMs: 10_000,
+        writeTimeoutMs: 2000,
+        keepAliveDelayMs: 60_000,
+        connectionsMax: 64,
+        pollIntervalMs: 0,
+        heartbeatIntervalMs: 15_000,
+        ...options,
+        ...events,
+        wid,
+        address: { host: '127.0.0.1', port, tls: false, password: undefined },
+      })),
   });
   t.after(() => worker.stop(200));
   worker.start();
-  return Object.assign(worker, { lines });
+  return Object.assign(worker, { wid, source, lines });
 }
 
 export interface FetchScript extends ScriptedBroker {

@@ -1,9 +1,9 @@
 // Sends BEATs: the broker forgets a worker after 60 s without a BEAT, and its reply may be `quiet` or `terminate`. They have a
 // connection of their own, because the broker's `quiet` stops the FETCHes of a wid's first connection only.
-import type { Clock, Timer } from '../domain/clock.ts';
-import type { FaktoryClient } from '../faktory/client.ts';
-import { ReplyError } from '../faktory/connection.ts';
-import type { WorkerLog } from './job-log.ts';
+import type { Clock, Timer } from '../../domain/clock.ts';
+import type { FaktoryClient } from '../client.ts';
+import { ReplyError } from '../connection.ts';
+import type { SourceLog } from './clients.ts';
 
 export interface HeartbeatOptions {
   client: FaktoryClient;
@@ -12,7 +12,7 @@ export interface HeartbeatOptions {
   intervalMs: number;
   /** An operator has asked for it on the broker's web page. */
   onState: (state: 'quiet' | 'terminate') => void;
-  log: WorkerLog;
+  log: SourceLog;
 }
 
 export interface Heartbeat {

@@ -1,12 +1,12 @@
 // How many FETCHes a connection has: what a round trip needs while there are jobs, since each blocks a stop for 2 s.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import type { Connection } from '../../src/faktory/connection.ts';
-import type { ReplyHandler } from '../../src/faktory/reply-handler.ts';
-import type { Reply } from '../../src/faktory/reply-reader.ts';
-import { createFetchLane } from '../../src/worker/fetch-lane.ts';
-import { createFetchSilence } from '../../src/worker/fetch-silence.ts';
-import { createFakeClock } from '../helpers/fake-clock.ts';
+import type { Connection } from '../../../src/faktory/connection.ts';
+import type { ReplyHandler } from '../../../src/faktory/reply-handler.ts';
+import type { Reply } from '../../../src/faktory/reply-reader.ts';
+import { createFetchLane } from '../../../src/faktory/source/fetch-lane.ts';
+import { createFetchSilence } from '../../../src/faktory/source/fetch-silence.ts';
+import { createFakeClock } from '../../helpers/fake-clock.ts';
 
 /** A lane that always sends what it may, to a broker that answers one FETCH after another. */
 function startLane({ handshakeMs = 0, endsFetches = false }) {

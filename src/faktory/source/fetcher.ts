@@ -1,14 +1,14 @@
 // Fills the worker's slots over the connections of one client: slots are not connections (docs/decisions/0011-worker-slots.md).
-import type { Connection } from '../faktory/connection.ts';
-import type { FaktoryClient } from '../faktory/client.ts';
-import type { WorkerLog } from './job-log.ts';
+import type { Connection } from '../connection.ts';
+import type { FaktoryClient } from '../client.ts';
+import type { SourceLog } from './clients.ts';
 import type { FetchSilence } from './fetch-silence.ts';
 import { createFetchLane, type FetchLane, type FetchLaneOptions } from './fetch-lane.ts';
 
 export interface FetcherOptions extends Omit<FetchLaneOptions, 'connection' | 'onRefused' | 'silence'> {
   silence: FetchSilence;
   client: FaktoryClient;
-  log: WorkerLog;
+  log: SourceLog;
 }
 
 /** A broker that refuses a FETCH refuses it on all connections. */

@@ -1,15 +1,15 @@
-// The FETCH of a worker: the queues in the order in which the broker looks into them.
+// The queues that a worker fetches from, in the order in which the broker looks into them.
 import type { JobRegistry } from '../domain/job-type.ts';
 import type { Handlers } from '../handlers/handlers.ts';
 
-export interface FetchLines {
+export interface FetchQueues {
   /** False: no handler process is ready, and every queue needs one. */
   readonly canFetch: boolean;
-  /** Only while `canFetch` is true. */
-  next(): string;
+  /** The queues of one FETCH. Only while `canFetch` is true. */
+  next(): readonly string[];
 }
 
-export interface FetchLinesOptions {
+export interface FetchQueuesOptions {
   queues: readonly string[];
   /**
    * False: the order is random, because a full queue would keep the queues after it from being served
@@ -21,7 +21,7 @@ export interface FetchLinesOptions {
   random: () => number;
 }
 
-export function createFetchLines({ queues, isInOrder, registry, handlers, random }: FetchLinesOptions): FetchLines {
+export function createFetchQueues({ queues, isInOrder, registry, handlers, random }: FetchQueuesOptions): FetchQueues {
   const needsHandler = (queue: string): boolean =>
     registry.types.some((type) => type.runs === 'in handler process' && type.queue === queue);
   const inlineQueues = queues.filter((queue) => !needsHandler(queue));
@@ -30,7 +30,7 @@ export function createFetchLines({ queues, isInOrder, registry, handlers, random
     get canFetch() {
       return served().length > 0;
     },
-    next: () => `FETCH ${(isInOrder ? served() : shuffled(served(), random)).join(' ')}`,
+    next: () => (isInOrder ? served() : shuffled(served(), random)),
   };
 }
 

@@ -1,35 +1,31 @@
 // Sends ACK and FAIL, on connections of their own, because a FETCH blocks its connection. Both may be sent again: for a job that
 // is gone the reply to ACK is OK, and the reply to FAIL is `Job not found`.
-import type { Clock } from '../domain/clock.ts';
-import { createFifo } from '../domain/fifo.ts';
-import type { FaktoryClient } from '../faktory/client.ts';
-import type { Connection } from '../faktory/connection.ts';
-import { leastBusy } from '../faktory/least-busy.ts';
-import type { Reply } from '../faktory/reply-reader.ts';
-import type { WorkerLog } from './job-log.ts';
-import type { Failure, EndedRun, Told } from './ended-run.ts';
+import type { Clock } from '../../domain/clock.ts';
+import { createFifo } from '../../domain/fifo.ts';
+import type { Failure, JobSourceEvents, Reported } from '../../domain/job-source.ts';
+import type { FaktoryClient } from '../client.ts';
+import type { Connection } from '../connection.ts';
+import { leastBusy } from '../least-busy.ts';
+import type { Reply } from '../reply-reader.ts';
+import type { SourceLog } from './clients.ts';
 
-export interface ReporterOptions {
+export interface ReporterOptions<End extends Reported> extends Pick<JobSourceEvents<End>, 'onTold' | 'onOver'> {
   client: FaktoryClient;
   clock: Clock;
-  /** The broker has replied. */
-  onTold: (told: Told) => void;
-  /** Called whenever a report has ended: the broker has replied, or was away for too long. */
-  onOver: (end: EndedRun) => void;
-  log: WorkerLog;
+  log: SourceLog;
 }
 
-export interface Reporter {
+export interface Reporter<End extends Reported> {
   /** Reports without the broker's clear reply. The caller keeps them few. */
   readonly pending: number;
-  ack(end: EndedRun): void;
-  fail(end: EndedRun, failure: Failure): void;
+  ack(end: End): void;
+  fail(end: End, failure: Failure): void;
   /** Sends the reports that waited for a connection. */
   pump(): void;
 }
 
-interface Report {
-  end: EndedRun;
+interface Report<End extends Reported> {
+  end: End;
   failure: Failure | undefined;
   line: string;
   untilMs: number;
@@ -39,17 +35,18 @@ interface Report {
 const reportForMs = 60_000;
 const retryPauseMs = 500;
 
-export function createReporter({ client, clock, onTold, onOver, log }: ReporterOptions): Reporter {
-  const waiting = createFifo<Report>();
+export function createReporter<End extends Reported>(options: ReporterOptions<End>): Reporter<End> {
+  const { client, clock, onTold, onOver, log } = options;
+  const waiting = createFifo<Report<End>>();
   let pending = 0;
 
   const pick = (): Connection | undefined => leastBusy(client.live, ({ isLive }) => isLive);
 
   function pump(): void {
-    for (let connection; waiting.size > 0 && (connection = pick());) send(connection, waiting.shift() as Report);
+    for (let connection; waiting.size > 0 && (connection = pick());) send(connection, waiting.shift() as Report<End>);
   }
 
-  function send(connection: Connection, report: Report): void {
+  function send(connection: Connection, report: Report<End>): void {
     connection.exchange(report.line, {
       onReply: (reply) => take(report, reply),
       // In a later turn: the loss is told for every command of the connection first.
@@ -57,7 +54,7 @@ export function createReporter({ client, clock, onTold, onOver, log }: ReporterO
     });
   }
 
-  function take(report: Report, reply: Reply): void {
+  function take(report: Report<End>, reply: Reply): void {
     const isKnown = reply.type !== 'error';
     if (isKnown || /^ERR Job not found/i.test(reply.text)) {
       onTold({ end: report.end, failure: report.failure, isKnown });
@@ -66,7 +63,7 @@ export function createReporter({ client, clock, onTold, onOver, log }: ReporterO
     clock.after(retryPauseMs, () => again(report, reply.text));
   }
 
-  function again(report: Report, reason: string): void {
+  function again(report: Report<End>, reason: string): void {
     if (clock.now() < report.untilMs) {
       waiting.push(report);
       return pump();
@@ -75,12 +72,12 @@ export function createReporter({ client, clock, onTold, onOver, log }: ReporterO
     over(report);
   }
 
-  function over({ end }: Report): void {
+  function over({ end }: Report<End>): void {
     pending--;
     onOver(end);
   }
 
-  function enter(end: EndedRun, failure: Failure | undefined, line: string): void {
+  function enter(end: End, failure: Failure | undefined, line: string): void {
     pending++;
     const report = { end, failure, line, untilMs: clock.now() + reportForMs };
     const connection = waiting.size === 0 ? pick() : undefined;

@@ -1,9 +1,9 @@
 // The FETCHes of one connection. Faktory runs them one after another. Each blocks 2 s on an empty queue, and takes a job
 // even when its client has gone (contribsys/faktory server/commands.go, v1.9.4). So a lane sends one FETCH while the queue is
 // empty, as many as the round trip needs while jobs wait, and after a nil none until all have their reply.
-import type { Clock } from '../domain/clock.ts';
-import type { Connection } from '../faktory/connection.ts';
-import type { Reply } from '../faktory/reply-reader.ts';
+import type { Clock } from '../../domain/clock.ts';
+import type { Connection } from '../connection.ts';
+import type { Reply } from '../reply-reader.ts';
 import type { FetchSilence } from './fetch-silence.ts';
 
 export interface FetchLaneOptions {

@@ -1,11 +1,17 @@
 // The connections of a worker, by their purpose: a FETCH that blocks on an empty queue delays no ACK and no BEAT.
-import { FaktoryClient, type FaktoryClientOptions } from '../faktory/client.ts';
+import { FaktoryClient, type FaktoryClientOptions } from '../client.ts';
 import { fetchesPerConnectionMax } from './fetch-lane.ts';
-import type { WorkerLog } from './job-log.ts';
 
-export type WorkerClients = Readonly<Record<'fetch' | 'report' | 'beat', FaktoryClient>>;
+/** The part of the log that the source uses. */
+export interface SourceLog {
+  info(message: string): void;
+  warn(fields: object, message: string): void;
+}
 
-export interface WorkerClientsOptions extends Omit<FaktoryClientOptions, 'size'> {
+export type SourceClients = Readonly<Record<'fetch' | 'report' | 'beat', FaktoryClient>>;
+
+export interface SourceClientsOptions extends Omit<FaktoryClientOptions, 'size' | 'onChange'> {
+  /** Jobs at once. */
   concurrency: number;
   /** The most connections for FETCH. */
   connectionsMax: number;
@@ -16,18 +22,18 @@ const reportConnectionsMax = 4;
 
 /** @param onChange called as a client's connections, or its reason to be down, change; after this function has returned */
 export function createClients(
-  options: WorkerClientsOptions,
-  onChange: Readonly<Record<keyof WorkerClients, () => void>>,
-): WorkerClients {
+  options: SourceClientsOptions,
+  onChange: Readonly<Record<keyof SourceClients, () => void>>,
+): SourceClients {
   const size = Math.min(options.connectionsMax, Math.ceil(options.concurrency / fetchesPerConnectionMax));
-  const open = (purpose: keyof WorkerClients, connections: number): FaktoryClient =>
+  const open = (purpose: keyof SourceClients, connections: number): FaktoryClient =>
     new FaktoryClient({ labels: ['work-factory'], ...options, size: connections, onChange: onChange[purpose] });
   const reportSize = Math.min(reportConnectionsMax, size);
   return { fetch: open('fetch', size), report: open('report', reportSize), beat: open('beat', 1) };
 }
 
 /** Logs that the broker is away and that it is there again. */
-export function createAwayLog({ fetch }: WorkerClients, log: WorkerLog) {
+export function createAwayLog({ fetch }: SourceClients, log: SourceLog) {
   let isAway = false;
   let isEnded = false;
   return {

@@ -1,8 +1,8 @@
 // Since when no FETCH has got a job or nil from the broker. A Faktory whose Redis hangs greets and replies to BEAT all the
 // same: both come from its memory (contribsys/faktory server/workers.go, v1.9.4).
-import { OwnCause } from '../domain/cause.ts';
-import type { Clock } from '../domain/clock.ts';
-import { brokerCauseOf } from '../faktory/classify.ts';
+import { OwnCause } from '../../domain/cause.ts';
+import type { Clock } from '../../domain/clock.ts';
+import { brokerCauseOf } from '../classify.ts';
 
 export interface FetchSilence {
   sent(): void;

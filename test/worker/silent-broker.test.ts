@@ -1,82 +1,12 @@
-// When a worker says that its broker replies to no FETCH: on its own, and of a worker against a scripted broker.
+// When a worker says that its broker replies to no FETCH.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../../src/domain/clock.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
 import { watchWorkers } from '../../src/roles/worker-metrics.ts';
-import { createFetchSilence } from '../../src/worker/fetch-silence.ts';
-import { createFakeClock, createStallingClock } from '../helpers/fake-clock.ts';
+import { createStallingClock } from '../helpers/fake-clock.ts';
 import { createHeldResults, job, nil, startFetchScript, startWorker } from './worker-harness.ts';
-
-function setUp() {
-  const clock = createFakeClock();
-  let beatMs = -Infinity;
-  const silence = createFetchSilence({ clock, beatRepliedMs: () => beatMs });
-  return {
-    silence,
-    /** The text of the problem after so many seconds. */
-    after(seconds: number): string | undefined {
-      clock.advance(seconds * 1000);
-      return silence.problem?.message;
-    },
-    beat: () => void (beatMs = clock.now()),
-  };
-}
-
-describe('the silence of FETCHes', () => {
-  it('is told after 15 s without a reply, and over with a job or a nil', () => {
-    const { silence, after } = setUp();
-    silence.sent();
-    assert.equal(after(14.9), undefined);
-    assert.equal(after(19.1), 'it replies to no FETCH for 34 s');
-    silence.ended('replied');
-    assert.equal(after(100), undefined);
-  });
-
-  it('goes on with every FETCH that is lost or answered with an error', () => {
-    const { silence, after, beat } = setUp();
-    for (let round = 0; round < 5; round++) {
-      silence.sent();
-      after(3);
-      beat();
-      silence.ended(round < 4 ? 'lost' : { error: 'ERR i/o timeout' });
-    }
-    assert.equal(
-      after(1),
-      'it replies to BEAT, but has replied to every FETCH for 16 s with an error: its Redis hangs',
-    );
-    silence.sent();
-    silence.ended({ error: "ERR OOM command not allowed when used memory > 'maxmemory'." });
-    assert.equal(
-      after(0),
-      'it replies to BEAT, but has replied to every FETCH for 16 s with an error: its memory is full (OOM)',
-    );
-  });
-
-  it('asks whether its Redis hangs when BEATs are answered meanwhile', () => {
-    const { silence, after, beat } = setUp();
-    beat();
-    after(1);
-    silence.sent();
-    assert.equal(after(20), 'it replies to no FETCH for 20 s');
-    beat();
-    assert.equal(after(0), 'it replies to BEAT, but no FETCH for 20 s: its Redis hangs?');
-  });
-
-  it('is none while no FETCH is wanted, and is counted from the last reply of another', () => {
-    const { silence, after } = setUp();
-    silence.sent();
-    silence.sent();
-    silence.rest();
-    assert.equal(after(20), 'it replies to no FETCH for 20 s');
-    silence.ended('replied');
-    assert.equal(after(10), undefined);
-    silence.ended('lost');
-    silence.rest();
-    assert.equal(after(20), undefined);
-  });
-});
 
 describe('a worker whose broker replies to BEAT and to no FETCH', () => {
   it('says so, with the figure of its metrics, until a FETCH is answered', async (t) => {
@@ -91,9 +21,9 @@ describe('a worker whose broker replies to BEAT and to no FETCH', () => {
     });
     await until(() => /BEAT/.test(String(worker.brokerProblem)));
     assert.match(String(worker.brokerProblem), /it replies to BEAT, but no FETCH for \d+ s: its Redis hangs\?$/);
-    assert.equal(worker.clients.fetch.downReason, undefined);
+    assert.equal(worker.source.clients.fetch.downReason, undefined);
     const metrics = createMetrics('1');
-    watchWorkers(metrics).add(worker, undefined, 1);
+    watchWorkers(metrics).addSource(worker.source);
     const ups = (await metrics.render()).match(/^work_factory_faktory_up.*$/gm);
     assert.deepEqual(ups?.map((line) => line.replace('work_factory_faktory_up', '')).sort(), [
       '{role="beat"} 1',
