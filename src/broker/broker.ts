@@ -107,7 +107,7 @@ export async function createBroker(given: BrokerOptions = {}): Promise<Broker> {
   const options = withDefaults(given);
   const { clock, limits, report, lostWorkerMs: lostAfterMs, onLostWorkers: onLost } = options;
   const engine = await openEngine(options);
-  const { delivery, endings, ledger, state } = engine;
+  const { handOut, endings, ledger, state } = engine;
   const durability: BrokerDurability = options.dataDir === undefined ? 'memory' : 'fsync';
   const nowMs = (): number => clock.nowMs();
   const startMs = nowMs();
@@ -161,7 +161,7 @@ export async function createBroker(given: BrokerOptions = {}): Promise<Broker> {
       (closing ??= (async () => {
         tasks.stop();
         mutations.stop();
-        delivery.dismiss(error('shutdown in progress'));
+        handOut.dismiss(error('shutdown in progress'));
         await server.close();
         await engine.close();
       })()),

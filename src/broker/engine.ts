@@ -1,7 +1,7 @@
-// The broker without its sockets: state, ledger, delivery and endings. After every failure of the store the state is made again.
+// The broker without its sockets: state, ledger, hand-out and endings. After every failure of the store the state is made again.
 import type { BrokerClock } from './clock.ts';
 import type { BrokerLimits } from './limits.ts';
-import { createDelivery, type Delivery } from './queues/delivery.ts';
+import { createHandOut, type HandOut } from './queues/hand-out.ts';
 import { createEndedJobs, type EndedJob, type EndedJobs } from './queues/ended.ts';
 import { createEndings, type Endings } from './queues/endings.ts';
 import { createFailedJobs } from './queues/failed-jobs.ts';
@@ -14,7 +14,7 @@ import type { Store, StoreRecord } from './storage/store.ts';
 
 export interface Engine {
   readonly ledger: Ledger;
-  readonly delivery: Delivery;
+  readonly handOut: HandOut;
   readonly endings: Endings;
   readonly ended: EndedJobs;
   readonly recovered: Recovered;
@@ -60,7 +60,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       windowBytesMax: limits.windowBytesMax,
       keys: { keptMs: options.keysKeptMs, recordsMax: limits.keyGenerationMax },
       ownWids: options.ownWids,
-      onReady: (queue) => delivery.serve(queue),
+      onReady: (queue) => handOut.toWaiters(queue),
       onProblem: (error) => repair.begin(error),
       clear: (stream) => void store.clear(streamStart(stream), streamStart(stream + 1)).catch(() => {}),
     });
@@ -75,21 +75,21 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       state = await load();
     },
     onMended() {
-      for (const queue of state.queues.values()) delivery.serve(queue);
+      for (const queue of state.queues.values()) handOut.toWaiters(queue);
     },
   });
 
   const current = (): State => state;
   const ended = createEndedJobs({ ledger, tell: options.onEnded });
-  const delivery = createDelivery({ state: current, clock, limits });
+  const handOut = createHandOut({ state: current, clock, limits });
   const failedJobs = createFailedJobs({ state: current, clock, random, ended });
-  const endings = createEndings({ state: current, clock, failedJobs, serve: delivery.serve });
+  const endings = createEndings({ state: current, clock, failedJobs, handOut: handOut.toWaiters });
   const startMs = performance.now();
   let state = await load();
 
   return {
     ledger,
-    delivery,
+    handOut,
     endings,
     ended,
     recovered: countsOf(state, performance.now() - startMs),

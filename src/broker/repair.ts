@@ -53,7 +53,7 @@ export function createRepair({ ledger, clock, report, ...options }: RepairOption
       underWay ??= ledger.breakDown(messageOf(error)).then(run);
     },
     problem() {
-      const problem = ledger.broken();
+      const problem = ledger.failure();
       if (problem !== undefined && !isStopped && Math.abs(clock.nowMs() - endedMs) >= pauseMs) underWay ??= run();
       return problem;
     },

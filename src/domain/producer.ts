@@ -6,7 +6,7 @@ import type { Job } from './job.ts';
  *
  * - `enqueued`: the broker gave its positive reply for this very job.
  * - `refused`: the job was certainly not stored and will never run.
- * - `unknown`: the job was written, and no clear reply came. This service never pushes it again.
+ * - `unknown`: whether this job, or the job that stands in for it, is stored is not known. This service never pushes it again.
  */
 export type Outcome =
   /** `standIn`: a unique job was not pushed, because this other one has not ended. */
@@ -36,7 +36,7 @@ export const unknown = (detail: string): Extract<Outcome, { kind: 'unknown' }> =
   detail,
 });
 
-/** `ok`: the reply names no error. `refused`: it names an error of one job at least. `lost`: there was no reply. */
+/** `ok`: the reply names no error. `refused`: it names an error of at least one job, which may then be unknown. `lost`: there was no reply. */
 export type FrameOutcome = 'ok' | 'refused' | 'lost';
 
 export interface JobProducer {

@@ -1,4 +1,4 @@
-// The pending pushes whose outcomes are not known.
+// The pending pushes that have no outcome yet.
 import { createChain } from '../domain/chain.ts';
 import type { Outcome } from '../domain/producer.ts';
 import type { PendingPush } from './frame-queue.ts';

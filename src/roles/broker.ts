@@ -43,7 +43,7 @@ export async function startBroker(context: RoleContext): Promise<Running> {
   const readState = async (): Promise<BrokerState> => readEngineState(broker.engine);
   metrics.readBrokerState(createBrokerPoll(systemClock, readState));
   const readiness = async (): Promise<ReadinessReport> => {
-    const store = checkOf(broker.engine.ledger.broken() === undefined ? undefined : storeFailed);
+    const store = checkOf(broker.engine.ledger.failure() === undefined ? undefined : storeFailed);
     const isDraining = checkOf(draining.signal.aborted ? 'the process is about to stop' : undefined);
     return reportOf({ store, draining: isDraining }, [], { durability });
   };
@@ -102,7 +102,7 @@ export async function openBroker(
       `the broker cannot start in DATA_DIR ${config.DATA_DIR} on FAKTORY_BIND ${host}:${port}: ${(error as Error).message}${advice}`,
     );
   });
-  metrics.readBroker(() => ({ ...broker.counts, isStoring: broker.engine.ledger.broken() === undefined }));
+  metrics.readBroker(() => ({ ...broker.counts, isStoring: broker.engine.ledger.failure() === undefined }));
   const warning = dataMountWarning('DATA_DIR', dataDir);
   if (warning !== undefined) log.warn({ dataDir }, warning);
   return { broker, dataDir };

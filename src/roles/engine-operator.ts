@@ -33,7 +33,7 @@ export function createEngineOperator(engine: Engine, mutations: Pick<Mutations, 
       const queue = engine.state().queues.get(name);
       if (!queue) return false;
       queue.setPaused(isPaused);
-      engine.delivery.serve(queue);
+      engine.handOut.toWaiters(queue);
       await stored(engine.ledger).catch((cause: unknown) => {
         throw unclear(cause);
       });

@@ -4,7 +4,7 @@ import type { BrokerState } from '../domain/broker-state.ts';
 
 /** Throws while the store of the broker takes nothing: the state in memory may then not be on disk. */
 export function readEngineState(engine: Pick<Engine, 'state' | 'ledger'>): BrokerState {
-  const broken = engine.ledger.broken();
+  const broken = engine.ledger.failure();
   if (broken !== undefined) throw new Error(broken);
   const { queues, scheduled, retries, dead, working, counters } = engine.state();
   return {

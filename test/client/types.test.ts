@@ -5,7 +5,10 @@ import { it } from 'node:test';
 import { z } from 'zod';
 import { createClient } from '../../src/client/client.ts';
 import type { EntryResult } from '../../src/client/batch.ts';
+import type { ArgsOf } from '../../src/client/definitions.ts';
+import type { twoNumbers } from '../../src/jobs/arithmetic.ts';
 import { defineJob } from '../../src/jobs/define-job.ts';
+import { operationNames } from '../helpers/jobs.ts';
 
 const resize = defineJob({
   name: 'resize_image',
@@ -60,6 +63,18 @@ it('the client knows operations and arguments from the definitions', async () =>
   // @ts-expect-error options of the client
   createClient<typeof definitions>({ url, fetch, api_key: 'k' });
   assert.equal(sent, 15);
+});
+
+it('the client knows the built-in operations and their arguments', () => {
+  const args = { a: 1, b: 2, request_id: null };
+  const builtIn: Omit<ArgsOf<typeof definitions>, 'resize_image' | 'pair'> = {
+    add: args,
+    subtract: args,
+    multiply: args,
+    divide: args,
+  };
+  assert.equal((builtIn.add satisfies z.input<typeof twoNumbers>).a, 1);
+  assert.deepEqual(Object.keys(builtIn), operationNames);
 });
 
 it('without definitions the client takes any name, and checks the arithmetic alone', async () => {

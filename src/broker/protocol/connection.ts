@@ -178,7 +178,7 @@ export class Connection implements Session, GroupListener {
     if (this.#onGone) return false;
     if (this.#phase === 'verifying' || this.#phase === 'ending' || this.#phase === 'closed') return false;
     if (this.#replies.count() >= limits.pendingRepliesMax) return false;
-    return this.#replies.bytes() + this.#socket.writableLength < limits.outputBytesMax && !ledger.isFull(this);
+    return this.#replies.bytes() + this.#socket.writableLength < limits.outputBytesMax && !ledger.joinIfFull(this);
   }
 
   #handleLines(): void {

@@ -27,11 +27,11 @@ interface EndingsOptions {
   state: () => State;
   clock: BrokerClock;
   failedJobs: FailedJobs;
-  /** Gives the jobs of a queue to the clients that wait for it. */
-  serve: (queue: AmendedQueue) => void;
+  /** Hands jobs of a queue out to the clients that wait for it. */
+  handOut: (queue: AmendedQueue) => void;
 }
 
-export function createEndings({ state, clock, failedJobs, serve }: EndingsOptions): Endings {
+export function createEndings({ state, clock, failedJobs, handOut }: EndingsOptions): Endings {
   /** To the heads of their queues, because these jobs have waited already. */
   function requeue(reservations: Iterable<Reservation>, textOf = ({ text }: Reservation): string => text): void {
     const byQueue = new Map<string, Reservation[]>();
@@ -46,7 +46,7 @@ export function createEndings({ state, clock, failedJobs, serve }: EndingsOption
     for (const [name, list] of byQueue) {
       const queue = state().queue(name);
       queue.putBack(list);
-      serve(queue);
+      handOut(queue);
     }
   }
 

@@ -15,7 +15,7 @@ export interface FetchWaiters {
   /** The clients that wait for a job of this queue. */
   of(name: string): Iterable<Waiter>;
   remove(waiter: Waiter): void;
-  /** Replies to all clients that wait. */
+  /** Replies `text` to every client that waits. */
   dismiss(text: string): void;
 }
 

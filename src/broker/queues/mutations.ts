@@ -141,6 +141,6 @@ const mayClearAtOnce = ({ locks }: State, cmd: MutationCommand, matches: Matches
 
 function apply(engine: Engine, cmd: MutationCommand, text: string, nowMs: number): void {
   if (cmd === 'kill') engine.state().dead.add(nowMs + deadForMs, text);
-  else if (cmd === 'requeue') engine.delivery.enqueueText(text);
+  else if (cmd === 'requeue') engine.handOut.enqueueText(text);
   if (cmd !== 'requeue') engine.state().locks.jobEnded(text);
 }

@@ -102,5 +102,5 @@ const isLater = ({ at }: FaktoryJob, nowMs: number): boolean =>
 function enqueue(engine: Engine, name: string, line: Buffer, jobs: readonly (FaktoryJob | string)[]): void {
   const queue = engine.state().queue(name);
   queue.append(line, jobs);
-  engine.delivery.serve(queue);
+  engine.handOut.toWaiters(queue);
 }

@@ -54,7 +54,7 @@ export function startTasks(options: TasksOptions): Tasks {
   let stopped = false;
   const { every, cancel } = createTimetable(clock, (run) =>
     Promise.resolve()
-      .then(() => (engine.ledger.broken() === undefined ? run() : undefined))
+      .then(() => (engine.ledger.failure() === undefined ? run() : undefined))
       .catch((error: unknown) => report('a periodic task of the broker failed', error)),
   );
 
@@ -63,7 +63,7 @@ export function startTasks(options: TasksOptions): Tasks {
     for (let taken = 1; taken > 0;) {
       taken = await set().takeDue(nowMs, scanJobsMax, take);
       sum += taken;
-      if (taken === 0 || stopped || engine.ledger.broken() !== undefined) break;
+      if (taken === 0 || stopped || engine.ledger.failure() !== undefined) break;
       await new Promise<void>((resolve) => {
         if (engine.ledger.join({ settle: () => resolve() }) === 0) resolve();
       });
@@ -72,7 +72,7 @@ export function startTasks(options: TasksOptions): Tasks {
   }
 
   const enqueueDue = (name: 'scheduled' | 'retries'): Promise<number> =>
-    takeAllDue(() => engine.state()[name], clock.nowMs(), engine.delivery.enqueueText);
+    takeAllDue(() => engine.state()[name], clock.nowMs(), engine.handOut.enqueueText);
 
   async function purge(): Promise<number> {
     engine.state().keys.dropOld();

@@ -2,7 +2,7 @@
 // Records are on disk only. A generation begins after half of the time that they are kept, or when the last one is full, in a
 // stream of its own, and is forgotten as a whole: nothing ever looks for the oldest record.
 import type { BrokerClock } from '../clock.ts';
-import { createKnownIds } from './known-ids.ts';
+import { createPossibleIds } from './possible-ids.ts';
 import type { Ledger } from './ledger.ts';
 import { bytesOfChecksum, bytesOfPlace, bytesOfStream, sealInPlace, unseal } from './records.ts';
 import type { Store } from './store.ts';
@@ -63,7 +63,7 @@ export function createKeyRecords(options: KeyRecordsOptions): KeyRecords {
   const { store, ledger, clock, keptMs, recordsMax } = options;
   const partMs = keptMs / generationsPerTime;
   let generations = [...options.generations];
-  const known = createKnownIds(
+  const possible = createPossibleIds(
     store,
     clock,
     generations.map(({ stream, count }) => ({ stream, recordsMax: Math.max(count, recordsMax) })),
@@ -75,7 +75,7 @@ export function createKeyRecords(options: KeyRecordsOptions): KeyRecords {
     if (newest && nowMs - newest.startedMs < partMs && newest.count < recordsMax) return newest;
     const next = { stream: options.streams.next(), startedMs: nowMs, count: 0 };
     generations.push(next);
-    known.begin(next.stream, recordsMax);
+    possible.begin(next.stream, recordsMax);
     dropOld();
     return next;
   }
@@ -87,7 +87,7 @@ export function createKeyRecords(options: KeyRecordsOptions): KeyRecords {
     if (over.length === 0) return;
     generations = generations.filter((one) => !isOver(one));
     for (const { stream } of over) {
-      known.drop(stream);
+      possible.drop(stream);
       options.streams.forget(stream);
     }
     ledger.touch(0);
@@ -105,12 +105,12 @@ export function createKeyRecords(options: KeyRecordsOptions): KeyRecords {
       const key = keyOf(generation.stream, id);
       writeStamp(record, clock.nowMs());
       ledger.put(key, sealInPlace(key, record));
-      known.add(generation.stream, id);
+      possible.add(generation.stream, id);
       generation.count++;
     },
-    mayHave: known.mayHave,
+    mayHave: possible.mayHave,
     async find(ids) {
-      const asked = ids.map((id) => known.streamsOf(id).map((stream) => keyOf(stream, id)));
+      const asked = ids.map((id) => possible.streamsOf(id).map((stream) => keyOf(stream, id)));
       const keys = asked.flat();
       const values = await store.get(keys);
       let place = 0;
@@ -124,6 +124,6 @@ export function createKeyRecords(options: KeyRecordsOptions): KeyRecords {
     },
     dropOld,
     record: () => (generations.length === 0 ? undefined : generations),
-    dispose: () => known.dispose(),
+    dispose: () => possible.dispose(),
   };
 }

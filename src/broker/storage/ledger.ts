@@ -1,5 +1,5 @@
-// Group commit: changes of commands are gathered and written as one synced batch, and their replies are sent after that. While one
-// batch is being synced the next one gathers, so the slower the disk the larger the groups.
+// The embedded broker's groups: changes of commands are gathered and written together, synced once, and their replies are sent
+// after that. While one group is being synced the next one gathers, so the slower the disk the larger the groups.
 import type { Store, StoreOperation } from './store.ts';
 
 export type GroupOutcome = 'stored' | 'unknown' | 'not stored';
@@ -12,17 +12,17 @@ export interface GroupListener {
 export interface Ledger {
   put(key: Buffer, value: Buffer): void;
   del(key: Buffer): void;
-  /** Something has changed that `finish` will put; `size` in bytes. */
+  /** Marks the group as changed: the option `finish` will add about `size` bytes to it. */
   touch(size: number): void;
-  /** The input of this turn of the event loop has been handled: what gathers is written as soon as nothing is in flight. */
+  /** Called after the input of this turn of the event loop: the group is written now, or after the write in flight. */
   flush(): void;
-  /** The group that gathers now, and `listener` hears of its end; 0 when nothing has changed since the last one. */
+  /** Returns the number of the gathering group and tells `listener` its end; returns 0, and tells nothing, when nothing has changed. */
   join(listener: GroupListener): number;
-  /** True while the gathering group has no room; `listener` hears of its end. */
-  isFull(listener: GroupListener): boolean;
+  /** Returns true when the gathering group has no room, and then tells `listener` its end. */
+  joinIfFull(listener: GroupListener): boolean;
   /** Why nothing can be written now, or undefined. */
-  broken(): string | undefined;
-  /** Refuses what gathers, waits for the write in flight, and stays broken until `mend`. */
+  failure(): string | undefined;
+  /** Waits for the write in flight, then refuses the group that gathers. All else is refused, too, until `mend`. */
   breakDown(detail: string): Promise<void>;
   mend(): void;
   /** Resolves when nothing gathers and nothing is in flight. */
@@ -32,10 +32,10 @@ export interface Ledger {
 interface LedgerOptions {
   store: Store;
   groupBytesMax: number;
-  /** Puts what must be written once per group; called right before each write. */
+  /** Called right before each write: puts changes that are written once per group. */
   finish: () => void;
   onCommitted: () => void;
-  /** A group was synced, or was not; with its time and its size in bytes. */
+  /** Called after each write, successful or not, with its time and its size in bytes. */
   onGroup?: ((ms: number, bytes: number) => void) | undefined;
   onFailed: (error: unknown) => void;
 }
@@ -65,7 +65,7 @@ class GroupLedger implements Ledger {
   #gathering = createGroup(1);
   #inFlight: Promise<void> | undefined;
   #isScheduled = false;
-  #broken: string | undefined;
+  #failure: string | undefined;
 
   constructor(options: LedgerOptions) {
     this.#options = options;
@@ -84,9 +84,9 @@ class GroupLedger implements Ledger {
   touch(size: number): void {
     this.#gathering.bytes += size;
     this.#gathering.hasChanged = true;
-    if (this.#isScheduled || this.#inFlight || this.#broken !== undefined) return;
+    if (this.#isScheduled || this.#inFlight || this.#failure !== undefined) return;
     this.#isScheduled = true;
-    // After the input of this turn of the event loop has been handled: all of it is one group.
+    // After the input of this turn of the event loop: all its changes are one group.
     setImmediate(() => {
       this.#isScheduled = false;
       this.flush();
@@ -94,41 +94,41 @@ class GroupLedger implements Ledger {
   }
 
   flush(): void {
-    if (!this.#inFlight && this.#broken === undefined) this.#write();
+    if (!this.#inFlight && this.#failure === undefined) this.#write();
   }
 
   join(listener: GroupListener): number {
     if (!this.#gathering.hasChanged) return 0;
     this.#gathering.listeners.add(listener);
-    // A change made while the store is broken is refused together with the others, or alone after them.
-    if (this.#broken !== undefined && !this.#inFlight) queueMicrotask(() => this.#refuseGathered());
+    // No write is in flight whose end would refuse this change, so it is refused here.
+    if (this.#failure !== undefined && !this.#inFlight) queueMicrotask(() => this.#refuseGathered());
     return this.#gathering.number;
   }
 
-  isFull(listener: GroupListener): boolean {
+  joinIfFull(listener: GroupListener): boolean {
     if (this.#gathering.bytes < this.#options.groupBytesMax) return false;
     this.#gathering.listeners.add(listener);
     return true;
   }
 
-  broken(): string | undefined {
-    return this.#broken;
+  failure(): string | undefined {
+    return this.#failure;
   }
 
   async breakDown(detail: string): Promise<void> {
-    this.#broken ??= detail;
+    this.#failure ??= detail;
     await this.#inFlight;
     this.#refuseGathered();
   }
 
   mend(): void {
-    // Timers may have gone on: what they changed was in memory that is thrown away.
+    // Changes made by timers since the failure are refused: the state that they changed was thrown away.
     this.#refuseGathered();
-    this.#broken = undefined;
+    this.#failure = undefined;
   }
 
   async drain(): Promise<void> {
-    while (this.#broken === undefined && (this.#inFlight || this.#isScheduled || this.#gathering.hasChanged)) {
+    while (this.#failure === undefined && (this.#inFlight || this.#isScheduled || this.#gathering.hasChanged)) {
       await (this.#inFlight ?? new Promise((resolve) => setImmediate(resolve)));
     }
   }
@@ -161,21 +161,21 @@ class GroupLedger implements Ledger {
     // The next sync starts before these replies are written: the disk is the slower part.
     this.flush();
     settle(group, 'stored', '');
-    if (this.#broken !== undefined) this.#refuseGathered();
+    if (this.#failure !== undefined) this.#refuseGathered();
   }
 
   #failed(group: Group, error: unknown): void {
     this.#inFlight = undefined;
     const detail = messageOf(error);
-    this.#broken ??= detail;
+    this.#failure ??= detail;
     settle(group, 'unknown', detail);
     this.#refuseGathered();
     this.#options.onFailed(error);
   }
 
-  /** Never given to the store, so certainly not stored. */
+  /** The group was never given to the store, so it is certainly not stored. */
   #refuseGathered(): void {
-    settle(this.#beginNext(), 'not stored', this.#broken ?? '');
+    settle(this.#beginNext(), 'not stored', this.#failure ?? '');
   }
 }
 

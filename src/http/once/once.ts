@@ -1,5 +1,5 @@
-// Requests with a key: looked up before anything is pushed, settled after it; a repetition gets the response of the first
-// (docs/decisions/0022-idempotency-keys.md). Requests without a key never come here.
+// The key of a request is claimed before anything is pushed and settled after; a repetition gets the first response
+// (docs/decisions/0022-idempotency-keys.md). `push` is also for unique jobs without a key.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Claim, KeptResponse, Verdict } from '../../domain/keys.ts';
 import type { Outcome } from '../../domain/producer.ts';
@@ -20,9 +20,10 @@ export interface Once {
   readonly keys: RequestKeys;
   readonly push: SettledPush;
   /**
-   * Responds to a request that has the header, or whose body has a key.
+   * Responds to a request that has the header Idempotency-Key, or whose body has a key.
    *
-   * @param attempt the failure of a request that was not accepted: an earlier one with the key may have been
+   * @param attempt or the error of a refused request: an earlier request with this key may have been accepted, and then its
+   * response is sent
    */
   respond(
     request: FastifyRequest,

@@ -42,7 +42,7 @@ function limitReading({ raw: { socket }, server }: FastifyRequest, { raw }: Fast
   raw.once('close', () => timer.cancel());
 }
 
-/** Runs for every response of Fastify's. Streams and the console's events call `setResponseHeaders` themselves; what never reached Fastify is in src/http/server/client-errors.ts. */
+/** Runs for every response of Fastify's routes. Streams, the console's events and `frameworkErrors` in app.ts call `setResponseHeaders` themselves; requests that never reach Fastify are in src/http/server/client-errors.ts. */
 export function createResponseHook(options: ResponseHeadersOptions & { clock: Clock }): onSendHookHandler {
   return (request, reply, payload, done) => {
     setResponseHeaders(request, reply, options);

@@ -9,5 +9,5 @@ export const fetch: Command = ({ engine, workers }, session, rest) => {
   names.delete('');
   if (names.size === 0) throw new Error('must call fetch with at least one queue');
   if (names.size > queuesMax) throw new Error(`a FETCH takes at most ${queuesMax} queues`);
-  engine.delivery.fetch(session, [...names], workers.isQuiet(session.wid));
+  engine.handOut.fetch(session, [...names], workers.isQuiet(session.wid));
 };

@@ -36,6 +36,6 @@ function setPaused({ engine, queuesMax }: CommandContext, names: readonly string
   for (const name of names) {
     const found = state.queue(name);
     found.setPaused(paused);
-    engine.delivery.serve(found);
+    engine.handOut.toWaiters(found);
   }
 }

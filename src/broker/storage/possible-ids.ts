@@ -1,32 +1,33 @@
-// For each generation of keys, which ids it certainly does not have. Generations that an earlier process began are read in the
-// background; until the end of that they may have any id.
+// Tells which ids a generation of keys (key-records.ts) may have, so that LevelDB is not asked for others. Generations that an
+// earlier process began are read in the background; until that is done any id counts as possible.
 import type { BrokerClock } from '../clock.ts';
 import { createIdFilter, type IdFilter } from './id-filter.ts';
 import { bytesOfStream, streamStart } from './records.ts';
 import type { Store } from './store.ts';
 
-export interface KnownIds {
-  /** A generation without records, which will have so many at most. */
+export interface PossibleIds {
+  /** Starts an empty generation, which will get at most `recordsMax` records. */
   begin(stream: number, recordsMax: number): void;
   add(stream: number, id: string): void;
   /** False: there is certainly no record of this id. */
   mayHave(id: string): boolean;
-  /** Of the generations that may have a record of this id, the newest first. */
+  /** The streams of the generations that may have this id, newest first. */
   streamsOf(id: string): number[];
   drop(stream: number): void;
-  /** Reads nothing more. */
+  /** Ends the reading. */
   dispose(): void;
 }
 
-interface Known {
+interface Generation {
   readonly filter: IdFilter;
+  /** All its ids are in the filter. */
   isComplete: boolean;
 }
 
-/** One to two milliseconds of the event loop for a page. */
+/** A page takes one to two milliseconds of the event loop. */
 const pageRecordsMax = 1000;
 const pageBytesMax = 1024 * 1024;
-/** Between two pages, so that reading 1,000,000 keys takes some 10 s and a small part of the event loop. */
+/** The pause between two pages: 1,000,000 keys take some 10 s, and a small part of the event loop. */
 const pagePauseMs = 10;
 
 export interface FoundGeneration {
@@ -34,12 +35,12 @@ export interface FoundGeneration {
   recordsMax: number;
 }
 
-const mayHave = ({ isComplete, filter }: Known, id: string): boolean => !isComplete || filter.mayHave(id);
+const mayHold = ({ isComplete, filter }: Generation, id: string): boolean => !isComplete || filter.mayHave(id);
 
 /** @param found generations that have records */
-export function createKnownIds(store: Store, clock: BrokerClock, found: readonly FoundGeneration[]): KnownIds {
+export function createPossibleIds(store: Store, clock: BrokerClock, found: readonly FoundGeneration[]): PossibleIds {
   /** By stream, the oldest first. */
-  const generations = new Map<number, Known>();
+  const generations = new Map<number, Generation>();
   let cancelPause: () => void = () => undefined;
   let isDisposed = false;
 
@@ -57,6 +58,7 @@ export function createKnownIds(store: Store, clock: BrokerClock, found: readonly
       for (const [key] of page) known.filter.add(key.toString('latin1', bytesOfStream));
       const last = page.at(-1);
       if (last === undefined) return void (known.isComplete = true);
+      // The smallest key after the last one.
       from = Buffer.concat([last[0], Buffer.alloc(1)]);
       await pause();
     }
@@ -67,17 +69,17 @@ export function createKnownIds(store: Store, clock: BrokerClock, found: readonly
   }
 
   for (const { stream, recordsMax } of found) begin(stream, recordsMax, false);
-  // After a failure to read, LevelDB is asked for each id, as before the end of the reading.
+  // When reading fails it is given up: the generations not read yet stay incomplete, and LevelDB is asked for their ids.
   readAll().catch(() => undefined);
 
   return {
     begin: (stream, recordsMax) => begin(stream, recordsMax, true),
     add: (stream, id) => generations.get(stream)?.filter.add(id),
     mayHave(id) {
-      for (const known of generations.values()) if (mayHave(known, id)) return true;
+      for (const known of generations.values()) if (mayHold(known, id)) return true;
       return false;
     },
-    streamsOf: (id) => [...generations].flatMap(([stream, known]) => (mayHave(known, id) ? [stream] : [])).reverse(),
+    streamsOf: (id) => [...generations].flatMap(([stream, known]) => (mayHold(known, id) ? [stream] : [])).reverse(),
     drop: (stream) => void generations.delete(stream),
     dispose() {
       isDisposed = true;

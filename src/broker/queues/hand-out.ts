@@ -1,5 +1,4 @@
-// Hands jobs to workers: FETCH. The pop of a job and its reservation are changes of one group, so a crash leaves the job either in
-// its queue or reserved, never in neither.
+// Hands jobs out to workers: FETCH. A job leaves its queue and is reserved in one group, so a crash never loses it.
 import type { BrokerClock } from '../clock.ts';
 import type { AmendedQueue, TakenJob } from './amended-queue.ts';
 import { createFetchWaiters } from './fetch-waiters.ts';
@@ -9,18 +8,22 @@ import type { Session } from '../protocol/session.ts';
 import type { State } from '../state.ts';
 import { bulk, error, nil } from '../protocol/replies.ts';
 
-export interface Delivery {
-  /** Replies with a job at once or as one arrives, or with nil after two seconds. */
+export interface HandOut {
+  /**
+   * Replies with a job at once or as one arrives, or with nil after two seconds.
+   *
+   * @param quiet the worker is to take no new job: it gets nil after two seconds
+   */
   fetch(session: Session, names: readonly string[], quiet: boolean): void;
-  /** Gives the jobs of a queue to the clients that wait for it. */
-  serve(queue: AmendedQueue): void;
-  /** Stores a job that has its form already, and enqueues it. */
+  /** Hands jobs of a queue out to the clients that wait for it. */
+  toWaiters(queue: AmendedQueue): void;
+  /** Enqueues a job given as stored JSON: it came due, or an operator requeued it. */
   enqueueText(text: string): void;
-  /** Replies to all clients that wait. */
+  /** Replies `text` to every client that waits. */
   dismiss(text: string): void;
 }
 
-interface DeliveryOptions {
+interface HandOutOptions {
   state: () => State;
   clock: BrokerClock;
   limits: BrokerLimits;
@@ -28,10 +31,11 @@ interface DeliveryOptions {
 
 const reserveSeconds = { default: 1800, min: 60, max: 86_400 };
 
-export function createDelivery({ state, clock, limits }: DeliveryOptions): Delivery {
+export function createHandOut({ state, clock, limits }: HandOutOptions): HandOut {
   const waiters = createFetchWaiters(clock);
 
-  function give(session: Session, { job, enqueuedMs }: TakenJob): void {
+  function handOut(session: Session, { job, enqueuedMs }: TakenJob): void {
+    // A job without `created_at` counts as made when it was enqueued.
     const text = formatJob(job, enqueuedMs, enqueuedMs);
     const nowMs = clock.nowMs();
     const { min, max } = reserveSeconds;
@@ -48,13 +52,13 @@ export function createDelivery({ state, clock, limits }: DeliveryOptions): Deliv
   const mayReserve = (): boolean =>
     state().working.count() < limits.reservedJobsMax && state().working.bytes() < limits.reservedBytesMax;
 
-  function serve(queue: AmendedQueue): void {
+  function toWaiters(queue: AmendedQueue): void {
     if (queue.isPaused()) return;
     for (const waiter of waiters.of(queue.name)) {
       const taken = mayReserve() ? queue.take() : undefined;
       if (!taken) return;
       waiters.remove(waiter);
-      give(waiter.session, taken);
+      handOut(waiter.session, taken);
       waiter.session.release();
     }
   }
@@ -67,16 +71,16 @@ export function createDelivery({ state, clock, limits }: DeliveryOptions): Deliv
       for (const name of names) {
         const queue = state().queues.get(name);
         const taken = queue && !queue.isPaused() ? queue.take() : undefined;
-        if (taken) return give(session, taken);
+        if (taken) return handOut(session, taken);
       }
       waiters.wait(session, names);
     },
-    serve,
+    toWaiters,
     enqueueText(text) {
       const jobs = parseLine(text);
       const queue = state().queue(queueOf(jobs[0] as FaktoryJob));
       queue.append(Buffer.from(text), jobs);
-      serve(queue);
+      toWaiters(queue);
     },
     dismiss: waiters.dismiss,
   };
