@@ -64,6 +64,7 @@ export async function startWorker(context: RoleContext): Promise<Running> {
     results,
     keys,
     draining: draining.signal,
+    queues: groups.flatMap(({ queues }) => queues),
   });
   // First: a job that is fetched before a start that fails would stay reserved.
   const monitor = await watchProcess(context, { metrics, readiness, service: 'worker-service' });
@@ -81,11 +82,13 @@ export async function startWorker(context: RoleContext): Promise<Running> {
 interface WorkerReadinessParts extends Pick<WorkerParts, 'results' | 'keys'> {
   worker: () => RunningWorker | undefined;
   draining: AbortSignal;
+  /** From which it fetches. */
+  queues: readonly string[];
 }
 
 function createWorkerReadiness(
   { RESULTS_REQUIRED: resultsRequired }: Pick<Config, 'RESULTS_REQUIRED'>,
-  { worker, results, keys, draining }: WorkerReadinessParts,
+  { worker, results, keys, draining, queues }: WorkerReadinessParts,
 ): Readiness {
   const checkStores = createStoreChecks({ clock: systemClock, results, keys });
   const askBroker = async (): Promise<void> => {
@@ -105,6 +108,7 @@ function createWorkerReadiness(
         ...stores,
       },
       resultsRequired ? [] : [...storeChecks, 'fetching'],
+      { queues },
     );
     if (pause === undefined || !report.isReady) return report;
     return { ...report, body: { ...report.body, status: 'paused' } };

@@ -132,6 +132,7 @@ describe('METRICS_ADDR', () => {
     });
     assert.deepEqual(await readyOf(workerUrl), {
       status: 'ready',
+      queues: ['default'],
       checks: { broker: ok, fetching: ok, handlers: ok, draining: ok },
     });
 
