@@ -25,6 +25,7 @@ import { openProducer } from './producer.ts';
 import { measureKeys, type MeasuredKeys } from './measured-keys.ts';
 import { measureResults, type MeasuredResults } from './measured-results.ts';
 import { watchProcess } from './monitor.ts';
+import { watchStores } from './watch-stores.ts';
 import { openRedisKeys, openRedisTicks } from './keys.ts';
 import { openRedisResults } from './results.ts';
 import { requireFaktory, RoleError, type RoleContext, type Running } from './role.ts';
@@ -87,7 +88,7 @@ export async function runApi(context: RoleContext, parts: ApiParts): Promise<Run
   metrics.knowQueues([...registry.types.map(({ queue }) => queue), ...(config.ENQUEUE_QUEUES ?? [])]);
   const poll = createBrokerPoll(clock, link.readState);
   metrics.readBrokerState(poll);
-  metrics.readStores(() => ({ results: results?.isUp, keys: keys?.isUp }));
+  watchStores(metrics, { results, keys }, () => app.readiness());
   if (keys) metrics.knowKeys();
 
   const bindTo = `BIND_ADDR ${config.BIND_ADDR.host}:${config.BIND_ADDR.port}`;

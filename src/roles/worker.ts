@@ -19,6 +19,7 @@ import { builtInSettings, openJobs } from './jobs.ts';
 import { measureKeys } from './measured-keys.ts';
 import { measureResults } from './measured-results.ts';
 import { watchProcess } from './monitor.ts';
+import { watchStores } from './watch-stores.ts';
 import { openRedisKeys } from './keys.ts';
 import { createQueueGroups, type QueueGroup } from './queue-groups.ts';
 import { openRedisResults } from './results.ts';
@@ -57,7 +58,6 @@ export async function startWorker(context: RoleContext): Promise<Running> {
   const groups = createQueueGroups(context.config, jobs.registry);
   const draining = new AbortController();
   metrics.readDraining(() => draining.signal.aborted);
-  metrics.readStores(() => ({ results: results?.isUp, keys: keys?.isUp }));
   let worker: RunningWorker | undefined;
   const readiness = createWorkerReadiness(context.config, {
     worker: () => worker,
@@ -66,6 +66,7 @@ export async function startWorker(context: RoleContext): Promise<Running> {
     draining: draining.signal,
     queues: groups.flatMap(({ queues }) => queues),
   });
+  watchStores(metrics, { results, keys }, readiness);
   // First: a job that is fetched before a start that fails would stay reserved.
   const monitor = await watchProcess(context, { metrics, readiness, service: 'worker-service' });
   const running = (worker = runWorkers(context, { jobs, address, results, keys, metrics, groups }));

@@ -6,7 +6,8 @@ interface RecordingResults extends ResultStore {
   waiting: () => number;
   /** Resolves as soon as that many are. */
   untilWaiting: (count: number) => Promise<void>;
-  breakWith: (error: Error) => void;
+  /** Undefined mends it. */
+  breakWith: (error: Error | undefined) => void;
 }
 
 interface Waiter {

@@ -6,6 +6,7 @@ import { systemClock } from '../../src/domain/clock.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
 import { measureKeys } from '../../src/roles/measured-keys.ts';
 import { measureResults } from '../../src/roles/measured-results.ts';
+import { watchStores } from '../../src/roles/watch-stores.ts';
 import { openKeys } from '../helpers/key-store.ts';
 import { createRecordingResults } from '../http/recording-results.ts';
 
@@ -34,6 +35,24 @@ describe('measured stores', () => {
     const page = await metrics.render();
     const count = 'work_factory_results_call_duration_seconds_count{operation="get",outcome=';
     assert.ok(page.includes(`${count}"ok"} 1\n`) && page.includes(`${count}"failed"} 3\n`));
+  });
+
+  it('that have failed are asked again for the page of metrics, so that the next one tells that they are back', async () => {
+    const { log } = lines();
+    const metrics = createMetrics('1');
+    const store = createRecordingResults();
+    const results = measureResults(store, metrics, systemClock, log);
+    let looks = 0;
+    watchStores(metrics, { results, keys: undefined }, () => (looks++, results.check()));
+    const upOf = async (): Promise<string | undefined> =>
+      /^work_factory_store_up\{store="results"\} (.*)$/m.exec(await metrics.render())?.[1];
+    store.breakWith(new Error('away'));
+    await assert.rejects(results.get('12345678'), /away/);
+    store.breakWith(undefined);
+    assert.equal(await upOf(), '0');
+    assert.equal(await upOf(), '1');
+    assert.equal(await upOf(), '1');
+    assert.equal(looks, 1);
   });
 
   it('of keys say once that they take none, and once that they do again', async (t) => {

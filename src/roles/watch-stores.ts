@@ -1,0 +1,23 @@
+// Whether the stores answer, as a metric.
+import type { Metrics } from '../metrics/metrics.ts';
+import type { MeasuredKeys } from './measured-keys.ts';
+import type { MeasuredResults } from './measured-results.ts';
+
+export interface Stores {
+  results: Pick<MeasuredResults, 'isUp'> | undefined;
+  keys: Pick<MeasuredKeys, 'isUp'> | undefined;
+}
+
+/** @param look asks the stores, at most once a second however often it is called, and never rejects */
+export function watchStores(
+  metrics: Pick<Metrics, 'readStores'>,
+  { results, keys }: Stores,
+  look: () => Promise<unknown>,
+): void {
+  metrics.readStores(() => {
+    const now = { results: results?.isUp, keys: keys?.isUp };
+    // Perhaps nobody else asks for a long time: the next page then tells that the store is back.
+    if (now.results === false || now.keys === false) void look();
+    return now;
+  });
+}
