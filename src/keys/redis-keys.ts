@@ -5,7 +5,7 @@ import { systemClock } from '../domain/clock.ts';
 import { bytesOf } from '../domain/digest.ts';
 import { createGather } from '../domain/gather.ts';
 import { KeyStoreError, type Claim, type KeyStore } from '../domain/keys.ts';
-import { openRedis, untilReady, type RedisLog } from '../results/redis-connection.ts';
+import { checkRedis, openRedis, type RedisLog } from '../results/redis-connection.ts';
 import { createFitness } from './fitness.ts';
 import { lookUpRecord, ownerOf, recordOf, states, verdictOf, type Found, type Told } from './records.ts';
 import { claimScript, settleScript, withdrawn } from './scripts.ts';
@@ -83,11 +83,11 @@ export function createRedisKeys({ url, ttlSeconds, underWayMsMax, log }: RedisKe
     attach: () => undefined,
     settle: (settlements) => untold.tell(settlements),
     // It writes, because a Redis that is full, or a replica, still serves reads.
-    async check() {
-      await untilReady(redis);
-      await fitness.look();
-      await redis.set(probeKey, '', 'PX', probeMs);
-    },
+    check: () =>
+      checkRedis(redis, async () => {
+        await fitness.look();
+        await redis.set(probeKey, '', 'PX', probeMs);
+      }),
     async close() {
       untold.close();
       // Lets commands in flight end; rejects at once when there is no connection.

@@ -3,6 +3,9 @@
 import { once } from 'node:events';
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from 'pino';
+import { OwnCause } from '../domain/cause.ts';
+import { systemClock } from '../domain/clock.ts';
+import { inTime } from '../domain/in-time.ts';
 
 export type RedisLog = Pick<Logger, 'info' | 'warn'>;
 
@@ -41,7 +44,34 @@ export function openRedis(name: string, url: string, log: RedisLog): Redis {
 
   redis.on('error', (error: Error) => trouble.began(error));
   redis.on('ready', () => trouble.ended());
+  watchReach(redis);
   return redis;
+}
+
+/** Whether TCP was there for the latest connection that could not be used. Without an entry nothing is known. */
+const reached = new WeakMap<Redis, boolean>();
+/** Before the limit of /ready: what hangs is known here. */
+const checkMsMax = 1900;
+
+function watchReach(redis: Redis): void {
+  redis.on('connect', () => reached.set(redis, true));
+  redis.on('error', ({ message }: Error) => /ETIMEDOUT/.test(message) && reached.set(redis, false));
+  redis.on('ready', () => reached.delete(redis));
+}
+
+/** As `ask`, for which a connection is awaited. A Redis that is silent is told from a network that is. */
+export async function checkRedis(redis: Redis, ask: () => Promise<unknown>): Promise<void> {
+  const asking = untilReady(redis).then(ask);
+  const lateError = (): Error => new Error('no reply');
+  try {
+    await inTime(asking, { clock: systemClock, timeoutMs: checkMsMax, lateError });
+  } catch (error) {
+    const isReached = reached.get(redis);
+    if (isReached === undefined || !/no reply|timed out|ETIMEDOUT/.test((error as Error).message)) throw error;
+    throw new OwnCause(
+      isReached ? 'its process hangs (TCP connects, no reply)' : 'no TCP connection: the network, or its machine',
+    );
+  }
 }
 
 /** Resolves when there is a connection; rejects as soon as the attempt to make it has failed. */

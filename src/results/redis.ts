@@ -4,7 +4,7 @@ import { systemClock } from '../domain/clock.ts';
 import { presentOf, type JobRecord, type ResultStore } from '../domain/results.ts';
 import { createHeldIds } from './held-ids.ts';
 import { createHeldRecords } from './held-records.ts';
-import { createTrouble, openRedis, untilReady, type RedisLog } from './redis-connection.ts';
+import { checkRedis, createTrouble, openRedis, type RedisLog } from './redis-connection.ts';
 import { createRedisEnds } from './redis-ends.ts';
 import { createRedisRecords } from './redis-records.ts';
 import { createWaiters } from './waiters.ts';
@@ -63,10 +63,7 @@ export function createRedisResults({ url, ttlSeconds, log }: RedisResultsOptions
       return waiters.wait(jid, timeoutMs, signal);
     },
     put: records.put,
-    async check() {
-      await untilReady(redis);
-      await records.probe();
-    },
+    check: () => checkRedis(redis, records.probe),
     cancel: records.cancel,
     remember(jobs) {
       const fresh = jobs.flatMap(({ record }) => record ?? []);

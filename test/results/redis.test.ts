@@ -53,6 +53,25 @@ describe('the Redis result store', { skip }, () => {
     assert.deepEqual(await held, succeeded(jid));
   });
 
+  it('is checked: a process that hangs is told from a network', async (t) => {
+    const server = await startRedis(t);
+    server.freeze();
+    const results = createRedisResults({ url: server.url, ttlSeconds: 60, log });
+    t.after(() => results.close());
+    for (let asked = 0; asked < 2; asked++)
+      await assert.rejects(results.check(), /^Error: its process hangs \(TCP connects, no reply\)$/);
+    server.thaw();
+    for (
+      let tries = 0;
+      !(await results.check().then(
+        () => true,
+        () => false,
+      ));
+      tries++
+    )
+      assert.ok(tries < 500);
+  });
+
   it('lets everything expire after the time to live', async (t) => {
     const { url } = await startRedis(t);
     const results = await open(t, url, 77);
