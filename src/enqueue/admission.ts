@@ -20,7 +20,7 @@ export interface Admission {
    */
   refuses(jobs: number, bytes: number, waitMs: number): boolean;
   enter(jobs: number, bytes: number): void;
-  /** Their outcomes are known. */
+  /** Called when the outcomes of these jobs are known. */
   leave(jobs: number, bytes: number): void;
 }
 

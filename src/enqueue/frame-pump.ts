@@ -16,11 +16,11 @@ export interface FramePumpOptions extends LoadOptions {
 }
 
 export interface FramePump {
-  /** What has not been written yet. */
+  /** The pushes that are not written yet. */
   readonly waiting: FrameQueue;
-  /** Into how many slices a batch of so many jobs is to be cut. */
+  /** How many slices a batch of this many jobs is cut into. */
   slicesOf(jobs: number): number;
-  /** How long a pending push of so many jobs that comes now will wait for its frame, as far as is known. */
+  /** How long a push of this many jobs would wait for its frame, were it made now; 0 while the rate is not known. */
   expectedWaitMs(jobs: number): number;
   readonly load: Pick<Load, 'silentMs'>;
   push(pending: PendingPush): void;
@@ -29,7 +29,7 @@ export interface FramePump {
   close(): void;
 }
 
-/** So many jobs may leave before the end of the turn. A smaller frame costs more than the wait that it saves. */
+/** From this many waiting jobs on, a frame may leave before the end of the turn. A smaller frame costs more than the wait that it saves. */
 const earlyFrameJobsMin = 16;
 
 export function createFramePump(options: FramePumpOptions, unsettled: Unsettled): FramePump {
@@ -39,15 +39,16 @@ export function createFramePump(options: FramePumpOptions, unsettled: Unsettled)
   const waiting = createFrameQueue({
     frameJobsMax: () => (capacity.syncsEachJob ? Math.min(frameJobsMax, Math.ceil(laneJobs())) : frameJobsMax),
     frameBytesMax,
+    // A push of more than half a frame would hardly share it.
     isLarge: (jobs) => jobs * 2 > frameJobsMax || jobs >= laneJobs(),
   });
   const drainRate = createDrainRate(clock);
-  const partials = createPace(clock, () => schedule());
+  const partialFrames = createPace(clock, () => schedule());
   const pumpAfterTurn = createAfterTurn(clock, pump);
-  /** After the last frame had left, jobs still waited. */
+  /** Jobs waited when the newest frame had left: a reply then shows how fast the broker takes jobs. */
   let leavesBehind = false;
 
-  /** Jobs of each lane, with so many more. */
+  /** Jobs that each lane would get if those that wait, those in flight and `moreJobs` were spread evenly. */
   const laneJobs = (moreJobs = 0): number => load.laneJobs(waiting.jobs + moreJobs);
 
   const schedule = (): void => {
@@ -57,7 +58,7 @@ export function createFramePump(options: FramePumpOptions, unsettled: Unsettled)
   function pump(): void {
     if (sender.downReason !== undefined) return refuseWaiting(sender.downReason);
     while (!waiting.isEmpty && sender.slots > 0) {
-      if (!waiting.hasFullFrame && !partials.mayLeave(load.partialWaitMs(waiting.jobs))) return;
+      if (!waiting.hasFullFrame && !partialFrames.leaveNowOrLater(load.partialWaitMs(waiting.jobs))) return;
       sendFrame(waiting.takeFrame());
     }
   }
@@ -90,6 +91,7 @@ export function createFramePump(options: FramePumpOptions, unsettled: Unsettled)
     load,
     push(pending) {
       waiting.push(pending);
+      // While more jobs are in flight than wait, the path is busy: the frame had better grow until the end of the turn.
       if (waiting.jobs >= Math.max(earlyFrameJobsMin, load.jobs)) pump();
       schedule();
     },
@@ -97,7 +99,7 @@ export function createFramePump(options: FramePumpOptions, unsettled: Unsettled)
       if (sender.downReason !== undefined) refuseWaiting(sender.downReason);
       schedule();
     },
-    close: partials.close,
+    close: partialFrames.close,
   };
 }
 
@@ -115,13 +117,13 @@ function createAfterTurn(clock: Clock, run: () => void): () => void {
   };
 }
 
-/** When a frame that is not full may leave. Full frames leave at once, and must not make the others wait longer. */
+/** When a frame that is not full may leave. Full frames do not ask, so the wait counts from the last frame that was not full. */
 function createPace(clock: Clock, onTime: () => void) {
   let lastMs = -Infinity;
   let timer: Timer | undefined;
   return {
-    /** Whether `waitMs` have passed since the last such frame left. If not, `onTime` is called when they have. */
-    mayLeave(waitMs: number): boolean {
+    /** True when `waitMs` have passed since the last such frame: this one leaves now. Otherwise `onTime` is called when they have. */
+    leaveNowOrLater(waitMs: number): boolean {
       const now = clock.now();
       const leftMs = lastMs + waitMs - now;
       if (leftMs <= 0) {

@@ -1,4 +1,4 @@
-// Pushes that wait for a slot, and how they are packed: small ones share a frame, a large one has a frame of its own. Where
+// Pushes that wait for a slot, and how they are packed: small pushes share a frame, a large push has a frame of its own. Where
 // both wait they take turns, so that many batches do not keep single jobs waiting.
 import type { Linked } from '../domain/chain.ts';
 import { createFifo } from '../domain/fifo.ts';
@@ -19,7 +19,7 @@ export interface FrameQueueOptions {
   /** The most jobs of a frame of small pushes, at present. */
   frameJobsMax: () => number;
   frameBytesMax: number;
-  /** Whether a pending push of so many jobs that comes now gets a frame of its own. */
+  /** Whether a push of this many jobs gets a frame of its own, were it made now. */
   isLarge: (jobs: number) => boolean;
 }
 
@@ -29,7 +29,7 @@ export interface FrameQueue {
   readonly isEmpty: boolean;
   /** True when waiting longer could not make the next frame larger. */
   readonly hasFullFrame: boolean;
-  /** The jobs that leave before a new push of so many jobs: all of its kind, small or large, and as many of the other kind. */
+  /** The jobs that leave before a new push of this many jobs: all of its kind, small or large, and as many of the other kind. */
   jobsBefore(jobs: number): number;
   push(pending: PendingPush): void;
   /** The pending pushes of the next frame; at least one, unless the queue is empty. */

@@ -1,4 +1,4 @@
-// Many callers, few round trips: admits jobs, and lets those that wait leave together (docs/decisions/0003-group-commit.md).
+// Many callers, few round trips: admits jobs, and lets waiting jobs leave together (docs/decisions/0003-group-commit.md).
 import type { Job } from '../domain/job.ts';
 import { refused, type Outcome, type JobProducer } from '../domain/producer.ts';
 import type { Admission } from './admission.ts';
@@ -15,7 +15,7 @@ export interface GroupCommitOptions extends FramePumpOptions {
 }
 
 export interface GroupCommit extends JobProducer {
-  /** What has not been written yet. */
+  /** The jobs that are not written yet. */
   readonly waiting: { readonly jobs: number; readonly bytes: number };
   /** To be called whenever the sender's slots, or its reason to be down, may have changed. */
   onSenderChange(): void;

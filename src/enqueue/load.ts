@@ -14,7 +14,7 @@ export interface Load {
   readonly jobs: number;
   sent(jobs: number): void;
   replied(jobs: number): void;
-  /** The broker has all that it can take: a long path holds many frames without being busy. */
+  /** The broker has as many jobs as it can take. A long path holds many frames without being busy. */
   readonly isBusy: boolean;
   /** For how long no reply has come to the frames in flight; 0 when there are none. */
   readonly silentMs: number;
@@ -26,9 +26,9 @@ export interface Load {
 
 /** The longest time for which a frame that is not full is held back. All frames in flight may be on connections that hang. */
 const holdBackMsMax = 50;
-/** A lane gets at least so many jobs: a smaller frame costs more than the time that it saves. */
+/** The fewest jobs of a lane: a smaller frame costs more than the time that it saves. */
 const laneJobsMin = 10;
-/** From so many full frames in flight on the broker is busy, also when no job waits for a slot: a flood is seen sooner. */
+/** From this many full frames in flight on, the broker is busy, also when no job waits for a slot: a flood is seen sooner. */
 const busyFrames = 5;
 
 export function createLoad({ sender, clock, frameJobsMax, lingerMs }: LoadOptions): Load {

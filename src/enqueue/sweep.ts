@@ -1,4 +1,4 @@
-// The deadlines of pending pushes. Relies on deadlines that come in the order of the pushes.
+// The deadlines of pending pushes. Only the oldest push is looked at, so a later push must not have an earlier deadline.
 import type { Clock, Timer } from '../domain/clock.ts';
 import { refused, unknown, type Outcome } from '../domain/producer.ts';
 import type { FramePump } from './frame-pump.ts';
@@ -19,13 +19,13 @@ export interface Sweep {
   close(): void;
 }
 
-/** Deadlines are kept to this; the contract allows 250 ms. */
+/** A caller is told at most this long after its deadline; the contract allows 250 ms. */
 const sweepMs = 100;
 
 /** A broker that is well replies sooner, also one whose disk is slow. */
 const silenceMsMin = 2000;
 
-/** Ends what has waited too long for a slot, and tells every caller whose deadline has come. */
+/** Refuses pushes that have waited too long for a slot, and tells every caller whose deadline has come. */
 export function createSweep({ clock, unsettled, pump, acquireTimeoutMs }: SweepOptions): Sweep {
   let timer: Timer | undefined;
 
@@ -38,8 +38,7 @@ export function createSweep({ clock, unsettled, pump, acquireTimeoutMs }: SweepO
       pushedMs + acquireTimeoutMs <= now || deadlineMs <= now;
     for (const pending of pump.waiting.takeWhile(isLate)) unsettled.settleAll(pending, noRoom(pump.load.silentMs));
     for (let pending; (pending = unsettled.first) && pending.deadlineMs <= now;) {
-      // It was written, or it would have been taken above. The connection is left alone: its other frames must not become
-      // unknown.
+      // It no longer waits, so it was written. The connection is left alone: its other frames must not become unknown.
       unsettled.settleAll(pending, unknown('no reply from the broker in time'));
     }
     if (unsettled.first) arm();

@@ -4,19 +4,19 @@ import type { Outcome } from '../domain/producer.ts';
 import type { PendingPush } from './frame-queue.ts';
 
 export interface Unsettled {
-  /** The oldest. */
+  /** The oldest of them. */
   readonly first: PendingPush | undefined;
   add(pending: PendingPush): void;
   /** Tells the caller; does nothing when the push is settled already. See PendingPush for the parameters. */
   settle(pending: PendingPush, outcomes: readonly Outcome[], start: number): void;
-  /** The same with one outcome for all its jobs. */
+  /** Settles it with one outcome for all its jobs. */
   settleAll(pending: PendingPush, outcome: Outcome): void;
-  /** Resolves when all are settled. No push may be added after the call. */
+  /** Resolves when all pushes are settled. No push may be added after the call. */
   end(): Promise<void>;
 }
 
 export function createUnsettled(): Unsettled {
-  // In the order of the pushes. A settled push leaves the list at once: a million settled pushes may be behind one that hangs.
+  // In the order of the pushes. A settled push leaves the list at once: otherwise a million of them could pile up behind one that hangs.
   const pushes = createChain<PendingPush>();
   let ended: Promise<void> | undefined;
   let onEmpty: () => void = () => undefined;

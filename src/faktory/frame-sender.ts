@@ -1,4 +1,4 @@
-// Frames of jobs over the client's connections: picks the connection, writes the PUSHB, classifies what comes back.
+// Frames of jobs over the client's connections: picks the connection, writes the PUSHB, and classifies the reply.
 import type { Clock } from '../domain/clock.ts';
 import type { Job } from '../domain/job.ts';
 import { refused, unknown, type FrameOutcome, type Outcome, type FrameSender } from '../domain/producer.ts';
@@ -13,13 +13,13 @@ import type { Loss } from './reply-handler.ts';
 export interface FrameSenderOptions {
   client: FaktoryClient;
   clock: Clock;
-  /** The operator says that the broker syncs its disk for each job. It never holds for the embedded broker. */
+  /** The operator says that the broker syncs its disk for each job. Ignored when the embedded broker is on the other side. */
   syncs?: boolean;
   /** Called once per frame, with its time from write to reply or loss. */
   onFrame?: (jobs: number, seconds: number, frameOutcome: FrameOutcome, outcomes: readonly Outcome[]) => void;
-  /** Called whenever a frame may leave that could not, or `downReason` may have changed. */
+  /** Called when a slot may have become free, or `downReason` may have changed. */
   onChange: () => void;
-  /** Called as the broker goes away, with the reason, and as it is there again, without. */
+  /** Called with the reason when the broker goes away, and with undefined when it is back. */
   onDown?: (reason: Error | undefined) => void;
 }
 
@@ -69,12 +69,12 @@ export function createFrameSender(options: FrameSenderOptions): FaktorySender {
         },
       });
     },
-    // INFO reaches the broker's store, and fails when its disk is full; `PUSHB []` proves nothing about it.
+    // INFO reaches the broker's store, and fails when that disk is full. `PUSHB []` does not reach the store.
     async ping() {
       try {
         await client.info();
       } finally {
-        // A ping takes the room of a frame. Frames that wait for room are told that it is free.
+        // A ping takes a slot, which is free again now.
         onChange();
       }
     },
@@ -101,7 +101,7 @@ function outcomesOfLoss(jobs: readonly Job[], { maybeSent, reason }: Loss): Outc
 interface FrameExchange {
   ageMs: () => number;
   onReply: (ageMs: number) => void;
-  /** The broker replied with a deadline of its own. */
+  /** The reply says that the broker waited too long for its own Redis. */
   onLate: () => void;
   onEnd: (outcomes: readonly Outcome[], frameOutcome: FrameOutcome) => void;
 }
@@ -111,6 +111,7 @@ function exchangeFrame(connection: Connection, jobs: readonly Job[], { ageMs, on
     onReply(reply) {
       const age = ageMs();
       onReply(age);
+      // `{}`, the usual reply, is not searched.
       if (reply.type !== 'nil' && reply.text !== '{}' && isBrokerDeadline(reply.text)) onLate();
       const verdict = classifyBulkReply(reply, jobs, age);
       if (!('violation' in verdict))

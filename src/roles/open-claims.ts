@@ -1,35 +1,34 @@
-// Claims of keys whose record is looked for, or whose jobs are on their way: as many as there are requests with keys under way.
+// Claims of keys whose record is being read, or whose jobs are on their way. Their number is that of the requests with keys under way.
 import type { GroupOutcome } from '../broker/storage/ledger.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { Digest } from '../domain/digest.ts';
 import type { Claim, Verdict } from '../domain/keys.ts';
 import { isSameRequest } from './key-record.ts';
 
-/** The verdict on a claim by the record with its id that was found on disk. */
-export type Stored = (claim: Claim) => Verdict;
-export type Looking = Promise<Stored | undefined>;
+/** The read of a key's record on disk. Its value gives the verdict by the record; undefined: there is no record. */
+export type RecordRead = Promise<((claim: Claim) => Verdict) | undefined>;
 
 export interface OpenClaims {
   /** Whether there is an open claim with this id. */
   has(id: Digest): boolean;
-  /** Whether it is this very claim. */
+  /** Whether this very claim is open. */
   holds(claim: Claim): boolean;
-  /** The claim has the key, unless the look-up finds a record. */
-  add(claim: Claim, looking?: Looking): void;
-  /** By the open claim with this id; while its record is looked for, that look-up: both get the same reply. */
-  look(claim: Claim): Verdict | Looking | undefined;
+  /** Opens the claim: it has the key, unless `read` finds a record. */
+  add(claim: Claim, read?: RecordRead): void;
+  /** The verdict by the open claim with this id; or, while its record is being read, that read. */
+  verdictOrRead(claim: Claim): Verdict | RecordRead | undefined;
   free(claim: Claim): void;
   /** The group with the record of the claim has ended. */
   end(claim: Claim, outcome: GroupOutcome): void;
-  /** To be called once the store is open again: what was unknown is on disk, or it is not. */
+  /** To be called once the store is open again: the disk tells now whether an unknown claim was stored. */
   forgetUnknown(): void;
 }
 
 interface Open {
   readonly claim: Claim;
   readonly sinceMs: number;
-  looking: Looking | undefined;
-  /** Its group has failed: what is on disk counts, once the store is open again. */
+  read: RecordRead | undefined;
+  /** Its group has failed: the disk tells whether it was stored, once the store is open again. */
   isUnknown: boolean;
 }
 
@@ -50,15 +49,15 @@ export function createOpenClaims(clock: Clock, underWayMsMax: number): OpenClaim
   return {
     has: (id) => open.has(id),
     holds,
-    add(claim, looking) {
-      const entry: Open = { claim, sinceMs: clock.now(), looking, isUnknown: false };
+    add(claim, read) {
+      const entry: Open = { claim, sinceMs: clock.now(), read, isUnknown: false };
       open.set(claim.id, entry);
-      const ended = (): void => void (entry.looking = undefined);
-      looking?.then(ended, ended);
+      const ended = (): void => void (entry.read = undefined);
+      read?.then(ended, ended);
     },
-    look(claim) {
+    verdictOrRead(claim) {
       const entry = open.get(claim.id);
-      return entry && (entry.looking ?? verdictBy(entry, claim));
+      return entry && (entry.read ?? verdictBy(entry, claim));
     },
     free(claim) {
       if (holds(claim)) open.delete(claim.id);

@@ -12,7 +12,7 @@ export interface TakenJob {
 }
 
 export interface AmendedQueue extends Omit<Queue, 'take'> {
-  /** Undefined: the queue is empty, or its head must be read first, and `onReady` follows. */
+  /** Undefined while the queue is empty, or while its next jobs are read; after that read `onReady` is called. */
   take(): TakenJob | undefined;
   /** To the head: jobs go out again in the order in which they were handed out at first. */
   putBack(reservations: readonly Reservation[]): void;

@@ -1,4 +1,4 @@
-// Reads the jobs that follow the parsed head of a queue, a page at a time.
+// Reads the jobs that follow the parsed head of a queue, page by page.
 import { chunkBytesMax, chunkJobsMax, enqueuedMsOf, openChunk } from './chunk.ts';
 import type { ParsedHead } from './parsed-head.ts';
 import { placeOf, streamKey, streamStart } from '../storage/records.ts';
@@ -9,16 +9,17 @@ export interface HeadReader {
   read(): void;
   /** Reads although the window is full: a worker waits for a job. */
   readForWorker(): void;
-  /** A group is on disk. `hasMore`: the queue has jobs that are not held. */
+  /** Called when a group is on disk. `hasMore`: the queue has jobs that are not held. */
   committed(hasMore: boolean): void;
   dispose(): void;
 }
 
 /**
- * - `starved`: the disk had no further jobs, and the next commit begins a read. So it is at first: the age of the head is read.
+ * - `starved`: the disk had no further jobs, and the next commit begins a read. It is the first state, so that the age of the
+ *   head is read.
  * - `resting`: a call begins a read.
  * - `reading`: a read is under way, or waits for its turn.
- * - `overtaken`: the same, and a group was committed that the read may not see.
+ * - `overtaken`: a read is under way, and a group was committed that it may not see.
  * - `disposed`: the queue is gone, and a read under way touches nothing.
  *
  *     starved, resting → reading     a call; a commit while starved

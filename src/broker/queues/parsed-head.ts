@@ -1,18 +1,17 @@
-// The jobs at the head of a queue that are kept parsed: whole chunks, each the next of the one before. Only the last chunk may
-// still grow.
+// The first jobs of a queue, kept parsed in whole chunks without gaps. Only the last chunk may still grow.
 import { endOf, type Chunk } from './chunk.ts';
 import type { FaktoryJob } from './job.ts';
 import type { Window } from './window.ts';
 
 export interface ParsedHead {
   first(): Chunk | undefined;
-  /** The first place that is not held: the jobs from there on are on disk, or in a chunk that grows and is not held. */
+  /** The first place that is not held: jobs from there on are on disk, or in a chunk that grows and is not held. */
   end(): number;
-  /** Half of the room is free. */
+  /** True while half of the room is free. */
   isLow(): boolean;
   /** When the job at the head was enqueued; undefined when that is not known. */
   enqueuedMs(): number | undefined;
-  /** While no chunk is held. */
+  /** Only to be called while no chunk is held. */
   setEnqueuedMs(ms: number): void;
   hold(chunk: Chunk): void;
   /** Holds a chunk that grows. False: it does not follow the chunks that are held, or there is no room. */
@@ -20,16 +19,16 @@ export interface ParsedHead {
   /** Adds to the chunk that grows, if it is held. */
   grow(jobs: readonly (FaktoryJob | string)[], bytes: number): void;
   isGrowing(chunk: Chunk): boolean;
-  /** The chunk grows no more. True: it was held, all its jobs were taken, and it is dropped. */
+  /** Called when the chunk grows no more. True: it was held, all its jobs were taken, and it is dropped. */
   endGrowth(head: number): boolean;
   /** Takes out the first chunk, which must be there. */
   drop(): Chunk;
-  /** Has the heads of other queues emptied. */
+  /** Empties the parsed heads of other queues. */
   makeRoom(): void;
   clear(): void;
 }
 
-/** Enough that the next page is there before the head is empty, at any speed that one process reaches. */
+/** With this many jobs the next page is there before the head is empty, at any speed that one process reaches. */
 const jobsMax = 4096;
 
 /** @param start the first place of a chunk */
@@ -57,7 +56,7 @@ export function createParsedHead(start: number, window: Window): ParsedHead {
     return chunk;
   }
 
-  /** Another queue needs the room. */
+  /** Called when another queue needs the room. */
   function empty(): void {
     const [first] = chunks;
     if (!first || growing) return;

@@ -1,6 +1,6 @@
-// One queue: places from `head` (the next job to hand out) to `tail` (the next to arrive). The head is kept parsed in a
-// window, the rest is on disk only and is read page by page from a remembered key. To hand a job out is to move `head`,
-// so the store never looks for a first key among deleted ones, which takes LevelDB a time that grows with them.
+// One queue: places from `head` (the next job to hand out) to `tail` (the next to arrive). The first jobs are
+// kept parsed, within a limit that all queues share; the others are on disk only and are read page by page from a remembered
+// key. To hand a job out is to move `head`. Looking for the first key would be slow: LevelDB steps over every deleted one.
 import type { BrokerClock } from '../clock.ts';
 import { chunkBytesMax, chunkJobsMax, endOf } from './chunk.ts';
 import { createHeadReader } from './head-reader.ts';
@@ -12,10 +12,12 @@ import { queueKey, sealJson, streamKey } from '../storage/records.ts';
 import type { Store, StoreRecord } from '../storage/store.ts';
 import type { Window } from './window.ts';
 
-/** As stored. `chunk` is the key of the first chunk that is still needed: the one that holds `head`. */
+/** The queue as it is stored. */
 export interface QueueRecord {
+  /** The number that begins the keys of this queue's chunks. */
   stream: number;
   head: number;
+  /** The first place of the chunk that holds `head`: the first chunk that is still needed. */
   chunk: number;
   tail: number;
   paused: boolean;
@@ -26,22 +28,22 @@ export interface Queue {
   readonly stream: number;
   /** @param jobs the jobs of the line; a job that is given as JSON is parsed when it is handed out */
   append(line: Buffer, jobs: readonly (FaktoryJob | string)[]): void;
-  /** Undefined: the queue is empty, or its head must be read first, and `onReady` follows. */
+  /** Undefined while the queue is empty, or while its next jobs are read; after that read `onReady` is called. */
   take(): { job: FaktoryJob; enqueuedMs: number; place: number } | undefined;
   size(): number;
   /** Age of the job at the head; 0 when the queue is empty. */
   latencyMs(): number;
   isPaused(): boolean;
   setPaused(paused: boolean): void;
-  /** Chunks on disk from this place on, some at a time. */
+  /** One page of the chunks between two places. */
   page(from: number, to: number): Promise<StoreRecord[]>;
-  /** As it is stored with the next group. */
+  /** The record that is stored with the next group. */
   record(): QueueRecord;
-  /** Puts what the group has changed. */
+  /** Called before a group is written: adds this queue's changes to it. */
   finish(): void;
-  /** A group was committed: what was missing on disk may be there now. */
+  /** Called when a group is on disk. A read that found nothing may find jobs now. */
   committed(): void;
-  /** The queue is gone; a read under way must not touch anything. */
+  /** Called when the queue is gone: a read under way must not touch anything. */
   dispose(): void;
 }
 
@@ -52,7 +54,7 @@ interface QueueOptions {
   ledger: Ledger;
   clock: BrokerClock;
   window: Window;
-  /** `finish` will put so many bytes. */
+  /** Called with the bytes of jobs that `finish` will add, besides the queue's record. */
   onChanged: (size: number) => void;
   onReady: () => void;
   onProblem: (error: unknown) => void;
@@ -66,7 +68,7 @@ export function createQueue(options: QueueOptions): Queue {
   const tail = createTailChunk({ stream, place: options.record.tail, parsed, ledger, clock });
   const reader = createHeadReader({ name, stream, store, parsed, window, onReady, onProblem });
 
-  const hasUnheld = (): boolean => parsed.end() < tail.place();
+  const hasMoreOnDisk = (): boolean => parsed.end() < tail.place();
   const size = (): number => tail.place() - head;
 
   const record = (): QueueRecord => ({
@@ -87,10 +89,10 @@ export function createQueue(options: QueueOptions): Queue {
     take() {
       const chunk = parsed.first();
       if (!chunk || head >= endOf(chunk)) {
-        if (hasUnheld()) reader.readForWorker();
+        if (hasMoreOnDisk()) reader.readForWorker();
         return undefined;
       }
-      if (hasUnheld() && parsed.isLow()) reader.read();
+      if (hasMoreOnDisk() && parsed.isLow()) reader.read();
       const place = head++;
       const job = chunk.jobs[place - chunk.first] as FaktoryJob | string;
       if (head === endOf(chunk) && !parsed.isGrowing(chunk)) ledger.del(streamKey(stream, parsed.drop().first));
@@ -118,7 +120,7 @@ export function createQueue(options: QueueOptions): Queue {
       const key = queueKey(name);
       ledger.put(key, sealJson(key, record()));
     },
-    committed: () => reader.committed(hasUnheld()),
+    committed: () => reader.committed(hasMoreOnDisk()),
     dispose() {
       reader.dispose();
       parsed.clear();

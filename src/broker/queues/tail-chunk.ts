@@ -1,4 +1,4 @@
-// The tail of a queue, with the chunk that the present group adds to.
+// The tail of a queue: arriving jobs gather in a chunk until it is full or its group is written.
 import type { BrokerClock } from '../clock.ts';
 import { chunkBytesMax, chunkJobsMax, sealChunk, type Chunk } from './chunk.ts';
 import type { FaktoryJob } from './job.ts';
@@ -11,7 +11,7 @@ export interface TailChunk {
   place(): number;
   /** @param head the place of the queue's next job */
   append(line: Buffer, jobs: readonly (FaktoryJob | string)[], head: number): void;
-  /** Puts the chunk, unless all its jobs were taken already. */
+  /** Called before a group is written: puts the chunk, unless all its jobs were taken already. */
   close(head: number): void;
 }
 

@@ -1,9 +1,9 @@
-// The limit in bytes that the parsed heads of all queues share. They read one at a time: many that find room at once would
-// fill it many times over.
+// The limit in bytes that the parsed heads of all queues share. One queue reads at a time: many queues that find room at once
+// would fill it many times over.
 import { createTurn } from './in-turn.ts';
 
 export interface Window {
-  /** Jobs are held, with so many bytes of JSON; a negative number when they are dropped. */
+  /** @param bytes of JSON of jobs that are held from now on; negative when jobs are dropped */
   add(bytes: number): void;
   isFull(): boolean;
   /** A head has got jobs, and `empty` drops them when another head needs the room. */

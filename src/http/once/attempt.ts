@@ -1,4 +1,4 @@
-// What a request with a key asks for, as a claim, and what became of it, as a settlement of the claim.
+// From a request with a key to the claim of the key, and from the outcomes of its jobs to the settlement of the claim.
 import type { FastifyRequest } from 'fastify';
 import type { Digest } from '../../domain/digest.ts';
 import type { Job } from '../../domain/job.ts';
@@ -11,29 +11,29 @@ import type { Problem } from '../problems/problem.ts';
 
 export type EnqueueResponse = { readonly status: number; readonly body: object } | { readonly problem: Problem };
 
-/** What a request asks for, read and checked. */
+/** The jobs of a request, read and checked, and how it is responded to. */
 export interface Attempt {
   readonly jobs: readonly Job[];
   /** @param outcomes one for each job */
   responseOf(outcomes: readonly Outcome[]): EnqueueResponse;
-  /** Called once, with what became of the jobs. */
+  /** Called once, with the outcomes of the jobs. */
   onOutcomes(outcomes: readonly Outcome[]): void;
 }
 
-/** All of them themselves, so that the response is the claim's. */
+/** All jobs are enqueued and no other job stands in, so the response is the claim's. */
 export const areEnqueued = (outcomes: readonly Outcome[]): boolean =>
   outcomes.every((outcome) => outcome.kind === 'enqueued' && outcome.standIn === undefined);
-/** Another job's does not count. */
+/** The unknown outcome of a job that stands in does not count. */
 const isUnknown = (outcome: Outcome | undefined): boolean =>
   outcome?.kind === 'unknown' && outcome.standIn === undefined;
-export const keep = ({ status, body }: Extract<EnqueueResponse, { status: number }>): KeptResponse => ({
+export const encodeResponse = ({ status, body }: Extract<EnqueueResponse, { status: number }>): KeptResponse => ({
   status,
   body: JSON.stringify(body),
 });
 export const keptOf = (response: EnqueueResponse): KeptResponse | undefined =>
-  'problem' in response ? undefined : keep(response);
+  'problem' in response ? undefined : encodeResponse(response);
 
-/** A request that was not accepted claims nothing: what it repeats may have been. */
+/** A refused request claims nothing, and looks for the response of an earlier request with its key. */
 export function claimOf(request: FastifyRequest, attempt: Attempt | AppError, entryKey: EntryKey | undefined): Claim {
   const id = entryKey ? idOf(request, 'entry', entryKey.key) : idOf(request, 'header', readKeyHeader(request));
   const fingerprint = entryKey ? entryKey.fingerprint : (fingerprintOf(request) as Digest);

@@ -11,7 +11,7 @@ import { idOf } from './idempotency-key.ts';
 import type { RequestKeys } from './request-keys.ts';
 import type { Claimed } from './settled-push.ts';
 
-/** What a batch says of an entry that was enqueued. */
+/** The fields of an enqueued entry in the response of a batch. */
 type EnqueuedEntry = Pick<BatchResult, 'job_id' | 'at' | 'duplicate'>;
 
 function keptOf(job: Job): KeptResponse {
@@ -26,7 +26,7 @@ function claimOf(request: FastifyRequest, { key, fingerprint, job }: KeyedEntry)
 }
 
 export interface ClaimedEntries {
-  /** Without the entries whose response was kept. */
+  /** The entries to push: without those whose response was kept. */
   entries: BatchEntries;
   claimed: Claimed;
 }
@@ -76,7 +76,7 @@ export async function claimEntries(
 
 const settledAs = { enqueued: 'done', refused: 'refused', unknown: 'unknown' } as const;
 
-/** An entry that another job stands in for has pushed nothing: it is a duplicate, or its key is free. */
+/** An entry that another job stands in for has pushed nothing: the entry is a duplicate, or its key is free again. */
 function settlementOf(claim: Claim, outcome: Outcome): Settlement {
   if (outcome.kind === 'refused' || outcome.standIn === undefined) return { claim, outcome: settledAs[outcome.kind] };
   if (outcome.kind === 'unknown') return { claim, outcome: 'refused' };
@@ -121,7 +121,7 @@ async function responseOf(keys: RequestKeys, index: number, verdict: Earlier): P
   const [code, detail] =
     state === 'in_progress'
       ? ['in_progress', 'Another entry with this key is under way']
-      : ['outcome_unknown', 'Whether the first entry with this key was stored is not known'];
+      : ['outcome_unknown', 'It is not known whether the first entry with this key was stored'];
   const result = { index, status: 'unknown' as const, job_id: verdict.jids[0], code, detail };
   return { result, error: `Outcome unknown: ${detail}` };
 }

@@ -13,20 +13,20 @@ export interface EntryKey {
 
 export interface KeyedEntry extends EntryKey {
   readonly index: number;
-  /** Undefined: the entry was rejected. An earlier one with the key may have been accepted. */
+  /** Undefined: the entry was rejected. An earlier entry with the key may have been accepted. */
   readonly job: Job | undefined;
 }
 
-/** An entry whose key came before: its response is kept, or under way. */
+/** An entry whose key came before, with the result of the earlier entry. */
 export interface FoundEntry {
   readonly result: BatchResult;
-  /** One sentence for the response's `errors`; undefined where it is enqueued. */
+  /** One sentence for the response's `errors`; undefined where the entry is enqueued. */
   readonly error?: string;
 }
 
 export const keyBesideHeader = { path: ['key'], message: 'cannot go with the header Idempotency-Key' };
 
-/** Undefined without a key that can be one. */
+/** Undefined: the entry has no valid key. */
 export function readEntryKey(entry: unknown): EntryKey | undefined {
   if (typeof entry !== 'object' || entry === null || !('key' in entry)) return undefined;
   const { key } = entry;

@@ -1,5 +1,5 @@
-// `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07) and `key` of an entry: what they may be, and under which
-// id they are kept: a caller's name and a path have keys of their own.
+// `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07) and `key` of an entry: which keys are accepted, and under which
+// id a key is kept: each caller's name and each path has keys of its own.
 import type { FastifyRequest } from 'fastify';
 import { digestOf, type Digest } from '../../domain/digest.ts';
 import { AppError } from '../problems/errors.ts';
@@ -27,7 +27,7 @@ export const keyMessage = `must be 1 to ${keyCharsMax} visible ASCII characters`
 /** The key of the header. */
 export function readKeyHeader(request: FastifyRequest): string {
   const key = request.headers[keyHeader];
-  // Of a header that came twice Node makes one with a space in it.
+  // Node joins the values of a header that came twice with `, `: no key has a space.
   if (typeof key === 'string' && keyPattern.test(key)) return key;
   const violations = [{ pointer: '', message: `the header Idempotency-Key ${keyMessage}` }];
   throw new AppError('validation_failed', `Idempotency-Key ${keyMessage}`, violationFields(violations, 1));

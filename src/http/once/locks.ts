@@ -1,4 +1,4 @@
-// The locks of unique jobs.
+// Takes the locks of unique jobs before the push, and settles them after it.
 import type { FastifyRequest } from 'fastify';
 import type { Job, Uniqueness } from '../../domain/job.ts';
 import { lockHolder, lockOf, type Claim, type Settlement, type Verdict } from '../../domain/keys.ts';
@@ -16,7 +16,7 @@ export interface Locked {
 
 const settledAs = { enqueued: 'done', refused: 'refused', unknown: 'unknown' } as const;
 
-/** Takes the locks of unique jobs; of two of one request the second shares the first one's outcome. */
+/** Takes the locks of unique jobs. Of two jobs of one request with the same lock, the second shares the outcome of the first. */
 export async function lockJobs(keys: RequestKeys, request: FastifyRequest, jobs: readonly Job[]): Promise<Locked> {
   const leaders = new Map<string, Job>();
   const followed = new Map<Job, Job>();
@@ -59,7 +59,7 @@ export async function lockJobs(keys: RequestKeys, request: FastifyRequest, jobs:
 const followerOutcome = (leader: Job, outcome: Outcome): Outcome =>
   outcome.kind === 'refused' ? outcome : { ...outcome, standIn: outcome.standIn ?? leader.jid };
 
-/** What another job makes of this one; undefined: it is to be pushed. */
+/** The outcome of a job whose lock another job has; undefined: it has the lock, and is to be pushed. */
 async function outcomeBy(keys: RequestKeys, verdict: Verdict): Promise<Outcome | undefined> {
   if (verdict.state === 'done') return { ...enqueued, standIn: lockHolder(verdict.response) };
   if (verdict.state !== 'in_progress' && verdict.state !== 'unknown') return undefined;
@@ -67,5 +67,5 @@ async function outcomeBy(keys: RequestKeys, verdict: Verdict): Promise<Outcome |
   if (verdict.state === 'in_progress')
     return { ...unknown('a job like it is on its way'), code: 'in_progress', standIn };
   if (await keys.areStored([standIn])) return { ...enqueued, standIn };
-  return { ...unknown('whether a job like it was stored is not known'), standIn };
+  return { ...unknown('it is not known whether a job like it was stored'), standIn };
 }

@@ -5,12 +5,20 @@ import type { Claim, KeptResponse, Verdict } from '../../domain/keys.ts';
 import type { Outcome } from '../../domain/producer.ts';
 import { AppError } from '../problems/errors.ts';
 import { sendProblem } from '../problems/problem.ts';
-import { areEnqueued, claimOf, keep, keptOf, settlementOf, type EnqueueResponse, type Attempt } from './attempt.ts';
+import {
+  areEnqueued,
+  claimOf,
+  encodeResponse,
+  keptOf,
+  settlementOf,
+  type EnqueueResponse,
+  type Attempt,
+} from './attempt.ts';
 import type { EntryKey } from './entry-key.ts';
 import { replayedHeader } from './idempotency-key.ts';
 import { createRequestKeys, type RequestKeys, type RequestKeysOptions } from './request-keys.ts';
 import { createSettledPush, type Claimed, type SettledPush, type SettledPushOptions } from './settled-push.ts';
-import { countingTurnedAway, type JobCounter } from './turned-away.ts';
+import { countIfRefusedByKeys, type JobCounter } from './refused-by-keys.ts';
 
 export interface OnceOptions extends RequestKeysOptions, Omit<SettledPushOptions, 'keys'> {
   metrics: RequestKeysOptions['metrics'] & JobCounter;
@@ -40,17 +48,24 @@ export function createOnce(options: OnceOptions): Once {
   const keys = createRequestKeys(options);
   const push = createSettledPush({ ...options, keys });
 
-  async function first(request: FastifyRequest, claim: Claim, attempt: Attempt, deadlineMs: number): Promise<Sent> {
+  async function pushFirst(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    claim: Claim,
+    attempt: Attempt,
+    deadlineMs: number,
+  ): Promise<FastifyReply> {
     const { jobs, responseOf } = attempt;
-    const keptFor = (outcomes: readonly Outcome[]): KeptResponse | undefined =>
+    const responseToKeep = (outcomes: readonly Outcome[]): KeptResponse | undefined =>
       areEnqueued(outcomes) ? claim.response : keptOf(responseOf(outcomes));
     const claimed: Claimed = {
-      settlementsOf: (ends) => [settlementOf(claim, jobs, ends, keptFor)],
-      onLocked: (locked, complete) => keys.store?.attach(claim, locked, (ends) => keptFor(complete(ends))),
+      settlementsOf: (outcomes) => [settlementOf(claim, jobs, outcomes, responseToKeep)],
+      onLocked: (locked, complete) =>
+        keys.store?.attach(claim, locked, (outcomes) => responseToKeep(complete(outcomes))),
     };
-    const outcomes = await countingTurnedAway(options.metrics, jobs, push(request, jobs, deadlineMs, claimed));
+    const outcomes = await countIfRefusedByKeys(options.metrics, jobs, push(request, jobs, deadlineMs, claimed));
     attempt.onOutcomes(outcomes);
-    return areEnqueued(outcomes) ? claim.response : sentOf(responseOf(outcomes));
+    return areEnqueued(outcomes) ? sendKept(reply, claim.response) : send(reply, responseOf(outcomes));
   }
 
   return {
@@ -60,11 +75,11 @@ export function createOnce(options: OnceOptions): Once {
       const claim = claimOf(request, attempt, entryKey);
       const jobs = attempt instanceof AppError ? [] : attempt.jobs;
       const claiming = keys.claim(request, [claim]);
-      const verdict = (await countingTurnedAway(options.metrics, jobs, claiming))[0] as Verdict;
+      const verdict = (await countIfRefusedByKeys(options.metrics, jobs, claiming))[0] as Verdict;
       switch (verdict.state) {
         case 'claimed':
           keys.count(request, 'claimed', claim.jids);
-          return send(reply, await first(request, claim, attempt as Attempt, deadlineMs));
+          return pushFirst(request, reply, claim, attempt as Attempt, deadlineMs);
         case 'done':
           keys.count(request, 'replayed', []);
           return replay(reply, verdict.response);
@@ -78,7 +93,8 @@ export function createOnce(options: OnceOptions): Once {
           return respondUnknown(keys, request, reply, verdict);
         case 'absent':
           if (attempt instanceof AppError) throw attempt;
-          return send(reply, sentOf(attempt.responseOf([])));
+          // It has no job to push: the response is that of no jobs.
+          return send(reply, attempt.responseOf([]));
       }
     },
   };
@@ -95,18 +111,16 @@ async function respondUnknown(
     return replay(reply, response);
   }
   keys.count(request, 'unknown', jids);
-  const detail = 'Whether the first request with this key was stored is not known';
+  const detail = 'It is not known whether the jobs of the first request with this key were stored';
   throw new AppError('outcome_unknown', detail, { job_ids: jids });
 }
 
-/** In the very bytes that are kept. */
-type Sent = KeptResponse | Extract<EnqueueResponse, { problem: unknown }>;
-const sentOf = (response: EnqueueResponse): Sent => ('problem' in response ? response : keep(response));
+const send = (reply: FastifyReply, response: EnqueueResponse): FastifyReply =>
+  'problem' in response ? sendProblem(reply, response.problem) : sendKept(reply, encodeResponse(response));
 
-function send(reply: FastifyReply, sent: Sent): FastifyReply {
-  if ('problem' in sent) return sendProblem(reply, sent.problem);
-  return reply.code(sent.status).header('content-type', jsonContentType).send(sent.body);
-}
+/** Sends the very bytes that are kept. */
+const sendKept = (reply: FastifyReply, { status, body }: KeptResponse): FastifyReply =>
+  reply.code(status).header('content-type', jsonContentType).send(body);
 
 const replay = (reply: FastifyReply, response: KeptResponse): FastifyReply =>
-  send(reply.header(replayedHeader, 'true'), response);
+  sendKept(reply.header(replayedHeader, 'true'), response);

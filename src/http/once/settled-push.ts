@@ -1,4 +1,4 @@
-// Pushes jobs that keys or locks were claimed for, and settles the claims by what becomes of the jobs.
+// Pushes jobs that keys or locks were claimed for, and settles the claims by the outcomes of the jobs.
 import type { FastifyRequest } from 'fastify';
 import type { Clock } from '../../domain/clock.ts';
 import type { Job } from '../../domain/job.ts';
@@ -9,7 +9,7 @@ import type { RequestKeys } from './request-keys.ts';
 
 /** Claims of keys that jobs are pushed for. */
 export interface Claimed {
-  /** By the outcomes of all jobs. */
+  /** @param outcomes of all jobs */
   settlementsOf(outcomes: readonly Outcome[]): readonly Settlement[];
   /** Called with the jobs that will be pushed; `complete` turns their outcomes into the outcomes of all jobs. */
   onLocked?(pushed: readonly Job[], complete: (outcomes: readonly Outcome[]) => readonly Outcome[]): void;
@@ -30,7 +30,7 @@ export type SettledPush = (
   claimed?: Claimed,
 ) => Promise<readonly Outcome[]>;
 
-/** Beyond the caller's deadline. With the sweep of group commit it stays below the 250 ms that the contract allows. */
+/** The most time between the caller's deadline and the sweep's. With the sweep's delay it stays below the 250 ms that the contract allows. */
 const lateMsMax = 100;
 
 const noReplyInTime = unknown('no reply from the broker in time');
@@ -56,7 +56,7 @@ export function createSettledPush({ keys, producer, clock, enqueueTimeoutMs }: S
     return jobs.length === 1 ? [await producer.push(first, lateMs)] : producer.pushBulk(jobs, lateMs);
   }
 
-  /** When the locks cannot be had, the keys are free again. */
+  /** When the locks cannot be taken, the keys are free again. */
   async function lock(request: FastifyRequest, jobs: readonly Job[], { settlementsOf }: Claimed): Promise<Locked> {
     try {
       return await lockJobs(keys, request, jobs);

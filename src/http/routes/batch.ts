@@ -19,7 +19,7 @@ import {
   type PartialBatch,
 } from './schemas.ts';
 import { fingerprintOf } from '../once/idempotency-key.ts';
-import { countingTurnedAway } from '../once/turned-away.ts';
+import { countIfRefusedByKeys } from '../once/refused-by-keys.ts';
 
 export interface BatchRouteOptions extends JobRoutesOptions {
   /** Entries of one request. */
@@ -57,7 +57,7 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
     if (entries.keyed.length > 0) return pushKeyed(request, reply, entries, deadlineMs);
     if (entries.hasUnique) {
       const pushed = once.push(request, jobs, deadlineMs);
-      return respond(reply, entries, await countingTurnedAway(metrics, jobs, pushed));
+      return respond(reply, entries, await countIfRefusedByKeys(metrics, jobs, pushed));
     }
     const outcomes = jobs.length === 0 ? [] : await producer.pushBulk(jobs, deadlineMs);
     return respond(reply, entries, outcomes);
@@ -71,9 +71,9 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
     deadlineMs: number,
   ): Promise<FastifyReply | AcceptedBatch | PartialBatch> {
     const asked = claimEntries(once.keys, request, read);
-    const { entries, claimed } = await countingTurnedAway(metrics, read.jobs, asked);
+    const { entries, claimed } = await countIfRefusedByKeys(metrics, read.jobs, asked);
     const pushed = once.push(request, entries.jobs, deadlineMs, claimed);
-    const outcomes = await countingTurnedAway(metrics, entries.jobs, pushed);
+    const outcomes = await countIfRefusedByKeys(metrics, entries.jobs, pushed);
     return respond(reply, entries, outcomes);
   }
 

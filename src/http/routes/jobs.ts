@@ -28,7 +28,7 @@ import { sendProblem, type Problem } from '../problems/problem.ts';
 import { acceptedJob, bodyProblems, problemResponses } from './schemas.ts';
 import { invalid, toViolations, violationFields } from '../problems/violations.ts';
 import { fingerprintOf } from '../once/idempotency-key.ts';
-import { countingTurnedAway } from '../once/turned-away.ts';
+import { countIfRefusedByKeys } from '../once/refused-by-keys.ts';
 
 export interface JobRoutesOptions extends EntryOptions {
   producer: JobProducer;
@@ -126,7 +126,7 @@ function registerEntry(app: FastifyInstance, maker: JobMaker, options: JobRoutes
       return once.respond(request, reply, deadlineMs, attemptOf(job, accepted, metrics), entryKey);
     }
     const outcome = job.unique
-      ? ((await countingTurnedAway(metrics, [job], once.push(request, [job], deadlineMs)))[0] as Outcome)
+      ? ((await countIfRefusedByKeys(metrics, [job], once.push(request, [job], deadlineMs)))[0] as Outcome)
       : await producer.push(job, deadlineMs);
     metrics.job(job.operation, jobOutcomeOf(outcome), job.queue);
     if (outcome.kind !== 'enqueued') return sendFailure(reply, job, outcome);

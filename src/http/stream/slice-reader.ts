@@ -1,4 +1,4 @@
-// From the body of a stream to slices: lines that are read and pushed together. Bytes are read as slices are asked for.
+// Cuts the body of a stream into slices: lines that are read and pushed together. Bytes are read as slices are asked for.
 import type { Readable } from 'node:stream';
 import { streamLineBytesMax, streamSliceCharsMax, streamSliceLinesMax } from '../limits.ts';
 import { createBodyChunks } from './body-chunks.ts';
@@ -12,8 +12,8 @@ export interface LineSlice {
 
 /**
  * - reading -> whole: the body has ended, and all its lines were given;
- * - reading -> too long: the line after those that were given is too long;
- * - reading -> stopped: nothing more is wanted, or the body broke off.
+ * - reading -> too long: the line after the last given line is too long;
+ * - reading -> stopped: `stop` was called, or the body broke off.
  */
 export type ReaderState = 'reading' | 'whole' | 'too long' | 'stopped';
 
@@ -21,22 +21,23 @@ export interface SliceReader {
   readonly state: ReaderState;
   /** In the order of the lines. Ends when the state is no longer `reading`. */
   slices(): AsyncGenerator<LineSlice>;
-  /** Nothing more is wanted. */
+  /** Ends `slices()`; no further byte is read. */
   stop(): void;
 }
 
-/** @param from lines before this one are left out */
+/** @param from the first line that is given; the first line of the body is 1 */
 export function createSliceReader(body: Readable, from: number): SliceReader {
   const chunks = createBodyChunks(body);
   const splitter = createLineSplitter({ from, bytesMax: streamLineBytesMax });
   let state: ReaderState = 'reading';
 
-  function end(as: ReaderState): void {
+  function end(as: Exclude<ReaderState, 'reading'>): void {
     if (state === 'reading') state = as;
     chunks.stop();
   }
 
   function* cut({ first, texts, isNextTooLong }: Lines): Generator<LineSlice> {
+    // `stop` may be called while a slice is being pushed.
     for (let start = 0; start < texts.length && state === 'reading';) {
       const stopAt = endOfSlice(texts, start);
       yield { first: first + start, texts: texts.slice(start, stopAt) };
@@ -59,7 +60,7 @@ export function createSliceReader(body: Readable, from: number): SliceReader {
   };
 }
 
-/** At least one line. */
+/** Returns the index after the last line of the slice that begins at `start`: a slice has at least one line. */
 function endOfSlice(texts: readonly string[], start: number): number {
   let chars = 0;
   let at = start;

@@ -7,7 +7,7 @@ import type { Metrics } from '../../metrics/metrics.ts';
 import type { EntryOptions } from '../entries/entry.ts';
 import { claimEntries } from '../once/claim-entries.ts';
 import type { Once } from '../once/once.ts';
-import { countTurnedAway } from '../once/turned-away.ts';
+import { countRefusedByKeys } from '../once/refused-by-keys.ts';
 import { readJson } from '../plugins/json-parser.ts';
 import { AppError } from '../problems/errors.ts';
 import { resultsOf } from '../routes/batch-response.ts';
@@ -150,7 +150,7 @@ function failAll(
   }
   const { code, message: detail } = error;
   const status = code === 'keys_not_kept' ? 'rejected' : 'failed';
-  countTurnedAway(metrics, read.jobs, error);
+  countRefusedByKeys(metrics, read.jobs, error);
   for (const { operation } of read.rejected) metrics.job(operation, 'rejected');
   const results = resultsOf(
     { ...read, keyed: [] },

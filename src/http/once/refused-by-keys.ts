@@ -6,20 +6,20 @@ import { AppError } from '../problems/errors.ts';
 export type JobCounter = Pick<Metrics, 'job'>;
 
 /** A caller who sends a key to a deployment that keeps none is at fault. */
-export function countTurnedAway(metrics: JobCounter, jobs: readonly Job[], { code }: AppError): void {
+export function countRefusedByKeys(metrics: JobCounter, jobs: readonly Job[], { code }: AppError): void {
   const outcome = code === 'keys_not_kept' ? 'rejected' : 'refused';
   for (const { operation, queue } of jobs) metrics.job(operation, outcome, queue);
 }
 
-/** As `asked`; when it rejects with a failure of the store of keys, the jobs are counted. */
-export function countingTurnedAway<Value>(
+/** Returns `asked`; when it rejects with a failure of the store of keys, the jobs are counted. */
+export function countIfRefusedByKeys<Value>(
   metrics: JobCounter,
   jobs: readonly Job[],
   asked: Promise<Value> | Value,
 ): Promise<Value> | Value {
   if (!(asked instanceof Promise)) return asked;
   return asked.catch((error: unknown) => {
-    if (error instanceof AppError) countTurnedAway(metrics, jobs, error);
+    if (error instanceof AppError) countRefusedByKeys(metrics, jobs, error);
     throw error;
   });
 }
