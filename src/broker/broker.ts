@@ -36,11 +36,11 @@ export interface BrokerOptions {
   keysKeptMs?: number;
   /** The wids of the workers in this process. When it is killed, its next start puts their jobs into the queues at once. */
   ownWids?: readonly string[] | undefined;
-  /** A worker that had no connection for so long is lost, and its jobs go to their queues. Default: 15 s; 0: never, as in Faktory. */
+  /** A worker that has no connection for this long is lost, and its jobs go to their queues. Default: 15 s; 0: never, as in Faktory. */
   lostWorkerMs?: number;
-  /** Jobs of these workers went to their queues. */
+  /** Called when the jobs of lost workers went to their queues. */
   onLostWorkers?: (wids: readonly string[], jobs: number) => void;
-  /** A group was synced, or was not; with its time and its size in bytes. */
+  /** Called after each write of a group, successful or not, with its time and its size in bytes. */
   onGroup?: ((ms: number, bytes: number) => void) | undefined;
   clock?: BrokerClock;
   /** From 0 to below 1, for the delay of retries. */
@@ -49,11 +49,11 @@ export interface BrokerOptions {
   openStore?: (dataDir: string) => Promise<Store>;
   /** Stands between the broker and its store: faults for tests. */
   wrapStore?: (store: Store) => Store;
-  /** Told of failures that no reply can carry. */
+  /** Called with failures that no reply can carry. */
   report?: (message: string, cause?: unknown) => void;
-  /** Told of jobs that no worker has ended: discarded, killed, dead. Never rejects. */
+  /** Called with jobs that no worker has ended: discarded, killed, dead. Never rejects. */
   onEnded?: (jobs: readonly EndedJob[]) => Promise<void>;
-  /** Told of commands that stop or destroy the work of others. */
+  /** Called with commands that stop or destroy the work of others. */
   onAudit?: (entry: AuditEntry) => void;
 }
 
@@ -67,9 +67,9 @@ export interface Broker {
   readonly durability: BrokerDurability;
   /** Counts of the jobs that were found in the folder. */
   readonly recovered: Recovered;
-  /** As they are now; `commands` since the start. */
+  /** The present counts; `commands` since the start. */
   readonly counts: Readonly<{ connections: number; workers: number; commands: number }>;
-  /** Stops listening, replies to what is committed, closes the folder. */
+  /** Stops listening, sends the replies of committed groups, closes the folder. */
   close(): Promise<void>;
 }
 

@@ -31,7 +31,7 @@ export function rfc3339(ms: number): string {
 const pattern = /^(\d{4}-\d\d-(\d\d))T(\d?\d):(\d\d:\d\d)(?:[.,](\d+))?(?:Z|([+-])(\d\d):(\d\d))$/;
 
 /**
- * What Go's time.Parse takes for RFC 3339, and nothing else: no 30th of February, no 24:00:00, no leap second; offsets to 24:60.
+ * Reads RFC 3339 as Go's time.Parse does: no 30th of February, no 24:00:00, no leap second; offsets to 24:60.
  * @returns milliseconds, or undefined
  */
 export function parseRfc3339(text: string): number | undefined {
@@ -39,7 +39,7 @@ export function parseRfc3339(text: string): number | undefined {
   if (!match) return undefined;
   const [, date, day, hour = '', time, fraction = '0', sign, offsetHours = '0', offsetMinutes = '0'] = match;
   const ms = Date.parse(`${date}T${hour.padStart(2, '0')}:${time}Z`);
-  // JavaScript rolls over what does not exist, and knows an hour 24.
+  // JavaScript rolls over a day that does not exist, and knows an hour 24.
   if (Number.isNaN(ms) || new Date(ms).getUTCDate() !== Number(day)) return undefined;
   if (Number(offsetHours) > 24 || Number(offsetMinutes) > 60) return undefined;
   const offsetMs = (Number(offsetHours) * 60 + Number(offsetMinutes)) * 60_000 * (sign === '-' ? -1 : 1);

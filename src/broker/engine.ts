@@ -34,7 +34,7 @@ export interface EngineOptions {
   limits: BrokerLimits;
   keysKeptMs: number;
   ownWids: readonly string[];
-  /** A group was synced, or was not; with its time and its size in bytes. */
+  /** Called after each write of a group, successful or not, with its time and its size in bytes. */
   onGroup?: ((ms: number, bytes: number) => void) | undefined;
   /** Called with jobs that no worker has ended. Never rejects. */
   onEnded?: ((jobs: readonly EndedJob[]) => Promise<void>) | undefined;

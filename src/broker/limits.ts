@@ -13,7 +13,7 @@ export interface BrokerLimits {
   jobsMax: number;
   /** Jobs handed out and not yet acknowledged: these are held in memory. */
   reservedJobsMax: number;
-  /** Their JSON, in bytes. */
+  /** Bytes of the JSON of those jobs. */
   reservedBytesMax: number;
   /** Each queue costs a record and a little memory; names are free for clients to make up. */
   queuesMax: number;

@@ -3,11 +3,11 @@ import type { BrokerClock } from './clock.ts';
 import { messageOf, type Ledger } from './storage/ledger.ts';
 
 export interface Repair {
-  /** The store has failed: begins, unless a repair is under way. */
+  /** Called when the store has failed: begins a repair, unless one is under way. */
   begin(error: unknown): void;
-  /** Why the store takes nothing now, or undefined. Begins another try some time after one that failed. */
+  /** Why the store takes nothing now, or undefined. Begins another repair some time after one that failed. */
   problem(): string | undefined;
-  /** Begins nothing more. Resolves when a repair under way has ended; it does not open the store any more. */
+  /** No repair begins after it. Resolves when a repair under way has ended; it does not open the store any more. */
   stop(): Promise<void>;
 }
 
@@ -16,14 +16,14 @@ interface RepairOptions {
   clock: BrokerClock;
   /** Throws the state away. */
   dispose: () => void;
-  /** Makes the state from what is on disk. */
+  /** Opens the store and makes the state from it. */
   reopen: () => Promise<void>;
-  /** The store takes changes again. */
+  /** Called when the store takes changes again. */
   onMended: () => void;
   report: (message: string, cause?: unknown) => void;
 }
 
-/** Between two tries: an open reads the whole store. */
+/** The pause between two repairs: an open reads the whole store. */
 const pauseMs = 250;
 
 export function createRepair({ ledger, clock, report, ...options }: RepairOptions): Repair {

@@ -7,7 +7,7 @@ import type { Store, StoreRecord } from './storage/store.ts';
 
 export interface RestoredJobs {
   readonly queues: readonly { readonly name: string; readonly jobs: number }[];
-  /** Jobs in each set, and jobs that were running. */
+  /** The number of jobs in each set, and of jobs that were running. */
   readonly scheduled: number;
   readonly retries: number;
   readonly dead: number;

@@ -1,5 +1,5 @@
-// All that the broker holds, made from what recovery found. It is thrown away as a whole when a write fails, and made
-// again from what is really on disk.
+// The broker's state in memory, made by recovery from the store. It is thrown away as a whole when a write fails, and made
+// again from the disk.
 import type { BrokerClock } from './clock.ts';
 import type { AmendedQueue } from './queues/amended-queue.ts';
 import { createCancelled, type Cancelled } from './queues/cancelled.ts';
@@ -38,9 +38,9 @@ export interface State {
   lastSequence(): number;
   /** Jobs in all queues. */
   queued(): number;
-  /** Puts what the group has changed. */
+  /** Called before a group is written: adds the changes of all parts to it. */
   finish(): void;
-  /** The group that was finished last is on disk. */
+  /** Called when the group that was finished last is on disk. */
   committed(): void;
   dispose(): void;
 }
@@ -102,7 +102,7 @@ export function createState({ meta, ...found }: Recovery, options: StateOptions)
       streams.forget(state[name].record().stream);
       state[name].dispose();
       state[name] = openSet({ stream: streams.next(), count: 0 });
-      // Only the meta record of the group tells of it.
+      // Only the meta record of the group has this change.
       ledger.touch(0);
     },
     lastSequence: () => sequence,

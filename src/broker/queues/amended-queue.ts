@@ -14,9 +14,9 @@ export interface TakenJob {
 export interface AmendedQueue extends Omit<Queue, 'take'> {
   /** Undefined while the queue is empty, or while its next jobs are read; after that read `onReady` is called. */
   take(): TakenJob | undefined;
-  /** To the head: jobs go out again in the order in which they were handed out at first. */
+  /** Puts jobs back at the head: they go out again in the order in which they were handed out at first. */
   putBack(reservations: readonly Reservation[]): void;
-  /** The job at this place will not be handed out. False: it was handed out or cancelled before. */
+  /** Cancels the job at this place. False: it was handed out or cancelled before. */
   cancel(place: number): boolean;
   /** Cancels requeued jobs; returns their jids. */
   cancelReturned(matches: (text: string) => boolean): string[];
@@ -31,7 +31,7 @@ interface AmendedQueueOptions {
   /** Called with the JSON of each requeued job that is cancelled. */
   onCancelled: (text: string) => void;
   onChanged: () => void;
-  /** The record of a requeued job is no longer needed. */
+  /** Called when the record of a requeued job is no longer needed. */
   dropReturned: (place: number) => void;
 }
 

@@ -10,9 +10,9 @@ export interface Cancelled {
   /** Whether this job was cancelled. Its place is forgotten then: nobody asks twice. */
   take(queueStream: number, place: number): boolean;
   countOf(queueStream: number): number;
-  /** The queue is gone. */
+  /** Called when the queue is gone. */
   forget(queueStream: number): void;
-  /** Brings back what recovery found. */
+  /** Called for each cancelled job that recovery finds. */
   restore(key: Buffer): void;
   record(): JobSetRecord;
 }

@@ -21,7 +21,7 @@ export const chunkBytesMax = 512 * 1024;
 const headerBytes = 12;
 const newline = Buffer.from('\n');
 
-/** The place behind its last job. */
+/** The place after the chunk's last job. */
 export const endOf = ({ first, jobs }: Chunk): number => first + jobs.length;
 
 export function sealChunk(key: Buffer, count: number, enqueuedMs: number, lines: readonly Buffer[]): Buffer {
@@ -34,7 +34,7 @@ export function sealChunk(key: Buffer, count: number, enqueuedMs: number, lines:
 /** How many jobs a chunk holds, by its checked header. */
 export const countChunk = (key: Buffer, value: Buffer): number => unseal(key, value).readUInt32BE();
 
-/** When it was enqueued, by its checked header: its jobs stay unparsed. */
+/** When the chunk was enqueued, by its checked header: its jobs stay unparsed. */
 export const enqueuedMsOf = (key: Buffer, value: Buffer): number => unseal(key, value).readDoubleBE(headerBytes - 8);
 
 export function openChunk(first: number, key: Buffer, value: Buffer): Omit<Chunk, 'jobs'> & { jobs: FaktoryJob[] } {

@@ -1,5 +1,5 @@
-// Jobs that will not run any more although no worker has ended them: discarded, killed, or dead. Whoever keeps their results
-// is told once that is on disk.
+// Jobs that will not run any more although no worker has ended them: discarded, killed, or dead. The store of
+// results is told once their end is on disk.
 import type { Ledger } from '../storage/ledger.ts';
 
 export interface EndReason {

@@ -13,13 +13,13 @@ export interface Endings {
   fail(jid: string, failure: FailPayload): boolean;
   /** Fails jobs that were reserved for too long; returns how many. */
   expire(): number;
-  /** The client left before it got the job. */
+  /** Requeues a job whose client left before it got the job. */
   requeue(reservation: Reservation): void;
-  /** A worker does not run the job after all. False: nothing is reserved under this jid. */
+  /** Requeues a job that its worker does not run after all. False: nothing is reserved under this jid. */
   requeueJob(jid: string): boolean;
-  /** All jobs of a worker that has said END; returns how many. */
+  /** Requeues all jobs of a worker that has said END; returns how many. */
   requeueJobsOf(wid: string): number;
-  /** All jobs of workers that were lost: they have failed, but go to their queues at once. Returns how many. */
+  /** Fails all jobs of lost workers, but puts them into their queues at once. Returns how many. */
   takeBackOf(wids: ReadonlySet<string>): number;
 }
 
@@ -32,7 +32,7 @@ interface EndingsOptions {
 }
 
 export function createEndings({ state, clock, failedJobs, handOut }: EndingsOptions): Endings {
-  /** To the heads of their queues, because these jobs have waited already. */
+  /** Puts jobs at the heads of their queues, because they have waited already. */
   function requeue(reservations: Iterable<Reservation>, textOf = ({ text }: Reservation): string => text): void {
     const byQueue = new Map<string, Reservation[]>();
     for (const reservation of reservations) {

@@ -1,4 +1,4 @@
-// Jobs that have failed: counted, and put among the retries or the dead.
+// Counts jobs that have failed, and puts them among the retries or the dead.
 import type { BrokerClock } from '../clock.ts';
 import type { EndedJobs } from './ended.ts';
 import { judge, retryDelayMs, workerLost, type FailPayload, type Destination } from './failure.ts';

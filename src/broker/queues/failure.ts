@@ -29,7 +29,7 @@ const textOf = (value: unknown, lengthMax: number): string =>
 const whole = (value: unknown): number =>
   Number.isInteger(value) ? Math.min(Math.max(0, value as number), 2 ** 31) : 0;
 
-/** Cut as Faktory cuts it: 100 and 1,000 characters, 50 lines. */
+/** Reads the failure and cuts it as Faktory does: 100 and 1,000 characters, 50 lines. */
 export function readFailure(payload: Record<string, unknown>): FailPayload {
   const backtrace: unknown[] = Array.isArray(payload['backtrace']) ? payload['backtrace'] : [];
   return {

@@ -36,10 +36,10 @@ export interface JobSet {
     jobsMax: number,
     take: Take,
   ): Promise<{ taken: number; next: Buffer | undefined }>;
-  /** Some jobs from this place on (the first, if undefined), as they are on disk; at least one if there is one. */
+  /** Resolves to some jobs from this place on (the first, if undefined), as they are on disk; at least one if there is one. */
   read(from: TimedPlace | undefined, jobsMax: number, bytesMax: number): Promise<TimedJob[]>;
   record(): JobSetRecord;
-  /** Nothing may be touched any more; a look under way finds nothing. */
+  /** Called when the set is gone: a look under way finds nothing and must not touch anything. */
   dispose(): void;
 }
 
@@ -52,7 +52,7 @@ interface JobSetOptions {
   nextSequence: () => number;
 }
 
-/** A look is read into memory as a whole. */
+/** The most bytes of one look, which is read into memory as a whole. */
 const lookBytesMax = 4 * 1024 * 1024;
 
 export function createJobSet(options: JobSetOptions): JobSet {

@@ -14,14 +14,14 @@ export interface ListedPage {
   next: TimedPlace | undefined;
 }
 
-/** Jobs that are read for one page. */
+/** The most jobs that are read for one page. */
 const lookedMax = 10_000;
 const bytesMax = 4 * 1024 * 1024;
-/** Of one read: what is parsed in one turn of the event loop. */
+/** The most jobs of one read, which are parsed in one turn of the event loop. */
 const readJobsMax = 500;
 const readBytesMax = 512 * 1024;
 
-/** Exactly this jobtype; the text is looked at first, because parsing costs more. */
+/** Matches exactly this jobtype. The text is searched first, because parsing costs more. */
 export function isOfJobtype(jobtype: string): (text: string) => boolean {
   const part = `"jobtype":${JSON.stringify(jobtype)}`;
   return (text) => text.includes(part) && (JSON.parse(text) as { jobtype?: unknown }).jobtype === jobtype;

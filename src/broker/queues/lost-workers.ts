@@ -9,7 +9,7 @@ export interface LostWorkers {
   begin(): void;
   /** To be called every `lookEveryMs`. Returns how many jobs were taken back. */
   look(): number;
-  /** A connection has said HELLO with this wid. */
+  /** Called when a connection has said HELLO with this wid. */
   seen(wid: string | undefined): void;
 }
 
@@ -26,7 +26,7 @@ export const lookEveryMs = 1000;
 
 export function createLostWorkers(options: LostWorkersOptions): LostWorkers {
   const { state, workers, endings, lostAfterMs, onLost } = options;
-  /** How many looks in a row each was missing. Looks and not time: clocks jump, and a process may stand still. */
+  /** In how many looks in a row each worker was missing. Looks and not time: clocks jump, and a process may stand still. */
   let missing = new Map<string, number>();
 
   function takeBack(lost: ReadonlySet<string>): number {

@@ -24,7 +24,7 @@ export interface Mutation {
   isCancellation?: true;
 }
 
-/** What an operator asks for. */
+/** A change that an operator asks for. */
 export interface Change {
   cmd: 'requeue' | 'discard' | 'kill';
   target: SetName;
@@ -42,7 +42,7 @@ interface Changed {
 export interface Mutations {
   /** One mutation runs at a time. Resolves when all changes are stored; rejects with the text of the refusal. */
   run(mutation: Mutation): Promise<Changed>;
-  /** For an API in the same process. Resolves, when all is stored, to the discarded jids. */
+  /** For an API in the same process. Resolves to the discarded jids when all changes are stored. */
   discard(target: MutationTarget, jids: readonly string[]): Promise<readonly string[]>;
   /** For an operator; resolves when the results know of it, too. */
   change(change: Change): Promise<Changed>;
@@ -101,7 +101,7 @@ export function createMutations({ engine, nowMs, cancelledJobsMax }: MutationsOp
   }
 
   async function execute(mutation: Mutation): Promise<Changed> {
-    // Pages are read from the disk: what earlier commands have changed must be there.
+    // Pages are read from the disk: the changes of earlier commands must be there.
     await stored(engine.ledger);
     const { target, matches } = mutation;
     const changed =

@@ -1,4 +1,4 @@
-// Jobs that come in: checked, then scheduled or put into their queue. An array of jobs that are all accepted and go to one
+// Checks jobs that come in, then schedules them or puts them into their queue. An array of jobs that are all accepted and go to one
 // queue is stored as the bytes that were received.
 import { parseRfc3339 } from '../clock.ts';
 import type { Engine } from '../engine.ts';
@@ -11,8 +11,8 @@ export interface Push {
   /** Returns jid -> reason for each refused job; throws when all are refused. */
   array(line: Buffer): Map<string, string>;
   /**
-   * Jobs as JSON that this program has made itself, for the default queue and at once. They are not checked. Throws when they
-   * are refused.
+   * Takes jobs as JSON that this program has made itself, for the default queue and at once. They are not checked. Throws when
+   * they are refused.
    */
   own(jobs: readonly string[]): void;
 }

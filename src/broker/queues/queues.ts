@@ -1,4 +1,4 @@
-// The queues by name, with those that the present group has changed.
+// The queues by name. The queues that the present group has changed are noted.
 import { createAmendedQueue, type AmendedQueue } from './amended-queue.ts';
 import type { Cancelled } from './cancelled.ts';
 import type { BrokerClock } from '../clock.ts';
@@ -15,14 +15,14 @@ export interface Queues {
   readonly byName: ReadonlyMap<string, AmendedQueue>;
   /** The queue of this name, made if there is none. */
   open(name: string): AmendedQueue;
-  /** Brings back what recovery found. */
+  /** Called for each queue that recovery finds. */
   restore(name: string, record: QueueRecord): void;
   remove(name: string): void;
   /** Jobs in all queues. */
   jobs(): number;
-  /** Puts what the group has changed. */
+  /** Called before a group is written: adds the changes of all queues to it. */
   finish(): void;
-  /** The group that was finished last is on disk. */
+  /** Called when the group that was finished last is on disk. */
   committed(): void;
   dispose(): void;
 }

@@ -2,7 +2,7 @@
 
 export interface Reservation {
   readonly jid: string;
-  /** Of the worker that has it; undefined for a client that gave none. */
+  /** The worker that has the job; undefined when the client gave no wid. */
   readonly wid: string | undefined;
   readonly place: number;
   readonly expiryMs: number;
@@ -14,18 +14,18 @@ export interface Reservation {
 
 export interface ReservationIndex {
   add(reservation: Reservation): Reservation;
-  /** The latest of this jid. */
+  /** The latest reservation of this jid. */
   latest(jid: string): Reservation | undefined;
   takeLatest(jid: string): Reservation | undefined;
-  /** False: it has ended already. */
+  /** Takes out this reservation. False: it has ended already. */
   take(reservation: Reservation): boolean;
   takeExpired(nowMs: number): Reservation[];
-  /** In the order of their places. */
+  /** The wanted reservations, in the order of their places. */
   find(isWanted: (reservation: Reservation) => boolean): Reservation[];
   /** The wids that have reservations. */
   workers(): Iterable<string>;
   count(): number;
-  /** Of the jobs' JSON, in characters. */
+  /** The length of the jobs' JSON, in characters. */
   bytes(): number;
 }
 

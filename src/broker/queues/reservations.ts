@@ -30,22 +30,22 @@ export interface Reservations {
   remove(reservation: Reservation): boolean;
   /** Takes out this reservation, and keeps its record, with this text, for the head of the job's queue. Undefined: it has ended already. */
   requeue(reservation: Reservation, text: string): Reservation | undefined;
-  /** The record of a requeued job is no longer needed. */
+  /** Called when the record of a requeued job is no longer needed. */
   dropReturned(place: number): void;
-  /** The latest of this jid. */
+  /** The latest reservation of this jid. */
   latest(jid: string): Reservation | undefined;
   /** The reservations of these workers, in the order in which the jobs were handed out. */
   ofWorkers(wids: ReadonlySet<string>): Reservation[];
   /** The wids that have reservations. */
   workers(): Iterable<string>;
-  /** Of workers in an earlier process of the broker, which ended while they had jobs. */
+  /** The wids of workers in an earlier process of the broker, which ended while they had jobs. */
   readonly formerWids: ReadonlySet<string>;
   /** Takes out the reservations whose time is up. */
   takeExpired(nowMs: number): Reservation[];
-  /** Brings back what recovery found. */
+  /** Called for each record that recovery finds. */
   restore(key: Buffer, value: Buffer): void;
   count(): number;
-  /** Records on disk, with those of requeued jobs. */
+  /** The number of records on disk, those of requeued jobs included. */
   records(): number;
   bytes(): number;
 }

@@ -37,7 +37,7 @@ interface TasksOptions {
 const dueEveryMs = 5000;
 const reapEveryMs = 15_000;
 const purgeEveryMs = 60_000;
-/** One scan reads at most this many jobs. The next follows at once, after the commands that came in between. */
+/** One scan reads at most this many jobs. The next scan follows at once, after the commands that came in between. */
 const scanJobsMax = 1000;
 
 const freshStats = (): SetTaskStats => ({ cycles: 0, enqueued: 0, wall_time_sec: 0 });
@@ -128,7 +128,7 @@ function createTimetable(clock: BrokerClock, guard: (run: () => Promise<void> | 
   }
 
   return {
-    /** Runs a task again and again, each time so long after the last run has ended. */
+    /** Runs a task again and again. The pause begins when the last run has ended. */
     every,
     cancel(): void {
       isOver = true;

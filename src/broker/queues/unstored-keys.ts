@@ -3,9 +3,9 @@ import type { Ledger } from '../storage/ledger.ts';
 
 export interface UnstoredKeys {
   add(key: Buffer): void;
-  /** A look begins: it sees no key that is unstored now or comes before `endLook`. */
+  /** Called when a look begins. It sees no key that is unstored now or comes before `endLook`. */
   beginLook(): void;
-  /** The lowest key that the look may not have seen; undefined: it has seen all. */
+  /** The lowest key that the look may not have seen; undefined: it has seen all keys. */
   endLook(): Buffer | undefined;
 }
 

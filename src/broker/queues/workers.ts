@@ -12,11 +12,11 @@ interface Worker {
 
 export interface Workers {
   join(session: Session, nowMs: number): void;
-  /** True: it was the last connection of its worker. */
+  /** Called when a connection ends. True: it was the last connection of its worker. */
   leave(session: Session): boolean;
   /** The state to tell the worker, `running` included; undefined when the wid is unknown. */
   beat(wid: string, stated: unknown, nowMs: number): WorkerState | undefined;
-  /** It has a connection. */
+  /** Whether this worker has a connection. */
   has(wid: string): boolean;
   isQuiet(wid: string | undefined): boolean;
   /** Forgets workers without a BEAT for a minute, and closes their connections. */

@@ -1,5 +1,5 @@
 // The durable store: a log in front of LevelDB. A group is stored when it is in the log; LevelDB gets it later, in larger
-// batches, and is what is read. Every open begins an epoch: what the log holds is brought to LevelDB's disk first, so that
+// batches, and serves all reads. Every open begins an epoch: the groups of the log are brought to LevelDB's disk first, so that
 // a log damaged by a failed write or sync is never read again (docs/decisions/0015-log-before-leveldb.md).
 import { resolve } from 'node:path';
 import { syncFolder } from '../../private-folder.ts';
@@ -10,7 +10,7 @@ import { openSegment, type OpenSegment } from './segment.ts';
 import { damagedIn, StoreError, type Store, type StoreOperation } from './store.ts';
 import { createWriteBehind } from './write-behind.ts';
 
-/** As stored. Format 1 had no log; the key of this record held its counters then. In format 2 the files of the log had no header. */
+/** The record of the format, as it is stored. Format 1 had no log; the key of this record held its counters then. In format 2 the files of the log had no header. */
 interface FormatRecord extends LogState {
   format: 2 | 3;
   /** The store was closed in order: the log holds nothing that LevelDB lacks. */
@@ -23,7 +23,7 @@ export interface DurableStoreOptions {
   segmentBytes?: number;
 }
 
-/** Some seconds of jobs at full speed, and a tenth of a second to read at open. */
+/** A file of the log then holds some seconds of jobs at full speed, and is read in a tenth of a second at open. */
 const segmentBytesDefault = 16 * 1024 * 1024;
 const replayBytesMax = 4 * 1024 * 1024;
 const lastKey = Buffer.alloc(5, 0xff);
@@ -124,7 +124,7 @@ async function start(level: LevelStore, folder: string, options: DurableStoreOpt
     await behind.write([stateAt(sequence, closed)], { sync: true });
   }
 
-  /** Closed once, although an open that fails is tried again. */
+  /** The store is closed once, although an open that fails is tried again. */
   let closing: Promise<void> | undefined;
 
   async function close(inOrder: boolean): Promise<void> {

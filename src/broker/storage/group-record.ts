@@ -1,10 +1,10 @@
-// A group as the log holds it: one checksummed record. `epoch` and `sequence` tell it from what an earlier use of the same
-// place in the file has left there.
+// A group as the log holds it: one checksummed record. `epoch` and `sequence` tell it from the records that an
+// earlier use of the file has left there.
 import { crc32 } from 'node:zlib';
 import type { StoreOperation } from './store.ts';
 
 export interface GroupPlace {
-  /** Of the log's present use; each open of the store begins another. */
+  /** The number of the log's present use: each open of the store begins another. */
   readonly epoch: number;
   /** Counts the groups of an epoch, from 1. */
   readonly sequence: number;
@@ -12,14 +12,14 @@ export interface GroupPlace {
 
 export interface GroupRecord extends GroupPlace {
   readonly operations: StoreOperation[];
-  /** Of the first byte behind it. */
+  /** The place of the first byte after the record. */
   readonly end: number;
 }
 
-/** Magic, CRC-32 of all that follows it, length of the body, epoch, sequence. */
+/** The header: magic, CRC-32 of all that follows it, length of the body, epoch, sequence. */
 const headerBytes = 4 + 4 + 4 + 6 + 6;
 const magic = Buffer.from('WFG1');
-/** Of a `put`: 1, length of the key, length of the value. Of a `del`: 0, length of the key. */
+/** In front of a `put`: 1, length of the key, length of the value. In front of a `del`: 0, length of the key. */
 const putBytes = 1 + 2 + 4;
 const delBytes = 1 + 2;
 

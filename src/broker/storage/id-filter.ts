@@ -1,9 +1,9 @@
-// Which ids are certainly not among those that were added: a Bloom filter. Ids are SHA-256 digests, a character for each byte,
+// A Bloom filter: tells which ids were certainly not added. Ids are SHA-256 digests, a character for each byte,
 // so their bytes serve as the hashes. A new key needs no look into LevelDB then.
 
 export interface IdFilter {
   add(id: string): void;
-  /** False: it was never added. True of some 5 of 10,000 that were not added, too, when the filter is full. */
+  /** False: the id was never added. When the filter is full, some 5 of 10,000 ids that were not added get true, too. */
   mayHave(id: string): boolean;
 }
 

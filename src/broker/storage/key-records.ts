@@ -21,11 +21,11 @@ export interface KeyRecords {
   put(id: string, record: Buffer): void;
   /** False: there is certainly no record of this id. */
   mayHave(id: string): boolean;
-  /** By id, in their order; undefined where there is none, or its time is over. */
+  /** Resolves to the records of the ids, in their order; undefined where there is none, or its time is over. */
   find(ids: readonly string[]): Promise<(Buffer | undefined)[]>;
   /** Forgets generations whose time is over. */
   dropOld(): void;
-  /** Oldest first; undefined while there are none. */
+  /** The generations, oldest first; undefined while there are none. */
   record(): KeyGeneration[] | undefined;
   dispose(): void;
 }
@@ -36,12 +36,12 @@ export interface KeyRecordsOptions {
   ledger: Ledger;
   clock: BrokerClock;
   keptMs: number;
-  /** Of one generation. */
+  /** The most records of one generation. */
   recordsMax: number;
   streams: Streams;
 }
 
-/** More would mean more places to look into for each id; fewer, more records that are over. */
+/** With more generations each id is looked for in more places; with fewer, more expired records are kept. */
 const generationsPerTime = 2;
 
 /** The checksum, and when the record was made. */

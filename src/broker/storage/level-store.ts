@@ -11,7 +11,7 @@ import { damagedIn, StoreError, type StoreOperation, type StoreRecord } from './
 type Database = ClassicLevel<Buffer, Buffer>;
 
 export interface LevelStore {
-  /** With `sync` it resolves when the batch survives a crash; of earlier ones LevelDB promises nothing (see `flush`). */
+  /** With `sync` it resolves when the batch survives a crash; of earlier batches LevelDB promises nothing (see `flush`). */
   write(operations: Iterable<StoreOperation>, options: { sync: boolean }): Promise<void>;
   /**
    * Writes all that is in memory into a table, and resolves when that is synced. A synced write is not enough: LevelDB

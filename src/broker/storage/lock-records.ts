@@ -9,7 +9,7 @@ import type { Streams } from './streams.ts';
 
 export interface Locks {
   put(id: string, jid: string, keptMs: number): void;
-  /** The job that has the lock now; what was put is found once it is stored. */
+  /** Resolves to the job that has the lock now. A lock is found once it is stored. */
   find(id: string): Promise<string | undefined>;
   /** Frees the lock of the job with this JSON, which has ended. A job without a lock changes nothing. */
   jobEnded(text: string): void;
@@ -19,7 +19,7 @@ export interface Locks {
   clear(): void;
   /** False: there is no lock, and no job needs a look. */
   readonly isUsed: boolean;
-  /** Undefined while there is none. */
+  /** The stream of the locks; undefined while there is none. */
   record(): number | undefined;
 }
 
@@ -31,7 +31,7 @@ interface LocksOptions {
   streams: Streams;
 }
 
-/** As the API writes it into `custom.unique_key`: base64url. */
+/** The API writes the lock's id after it, into `custom.unique_key`: base64url. */
 const mark = '"unique_key":"';
 const idPattern = /^[A-Za-z0-9_-]{43}$/;
 /** Limits how many locks of an id are read: the valid lock, and expired locks that were not swept yet. */

@@ -19,7 +19,7 @@ export interface LogState {
 export interface Log {
   /** The group that was stored last. */
   readonly sequence: number;
-  /** Resolves when the group survives a crash. One at a time, and none after one that failed. */
+  /** Resolves when the group survives a crash. One call at a time, and no call after a failure. */
   append(operations: readonly StoreOperation[]): Promise<void>;
   close(): Promise<void>;
 }
@@ -53,7 +53,7 @@ export async function makeLogFiles(folder: string): Promise<void> {
 
 const segmentPaths = (folder: string): [string, string] => [join(folder, 'groups.0'), join(folder, 'groups.1')];
 
-/** The groups from the file's first on, each the next of the one before. */
+/** The groups of the file without gaps, from its first group on. */
 function readChain(bytes: Buffer, start: number, epoch: number): { groups: GroupRecord[]; end: number } {
   const groups: GroupRecord[] = [];
   let end = start;

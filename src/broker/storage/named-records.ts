@@ -6,11 +6,11 @@ import type { Store } from './store.ts';
 import type { Streams } from './streams.ts';
 
 export interface NamedRecords {
-  /** What was put is found once it is stored. */
+  /** A record is found once it is stored. */
   put(name: string, body: Buffer): void;
-  /** By name, in their order; undefined where there is none. */
+  /** Resolves to the records of the names, in their order; undefined where there is none. */
   find(names: readonly string[]): Promise<(Buffer | undefined)[]>;
-  /** Its stream; undefined while there is none. */
+  /** The stream of these records; undefined while there is none. */
   record(): number | undefined;
 }
 

@@ -14,7 +14,7 @@ export const bytesOfStream = 4;
 export const bytesOfPlace = 8;
 export const bytesOfChecksum = 4;
 
-/** Says which program may read the folder, and what of the log LevelDB holds: durable-store.ts. */
+/** The record says which program may read the folder, and which groups of the log LevelDB holds: durable-store.ts. */
 export const formatKey = streamKey(0, 0);
 /** The one record that describes all others; written with every group. */
 export const metaKey = streamKey(0, 1);
@@ -32,7 +32,7 @@ export function streamKey(stream: number, place: number): Buffer {
   return key;
 }
 
-/** Sorted by `dueMs`; `sequence` tells apart what is due in the same millisecond. */
+/** Sorted by `dueMs`; `sequence` tells apart jobs that are due in the same millisecond. */
 export function timedKey(stream: number, dueMs: number, sequence: number): Buffer {
   const key = Buffer.allocUnsafe(4 + 2 * bytesOfPlace);
   key.writeUInt32BE(stream);
@@ -75,5 +75,5 @@ export function unseal(key: Buffer, value: Buffer): Buffer {
 
 export const sealJson = (key: Buffer, body: unknown): Buffer => seal(key, Buffer.from(JSON.stringify(body)));
 
-/** The caller knows the type: a sealed body is what this program wrote. */
+/** The caller knows the type: this program has written the body. */
 export const unsealJson = <T>(key: Buffer, value: Buffer): T => JSON.parse(unseal(key, value).toString()) as T;

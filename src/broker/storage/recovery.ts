@@ -29,7 +29,7 @@ export interface Meta {
   ticks?: number | undefined;
 }
 
-/** Counts of what was found at open. */
+/** Counts of the jobs that were found at open. */
 export interface Recovered {
   queues: number;
   queued: number;

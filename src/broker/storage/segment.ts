@@ -8,7 +8,7 @@ export interface Segment {
   close(): Promise<void>;
 }
 
-/** Makes the file if it is missing, and at least so large. */
+/** Makes the file if it is missing, with a size of at least `bytes`. */
 export type OpenSegment = (path: string, bytes: number) => Promise<Segment>;
 
 /**
@@ -24,7 +24,7 @@ const promised = (run: (done: NoParamCallback) => void): Promise<void> =>
 
 function writeAll(fd: number, bytes: Buffer, position: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    // A disk that becomes full takes a part, and says so with the next call.
+    // A disk that becomes full takes a part of the bytes, and fails the next call.
     const writeRest = (done: number): void =>
       write(fd, bytes, done, bytes.length - done, position + done, (error, written) => {
         if (error) reject(error);

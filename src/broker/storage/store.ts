@@ -8,7 +8,7 @@ export type StoreOperation =
 export type StoreRecord = readonly [key: Buffer, value: Buffer];
 
 export interface Store {
-  /** Resolves when the batch, and every one before it, survives a crash of the machine. One at a time. */
+  /** Resolves when the batch, and every batch before it, survives a crash of the machine. One call at a time. */
   write(operations: StoreOperation[]): Promise<void>;
   /** The last value under each key, in the order of the keys; undefined for a key without a value. */
   get(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]>;
@@ -18,7 +18,7 @@ export interface Store {
   records(): AsyncIterable<readonly StoreRecord[]>;
   /** Deletes from <= key < to; a crash may leave some. */
   clear(from: Buffer, to: Buffer): Promise<void>;
-  /** Closes and opens again: after a failed write only what is really on disk counts. */
+  /** Closes the store and opens it again: after a failed write only the records on disk count. */
   reopen(): Promise<void>;
   close(): Promise<void>;
 }

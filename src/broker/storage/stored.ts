@@ -1,7 +1,7 @@
 // Waits for the disk, for callers without a connection that a reply would go to.
 import type { Ledger } from './ledger.ts';
 
-/** Resolves when all that has changed so far is on disk; rejects when that is not known, or is certainly not so. */
+/** Resolves when all changes so far are on disk; rejects when they certainly are not, or when that is not known. */
 export function stored(ledger: Ledger): Promise<void> {
   return new Promise((resolve, reject) => {
     ledger.touch(0);

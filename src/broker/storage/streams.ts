@@ -5,9 +5,9 @@ export interface Streams {
   last(): number;
   next(): number;
   forget(stream: number): void;
-  /** A group is written. */
+  /** Called before a group is written. */
   finish(): void;
-  /** The group that was finished last is on disk. */
+  /** Called when the group that was finished last is on disk. */
   committed(): void;
 }
 

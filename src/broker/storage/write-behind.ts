@@ -1,5 +1,5 @@
-// Brings to LevelDB what is in the log already. Operations are gathered, so that of a key that changes with every group only the
-// last value is written, and a group costs LevelDB next to nothing.
+// Brings the groups of the log to LevelDB. Operations are gathered: a key that changes with every group is written once, with its
+// last value, so a group costs LevelDB next to nothing.
 import type { LevelStore } from './level-store.ts';
 import type { StoreOperation } from './store.ts';
 
@@ -15,7 +15,7 @@ export interface WriteBehind {
   write(operations: StoreOperation[], options: { sync: boolean }): Promise<void>;
 }
 
-/** More would hold up the event loop for more than a millisecond. */
+/** A larger batch would hold up the event loop for more than a millisecond. */
 const batchOperationsMax = 500;
 const batchBytesMax = 1024 * 1024;
 /** A log that lacks groups is found damaged only where LevelDB has noted them as applied. */
