@@ -72,11 +72,11 @@ export async function startAllInOne(context: RoleContext): Promise<Running> {
   const openLink = (onSenderChange: () => void): BrokerLink => createEngineLink(broker, metrics, onSenderChange);
   const parts = { registry, openLink, durability, results, keys, ticks, backups, metrics, workerProblem };
   const api = await runApi(context, parts);
-  // Last: a job that it fetched before a start that fails would stay reserved.
+  // The worker starts last: a job that it fetched before a failed start would stay reserved.
   const running = (worker = runWorkers(context, { jobs, address, results, metrics, groups }));
   return {
     async stop(options) {
-      // Side by side: each may take most of SHUTDOWN_TIMEOUT_MS. What is enqueued meanwhile waits in the broker.
+      // They close side by side: each may take most of SHUTDOWN_TIMEOUT_MS. Jobs that are enqueued meanwhile wait in the broker.
       await Promise.all([backups?.close(), api.stop(options), running.stop(options)]);
       await results.close();
       await broker.close();

@@ -27,7 +27,7 @@ export const startApiProcesses =
     onRestart(() => void supervisor.restart());
     // Their logs have levels of their own.
     process.on('SIGUSR2', () => supervisor.signalAll('SIGUSR2'));
-    // Also when this process ends in a hurry.
+    // The members end, too, when this process ends in a hurry.
     process.on('exit', () => supervisor.signalAll('SIGKILL'));
     await supervisor.start().catch((error: unknown) => {
       throw new RoleError((error as Error).message);

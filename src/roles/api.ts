@@ -36,12 +36,12 @@ export interface ApiParts {
   durability: Durability;
   results: MeasuredResults | undefined;
   keys: MeasuredKeys | undefined;
-  /** Of schedules; undefined where nothing keeps them. */
+  /** The last ticks of schedules; undefined where nothing keeps them. */
   ticks: TickStore | undefined;
   /** Undefined without BACKUP_DIR. */
   backups: Backups | undefined;
   metrics: Metrics;
-  /** Of the worker in the same process. */
+  /** The problem of the worker in the same process. */
   workerProblem?: () => string | undefined;
 }
 
@@ -163,7 +163,7 @@ function settingsOf(config: Config, host: string) {
   };
 }
 
-/** Whose figures the console shows. */
+/** The process whose figures the console shows. */
 const aboutProcess = ({ version, member }: RoleContext): object => ({
   version,
   host: hostname(),

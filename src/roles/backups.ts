@@ -1,4 +1,4 @@
-// Copies of what this process keeps, and a clear no where it keeps nothing.
+// Copies of the stores of this process, and a clear refusal where it has none.
 import { createBackups, type StoreToCopy } from '../backup/backups.ts';
 import type { Broker } from '../broker/broker.ts';
 import { BackupError, type Backups } from '../domain/backup.ts';
@@ -24,7 +24,7 @@ export function openBackups(
   if (warning !== undefined) log.warn({ dir }, warning);
   const counts: BackupsReading = { made: 0, failed: 0, lastSeconds: undefined };
   metrics.readBackups(() => counts);
-  // Jobs first: the result of a job that ends meanwhile is in the copy, and at worst the job, too.
+  // Jobs are copied first: the result of a job that ends meanwhile is in the copy, and at worst the job, too.
   const stores: StoreToCopy[] = [{ name: 'broker', records: () => engine.records() }];
   if (results) stores.push({ name: 'results', records: () => results.records() });
   return createBackups({
@@ -51,7 +51,7 @@ const reason =
   'The jobs are not in this process. Faktory keeps them in its Redis, and results and keys are in those of RESULTS_URL and KEYS_URL: ' +
   'copy the AOF or RDB files of each, as the documentation of Redis says (Persistence, Backing up)';
 
-/** Where the broker is in another process. */
+/** Refuses copies where the broker is in another process. */
 export const noBackups: Backups = {
   create: () => Promise.reject(new BackupError('not_supported', reason)),
 };

@@ -6,10 +6,10 @@ import type { Clock } from '../domain/clock.ts';
 const maxAgeMs = 1000;
 /** The age of a state that is shown when the broker does not reply in time. */
 const staleMsMax = 30_000;
-/** A reader waits so long for a new state. */
+/** How long a reader waits for a new state. */
 const patienceMs = 500;
 
-/** @param read rejects when the broker does not say; it has a time limit of its own */
+/** @param read rejects when the broker does not reply; it has a time limit of its own */
 export function createBrokerPoll(clock: Clock, read: () => Promise<BrokerState>): BrokerPoll {
   let latest: { state: BrokerState | undefined; atMs: number } | undefined;
   let asked: Promise<BrokerState | undefined> | undefined;

@@ -4,10 +4,10 @@ import type { Logger } from 'pino';
 import type { EndedJob } from '../broker/queues/ended.ts';
 import { isEnded, type JobRecord, type ResultStore } from '../domain/results.ts';
 
-/** Looked up and written together. */
+/** The most jobs that are looked up and written together. */
 const jobsMax = 500;
 
-/** Never rejects: what the store does not take stays pending until its time. */
+/** Never rejects: a job that the store does not take stays pending until its record expires. */
 export function createEndedJobsTeller(
   results: Pick<ResultStore, 'get' | 'put'>,
   log: Pick<Logger, 'warn'>,
@@ -17,7 +17,7 @@ export function createEndedJobsTeller(
     const finishedAt = new Date().toISOString();
     const records = jobs.flatMap(({ errtype, message }, index): JobRecord[] => {
       const record = known[index];
-      // Unknown ids are of others, or forgotten. What a worker has told of the end says more.
+      // Unknown ids are of other producers, or forgotten. A record that a worker has written says more.
       if (record === undefined || isEnded(record)) return [];
       return [{ ...record, state: 'failed', error: message, errtype, finished_at: finishedAt }];
     });

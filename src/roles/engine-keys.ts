@@ -1,5 +1,5 @@
-// What is to be done once, where the broker is in this process: the record of a key and the jobs that it stands for are one
-// group of the broker's log, so there are both or neither, whenever the process is killed (docs/decisions/0022-idempotency-keys.md).
+// The store of keys where the broker is in this process: the record of a key and its jobs are one group of the broker's log,
+// so both are stored or neither, whenever the process is killed (docs/decisions/0022-idempotency-keys.md).
 import type { Engine } from '../broker/engine.ts';
 import type { GroupOutcome } from '../broker/storage/ledger.ts';
 import type { Clock } from '../domain/clock.ts';
@@ -27,7 +27,7 @@ export function createEngineKeys({ engine, clock, durability, underWayMsMax }: E
     else engine.state().locks.put(id, jids[0] as string, lockMs);
   }
 
-  /** A record without jobs. */
+  /** Writes a record without jobs. */
   function writeAlone(claim: Claim, response: KeptResponse): Promise<void> {
     return new Promise((resolve) => {
       if (engine.refusal() !== undefined) {
@@ -46,7 +46,7 @@ export function createEngineKeys({ engine, clock, durability, underWayMsMax }: E
   }
 
   function settleOne({ claim, outcome, response = claim.response }: Settlement): Promise<void> | undefined {
-    // The end of the group in which it was written has settled it.
+    // The claim is closed: the end of the group of its record has settled it.
     if (!open.holds(claim)) return undefined;
     if (outcome === 'done') return writeAlone(claim, response);
     if (outcome === 'refused') open.free(claim);

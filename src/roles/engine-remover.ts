@@ -3,7 +3,7 @@ import type { Mutations } from '../broker/queues/mutations.ts';
 import { createRemovals } from '../domain/job-removals.ts';
 import { RemovalError, type JobRemover } from '../domain/job-remover.ts';
 
-/** In the order in which a job passes through them: a job that moves meanwhile is found in the next set. */
+/** The places in the order in which a job passes through them: a job that moves meanwhile is found in the next place. */
 const places = ['scheduled', 'retries', 'queues'] as const;
 
 export function createEngineRemover(mutations: Pick<Mutations, 'discard'>): JobRemover {

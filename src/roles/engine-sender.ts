@@ -11,9 +11,9 @@ export interface EngineSenderOptions {
   engine: Engine;
   push: Push;
   clock: Clock;
-  /** Called whenever a frame may leave that could not. */
+  /** Called when a slot has become free. */
   onChange: () => void;
-  /** Called once per frame, with its time until it was stored or not. */
+  /** Called once per frame, with its time until the end of its group. */
   onFrame?: (jobs: number, seconds: number, frameOutcome: FrameOutcome) => void;
 }
 
@@ -68,7 +68,7 @@ export function createEngineSender({ engine, push, clock, onChange, onFrame }: E
     get inFlight() {
       return inFlight;
     },
-    // What comes while a group is being synced is in the next one anyway: nothing is gained by keeping it back.
+    // Frames that come while a group is being synced are in the next group anyway: nothing is gained by keeping them back.
     capacity: { inFlightTarget: framesMax, lanes: 1, syncsEachJob: false },
     downReason: undefined,
     send(jobs, settle) {
@@ -96,7 +96,7 @@ export function createEngineSender({ engine, push, clock, onChange, onFrame }: E
         done(outcomes, refusals.size === jobs.length ? 'refused' : frameOutcomes[groupOutcome]);
         onChange();
       };
-      // Into the same group.
+      // The records go into the same group.
       for (const attachment of attachments) attachment.write(refusals);
       const group = engine.ledger.join({ settle: (_group, outcome, detail) => end(outcome, detail) });
       // The broker refused every job: no group will end for them.

@@ -13,7 +13,7 @@ export function createEngineTicks(engine: Engine): TickStore {
     return records.map((record) => record && (JSON.parse(record.toString()) as LastTick));
   }
 
-  /** Resolves whether it is stored or not: the key of the tick keeps it from being enqueued again. */
+  /** Resolves whether the tick is stored or not: the key of the tick keeps it from being enqueued again. */
   function write(name: string, tick: LastTick): Promise<void> {
     return new Promise((resolve) => {
       if (engine.refusal() !== undefined) return resolve();

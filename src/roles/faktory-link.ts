@@ -53,7 +53,7 @@ export function createFaktoryLink(
       else log.info('the broker is there again');
     },
   });
-  // What the broker is: until then it is taken for a Faktory.
+  // The ping tells which broker it is: until then it is taken for a Faktory.
   void client.warm.then(() => sender.ping()).catch(() => undefined);
   metrics.readConnections('producer', () => ({
     states: client.states,
@@ -71,7 +71,7 @@ export function createFaktoryLink(
     sender,
     remover,
     operator: createFaktoryOperator({ ...side, client, address }),
-    // It takes the room of a frame. Frames that wait for room are told that it is free.
+    // The command takes a slot, which is free again then.
     readState: () => readBrokerState(client).finally(onSenderChange),
   };
 }

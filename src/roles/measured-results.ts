@@ -45,7 +45,7 @@ export function measureResults(
       return isUp;
     },
     get: (jid) => measured('get', () => results.get(jid)),
-    // Not measured: it takes as long as the job.
+    // A wait is not measured: it takes as long as the job.
     wait: (jid, timeoutMs, signal) => results.wait(jid, timeoutMs, signal),
     put: (records) => measured('put', () => results.put(records)),
     cancel: (record) => measured('cancel', () => results.cancel(record)),

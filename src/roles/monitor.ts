@@ -7,7 +7,7 @@ import { RoleError, type RoleContext } from './role.ts';
 export interface Watched {
   metrics: Metrics;
   readiness: Readiness;
-  /** As /health names it. */
+  /** The name of the process in /health. */
   service: 'api-service' | 'worker-service' | 'broker-service';
 }
 

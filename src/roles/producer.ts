@@ -18,7 +18,7 @@ export interface ProducerParts {
 /** One initial TCP window (10 segments of 1,448 bytes with timestamps) holds the frame and its framing: 100 jobs of the arithmetic. */
 const frameBytesMax = 14_400;
 
-/** Of the acquire timeout: a broker that becomes slower must not turn what was admitted into refusals. */
+/** The share of the acquire timeout that a job may be expected to wait: when the broker becomes slower, admitted jobs must not be refused. */
 const acquireShare = 0.4;
 
 export function openProducer(config: Config, { sender, clock, results, metrics }: ProducerParts): GroupCommit {

@@ -6,7 +6,7 @@ import { createWid } from '../faktory/source/wid.ts';
 
 export interface QueueGroup {
   queues: readonly string[];
-  /** Of the worker that fetches from them: the broker knows workers, not processes. */
+  /** The id of the worker that fetches from these queues: the broker knows workers, not processes. */
   wid: string;
   hasOwnSlots: boolean;
 }

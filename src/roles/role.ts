@@ -1,4 +1,4 @@
-// The interface of a role: what it gets at its start, and how it is stopped.
+// The interface of a role: its parameters at the start, and its stop.
 import type { Logger } from 'pino';
 import type { Config } from '../config/load.ts';
 import type { FaktoryAddress } from '../domain/faktory-address.ts';
@@ -15,7 +15,7 @@ export interface RoleContext {
   troubles: () => readonly Trouble[];
   /** Ends the process, in order, because a part of it that cannot be replaced is gone. */
   fail: (error: Error) => void;
-  /** Of an API process that is one of several behind one port. */
+  /** Set in an API process that is one of several behind one port. */
   member: Member | undefined;
   /** Has the operator's wish to restart without a pause (SIGHUP without a terminal) told from now on: it is a stop otherwise. */
   onRestart: (restart: () => void) => void;

@@ -30,13 +30,13 @@ interface Watched {
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
-/** Field by field. */
+/** Adds up objects field by field. */
 function sumUp<Fields extends Record<keyof Fields, number>>(all: readonly Fields[]): Fields {
   const names = Object.keys(all[0] ?? {}) as (keyof Fields)[];
   return Object.fromEntries(names.map((name) => [name, sum(all.map((one) => one[name]))])) as Fields;
 }
 
-/** A worker without jobs sends no ACK, and would not learn from those connections that a broker hangs: FETCH tells for both. */
+/** A worker without jobs sends no ACK, so its connections for ACK never tell that a broker hangs: FETCH tells for both. */
 function downReasonOf({ clients, problem }: Source, role: 'fetch' | 'report' | 'beat'): Error | undefined {
   const { downReason } = clients[role];
   return role === 'beat' ? downReason : (problem ?? downReason);

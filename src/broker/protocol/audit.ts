@@ -4,7 +4,7 @@ import type { GroupOutcome, Ledger } from '../storage/ledger.ts';
 import type { ClientName, Session } from './session.ts';
 
 export interface AuditEntry {
-  /** The verb with what it does, for example `QUEUE PAUSE`. */
+  /** The verb and its action, for example `QUEUE PAUSE`. */
   command: string;
   /** Arguments of the command. Of many queues only the first names are given. */
   details: Record<string, unknown>;
@@ -14,7 +14,7 @@ export interface AuditEntry {
 
 export type Audit = (session: Session, command: string, details?: Record<string, unknown>) => void;
 
-/** A client may name a thousand queues. */
+/** The most names that are told: a client may name a thousand queues. */
 const namesMax = 20;
 
 export const namesForAudit = (names: readonly string[]): Record<string, unknown> => ({

@@ -20,10 +20,10 @@ export interface ConnectionOptions {
   ledger: Ledger;
   password?: string | undefined;
   hashRounds?: number | undefined;
-  /** After HELLO was accepted: undefined, or why the connection must end. */
+  /** Called after HELLO was accepted. Returns why the connection must end, or undefined. */
   onReady: (connection: Connection) => string | undefined;
   onCommand: (connection: Connection, line: Buffer) => void;
-  /** A job was taken for this client, and the client is gone. */
+  /** Called with a job that was taken for this client, when the client is gone. */
   requeue: (taken: Reservation) => void;
   onClosed: (connection: Connection) => void;
 }
@@ -47,9 +47,9 @@ type Phase = 'greeting' | 'verifying' | 'ready' | 'refusing' | 'ending' | 'close
 const handshakeMs = 2000;
 /** How long the peer may take to close its side after we have closed ours. */
 const farewellMs = 1000;
-/** Read on while a FETCH waits, to notice a client that leaves, but not more than this. */
+/** The most bytes that are read while a FETCH waits. They are read to notice a client that leaves. */
 const aheadBytesMax = 64 * 1024;
-/** Work on the lines of one client before the others have their turn: several times what a large group takes. */
+/** The longest work on the lines of one client before the others have their turn: several times the work of a large group. */
 const turnMs = 10;
 
 export class Connection implements Session, GroupListener {
@@ -58,7 +58,7 @@ export class Connection implements Session, GroupListener {
   readonly #reader;
   readonly #challenge;
   readonly #replies;
-  /** Kept, because a closed socket has forgotten it. */
+  /** The client's address is kept, because a closed socket has forgotten it. */
   readonly #address: string;
   #phase: Phase = 'greeting';
   #hello: Hello | undefined;
@@ -156,7 +156,7 @@ export class Connection implements Session, GroupListener {
     });
   }
 
-  /** Does all that can be done now. */
+  /** Reads, runs and writes as far as is possible now. */
   readonly #pump = (): void => {
     if (this.#isPumping) return;
     this.#isPumping = true;
@@ -220,12 +220,12 @@ export class Connection implements Session, GroupListener {
   #write(): void {
     const text = this.#phase === 'closed' ? '' : this.#replies.takeDue();
     if (text === '') return;
-    // Where this write reaches the limit, its end lets the reading go on.
+    // When this write reaches the limit, reading goes on after it.
     if (text.length + this.#socket.writableLength < this.#options.limits.outputBytesMax) this.#socket.write(text);
     else this.#socket.write(text, this.#pump);
   }
 
-  /** The client sends no more: what it has sent still gets replies, but nothing is handed out to it. */
+  /** Called when the client sends no more: its commands still get replies, but no job is handed out to it. */
   #finish(): void {
     this.#hasFinished = true;
     const leave = this.#onGone;

@@ -51,10 +51,10 @@ export function withGoNames(object: Record<string, unknown>, { fields }: GoStruc
   return named;
 }
 
-/** Also the two letters beyond ASCII that Go takes for `s` and `k`. */
+/** Folds case, and the two letters beyond ASCII that Go takes for `s` and `k`. */
 const fold = (key: string): string => key.toUpperCase().toLowerCase();
 
-/** Why Go would refuse it, in its words, or undefined. */
+/** Why Go would refuse the object, in Go's words, or undefined. */
 export function goProblem(object: Record<string, unknown>, { name, fields }: GoStruct): string | undefined {
   for (const [field, [kind, goType]] of fields) {
     const value = object[field];

@@ -21,10 +21,10 @@ export interface Hello {
 /** Faktory sets no length; a wid is kept for each connection. */
 export const widBytesMax = 1000;
 
-/** Characters that are kept: the name is only shown. */
+/** The most characters that are kept of a name: it is only shown. */
 const hostnameMax = 100;
 
-/** Hex of sha256. */
+/** The length of a sha256 in hex. */
 const hashLength = 64;
 /** Faktory's numbers (server/server.go): many rounds make guessing a password slow. */
 const createRounds = (): number => randomInt(4000, 8192);

@@ -7,7 +7,7 @@ export interface ByteBudget {
 
 export interface LineReader {
   push(bytes: Buffer): void;
-  /** The next line without its end; undefined when there is no whole one. Throws a text for the client at a limit. */
+  /** The next line without its end; undefined when there is no whole line. Throws a text for the client at a limit. */
   next(): Buffer | undefined;
   /** Bytes that were pushed and are not yet returned. */
   bytes(): number;
@@ -16,10 +16,10 @@ export interface LineReader {
 
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
-/** A client that sends byte by byte must not cost an object for each. */
+/** The most parts of a line: a client that sends byte by byte must not cost an object for each byte. */
 const partsMax = 512;
 
-/** @param budget shared by all connections: it counts what is unread or unfinished */
+/** @param budget shared by all connections: it counts the bytes that are unread or unfinished */
 export function createLineReader(lineBytesMax: number, budget: ByteBudget): LineReader {
   let unread: Buffer[] = [];
   let offset = 0;

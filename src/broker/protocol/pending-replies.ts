@@ -7,25 +7,25 @@ export interface PendingReplies {
   add(text: string): void;
   /** @param group must be stored first */
   addStored(text: string, group: number, taken: Reservation | undefined): void;
-  /** A group has ended: its replies are due, or become errors. */
+  /** Called when a group has ended: its replies are due, or become errors. */
   settle(ended: number, outcome: GroupOutcome, detail: string): void;
   /** The replies that are due, which the caller writes. */
   takeDue(): string;
-  /** How many are not due. */
+  /** The number of replies that are not due. */
   count(): number;
-  /** Of all that were not taken. */
+  /** The bytes of all replies that were not taken. */
   bytes(): number;
 }
 
 interface PendingRepliesOptions {
   isGone: () => boolean;
-  /** A job was taken for this client, and the client is gone. */
+  /** Called with a job that was taken for this client, when the client is gone. */
   requeue: (taken: Reservation) => void;
 }
 
 interface PendingReply {
   text: string;
-  /** 0: it waits only for the replies before it. */
+  /** 0: the reply waits only for the replies before it. */
   readonly group: number;
   readonly taken: Reservation | undefined;
 }

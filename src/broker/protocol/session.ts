@@ -13,9 +13,9 @@ export interface Session {
   readonly client: ClientName;
   /** The worker's id from HELLO; undefined for a producer. */
   readonly wid: string | undefined;
-  /** Replies in order, after the replies that still wait for the disk. */
+  /** Replies after the replies that still wait for the disk. */
   reply(text: string): void;
-  /** Replies when all that this command changed is stored, or with an error when that fails. */
+  /** Replies when all changes of this command are stored, or with an error when that fails. */
   replyStored(text: string, taken?: Reservation): void;
   /** No further command of this connection is read until `release`. `onGone` is called if the client leaves first. */
   hold(onGone: () => void): void;

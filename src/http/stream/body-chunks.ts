@@ -3,11 +3,11 @@
 import type { Readable } from 'node:stream';
 
 export interface BodyChunks {
-  /** Resolves with undefined when there is nothing more: the body has ended, is broken, or is not wanted any more. */
+  /** Resolves with undefined after the last chunk: the body has ended or broken off, or `stop` was called. */
   next(): Promise<Buffer | undefined>;
-  /** Nothing more is wanted. */
+  /** Ends the reading of the body. */
   stop(): void;
-  /** The last byte has come, and was taken. */
+  /** True when the last byte has come and was taken. */
   readonly hasEnded: boolean;
 }
 

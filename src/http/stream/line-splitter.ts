@@ -1,8 +1,8 @@
-// From chunks of bytes to lines. Lines end with a newline (0x0A); a carriage return before it is white space of JSON.
+// Cuts chunks of bytes into lines. Lines end with a newline (0x0A); a carriage return before it is white space of JSON.
 // A chunk is decoded at once: 1.7 times as fast as line by line.
 
 const newline = 0x0a;
-/** So many small chunks of a line are joined: a chunk costs more memory than its bytes. */
+/** From this many small chunks on, the chunks of a line are joined: a chunk costs more memory than its bytes. */
 const restChunksMax = 64;
 
 /** Whole lines, one after another. */
@@ -10,20 +10,20 @@ export interface Lines {
   /** Number of the first line; the first line of a body is 1. */
   readonly first: number;
   readonly texts: readonly string[];
-  /** The next line is too long. Nothing is read after it. */
+  /** True: the next line is too long, and nothing is read after it. */
   readonly isNextTooLong: boolean;
 }
 
 export interface LineSplitter {
-  /** The lines that end in this chunk. */
+  /** Returns the lines that end in this chunk. */
   take(chunk: Buffer): Lines;
-  /** The line after the last newline. Called when the body has ended. */
+  /** Called when the body has ended: returns the line after the last newline. */
   end(): Lines;
 }
 
 /**
  * @param from lines before this one are left out, however long they are
- * @param bytesMax of one line, without its newline
+ * @param bytesMax the most bytes of a line, without its newline
  */
 export function createLineSplitter({ from, bytesMax }: { from: number; bytesMax: number }): LineSplitter {
   let rest: Buffer[] = [];
@@ -59,7 +59,7 @@ export function createLineSplitter({ from, bytesMax }: { from: number; bytesMax:
     return { first, texts, isNextTooLong: long !== -1 };
   }
 
-  /** Where line `from` begins, or where the chunk ends. */
+  /** Returns the index at which line `from` begins, or the end of the chunk. */
   function skip(chunk: Buffer): number {
     let start = 0;
     while (current < from) {

@@ -14,7 +14,7 @@ const isOverloaded = (outcome: Outcome | undefined): boolean =>
 export interface PatientProducerOptions {
   next: JobProducer;
   clock: Clock;
-  /** The wait ends: the stream is over. */
+  /** Aborted when the stream is over: the wait ends. */
   draining: AbortSignal;
 }
 

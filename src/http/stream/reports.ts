@@ -24,12 +24,12 @@ export interface ReportLimits {
 export interface Reports {
   /** False: no further line may be pushed. */
   readonly hasRoom: boolean;
-  /** Lines were pushed, and their reports are not written yet. */
+  /** True while lines were pushed whose reports are not written yet. */
   readonly isOwed: boolean;
   readonly counts: Readonly<Counts>;
   /** Adds lines after all others. The function that it returns takes their results, and is called once. */
   add(lines: number, bytes: number): (results: readonly LineResult[]) => void;
-  /** Resolves at the next change of these fields, never at once. */
+  /** Resolves at the next change of `hasRoom` or `isOwed`, never at once. */
   changed(): Promise<void>;
   /** Resolves every `changed`. */
   wake(): void;
@@ -67,7 +67,7 @@ export function createReports(response: ServerResponse, mode: ReportMode, limits
     return text;
   }
 
-  /** Up to the first lines whose outcome is not known yet. */
+  /** Writes the reports up to the first lines whose outcome is not known yet. */
   function flush(): void {
     for (let next; (next = pending.peek()) !== undefined && next.text !== undefined;) {
       pending.shift();

@@ -17,7 +17,7 @@ import type { BatchResult } from '../routes/schemas.ts';
 
 export interface SliceOptions extends EntryOptions {
   producer: JobProducer;
-  /** Pushes to the same producer. */
+  /** Must push to the same producer. */
   once: Once;
   metrics: Pick<Metrics, 'job'>;
   clock: Clock;
@@ -30,11 +30,11 @@ export interface LineResult extends Omit<BatchResult, 'index'> {
 }
 
 export interface PushedSlice {
-  /** Lines that are not empty. */
+  /** The number of lines that are not empty. */
   readonly lines: number;
-  /** Bytes of their jobs. */
+  /** The bytes of their jobs. */
   readonly bytes: number;
-  /** One for each entry, in the order of the lines. Never rejects. */
+  /** One result for each entry, in the order of the lines. Never rejects. */
   readonly results: Promise<readonly LineResult[]>;
 }
 
@@ -89,7 +89,7 @@ export function createSlicePusher(options: SliceOptions): SlicePusher {
 
   return (request, first, texts) => {
     const { results, parts } = sortLines(first, texts, () => metrics.job('other', 'rejected'));
-    // All are read before any is pushed: when the reading throws, nothing was enqueued.
+    // All entries are read before any is pushed: when the reading throws, nothing was enqueued.
     const reads = parts.map(({ values, places }) => ({ read: readEntries(values, false), places }));
     const settled = reads.map(async ({ read, places }) => {
       for (const { index, ...result } of await push(request, read)) {

@@ -20,11 +20,11 @@ export interface StreamEnd {
 
 export interface StreamRequest {
   readonly request: FastifyRequest;
-  /** Its head has been written. */
+  /** A response whose head has been written. */
   readonly response: ServerResponse;
   readonly body: Readable;
   readonly report: ReportMode;
-  /** Lines before this one are left out. */
+  /** The first line that is pushed; the first line of the body is 1. */
   readonly from: number;
 }
 
@@ -35,9 +35,9 @@ export interface StreamOptions {
 }
 
 export interface Stream {
-  /** Lines were pushed, and their reports are not written yet. */
+  /** True while lines were pushed whose reports are not written yet. */
   readonly isOwed: boolean;
-  /** Reads no further. Lines that were pushed are reported, then the summary follows. The first reason counts. */
+  /** Ends the reading. Lines that were pushed are reported, then the summary follows. The first reason counts. */
   end(why: StreamEnd): void;
   /** Resolves when the response has been written, or its reader has gone. Never rejects. */
   readonly ended: Promise<void>;

@@ -3,9 +3,9 @@
 // grows while slices are quick (docs/decisions/0027-streams.md).
 import { createFifo, type Fifo } from '../../domain/fifo.ts';
 
-/** Below this the window grows. It is longer than the round trip of any path. */
+/** When a slice takes less, the window grows. This is longer than the round trip of any path. */
 const quickMs = 250;
-/** Above this the window is halved: other jobs would wait as long. */
+/** When a slice takes longer, the window is halved: other jobs would wait as long. */
 const slowMs = 1000;
 
 export interface WindowLimits {
@@ -17,7 +17,7 @@ export interface WindowLimits {
 
 /** Room for one slice. */
 export interface Room {
-  /** Replaces the most that a slice may have by what this slice has. */
+  /** Tells the real size of the slice. Until then its lines count as the most that a slice may have. */
   use(lines: number, bytes: number): void;
   /** @param tookMs from the push to the outcome; undefined: nothing was pushed */
   release(tookMs: number | undefined): void;

@@ -15,7 +15,7 @@ function jidOf(rest: Buffer): string {
     if (isObject(payload) && isTexts(Object.values(payload)) && 'jid' in payload)
       return (payload['jid'] ?? '') as string;
   } catch {
-    // No JSON: the same error.
+    // Text that is no JSON gets the same error.
   }
   throw invalid('ACK', rest);
 }

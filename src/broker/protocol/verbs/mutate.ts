@@ -24,7 +24,7 @@ const filterStruct: GoStruct = goStruct('JobFilter', {
 const commands = new Set(['clear', 'kill', 'discard', 'requeue']);
 const targets = new Set(['scheduled', 'retries', 'dead', 'queues']);
 
-/** In the order of Faktory's checks, with its texts. */
+/** Checks in Faktory's order, with its texts. */
 function parseMutation(text: string): Mutation & { report: boolean } {
   if (text === '') throw new Error('invalid format');
   const { cmd, target, filter, report } = parseGo(text, operationStruct) as {
