@@ -50,6 +50,7 @@ export function createFaktorySource<End extends Reported>(options: FaktorySource
     client: fetch,
     fetchLine: () => `FETCH ${queues().join(' ')}`,
     endsFetches: () => beat.endsFetches,
+    probe: () => beat.info(),
   });
   const awayLog = createAwayLog(clients, log);
 
@@ -90,6 +91,7 @@ export function createFaktorySource<End extends Reported>(options: FaktorySource
       fetcher.finish();
     },
     async close() {
+      fetcher.stop();
       heartbeat.stop();
       await Promise.all(Object.values(clients).map((client) => client.close()));
     },

@@ -9,10 +9,12 @@ export interface FetcherOptions extends Omit<FetchLaneOptions, 'connection' | 'o
   silence: FetchSilence;
   client: FaktoryClient;
   log: SourceLog;
+  /** Rejects while the broker's store refuses commands. */
+  probe: () => Promise<unknown>;
 }
 
-/** A broker that refuses a FETCH refuses it on all connections. */
-const refusalQuietMs = 1000;
+/** Between two looks whether the broker's store takes commands again. */
+const probePauseMs = 1000;
 
 export interface Fetcher {
   /** FETCHes without a reply. */
@@ -29,17 +31,34 @@ export interface Fetcher {
   finish(): void;
 }
 
-export function createFetcher({ client, log, ...laneOptions }: FetcherOptions): Fetcher {
+export function createFetcher({ client, log, probe, ...laneOptions }: FetcherOptions): Fetcher {
+  const { clock, silence, onChange } = laneOptions;
   const lanes = new Map<Connection, FetchLane>();
   /** `new` -> `fetching` -> `stopped`, or `new` -> `stopped`. */
   let state: 'new' | 'fetching' | 'stopped' = 'new';
-  let warnedMs = -Infinity;
+  /** A FETCH had an error in reply, and the store has not replied to a probe since. */
+  let isRefused = false;
+
+  /**
+   * Faktory takes a job out of its queue, and then notes that it is reserved. A Redis without memory lets the first happen and
+   * refuses the second: the job is lost (seen of v1.9.4). It refuses INFO too. So each FETCH would lose a job until then.
+   */
+  async function untilTaken(): Promise<void> {
+    while (isRefused && state === 'fetching') {
+      await new Promise<void>((resolve) => void clock.after(probePauseMs, resolve));
+      isRefused = await probe().then(
+        () => false,
+        () => true,
+      );
+    }
+    onChange();
+  }
 
   function onRefused(reply: string): void {
-    const now = laneOptions.clock.now();
-    if (now - warnedMs < refusalQuietMs) return;
-    warnedMs = now;
+    if (isRefused) return;
+    isRefused = true;
     log.warn({ reply }, 'the broker replied to a FETCH with no job');
+    void untilTaken();
   }
 
   return {
@@ -53,7 +72,8 @@ export function createFetcher({ client, log, ...laneOptions }: FetcherOptions): 
     },
     pump(room) {
       let left = state === 'fetching' ? room : 0;
-      if (left <= 0) laneOptions.silence.rest();
+      if (left <= 0) silence.rest();
+      if (isRefused) return;
       for (let hasSent = true; hasSent && left > 0;) {
         hasSent = false;
         for (const lane of lanes.values()) {
