@@ -31,8 +31,8 @@ export interface HandlerProcess {
   close(): Promise<void>;
 }
 
-/** On a busy machine the worker and the API get about three times the processor time of a job that computes. */
-const niceness = 5;
+/** On a busy machine the worker and the API get about nine times the processor time of a job that computes. */
+const niceness = 10;
 const outputLineBytesMax = 8192;
 /** Time to read what it wrote before it ended. A process that it has started may hold its socket open. */
 const lastWordsMs = 500;
