@@ -83,7 +83,7 @@ describe('a handler process', () => {
 
   it('leaves the processors to the worker where they are short', async () => {
     const pid = resultOf(await run(await begun, 'pid', {})) as number;
-    assert.equal(getPriority(pid) - getPriority(), 5);
+    assert.equal(getPriority(pid) - getPriority(), 10);
   });
 
   it('hears that the time is up, and that the worker stops', async () => {
