@@ -24,7 +24,7 @@ const postKeyed = async (
 };
 
 it('a copy that is made under load brings back every job, key and result from before', async (t) => {
-  const folder = brokerFolder(t);
+  const folder = brokerFolder();
   const backupDir = join(folder, 'backups');
   // Nothing fetches from the queue of the arithmetic, so that jobs wait.
   const held = { DATA_DIR: join(folder, 'data'), BACKUP_DIR: backupDir, WORKER_QUEUES: 'other' };
@@ -75,7 +75,7 @@ it('a copy that is made under load brings back every job, key and result from be
 });
 
 it('a copy whose service was killed meanwhile is not taken for a whole one, and the next copy removes it', async (t) => {
-  const folder = brokerFolder(t);
+  const folder = brokerFolder();
   const backupDir = join(folder, 'backups');
   const env = { DATA_DIR: join(folder, 'data'), BACKUP_DIR: backupDir, PASSTHROUGH_JOBTYPES: 'x' };
   const first = startService(t, env);
@@ -104,7 +104,7 @@ it('a copy whose service was killed meanwhile is not taken for a whole one, and 
 });
 
 it('a start refuses the folder of a restore that did not end', async (t) => {
-  const folder = brokerFolder(t);
+  const folder = brokerFolder();
   mkdirSync(join(folder, '.restoring'));
   const service = startService(t, { DATA_DIR: folder });
   assert.equal(await service.exited, 1);

@@ -44,7 +44,7 @@ it('a PUSHB to several queues is stored whole, however deep an unknown field is'
 });
 
 it('queue names that are keys of Faktory itself are names like any other', async (t) => {
-  const dataDir = brokerFolder(t);
+  const dataDir = brokerFolder();
   const names = ['working', 'retries', 'scheduled', 'dead', 'queues', 'paused', 'processed', 'failures', '__proto__'];
   const jobs = names.map((queue) => makeJob({ queue }));
   {
@@ -72,7 +72,7 @@ it('FLUSH forgets the names of queues, and that they were paused', async (t) => 
 });
 
 it('a stop replies to clients that wait, refuses later commands, and keeps acknowledged jobs', async (t) => {
-  const dataDir = brokerFolder(t);
+  const dataDir = brokerFolder();
   const broker = await startBroker(t, { dataDir, clock: createFakeClock() });
   const [worker, producer] = await Promise.all([1, 2].map(() => connectFwp(t, { port: broker.port })));
   assert.ok(worker && producer);

@@ -35,7 +35,7 @@ async function roundsOf(port: number): Promise<number> {
 
 describe('the port of the all-in-one', () => {
   it('wants a password that only the process knows, its jobs run, and its files are for their owner only, old ones too', async (t) => {
-    const dataDir = join(brokerFolder(t), 'data');
+    const dataDir = join(brokerFolder(), 'data');
     for (const folder of ['broker', 'results']) {
       mkdirSync(join(dataDir, folder), { recursive: true });
       chmodSync(join(dataDir, folder), 0o755);
@@ -89,14 +89,14 @@ describe('a bind that other machines reach', () => {
 });
 
 it('a data folder that is made is for its owner only', async (t) => {
-  const dataDir = join(brokerFolder(t), 'made', 'data');
+  const dataDir = join(brokerFolder(), 'made', 'data');
   await startBroker(t, { dataDir });
   assert.deepEqual([modeOf(dataDir), modeOf(join(dataDir, '..'))], ['700', '700']);
 });
 
 it('commands that stop or destroy the work of others are told with their client, once they are stored', async (t) => {
   const entries: AuditEntry[] = [];
-  const { port } = await startBroker(t, { dataDir: brokerFolder(t), onAudit: (entry) => entries.push(entry) });
+  const { port } = await startBroker(t, { dataDir: brokerFolder(), onAudit: (entry) => entries.push(entry) });
   const client = await connectFwp(t, { port, wid: 'w-1' });
   await client.ask(`PUSH ${JSON.stringify(makeJob())}`);
   for (const command of ['QUEUE PAUSE default', 'QUEUE RESUME *', 'QUEUE REMOVE default', 'FLUSH', 'QUEUE LATENCY x']) {

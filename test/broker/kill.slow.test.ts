@@ -112,7 +112,7 @@ async function lossOf(t: TestContext, dataDir: string, honest: boolean, loadMs: 
 }
 
 it('loses no acknowledged job, however often it is killed under load', async (t) => {
-  const dataDir = brokerFolder(t);
+  const dataDir = brokerFolder();
   const total = { acknowledged: 0, finished: 0 };
   for (let kill = 0; kill < kills; kill++) {
     const { acknowledged, finished, ...loss } = await lossOf(t, dataDir, true, 50 + Math.random() * (loadMsMax - 50));
@@ -130,7 +130,7 @@ it('loses no acknowledged job, however often it is killed under load', async (t)
 });
 
 it('would notice a broker that does not sync', async (t) => {
-  const outcome = await lossOf(t, brokerFolder(t), false, 150).catch((error: unknown) => error as StoreError);
+  const outcome = await lossOf(t, brokerFolder(), false, 150).catch((error: unknown) => error as StoreError);
   // LevelDB may know of groups that the log has lost.
   const isNoticed = outcome instanceof Error ? outcome.code === 'damaged' : outcome.lost > 0;
   assert.ok(isNoticed, `not noticed although nothing was synced: ${JSON.stringify(outcome)}`);

@@ -57,7 +57,7 @@ it('all jobs of a worker that has said END go out again in their order, before l
 });
 
 it('a job whose FAIL has give_back goes out again, before later ones, and no attempt is counted', async (t) => {
-  const dataDir = brokerFolder(t);
+  const dataDir = brokerFolder();
   const { broker, one, producer, jobs, jids } = await setUp(t, { dataDir });
   const requeue = (jid: string, fields: object = {}): string =>
     `FAIL ${JSON.stringify({ jid, errtype: 'GivenBack', message: 'm', backtrace: [], give_back: true, ...fields })}`;
@@ -121,12 +121,12 @@ it('a requeued job wakes a client that waits for its queue, unless the queue is 
 });
 
 it('requeued jobs are at the head after a crash, and END requeues jobs that a worker held before a restart', async (t) => {
-  const dataDir = brokerFolder(t);
+  const dataDir = brokerFolder();
   const { broker, one, other, producer, jids } = await setUp(t, { dataDir });
   await sayEnd(one, other);
   const later = makeJob();
   assert.equal(await producer.ask(push([later])), '{}', 'stored after the END');
-  const copy = join(brokerFolder(t), 'as-after-a-crash');
+  const copy = join(brokerFolder(), 'as-after-a-crash');
   cpSync(dataDir, copy, { recursive: true });
   await broker.close();
   for (const folder of [copy, dataDir]) {
@@ -146,7 +146,7 @@ it('requeued jobs are at the head after a crash, and END requeues jobs that a wo
 
 it('requeued jobs are removed with their queue, and by FLUSH', async (t) => {
   for (const command of ['QUEUE REMOVE default', 'FLUSH']) {
-    const dataDir = brokerFolder(t);
+    const dataDir = brokerFolder();
     const { broker, one, other, producer } = await setUp(t, { dataDir });
     await sayEnd(one, other);
     assert.equal(await producer.ask(command), '+OK');
@@ -158,7 +158,7 @@ it('requeued jobs are removed with their queue, and by FLUSH', async (t) => {
 });
 
 it('jobs of a queue that was removed meanwhile make it anew, for good', async (t) => {
-  const dataDir = brokerFolder(t);
+  const dataDir = brokerFolder();
   const { broker, one, other, producer, jids } = await setUp(t, { dataDir });
   await producer.ask('QUEUE REMOVE default');
   await sayEnd(one, other);

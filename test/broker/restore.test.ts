@@ -11,7 +11,7 @@ const queues = ['default', 'other'];
 
 describe('the records of a broker', () => {
   it('make another one with every job that was acknowledged before', async (t) => {
-    const folder = brokerFolder(t);
+    const folder = brokerFolder();
     const broker = await startBroker(t, { dataDir: join(folder, 'first') });
     const client = new Client({ host: '127.0.0.1', port: broker.port });
     t.after(() => client.close());
@@ -38,7 +38,7 @@ describe('the records of a broker', () => {
   });
 
   it('make none when a record is missing or has changed', async (t) => {
-    const folder = brokerFolder(t);
+    const folder = brokerFolder();
     const broker = await startBroker(t, { dataDir: join(folder, 'first') });
     const client = new Client({ host: '127.0.0.1', port: broker.port });
     for (const queue of queues) await Object.assign(client.job('x'), { queue }).push();

@@ -41,7 +41,7 @@ const folders = [
 for (const [name, folderOf] of folders) {
   describe(`a failing store ${name}`, () => {
     it('makes the group in flight unknown, refuses later changes, and keeps neither', async (t) => {
-      const { faulty, client, connect } = await open(t, folderOf(t));
+      const { faulty, client, connect } = await open(t, folderOf());
       const before = makeJob();
       assert.equal(await client.ask(push(before)), '+OK');
       faulty.fault = 'ENOSPC: no space left on device';
@@ -58,7 +58,7 @@ for (const [name, folderOf] of folders) {
     });
 
     it('is tried again by the next command, and what was acknowledged before is there once', async (t) => {
-      const { faulty, clock, client, reports } = await open(t, folderOf(t));
+      const { faulty, clock, client, reports } = await open(t, folderOf());
       const [kept, fetched, refused] = [makeJob(), makeJob(), makeJob()];
       await client.ask(push(fetched));
       await client.ask(push(kept));
@@ -81,7 +81,7 @@ for (const [name, folderOf] of folders) {
     });
 
     it('that kept the write after all shows it after the restart of the store: unknown meant unknown', async (t) => {
-      const { faulty, clock, client } = await open(t, folderOf(t));
+      const { faulty, clock, client } = await open(t, folderOf());
       const job = makeJob();
       faulty.writesToFail = 1;
       faulty.keepsFailed = true;
@@ -92,7 +92,7 @@ for (const [name, folderOf] of folders) {
     });
 
     it('replies to every command of many connections exactly once', async (t) => {
-      const { faulty, clock, connect, client } = await open(t, folderOf(t));
+      const { faulty, clock, connect, client } = await open(t, folderOf());
       const clients = await Promise.all(Array.from({ length: 8 }, connect));
       const stored = new Set<string>();
       for (let round = 0; round < 20; round++) {
@@ -124,7 +124,7 @@ for (const [name, folderOf] of folders) {
 }
 
 it('a store whose folder has gone is not opened again as an empty one', async (t) => {
-  const folder = brokerFolder(t);
+  const folder = brokerFolder();
   const { faulty, clock, client, connect } = await open(t, folder);
   assert.equal(await client.ask(push(makeJob())), '+OK');
   faulty.fault = 'EIO: i/o error';

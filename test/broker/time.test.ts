@@ -126,7 +126,7 @@ for (const [name, folderOf] of [
 ] as const) {
   describe(`by time, ${name}`, () => {
     it('a scheduled job is enqueued when its time has come, and not before', async (t) => {
-      const { clock, client } = await open(t, { dataDir: folderOf(t) });
+      const { clock, client } = await open(t, { dataDir: folderOf() });
       const job = makeJob({ at: new Date(clock.nowMs() + 60_000).toISOString() });
       assert.equal(await client.ask(push(job)), '+OK');
       clock.advance(59_000);
@@ -148,7 +148,7 @@ for (const [name, folderOf] of [
     });
 
     it('2,500 scheduled jobs are enqueued in the order of their times', async (t) => {
-      const { clock, client } = await open(t, { dataDir: folderOf(t) });
+      const { clock, client } = await open(t, { dataDir: folderOf() });
       const startMs = clock.nowMs();
       const jobs = Array.from({ length: 2500 }, (_, index) =>
         makeJob({ at: new Date(startMs + 1 + ((index * 7919) % 2500)).toISOString() }),
@@ -162,7 +162,7 @@ for (const [name, folderOf] of [
     });
 
     it('a failed job comes back after its delay, with its failure', async (t) => {
-      const { clock, client } = await open(t, { dataDir: folderOf(t) });
+      const { clock, client } = await open(t, { dataDir: folderOf() });
       const job = makeJob({ retry: 2 });
       await client.ask(push(job));
       await client.ask('FETCH default');
@@ -191,7 +191,7 @@ for (const [name, folderOf] of [
     });
 
     it('a reservation that ran out is a failure; its time is at least a minute', async (t) => {
-      const { clock, client } = await open(t, { dataDir: folderOf(t) });
+      const { clock, client } = await open(t, { dataDir: folderOf() });
       const job = makeJob({ reserve_for: 5 });
       await client.ask(push(job));
       await client.ask('FETCH default');
@@ -208,7 +208,7 @@ for (const [name, folderOf] of [
     });
 
     it('the dead are purged after 180 days', async (t) => {
-      const { clock, client } = await open(t, { dataDir: folderOf(t) });
+      const { clock, client } = await open(t, { dataDir: folderOf() });
       const job = makeJob({ retry: -1 });
       await client.ask(push(job));
       await client.ask('FETCH default');
@@ -222,7 +222,7 @@ for (const [name, folderOf] of [
 }
 
 it('a reservation keeps its end across a restart', async (t) => {
-  const dataDir = brokerFolder(t);
+  const dataDir = brokerFolder();
   const clock = createFakeClock();
   const job = makeJob();
   {

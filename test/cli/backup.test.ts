@@ -50,7 +50,7 @@ describe('work-factory backup', () => {
 
 describe('work-factory restore', () => {
   it('makes DATA_DIR of a copy and says what it holds; where there is something it does nothing', async (t) => {
-    const folder = brokerFolder(t);
+    const folder = brokerFolder();
     const broker = await startBroker(t, { dataDir: join(folder, 'data') });
     const { engine } = broker;
     engine.state().queue('slow').setPaused(true);
@@ -83,8 +83,8 @@ describe('work-factory restore', () => {
     assert.match(again.err, /DATA_DIR .* is not empty, it holds broker/);
   });
 
-  it('leaves DATA_DIR as it is when the copy is not whole', async (t) => {
-    const folder = brokerFolder(t);
+  it('leaves DATA_DIR as it is when the copy is not whole', async () => {
+    const folder = brokerFolder();
     mkdirSync(join(folder, 'copy'));
     writeFileSync(join(folder, 'copy', 'broker.records'), 'half');
     const { code, err } = await cli(['restore', join(folder, 'copy')], { env: { DATA_DIR: join(folder, 'data') } });

@@ -51,8 +51,8 @@ describe('lines of a stream', () => {
 });
 
 describe('the share of a file', () => {
-  it('is that of the acknowledged lines, however many are read ahead', async (t) => {
-    const file = join(brokerFolder(t), 'ten.txt');
+  it('is that of the acknowledged lines, however many are read ahead', async () => {
+    const file = join(brokerFolder(), 'ten.txt');
     writeFileSync(file, 'aaaa\n\n\naaaa\naaa\n\n');
     const surroundings = {
       stdin: Readable.from([]),

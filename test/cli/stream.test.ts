@@ -22,7 +22,7 @@ const sum = /^(\d+ lines?) in [\d.]+ s \(\d+\/s\): (.*)\n$/;
 
 test('stream', async (t) => {
   const url = await startService(t).readyUrl();
-  const folder = brokerFolder(t);
+  const folder = brokerFolder();
   const fileOf = (name: string, content: string | Buffer): string => {
     writeFileSync(join(folder, name), content);
     return join(folder, name);

@@ -16,7 +16,7 @@ it('docs/client.md shows code that does what it says', async (t) => {
   const [, code = assert.fail('no code')] = /```js\n([\s\S]*?)```/.exec(text) ?? [];
   const printed: unknown[][] = [];
   t.mock.method(console, 'log', (...values: unknown[]) => void printed.push(values));
-  const file = join(brokerFolder(t), 'client.mjs');
+  const file = join(brokerFolder(), 'client.mjs');
   const here = code.replace('work-factory/client', programUrlOf('src/client/index.ts'));
   writeFileSync(file, here.replace('http://127.0.0.1:3000', url));
   await import(pathToFileURL(file).href);

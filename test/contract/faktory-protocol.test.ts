@@ -12,7 +12,7 @@ const skip = faktoryPath() === undefined ? 'NOT TESTED: Faktory is not here' : f
 describe('servers of FWP', { concurrency: true }, () => {
   for (const suite of [faktoryProtocolSuite, mutateSuite]) {
     suite('the embedded broker in memory', (t, options) => startBroker(t, options));
-    suite('the embedded broker on disk', (t, options) => startBroker(t, { ...options, dataDir: brokerFolder(t) }));
+    suite('the embedded broker on disk', (t, options) => startBroker(t, { ...options, dataDir: brokerFolder() }));
     suite('real Faktory', (t, options) => startFaktory(t, options), skip);
   }
 });

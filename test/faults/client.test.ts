@@ -46,7 +46,7 @@ interface Api {
 }
 
 async function startApi(t: TestContext, more: Record<string, string>, role?: string): Promise<Api> {
-  const env = { SHUTDOWN_DRAIN_DELAY_MS: '0', DATA_DIR: brokerFolder(t), ...more };
+  const env = { SHUTDOWN_DRAIN_DELAY_MS: '0', DATA_DIR: brokerFolder(), ...more };
   let service = startService(t, env, role);
   const port = await portOf(service);
   const { dataDir } = service;

@@ -85,7 +85,7 @@ async function connectTo(t: TestContext, service: Service, password: string): Pr
 describe('the all-in-one that is killed', { timeout: 300_000 }, () => {
   it('runs its jobs again when it is back', async (t) => {
     const { starts, env: own } = await setUp(t);
-    const env = { ...own, DATA_DIR: brokerFolder(t), FAKTORY_PASSWORD: 'secret' };
+    const env = { ...own, DATA_DIR: brokerFolder(), FAKTORY_PASSWORD: 'secret' };
     let service = startService(t, env);
     const jids = await push(await connectTo(t, service, 'secret'), 'long', count);
     const seen: number[] = [];
@@ -108,7 +108,7 @@ describe('the all-in-one that is killed', { timeout: 300_000 }, () => {
 
   it('leaves them to their reservations where BROKER_LOST_WORKER_SECONDS is 0', async (t) => {
     const { starts, env: own } = await setUp(t);
-    const env = { ...own, DATA_DIR: brokerFolder(t), FAKTORY_PASSWORD: 'secret', BROKER_LOST_WORKER_SECONDS: '0' };
+    const env = { ...own, DATA_DIR: brokerFolder(), FAKTORY_PASSWORD: 'secret', BROKER_LOST_WORKER_SECONDS: '0' };
     const service = startService(t, env);
     await push(await connectTo(t, service, 'secret'), 'long');
     await untilStarted(starts, 1);
@@ -120,7 +120,7 @@ describe('the all-in-one that is killed', { timeout: 300_000 }, () => {
 
   it('buries the job that kills it each time, and goes on with the others', async (t) => {
     const { starts, env: own } = await setUp(t);
-    const env = { ...own, DATA_DIR: brokerFolder(t), FAKTORY_PASSWORD: 'secret' };
+    const env = { ...own, DATA_DIR: brokerFolder(), FAKTORY_PASSWORD: 'secret' };
     const retry = 2;
     let service = startService(t, env);
     const jid = createJid();

@@ -1,21 +1,15 @@
 // Starts an embedded broker for a test, on a free port, and closes it at the test's end.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { Client } from 'faktory-worker';
 import { createBroker, type Broker, type BrokerOptions } from '../../src/broker/broker.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 export interface StartedBroker extends Broker {
   readonly url: string;
 }
 
-/** A data folder of the test's own. It is removed while the broker may still be writing: hence the retries. */
-export function brokerFolder(t: Pick<TestContext, 'after'>): string {
-  const folder = mkdtempSync(join(tmpdir(), 'broker-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
-  return folder;
-}
+/** A data folder of the test's own. */
+export const brokerFolder = (): string => temporaryFolder('broker-');
 
 /** In memory, unless a `dataDir` is given. */
 export async function startBroker(t: Pick<TestContext, 'after'>, options: BrokerOptions = {}): Promise<StartedBroker> {

@@ -1,26 +1,22 @@
 // The embedded store: the contract, and what it keeps through a new start and beyond its limits.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, it, type TestContext } from 'node:test';
+import { describe, it } from 'node:test';
 import { ClassicLevel } from 'classic-level';
 import { createJid } from '../../src/domain/jid.ts';
 import type { JobRecord } from '../../src/domain/results.ts';
 import { createEmbeddedResults } from '../../src/results/embedded.ts';
 import { createGenerations } from '../../src/results/generations.ts';
 import { idsOf, resultStoreContract, succeeded } from '../contract/results.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 /** The start of an hour: what is deleted, and when, goes by the hours of the clock. */
 const startMs = Date.UTC(2100, 0, 1);
 
 const limits = { ttlSeconds: 86_400, resultsMax: 1_000_000 };
 
-function folder(t: TestContext): string {
-  const dataDir = mkdtempSync(join(tmpdir(), 'results-'));
-  t.after(() => rmSync(dataDir, { recursive: true, force: true, maxRetries: 10 }));
-  return dataDir;
-}
+const folder = (): string => temporaryFolder('results-');
 
 const filesOf = (dataDir: string, name: RegExp): string[] =>
   statSync(dataDir).isFile() ? [] : readdirSync(dataDir).filter((file) => name.test(file));
@@ -42,7 +38,7 @@ const damages: Readonly<Record<string, (dataDir: string) => void>> = {
 resultStoreContract(
   'embedded',
   async (t) => {
-    const results = await createEmbeddedResults({ dataDir: folder(t), ...limits });
+    const results = await createEmbeddedResults({ dataDir: folder(), ...limits });
     t.after(() => results.close());
     return results;
   },
@@ -51,7 +47,7 @@ resultStoreContract(
 
 describe('the embedded result store', () => {
   it('has records and ids again after a new start', async (t) => {
-    const dataDir = folder(t);
+    const dataDir = folder();
     const [ended, pending] = [createJid(), createJid()];
     const first = await createEmbeddedResults({ dataDir, ...limits });
     first.remember(idsOf(ended, pending));
@@ -63,8 +59,8 @@ describe('the embedded result store', () => {
     assert.equal((await second.get(pending))?.state, 'pending');
   });
 
-  it('keeps the latest RESULTS_MAX jobs, and few beyond them, through a new start', async (t) => {
-    const dataDir = folder(t);
+  it('keeps the latest RESULTS_MAX jobs, and few beyond them, through a new start', async () => {
+    const dataDir = folder();
     const resultsMax = 1000;
     const jids = Array.from({ length: 3000 }, () => createJid());
     let results = await createEmbeddedResults({ dataDir, ttlSeconds: 86_400, resultsMax });
@@ -86,7 +82,7 @@ describe('the embedded result store', () => {
   it('forgets records and ids when their time is up, not before', async (t) => {
     let nowMs = startMs;
     const results = await createEmbeddedResults({
-      dataDir: folder(t),
+      dataDir: folder(),
       ttlSeconds: 10,
       resultsMax: 1000,
       now: () => nowMs,
@@ -104,7 +100,7 @@ describe('the embedded result store', () => {
   });
 
   it('knows jobs until their time and the time to live are over, whatever else it forgets', async (t) => {
-    const dataDir = folder(t);
+    const dataDir = folder();
     let nowMs = startMs;
     const options = { dataDir, ttlSeconds: 3600, resultsMax: 1000, now: () => nowMs };
     let results = await createEmbeddedResults(options);
@@ -139,7 +135,7 @@ describe('the embedded result store', () => {
     ['the last second', startMs + 3_599_000],
   ] as const) {
     it(`deletes what is over, and not what was put again meanwhile: from ${what} of an hour on`, async (t) => {
-      const dataDir = folder(t);
+      const dataDir = folder();
       let nowMs = fromMs;
       const results = await createEmbeddedResults({ dataDir, ttlSeconds: 1, resultsMax: 1000, now: () => nowMs });
       const jids = Array.from({ length: 5000 }, () => createJid());
@@ -166,7 +162,7 @@ describe('the embedded result store', () => {
   }
 
   it('takes writes again after the disk refused a write, and has not lost an id', async (t) => {
-    const results = await createEmbeddedResults({ dataDir: folder(t), ...limits });
+    const results = await createEmbeddedResults({ dataDir: folder(), ...limits });
     t.after(() => results.close());
     const batches = t.mock.method(ClassicLevel.prototype, 'batch', () => ({
       put: () => undefined,
@@ -190,15 +186,15 @@ describe('the embedded result store', () => {
   });
 
   it('refuses a folder that another one has open, and names it', async (t) => {
-    const dataDir = folder(t);
+    const dataDir = folder();
     const first = await createEmbeddedResults({ dataDir, ...limits });
     t.after(() => first.close());
     await assert.rejects(createEmbeddedResults({ dataDir, ...limits }), new RegExp(`${dataDir} is in use by another`));
   });
 
   for (const [damage, apply] of Object.entries(damages)) {
-    it(`refuses a folder with ${damage}: it names the folder and what to do, and leaves the files alone`, async (t) => {
-      const dataDir = join(folder(t), 'results');
+    it(`refuses a folder with ${damage}: it names the folder and what to do, and leaves the files alone`, async () => {
+      const dataDir = join(folder(), 'results');
       // Opened twice, so that there are tables and a log.
       for (let round = 0; round < 2; round++) {
         const results = await createEmbeddedResults({ dataDir, ...limits });
@@ -217,7 +213,7 @@ describe('the embedded result store', () => {
   }
 
   it('knows a held id as pending while its database is closed', async (t) => {
-    const results = await createEmbeddedResults({ dataDir: folder(t), ...limits });
+    const results = await createEmbeddedResults({ dataDir: folder(), ...limits });
     t.after(() => results.close());
     const jid = createJid();
     results.remember(idsOf(jid));

@@ -1,7 +1,6 @@
 // Data that revision 9051b71 wrote, before there were other states than pending, succeeded and failed (old-data/make.sh).
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { Redis } from 'ioredis';
@@ -11,6 +10,7 @@ import { createRedisResults } from '../../src/results/redis.ts';
 import { redisServerPath } from '../helpers/real-parts.ts';
 import { startRedis } from '../helpers/redis.ts';
 import { pathOf } from '../helpers/paths.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const oldData = pathOf('test/results/old-data');
 /** When it was written, by the clock that the store was given. */
@@ -43,8 +43,7 @@ async function assertGoesOn(results: ResultStore): Promise<void> {
 
 describe('results that revision 9051b71 wrote', () => {
   it('are read and gone on with by the embedded store', async (t) => {
-    const dataDir = mkdtempSync(join(tmpdir(), 'results-'));
-    t.after(() => rmSync(dataDir, { recursive: true, force: true, maxRetries: 10 }));
+    const dataDir = temporaryFolder('results-');
     cpSync(join(oldData, 'embedded'), dataDir, { recursive: true });
     const now = (): number => writtenMs + 1000;
     const results = await createEmbeddedResults({ dataDir, ttlSeconds: 86_400, resultsMax: 1000, now });

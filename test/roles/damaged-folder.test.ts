@@ -8,7 +8,7 @@ import { brokerFolder } from '../helpers/broker.ts';
 import { startService } from '../helpers/service.ts';
 
 it('a log of zeros after a kill is no empty log', async (t) => {
-  const env = { FAKTORY_BIND: '127.0.0.1:0', DATA_DIR: brokerFolder(t) };
+  const env = { FAKTORY_BIND: '127.0.0.1:0', DATA_DIR: brokerFolder() };
   const service = startService(t, env, 'broker');
   const { broker } = await service.line(({ msg }) => msg === 'the broker listens');
   const client = await connectFwp(t, { port: Number(String(broker).split(':')[1]) });

@@ -15,7 +15,7 @@ const lockName = 'A'.repeat(43);
 async function open(t: TestContext, broker: object = {}) {
   const results = createRecordingResults();
   const onEnded = createEndedJobsTeller(results, pino({ level: 'silent' }));
-  const target = await embeddedTarget(t, { results, broker: { dataDir: brokerFolder(t), onEnded, ...broker } });
+  const target = await embeddedTarget(t, { results, broker: { dataDir: brokerFolder(), onEnded, ...broker } });
   return { ...target, results, client: await connectFwp(t, { port: target.port, wid: 'w' }) };
 }
 

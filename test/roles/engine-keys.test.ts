@@ -69,11 +69,11 @@ const jobsOf = (count: number): Job[] =>
   Array.from({ length: count }, (_, a) => createArithmeticJob('add', { a, b: 1 }));
 
 keyStoreContract('embedded, in memory', async (t) => (await open(t)).keys);
-keyStoreContract('embedded, on disk', async (t) => (await open(t, { dataDir: brokerFolder(t) })).keys);
+keyStoreContract('embedded, on disk', async (t) => (await open(t, { dataDir: brokerFolder() })).keys);
 
 describe('embedded keys', () => {
   it('are on disk when their jobs are, and outlive the broker', async (t) => {
-    const dataDir = brokerFolder(t);
+    const dataDir = brokerFolder();
     const { broker, producer, keys } = await open(t, { dataDir });
     const [job] = jobsOf(1) as [Job];
     const claim = await claimFor(keys, 'k', [job]);
@@ -85,7 +85,7 @@ describe('embedded keys', () => {
   });
 
   it('are found while those of an earlier process are still read, and after it', async (t) => {
-    const dataDir = brokerFolder(t);
+    const dataDir = brokerFolder();
     const first = await open(t, { dataDir });
     const names = Array.from({ length: 2500 }, (_, index) => `k${index}`);
     const claims = names.map((name) => claimOf(name));
@@ -113,7 +113,7 @@ describe('embedded keys', () => {
   });
 
   it('are found in each of many generations, and more than a generation holds begins another', async (t) => {
-    const dataDir = brokerFolder(t);
+    const dataDir = brokerFolder();
     const { broker, keys } = await open(t, { dataDir, limits: { keyGenerationMax: 10 } });
     const names = Array.from({ length: 35 }, (_, index) => `k${index}`);
     for (const name of names) {
@@ -206,7 +206,7 @@ describe('embedded keys', () => {
     it(`are there after a failed write that ${keepsFailed ? 'reached' : 'did not reach'} the disk, as their jobs are`, async (t) => {
       const faulty = createFaultyStore();
       const clock = createFakeClock();
-      const { broker, producer, keys } = await open(t, { wrapStore: faulty.wrap, clock, dataDir: brokerFolder(t) });
+      const { broker, producer, keys } = await open(t, { wrapStore: faulty.wrap, clock, dataDir: brokerFolder() });
       const [job] = jobsOf(1) as [Job];
       const claim = await claimFor(keys, 'k', [job]);
       faulty.fault = 'ENOSPC';

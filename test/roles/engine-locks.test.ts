@@ -120,7 +120,7 @@ describe('the lock of a unique job', () => {
   });
 
   it('outlives the broker with its job', async (t) => {
-    const dataDir = brokerFolder(t);
+    const dataDir = brokerFolder();
     const first = await open(t, { dataDir });
     await first.push();
     const jid = first.last();

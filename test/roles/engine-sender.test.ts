@@ -63,7 +63,7 @@ for (const [where, folderOf] of [
   ['on disk', brokerFolder],
 ] as const) {
   it(`${where}: a job is fetched by any client, byte for byte, and survives the broker's end`, async (t) => {
-    const dataDir = folderOf(t);
+    const dataDir = folderOf();
     const { sender, frames, client, broker } = await open(t, { dataDir });
     const [first, second] = [asJob({ args: [{ a: 1 }] }), asJob()];
     assert.deepEqual(await send(sender, [first, second]), [enqueued, enqueued]);

@@ -10,12 +10,12 @@ const tick = { atMs: 1000, jobId: 'job', outcome: 'enqueued', pattern: '0 3 * * 
 
 tickStoreContract('embedded, in memory', async (t) => createEngineTicks((await startBroker(t)).engine));
 tickStoreContract('embedded, on disk', async (t) =>
-  createEngineTicks((await startBroker(t, { dataDir: brokerFolder(t) })).engine),
+  createEngineTicks((await startBroker(t, { dataDir: brokerFolder() })).engine),
 );
 
 describe('embedded last ticks', () => {
   it('outlive the broker, and a FLUSH of all jobs', async (t) => {
-    const dataDir = brokerFolder(t);
+    const dataDir = brokerFolder();
     const broker = await startBroker(t, { dataDir });
     await createEngineTicks(broker.engine).keep('nightly', tick);
     broker.engine.state().flush();

@@ -90,7 +90,7 @@ it('wants jids for the queues, and nothing but a discard', async (t) => {
 });
 
 it('a cancelled job stays so over a restart, and its queue agrees with its counts', async (t) => {
-  const dataDir = brokerFolder(t);
+  const dataDir = brokerFolder();
   const jobs = Array.from({ length: 3000 }, (_, index) =>
     makeJob({ args: [index], queue: index % 2 ? 'odd' : 'even' }),
   );
@@ -112,7 +112,7 @@ it('a cancelled job stays so over a restart, and its queue agrees with its count
 });
 
 it('a requeued job can be cancelled, and a queue that holds one can be removed', async (t) => {
-  const dataDir = brokerFolder(t);
+  const dataDir = brokerFolder();
   const { broker, client } = await open(t, { dataDir });
   const worker = await connectFwp(t, { port: broker.port, wid: 'w' });
   const [first, second] = [makeJob(), makeJob()];
@@ -138,7 +138,7 @@ it('limits the cancelled jobs that are held in memory', async (t) => {
 });
 
 it('moves the jobs that a set held at the call, page by page, while others push and fetch', async (t) => {
-  const { broker, client } = await open(t, { dataDir: brokerFolder(t) });
+  const { broker, client } = await open(t, { dataDir: brokerFolder() });
   const other = await connectFwp(t, { port: broker.port });
   const jobs = Array.from({ length: 5000 }, () => makeJob({ at: '2100-01-01T00:00:00Z', jobtype: 'moved' }));
   await client.ask(push(jobs));

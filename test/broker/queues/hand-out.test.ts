@@ -107,7 +107,7 @@ describe('a queue that is longer than what is kept in memory', () => {
 
   for (const size of [7, 500] as const) {
     it(`is handed out whole and in order, stored in groups of ${size}, across a restart, while it grows`, async (t) => {
-      const dataDir = brokerFolder(t);
+      const dataDir = brokerFolder();
       const jids: string[] = [];
       const seen: string[] = [];
 
@@ -172,7 +172,7 @@ describe('a queue that is longer than what is kept in memory', () => {
   });
 
   it('tells the age of its head after a restart', async (t) => {
-    const dataDir = brokerFolder(t);
+    const dataDir = brokerFolder();
     const clock = createFakeClock();
     const first = await createBroker({ dataDir, clock });
     const client = await connectFwp(t, { port: first.port });

@@ -118,7 +118,7 @@ it('a worker without a BEAT for a minute is lost, too', async (t) => {
 });
 
 it('with 0 seconds jobs wait for the end of their reservations, as in Faktory, after a restart too', async (t) => {
-  const dataDir = brokerFolder(t);
+  const dataDir = brokerFolder();
   // The retries wait as long as they may: 44 s.
   const options = { dataDir, lostWorkerMs: 0, ownWids: ['w'], random: () => 0.99 };
   const { broker, clock, worker, producer } = await setUp(t, options);
@@ -172,12 +172,12 @@ it('a job that ends its worker every time is dead after its retries; with 0 retr
 });
 
 it('after a restart a worker has 15 s to come back, a worker in the process before has none', async (t) => {
-  const dataDir = brokerFolder(t);
+  const dataDir = brokerFolder();
   const { broker, clock, lost, open, worker, jids, last } = await setUp(t, { dataDir, ownWids: ['own'] });
   const own = await open('own');
   assert.deepEqual((await fetchJobs(own, 1))[0]?.['jid'], last);
   await worker.ask('PUSHB []');
-  const copy = join(brokerFolder(t), 'as-after-a-kill');
+  const copy = join(brokerFolder(), 'as-after-a-kill');
   cpSync(dataDir, copy, { recursive: true });
   await broker.close();
   const again = await startBroker(t, {
@@ -200,7 +200,7 @@ it('after a restart a worker has 15 s to come back, a worker in the process befo
 });
 
 it('a job that was taken back survives the next crash, once, with its attempt', async (t) => {
-  const dataDir = brokerFolder(t);
+  const dataDir = brokerFolder();
   const options = { clock: createFakeClock(), ownWids: ['own'], dataDir };
   const first = await createBroker(options);
   const own = await connectFwp(t, { port: first.port, wid: 'own' });
@@ -223,7 +223,7 @@ it('a job that was taken back survives the next crash, once, with its attempt', 
 it('jobs that the own worker is running are not taken back when the store has failed and works again', async (t) => {
   let failing = false;
   const { open, producer } = await setUp(t, {
-    dataDir: brokerFolder(t),
+    dataDir: brokerFolder(),
     ownWids: ['own'],
     wrapStore: (store) => ({
       ...store,

@@ -126,10 +126,10 @@ const step = fc.oneof(
 /** FAULTS=1 makes it the long run. */
 const runs = process.env['FAULTS'] === '1' ? 1000 : 40;
 
-it('holds what was acknowledged, through crashes, torn writes, a failing LevelDB and orderly ends', async (t) => {
+it('holds what was acknowledged, through crashes, torn writes, a failing LevelDB and orderly ends', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 60 }), async (steps) => {
-      const folder = brokerFolder(t);
+      const folder = brokerFolder();
       const machine = createMachine(folder);
       let store = await machine.open();
       let content: Content = new Map();
@@ -201,7 +201,7 @@ it('holds what was acknowledged, through crashes, torn writes, a failing LevelDB
 });
 
 it('uses a file of the log again only when LevelDB says for good that it has its groups', async (t) => {
-  const machine = createMachine(brokerFolder(t));
+  const machine = createMachine(brokerFolder());
   const store = await machine.open();
   const groups = Array.from({ length: 3 }, (_, place): StoreOperation[] => [
     { type: 'put', key: streamKey(16, place), value: Buffer.alloc(segmentBytes / 2, place) },
@@ -264,8 +264,8 @@ async function leaveOpen(t: TestContext, folder: string): Promise<void> {
 }
 
 describe('a data folder of a store with a log', () => {
-  it('is made of a folder without a log', async (t) => {
-    const folder = brokerFolder(t);
+  it('is made of a folder without a log', async () => {
+    const folder = brokerFolder();
     await writeFormat1(folder);
     await withStore(folder, async (store) => {
       const [record] = await store.page(metaKey, end, 1, 1);
@@ -276,8 +276,8 @@ describe('a data folder of a store with a log', () => {
   });
 
   for (const isClosed of [false, true]) {
-    it(`is made of a folder whose log has no headers, ${isClosed ? 'closed in order' : 'after a kill'}`, async (t) => {
-      const folder = brokerFolder(t);
+    it(`is made of a folder whose log has no headers, ${isClosed ? 'closed in order' : 'after a kill'}`, async () => {
+      const folder = brokerFolder();
       await writeFormat2(folder, isClosed);
       for (let open = 0; open < 2; open++) {
         await withStore(folder, async (store) => assert.equal((await contentOf(store)).size, isClosed ? 1 : 3));
@@ -285,9 +285,9 @@ describe('a data folder of a store with a log', () => {
     });
   }
 
-  it('with a log without headers keeps it through a crash at any write of its first open', async (t) => {
+  it('with a log without headers keeps it through a crash at any write of its first open', async () => {
     for (let writes = 0, isOver = false; !isOver; writes++) {
-      const folder = brokerFolder(t);
+      const folder = brokerFolder();
       await writeFormat2(folder, false);
       const machine = createMachine(folder);
       machine.writesMax = writes;
@@ -301,7 +301,7 @@ describe('a data folder of a store with a log', () => {
   });
 
   it('is refused by a program that knows no log', async (t) => {
-    const folder = brokerFolder(t);
+    const folder = brokerFolder();
     await withStore(folder, (store) => store.write([put(1)]));
     const level = await openLevelStore(folder);
     t.after(() => level.close());
@@ -311,7 +311,7 @@ describe('a data folder of a store with a log', () => {
   });
 
   it('needs its log after a kill', async (t) => {
-    const folder = brokerFolder(t);
+    const folder = brokerFolder();
     await leaveOpen(t, folder);
     rmSync(join(folder, 'groups.1'));
     const error = await damageOf(folder);
@@ -321,7 +321,7 @@ describe('a data folder of a store with a log', () => {
 
   it('is damaged when the log lacks whole groups that it held a second before', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
-    const folder = brokerFolder(t);
+    const folder = brokerFolder();
     let onWrite: () => void = () => {};
     const openLevel: typeof openLevelStore = async (path, again) => {
       const level = await openLevelStore(path, again);
@@ -333,22 +333,22 @@ describe('a data folder of a store with a log', () => {
     const written = new Promise<void>((resolve) => (onWrite = resolve));
     t.mock.timers.tick(1000);
     await written;
-    const copy = join(brokerFolder(t), 'as-after-a-kill');
+    const copy = join(brokerFolder(), 'as-after-a-kill');
     cpSync(folder, copy, { recursive: true });
     const file = join(copy, 'groups.0');
     writeFileSync(file, readFileSync(file).fill(0, 'Work Factory log'.length));
     assert.match((await damageOf(copy)).message, /the log ends at the group 0, of 1 at least/);
   });
 
-  it('does not need its log after an orderly end', async (t) => {
-    const folder = brokerFolder(t);
+  it('does not need its log after an orderly end', async () => {
+    const folder = brokerFolder();
     await withStore(folder, (store) => store.write([put(1)]));
     for (const file of readdirSync(folder).filter((name) => name.startsWith('groups'))) rmSync(join(folder, file));
     await withStore(folder, async (store) => assert.equal((await contentOf(store)).size, 1));
   });
 
   it('is damaged when LevelDB was lost beside its log', async (t) => {
-    const folder = brokerFolder(t);
+    const folder = brokerFolder();
     await leaveOpen(t, folder);
     for (const file of readdirSync(folder).filter((name) => !name.startsWith('groups'))) rmSync(join(folder, file));
     assert.equal((await damageOf(folder)).code, 'damaged');

@@ -23,7 +23,7 @@ const group = (place: number, bytes = 100): StoreOperation[] => [
 ];
 
 async function open(t: TestContext, checkpoint: (sequence: number) => Promise<void> = async () => {}) {
-  const folder = brokerFolder(t);
+  const folder = brokerFolder();
   await makeLogFiles(folder);
   const log = await startLog({ folder, epoch, segmentBytes, openSegment, checkpoint });
   t.after(() => log.close());

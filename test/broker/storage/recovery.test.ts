@@ -46,7 +46,7 @@ const refusal = (dataDir: string): Promise<StoreError> =>
 
 describe('a restart', () => {
   it('does not bring back what FLUSH forgot, even when there was no queue', async (t) => {
-    const dataDir = brokerFolder(t);
+    const dataDir = brokerFolder();
     await withBroker(t, dataDir, (client) =>
       client.ask(`PUSH ${JSON.stringify(makeJob({ at: '2100-01-01T00:00:00Z' }))}`),
     );
@@ -56,7 +56,7 @@ describe('a restart', () => {
   });
 
   it('brings back queues, pauses, reservations, retries, schedules, the dead and the counters', async (t) => {
-    const dataDir = brokerFolder(t);
+    const dataDir = brokerFolder();
     const jobs = ['done', 'retried', 'buried', 'reserved', 'queued-1', 'queued-2'].map((name) => makeJob({ name }));
     await withBroker(t, dataDir, async (client) => {
       for (const [index, job] of jobs.entries()) {
@@ -83,7 +83,7 @@ describe('a restart', () => {
   });
 
   it('goes on after a removed queue and a FLUSH, and leaves nothing of them in the store', async (t) => {
-    const dataDir = brokerFolder(t);
+    const dataDir = brokerFolder();
     const kept = makeJob();
     await withBroker(t, dataDir, async (client) => {
       await client.ask(`PUSH ${JSON.stringify(makeJob({ queue: 'gone' }))}`);
@@ -103,14 +103,14 @@ describe('a restart', () => {
   });
 
   it('reports nothing found in a new folder', async (t) => {
-    const { recovered } = await startBroker(t, { dataDir: join(brokerFolder(t), 'new', 'deep') });
+    const { recovered } = await startBroker(t, { dataDir: join(brokerFolder(), 'new', 'deep') });
     assert.equal(recovered.queued + recovered.queues + recovered.working, 0);
   });
 });
 
 describe('a data folder', () => {
   it('belongs to one broker at a time', async (t) => {
-    const dataDir = brokerFolder(t);
+    const dataDir = brokerFolder();
     await startBroker(t, { dataDir });
     const error = await refusal(dataDir);
     assert.equal(error.code, 'locked');
@@ -118,16 +118,16 @@ describe('a data folder', () => {
     assert.match(error.message, /in use by another/);
   });
 
-  it('is refused when it is a file', async (t) => {
-    const file = join(brokerFolder(t), 'file');
+  it('is refused when it is a file', async () => {
+    const file = join(brokerFolder(), 'file');
     writeFileSync(file, '');
     const error = await refusal(file);
     assert.equal(error.code, 'failed');
     assert.ok(error.message.includes(file));
   });
 
-  it('is refused with the reason when an early version wrote it', async (t) => {
-    const dataDir = brokerFolder(t);
+  it('is refused with the reason when an early version wrote it', async () => {
+    const dataDir = brokerFolder();
     const store = await openLevelStore(dataDir);
     // As revision 94c70e7 wrote it: the same format, without a count of the queues.
     const sets = ['working', 'scheduled', 'retries', 'dead'].map((name, index) => [
@@ -143,7 +143,7 @@ describe('a data folder', () => {
   });
 
   it('from before jobs could be cancelled gets a stream for cancelled jobs', async (t) => {
-    const dataDir = brokerFolder(t);
+    const dataDir = brokerFolder();
     const store = await openLevelStore(dataDir);
     const sets = ['working', 'scheduled', 'retries', 'dead'].map((name, index) => [
       name,
@@ -169,8 +169,8 @@ describe('a data folder', () => {
     assert.equal((await startBroker(t, { dataDir })).recovered.queued, 2);
   });
 
-  it('is refused when it was written in another format', async (t) => {
-    const dataDir = brokerFolder(t);
+  it('is refused when it was written in another format', async () => {
+    const dataDir = brokerFolder();
     const store = await openLevelStore(dataDir);
     await store.write([{ type: 'put', key: formatKey, value: sealJson(formatKey, { format: 99 }) }], { sync: true });
     await store.close();
@@ -178,7 +178,7 @@ describe('a data folder', () => {
   });
 
   it('is refused when its CURRENT is missing, and untouched by the refusal', async (t) => {
-    const dataDir = brokerFolder(t);
+    const dataDir = brokerFolder();
     await fill(t, dataDir, 2);
     renameSync(join(dataDir, 'CURRENT'), join(dataDir, 'away'));
     const error = await refusal(dataDir);
@@ -189,7 +189,7 @@ describe('a data folder', () => {
   });
 
   it('is refused when a table is missing', async (t) => {
-    const dataDir = brokerFolder(t);
+    const dataDir = brokerFolder();
     await fill(t, dataDir);
     await withBroker(t, dataDir, async () => {});
     const table = readdirSync(dataDir).find((file) => file.endsWith('.ldb'));
@@ -199,7 +199,7 @@ describe('a data folder', () => {
   });
 
   it('is refused when it lacks any one record', async (t) => {
-    const dataDir = brokerFolder(t);
+    const dataDir = brokerFolder();
     await withBroker(t, dataDir, async (client) => {
       for (let group = 0; group < 4; group++) await client.ask(`PUSH ${JSON.stringify(makeJob())}`);
       await client.ask('FETCH default');
@@ -234,7 +234,7 @@ describe('a data folder', () => {
     ['its table after an orderly end', '.ldb'],
   ] as const) {
     it(`is refused, or complete, whichever byte of ${what} was changed`, async (t) => {
-      const dataDir = brokerFolder(t);
+      const dataDir = brokerFolder();
       const saved = new Map<string, Buffer>();
       const save = (): void =>
         readdirSync(dataDir).forEach((file) => saved.set(file, readFileSync(join(dataDir, file))));
@@ -247,7 +247,7 @@ describe('a data folder', () => {
       assert.ok(largest && largest.used > 50_000);
       let refused = 0;
       for (let part = 0; part < 12; part++) {
-        const folder = brokerFolder(t);
+        const folder = brokerFolder();
         for (const [file, bytes] of saved) writeFileSync(join(folder, file), bytes);
         const changed = Buffer.from(largest.bytes);
         const offset = Math.floor((largest.used * (part + 0.5)) / 13);

@@ -26,7 +26,7 @@ it('whatever is written, deleted and cleared, both stores hold the same records 
   );
   const start = streamStart(1);
   const end = Buffer.alloc(5, 0xff);
-  const durable = await openDurableStore(brokerFolder(t));
+  const durable = await openDurableStore(brokerFolder());
   t.after(() => durable.close());
   await fc.assert(
     fc.asyncProperty(
@@ -80,8 +80,8 @@ it('a sealed record opens under its own key only', () => {
   assert.throws(() => unseal(key, Buffer.alloc(3)), isDamage);
 });
 
-it('a folder that cannot be made is refused at once, with the reason of the system', async (t) => {
-  const folder = brokerFolder(t);
+it('a folder that cannot be made is refused at once, with the reason of the system', async () => {
+  const folder = brokerFolder();
   writeFileSync(join(folder, 'file'), '');
   await assert.rejects(openDurableStore(join(folder, 'file', 'data')), /ENOTDIR: not a directory, mkdir/);
   // Node's own recursive mkdir tries for ever there.

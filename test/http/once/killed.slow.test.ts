@@ -87,7 +87,7 @@ describe('an API that is killed within a request with a key, embedded', () => {
   for (const [name, path, body, header, jobs] of requests) {
     for (const [gap, isStored] of jobs === 1 ? gaps : gaps.slice(2, 4)) {
       it(`at "${gap}", with ${name}: the repetition is ${isStored ? 'answered as the first' : 'the first'}`, async (t) => {
-        const dataDir = brokerFolder(t);
+        const dataDir = brokerFolder();
         const options = { dataDir, underWayMsMax: 25_000 };
         const first = await startChild(t, { ...options, gap });
         assert.equal(await post(first.url, path, body, header), undefined);
