@@ -44,8 +44,8 @@ export interface Schedule {
 export const batchSchedule = (schedule: Schedule): Schedule => ({ ...schedule, warmUpMs: 3 * schedule.warmUpMs });
 
 export const singleBody = '{"a":1,"b":2}';
-export const batchBody = (jobs: number, operation = 'add'): string =>
-  JSON.stringify({ jobs: Array.from({ length: jobs }, () => ({ operation, a: 1, b: 2 })) });
+export const batchBody = (jobs: number, entry: object = { operation: 'add', a: 1, b: 2 }): string =>
+  JSON.stringify({ jobs: Array.from({ length: jobs }, () => entry) });
 
 export type SingleRequest = Pick<HttpLoad, 'path' | 'body' | 'hasKeys'>;
 
@@ -66,9 +66,9 @@ export function batches(
   jobs: number,
   limits: LoadLimits,
   counter?: Counter,
-  operation?: string,
+  entry?: object,
 ): Contestant {
-  const body = batchBody(jobs, operation);
+  const body = batchBody(jobs, entry);
   const load: Load = { kind: 'http', port: server.port, path: '/jobs/batch', body, ...limits };
   return { name, load, process: server.process, jobsPerRequest: jobs, ...(counter && { counter }) };
 }

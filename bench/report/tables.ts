@@ -54,8 +54,9 @@ export const rateBars = (name: string, title: string, turns: ReadonlyMap<string,
   }),
 });
 
+/** A ratio to nothing is no figure: one of the two has stored no job. */
 const reaches = (value: number, target: Check['target']): boolean =>
-  'atLeast' in target ? value >= target.atLeast : value <= target.atMost;
+  Number.isFinite(value) && ('atLeast' in target ? value >= target.atLeast : value <= target.atMost);
 
 export const passes = ({ measured, target }: Check): boolean => reaches(median(measured), target);
 

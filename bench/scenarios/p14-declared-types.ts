@@ -37,7 +37,10 @@ export const p14: Scenario = {
     }, schedule);
     const ofBatches = await takeTurnsAfresh(async (round) => {
       const { service, counter } = await start(round);
-      return [batches(arithmetic, service, 100, many, counter), batches(declared, service, 100, many, counter, 'sum')];
+      return [
+        batches(arithmetic, service, 100, many, counter),
+        batches(declared, service, 100, many, counter, { operation: 'sum', a: 1, b: 2 }),
+      ];
     }, batchSchedule(schedule));
     const ofOrders = await takeTurnsAfresh(async (round) => {
       const { service, counter } = await start(round);

@@ -6,7 +6,7 @@ import { problemsOf, rateBars, turnsTable } from '../report/tables.ts';
 import type { Scenario } from '../scenario.ts';
 import { startFaktory } from '../servers/faktory.ts';
 import { startDocumented } from '../servers/peers.ts';
-import { noRustService, startRustService } from '../servers/rust-service.ts';
+import { noRustService, rustEntry, startRustService } from '../servers/rust-service.ts';
 import { startApi } from '../servers/service.ts';
 import * as names from './names.ts';
 
@@ -30,7 +30,7 @@ export const p3: Scenario = {
         raw,
         batches(names.documented, await startDocumented(round, port), 100, limits, counter),
         batches(names.onFaktory, await startApi(round, port), 100, limits, counter),
-        ...(rust ? [batches(names.rust, rust, 100, limits, counter)] : []),
+        ...(rust ? [batches(names.rust, rust, 100, limits, counter, rustEntry)] : []),
       ],
       batchSchedule(schedule),
     );

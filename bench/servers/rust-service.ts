@@ -17,4 +17,7 @@ export async function startRustService(scope: Scope, faktoryPort: number): Promi
   return scope.use({ port, process: running }, () => running.stop());
 }
 
+/** An entry of its batches. */
+export const rustEntry = { type: 'Add', args: { a: 1, b: 2 } };
+
 export const noRustService = 'The Rust service is not at hand (RUST_SERVICE_BIN): not compared.';
