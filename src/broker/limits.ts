@@ -13,7 +13,7 @@ export interface BrokerLimits {
   jobsMax: number;
   /** Jobs handed out and not yet acknowledged: these are held in memory. */
   reservedJobsMax: number;
-  /** Bytes of the JSON of those jobs. */
+  /** Jobs handed out and not yet acknowledged, in bytes of their JSON. */
   reservedBytesMax: number;
   /** Each queue costs a record and a little memory; names are free for clients to make up. */
   queuesMax: number;
@@ -24,8 +24,9 @@ export interface BrokerLimits {
   /** Records of idempotency keys: limits the disk space, at some 300 bytes each. */
   keysMax: number;
   /**
-   * Records of one generation of keys. LevelDB merges a table of ids with all tables of the same generation: the work for
-   * each record grows with the generation. Each generation costs a look into its filter for every key, and 50 bytes of every group.
+   * Records in a generation of keys. LevelDB merges a new table of ids with every older table of the same generation, so the
+   * work for each record grows with the generation. Each further generation costs a look into its filter for every key, and
+   * 50 bytes of every group.
    */
   keyGenerationMax: number;
   /** Replies that a client has not read or that wait for the disk: above it the broker stops reading that client's commands. */

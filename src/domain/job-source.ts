@@ -50,7 +50,7 @@ export interface JobSource<End extends Reported> {
   /** Why the broker is away, or replies to no FETCH. */
   readonly problem: Error | undefined;
   start(): void;
-  /** Sends at most so many more FETCHes. To be called also when there is no room: no FETCH is wanted then. */
+  /** Sends at most `room` more FETCHes. To be called also when there is no room: no FETCH is wanted then. */
   fetch(room: number): void;
   /** Reports until the broker has replied, for a minute at most. */
   ack(end: End): void;

@@ -1,6 +1,6 @@
-// One client's socket: its lines in, its replies out. Reading stops while a FETCH waits, the client does not read, or the disk
-// lags; it pauses after each few milliseconds of work, so that one client's pipeline does not hold up the others. The replies of
-// one turn leave in one write.
+// The socket of a client: lines come in, replies go out. Reading stops while a FETCH waits, while the client does not read, and
+// while the disk lags. Reading pauses after some milliseconds of work, so that the pipeline of a client does not hold up other
+// clients. The replies of a turn leave in a single write.
 import type { Socket } from 'node:net';
 import type { BrokerClock } from '../clock.ts';
 import type { BrokerLimits } from '../limits.ts';
@@ -49,7 +49,7 @@ const handshakeMs = 2000;
 const farewellMs = 1000;
 /** The most bytes that are read while a FETCH waits. They are read to notice a client that leaves. */
 const aheadBytesMax = 64 * 1024;
-/** The longest work on the lines of one client before the others have their turn: several times the work of a large group. */
+/** Once the lines of a client have taken this long, other clients have their turn. A large group takes a fraction of this time. */
 const turnMs = 10;
 
 export class Connection implements Session, GroupListener {

@@ -1,4 +1,4 @@
-// The replies of one connection, in the order of its commands. A reply waits until the group of its command is stored.
+// The replies of a connection, in the order of its commands. A reply waits until the group of its command is stored.
 import type { Reservation } from '../queues/reservation-index.ts';
 import type { GroupOutcome } from '../storage/ledger.ts';
 import { error, nil } from './replies.ts';

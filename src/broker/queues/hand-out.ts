@@ -1,4 +1,4 @@
-// Hands jobs out to workers: FETCH. A job leaves its queue and is reserved in one group, so a crash never loses it.
+// FETCH: hands jobs out to workers. A job leaves its queue and is reserved in the same group, so no crash loses the job.
 import type { BrokerClock } from '../clock.ts';
 import type { AmendedQueue, TakenJob } from './amended-queue.ts';
 import { createFetchWaiters } from './fetch-waiters.ts';

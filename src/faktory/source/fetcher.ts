@@ -21,7 +21,7 @@ export interface Fetcher {
   readonly outstanding: number;
   /** From now on FETCHes are sent. */
   start(): void;
-  /** Sends at most so many more FETCHes, spread over the connections. To be called also when there is no room. */
+  /** Sends at most `room` more FETCHes, spread over the connections. To be called also when there is no room. */
   pump(room: number): void;
   /** Uses connections that became live. */
   adopt(): void;
