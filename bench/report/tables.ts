@@ -54,7 +54,7 @@ export const rateBars = (name: string, title: string, turns: ReadonlyMap<string,
   }),
 });
 
-/** A ratio to nothing is no figure: one of the two has stored no job. */
+/** A ratio that is not finite is no figure: a contestant has stored no job. */
 const reaches = (value: number, target: Check['target']): boolean =>
   Number.isFinite(value) && ('atLeast' in target ? value >= target.atLeast : value <= target.atMost);
 

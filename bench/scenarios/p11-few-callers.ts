@@ -2,14 +2,13 @@
 // of the disk, and zizq and bunqueue where variables name their programs.
 import { compareRates, type Turns } from '../harness/comparison.ts';
 import { singles, takeTurnsAfresh } from '../harness/contestants.ts';
-import { useFaktoryCounter } from '../harness/counts.ts';
 import { ratios } from '../harness/stats.ts';
 import { syncMs } from '../harness/sync-time.ts';
 import { figure, problemsOf, turnsTable } from '../report/tables.ts';
 import type { Check, Findings, Scenario } from '../scenario.ts';
 import { startBareFastify } from '../servers/peers.ts';
 import { rivalSingles, startRivals, zizq } from '../servers/rivals.ts';
-import { startAllInOne } from '../servers/service.ts';
+import { startIdleAllInOne } from '../servers/idle-all-in-one.ts';
 import * as names from './names.ts';
 
 const counts = [1, 8, 64] as const;
@@ -24,11 +23,11 @@ export const p11: Scenario = {
       const limits = { callers, durationMs: schedule.turnMs };
       const syncsMs: number[] = [];
       const turns = await takeTurnsAfresh(async (round) => {
-        const service = await startAllInOne(round, { queues: 'idle' });
+        const { service, counter } = await startIdleAllInOne(round);
         syncsMs.push(await syncMs());
         return [
           singles(names.bare, await startBareFastify(round), limits),
-          singles(names.allInOne, service, limits, await useFaktoryCounter(round, service.brokerPort)),
+          singles(names.allInOne, service, limits, counter),
           ...(await startRivals(round)).map((rival) => rivalSingles(rival, limits)),
         ];
       }, schedule);

@@ -9,12 +9,11 @@ import {
   type SingleRequest,
 } from '../harness/contestants.ts';
 import { compareRates } from '../harness/comparison.ts';
-import { useFaktoryCounter } from '../harness/counts.ts';
 import type { Scope } from '../harness/scope.ts';
 import { problemsOf, turnsTable } from '../report/tables.ts';
 import type { Scenario } from '../scenario.ts';
 import { startBareFastify } from '../servers/peers.ts';
-import { startAllInOne } from '../servers/service.ts';
+import { startIdleAllInOne, type IdleAllInOne } from '../servers/idle-all-in-one.ts';
 import * as names from './names.ts';
 
 const jobsDir = fileURLToPath(new URL('../jobs', import.meta.url));
@@ -67,10 +66,7 @@ export const p14: Scenario = {
   },
 };
 
-async function start(round: Scope) {
-  const service = await startAllInOne(round, { queues: 'idle', env: { JOBS_DIR: jobsDir } });
-  return { service, counter: await useFaktoryCounter(round, service.brokerPort) };
-}
+const start = (round: Scope): Promise<IdleAllInOne> => startIdleAllInOne(round, { JOBS_DIR: jobsDir });
 
 /** An order whose JSON has so many bytes. */
 function orderOf(bytes: number): string {

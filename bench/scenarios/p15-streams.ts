@@ -6,7 +6,8 @@ import type { Scope } from '../harness/scope.ts';
 import { problemsOf, turnsTable } from '../report/tables.ts';
 import type { Findings, Scenario } from '../scenario.ts';
 import { startFaktory } from '../servers/faktory.ts';
-import { startAllInOne, startApi, type HttpServer } from '../servers/service.ts';
+import { startIdleAllInOne } from '../servers/idle-all-in-one.ts';
+import { startApi, type HttpServer } from '../servers/service.ts';
 
 const ofBatches = 'batches of 100, 8 callers';
 const ofStream = 'one stream, a report for each line';
@@ -23,8 +24,8 @@ export const p15: Scenario = {
     const findings: Findings & { notes: string[] } = { checks: [], tables: [], notes: [] };
     const places = {
       'all in one process': async (round: Scope) => {
-        const service = await startAllInOne(round, { queues: 'idle' });
-        return contestants(service, await useFaktoryCounter(round, service.brokerPort), schedule);
+        const { service, counter } = await startIdleAllInOne(round);
+        return contestants(service, counter, schedule);
       },
       'real Faktory': async (round: Scope) => contestants(await startApi(round, port), onFaktory, schedule),
     };

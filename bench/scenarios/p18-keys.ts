@@ -1,10 +1,9 @@
 // P18: single jobs with an Idempotency-Key, each another, beside single jobs without.
 import { compareCpu, compareRates } from '../harness/comparison.ts';
 import { singleBody, singles, takeTurnsAfresh } from '../harness/contestants.ts';
-import { useFaktoryCounter } from '../harness/counts.ts';
 import { problemsOf, turnsTable } from '../report/tables.ts';
 import type { Scenario } from '../scenario.ts';
-import { startAllInOne } from '../servers/service.ts';
+import { startIdleAllInOne } from '../servers/idle-all-in-one.ts';
 
 const [plain, keyed] = ['without keys', 'each with a key of its own'];
 
@@ -15,8 +14,7 @@ export const p18: Scenario = {
   async run({ schedule }) {
     const limits = { callers: 64, durationMs: schedule.turnMs };
     const turns = await takeTurnsAfresh(async (round) => {
-      const service = await startAllInOne(round, { queues: 'idle' });
-      const counter = await useFaktoryCounter(round, service.brokerPort);
+      const { service, counter } = await startIdleAllInOne(round);
       return [
         singles(plain, service, limits, counter),
         singles(keyed, service, limits, counter, { path: '/jobs/add', body: singleBody, hasKeys: true }),
