@@ -5,11 +5,11 @@ import { systemClock } from '../domain/clock.ts';
 import { bytesOf } from '../domain/digest.ts';
 import { createGather } from '../domain/gather.ts';
 import { KeyStoreError, type Claim, type KeyStore } from '../domain/keys.ts';
-import { checkRedis, openRedis, type RedisLog } from '../results/redis-connection.ts';
+import { createOutbox } from '../results/outbox.ts';
+import { checkRedis, createTrouble, openRedis, type RedisLog } from '../results/redis-connection.ts';
 import { createFitness } from './fitness.ts';
 import { lookUpRecord, ownerOf, recordOf, states, verdictOf, type Found, type Told } from './records.ts';
 import { claimScript, settleScript, withdrawn } from './scripts.ts';
-import { createUntold } from './untold.ts';
 
 export interface RedisKeysOptions {
   /** `redis://` or `rediss://`. */
@@ -23,6 +23,9 @@ export interface RedisKeysOptions {
 /** Claims of one script, which blocks Redis for about 2 ms. */
 const groupMax = 500;
 
+/** About 20 MB. A claim whose outcome was forgotten becomes unknown. */
+const unsentMax = 20_000;
+
 const keyOf = ({ id }: Claim): string => `work-factory:key:${bytesOf(id).toString('base64url')}`;
 /** No key has this form. */
 const probeKey = 'work-factory:key:probe';
@@ -35,12 +38,18 @@ export function createRedisKeys({ url, ttlSeconds, underWayMsMax, log }: RedisKe
   const clock = systemClock;
   const ask = createGather<Claim, Found>({ ask: sendClaims, itemsMax: groupMax, clock });
   const tell = createGather<Told, undefined>({ ask: sendSettlements, itemsMax: groupMax, clock });
-  const untold = createUntold<Told>({
-    tell: (told) => tell(told),
-    isReady: () => redis.status === 'ready',
+  const unsent = createOutbox<Told>({
+    send: (told) => tell(told),
     nameOf: ({ claim }) => ownerOf(claim),
+    itemsMax: unsentMax,
+    redis,
+    trouble: createTrouble(
+      log,
+      {},
+      'the store of keys did not take some outcomes: they are sent again',
+      'the store of keys has taken all outcomes',
+    ),
     clock,
-    log,
   });
 
   async function sendClaims(claims: readonly Claim[]): Promise<Found[]> {
@@ -61,7 +70,7 @@ export function createRedisKeys({ url, ttlSeconds, underWayMsMax, log }: RedisKe
   /** The command of these claims may still arrive, and must find them withdrawn then. */
   function withdraw(claims: readonly Claim[]): void {
     const told = claims.filter(({ jids }) => jids.length > 0).map((claim): Told => ({ claim, outcome: withdrawn }));
-    void untold.tell(told);
+    void unsent.send(told);
   }
 
   return {
@@ -81,7 +90,7 @@ export function createRedisKeys({ url, ttlSeconds, underWayMsMax, log }: RedisKe
     },
     // Records and jobs are in two stores: they cannot be written together.
     attach: () => undefined,
-    settle: (settlements) => untold.tell(settlements),
+    settle: (settlements) => unsent.send(settlements),
     // It writes, because a Redis that is full, or a replica, still serves reads.
     check: () =>
       checkRedis(redis, async () => {
@@ -89,7 +98,7 @@ export function createRedisKeys({ url, ttlSeconds, underWayMsMax, log }: RedisKe
         await redis.set(probeKey, '', 'PX', probeMs);
       }),
     async close() {
-      untold.close();
+      unsent.close();
       // Lets commands in flight end; rejects at once when there is no connection.
       await redis.quit().catch(() => redis.disconnect());
     },

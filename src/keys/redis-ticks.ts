@@ -1,8 +1,8 @@
 // The last ticks of schedules, in the Redis of keys: one record each, without a time to live.
 import { systemClock } from '../domain/clock.ts';
 import type { LastTick, TickStore } from '../domain/cron.ts';
-import { openRedis, type RedisLog } from '../results/redis-connection.ts';
-import { createUntold } from './untold.ts';
+import { createOutbox } from '../results/outbox.ts';
+import { createTrouble, openRedis, type RedisLog } from '../results/redis-connection.ts';
 
 /** As `replaces` in src/domain/cron.ts: processes tell of their ticks in any order. */
 const keepScript = `
@@ -16,6 +16,9 @@ for i, key in ipairs(KEYS) do
   end
 end`;
 
+/** Each schedule has one. */
+const unsentMax = 10_000;
+
 const keyOf = (name: string): string => `work-factory:tick:${name}`;
 
 interface Told {
@@ -26,18 +29,24 @@ interface Told {
 /** @param url `redis://` or `rediss://` */
 export function createRedisTicks(url: string, log: RedisLog): TickStore {
   const redis = openRedis('ticks', url, log);
-  const untold = createUntold<Told>({
-    tell: (told) =>
+  const unsent = createOutbox<Told>({
+    send: (told) =>
       redis.eval(
         keepScript,
         told.length,
         ...told.map(({ name }) => keyOf(name)),
         ...told.map(({ tick }) => JSON.stringify(tick)),
       ),
-    isReady: () => redis.status === 'ready',
     nameOf: ({ name }) => name,
+    itemsMax: unsentMax,
+    redis,
+    trouble: createTrouble(
+      log,
+      {},
+      'the store of keys did not take some ticks: they are sent again',
+      'the store of keys has taken all ticks',
+    ),
     clock: systemClock,
-    log,
   });
   return {
     async last(names) {
@@ -45,9 +54,9 @@ export function createRedisTicks(url: string, log: RedisLog): TickStore {
       const found = await redis.mget(names.map(keyOf));
       return found.map((text) => (text === null ? undefined : (JSON.parse(text) as LastTick)));
     },
-    keep: (name, tick) => untold.tell([{ name, tick }]),
+    keep: (name, tick) => unsent.send([{ name, tick }]),
     async close() {
-      untold.close();
+      unsent.close();
       // Lets commands in flight end; rejects at once when there is no connection.
       await redis.quit().catch(() => redis.disconnect());
     },

@@ -1,7 +1,7 @@
 // The results in Redis: a record for each job, and for each second a set with the ids of the jobs that were made in it.
 import type { Redis } from 'ioredis';
+import { jidTimeMs } from '../domain/jid.ts';
 import { isEnded, type JobRecord } from '../domain/results.ts';
-import { jidSecond } from './held-ids.ts';
 import { keptMs } from './lifetime.ts';
 import type { Trouble } from './redis-connection.ts';
 
@@ -13,7 +13,8 @@ export interface RedisRecords {
   put(records: readonly JobRecord[]): Promise<void>;
   /** Puts records, and replaces nothing. */
   remember(records: readonly JobRecord[]): Promise<unknown>;
-  addIds(second: number, jids: readonly string[]): Promise<void>;
+  /** One command for each second in which ids were made: nearly always one. */
+  addIds(jids: readonly string[]): Promise<unknown>;
   /** False: the job does not wait. */
   cancel(record: JobRecord): Promise<boolean>;
   /** Runs the script of `put`: the user may be allowed other commands and not this one. */
@@ -72,8 +73,33 @@ const secondsKnownMax = 64;
 const probeId = 'probe';
 const probeSeconds = 1;
 
+/** The second in which a job's id was made. Undefined: this program did not make the id. */
+function secondOf(jid: string): number | undefined {
+  const timeMs = jidTimeMs(jid);
+  return timeMs === undefined ? undefined : Math.floor(timeMs / 1000);
+}
+
+function bySecond(jids: readonly string[]): [second: number, jids: string[]][] {
+  const groups = new Map<number, string[]>();
+  for (const jid of jids) {
+    const second = secondOf(jid);
+    if (second === undefined) continue;
+    const group = groups.get(second);
+    if (group) group.push(jid);
+    else groups.set(second, [jid]);
+  }
+  return [...groups];
+}
+
 export function createRedisRecords({ redis, ttlSeconds, publishing }: RedisRecordsOptions): RedisRecords {
   const expiring = new Set<number>();
+
+  async function addToSecond(second: number, jids: readonly string[]): Promise<void> {
+    const adding = redis.sadd(idsKey(second), ...jids);
+    await (expiring.has(second) ? adding : Promise.all([adding, redis.expire(idsKey(second), ttlSeconds)]));
+    expiring.add(second);
+    if (expiring.size > secondsKnownMax) expiring.delete(expiring.values().next().value as number);
+  }
 
   async function putEnded(jids: string[], values: string[], seconds: number): Promise<void> {
     const keys = jids.map(resultKey);
@@ -101,7 +127,7 @@ export function createRedisRecords({ redis, ttlSeconds, publishing }: RedisRecor
 
   return {
     async find(jid) {
-      const second = jidSecond(jid);
+      const second = secondOf(jid);
       const [record, isKnown] = await Promise.all([
         redis.get(resultKey(jid)),
         second === undefined ? 0 : redis.sismember(idsKey(second), jid),
@@ -120,12 +146,7 @@ export function createRedisRecords({ redis, ttlSeconds, publishing }: RedisRecor
       for (let start = 0; start < records.length; start += putMax) await putGroup(records.slice(start, start + putMax));
     },
     remember: (records) => evaluateEach(rememberScript, records),
-    async addIds(second, jids) {
-      const adding = redis.sadd(idsKey(second), ...jids);
-      await (expiring.has(second) ? adding : Promise.all([adding, redis.expire(idsKey(second), ttlSeconds)]));
-      expiring.add(second);
-      if (expiring.size > secondsKnownMax) expiring.delete(expiring.values().next().value as number);
-    },
+    addIds: (jids) => Promise.all(bySecond(jids).map(([second, group]) => addToSecond(second, group))),
     async cancel(record) {
       const { job_id: jid } = record;
       return (await redis.eval(cancelScript, 1, resultKey(jid), ttlSeconds, jid, jsonOf(record))) === 1;

@@ -44,3 +44,15 @@ it('cron says that there are none', async (t) => {
   assert.deepEqual([code, out], [0, '']);
   assert.match(err, /^There are no schedules/);
 });
+
+it('cron says what to do about a service whose operator routes are closed', async (t) => {
+  const url = await startServer(t, (_request, response) => {
+    respond(response, 404, { code: 'not_found', detail: 'There is nothing at this path' });
+  });
+  const { code, err } = await cli(['cron', '--url', url]);
+  assert.equal(code, 1);
+  assert.match(
+    err,
+    /ADMIN_KEYS is not set where it runs\. Set ADMIN_KEYS there, .* WORK_FACTORY_API_KEY .*\(not_found\)\n$/,
+  );
+});

@@ -29,6 +29,7 @@ interface HandOutOptions {
   limits: BrokerLimits;
 }
 
+/** As Faktory has them: `DefaultTimeout`, and the limits that `reserve` sets (both in its manager/working.go). */
 const reserveSeconds = { default: 1800, min: 60, max: 86_400 };
 
 export function createHandOut({ state, clock, limits }: HandOutOptions): HandOut {
