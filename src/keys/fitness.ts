@@ -24,7 +24,6 @@ export function createFitness(redis: Redis, log: RedisLog): Fitness {
   let latest: Found | undefined;
   const silence = createTrouble(
     log,
-    {},
     'Redis does not say whether it evicts keys: it must not',
     'Redis says whether it evicts keys',
   );

@@ -5,8 +5,8 @@ import { systemClock } from '../domain/clock.ts';
 import { bytesOf } from '../domain/digest.ts';
 import { createGather } from '../domain/gather.ts';
 import { KeyStoreError, type Claim, type KeyStore } from '../domain/keys.ts';
-import { createOutbox } from '../results/outbox.ts';
-import { checkRedis, createTrouble, openRedis, type RedisLog } from '../results/redis-connection.ts';
+import { Outbox } from '../results/outbox.ts';
+import { checkRedis, createTrouble, closeRedis, openRedis, type RedisLog } from '../results/redis-connection.ts';
 import { createFitness } from './fitness.ts';
 import { lookUpRecord, ownerOf, recordOf, states, verdictOf, type Found, type Told } from './records.ts';
 import { claimScript, settleScript, withdrawn } from './scripts.ts';
@@ -38,14 +38,13 @@ export function createRedisKeys({ url, ttlSeconds, underWayMsMax, log }: RedisKe
   const clock = systemClock;
   const ask = createGather<Claim, Found>({ ask: sendClaims, itemsMax: groupMax, clock });
   const tell = createGather<Told, undefined>({ ask: sendSettlements, itemsMax: groupMax, clock });
-  const unsent = createOutbox<Told>({
+  const unsent = new Outbox<Told>({
     send: (told) => tell(told),
     nameOf: ({ claim }) => ownerOf(claim),
     itemsMax: unsentMax,
     redis,
     trouble: createTrouble(
       log,
-      {},
       'the store of keys did not take some outcomes: they are sent again',
       'the store of keys has taken all outcomes',
     ),
@@ -67,12 +66,6 @@ export function createRedisKeys({ url, ttlSeconds, underWayMsMax, log }: RedisKe
     return told.map(() => undefined);
   }
 
-  /** The command of these claims may still arrive, and must find them withdrawn then. */
-  function withdraw(claims: readonly Claim[]): void {
-    const told = claims.filter(({ jids }) => jids.length > 0).map((claim): Told => ({ claim, outcome: withdrawn }));
-    void unsent.send(told);
-  }
-
   return {
     get durability() {
       return fitness.durability;
@@ -84,7 +77,8 @@ export function createRedisKeys({ url, ttlSeconds, underWayMsMax, log }: RedisKe
         if (found.some(([word]) => word === withdrawn)) throw new Error('the claim was withdrawn before it arrived');
         return found.map((one, index) => verdictOf(claims[index] as Claim, one, underWayMsMax));
       } catch (error) {
-        withdraw(claims);
+        // The command may still arrive, and must find its claims withdrawn then.
+        void unsent.send(withdrawalsOf(claims));
         throw errorOf(error as Error);
       }
     },
@@ -99,11 +93,13 @@ export function createRedisKeys({ url, ttlSeconds, underWayMsMax, log }: RedisKe
       }),
     async close() {
       unsent.close();
-      // Lets commands in flight end; rejects at once when there is no connection.
-      await redis.quit().catch(() => redis.disconnect());
+      await closeRedis(redis);
     },
   };
 }
+
+const withdrawalsOf = (claims: readonly Claim[]): Told[] =>
+  claims.filter(({ jids }) => jids.length > 0).map((claim) => ({ claim, outcome: withdrawn }));
 
 const errorOf = (error: Error): KeyStoreError =>
   error.message.includes('OOM')

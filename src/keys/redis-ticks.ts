@@ -1,8 +1,8 @@
 // The last ticks of schedules, in the Redis of keys: one record each, without a time to live.
 import { systemClock } from '../domain/clock.ts';
 import type { LastTick, TickStore } from '../domain/cron.ts';
-import { createOutbox } from '../results/outbox.ts';
-import { createTrouble, openRedis, type RedisLog } from '../results/redis-connection.ts';
+import { Outbox } from '../results/outbox.ts';
+import { createTrouble, closeRedis, openRedis, type RedisLog } from '../results/redis-connection.ts';
 
 /** As `replaces` in src/domain/cron.ts: processes tell of their ticks in any order. */
 const keepScript = `
@@ -29,7 +29,7 @@ interface Told {
 /** @param url `redis://` or `rediss://` */
 export function createRedisTicks(url: string, log: RedisLog): TickStore {
   const redis = openRedis('ticks', url, log);
-  const unsent = createOutbox<Told>({
+  const unsent = new Outbox<Told>({
     send: (told) =>
       redis.eval(
         keepScript,
@@ -42,7 +42,6 @@ export function createRedisTicks(url: string, log: RedisLog): TickStore {
     redis,
     trouble: createTrouble(
       log,
-      {},
       'the store of keys did not take some ticks: they are sent again',
       'the store of keys has taken all ticks',
     ),
@@ -57,8 +56,7 @@ export function createRedisTicks(url: string, log: RedisLog): TickStore {
     keep: (name, tick) => unsent.send([{ name, tick }]),
     async close() {
       unsent.close();
-      // Lets commands in flight end; rejects at once when there is no connection.
-      await redis.quit().catch(() => redis.disconnect());
+      await closeRedis(redis);
     },
   };
 }

@@ -17,93 +17,100 @@ export interface OutboxOptions<Item> {
   clock: Clock;
 }
 
-export interface Outbox<Item> {
-  /** Undefined once Redis has taken the item. */
-  get(name: string): Item | undefined;
-  /** Resolves after the first try, whether Redis took the items or not. */
-  send(items: readonly Item[]): Promise<void>;
-  close(): void;
-}
-
 const retryMs = 1000;
 /** Items of one retried command. */
 const groupMax = 500;
 
-export function createOutbox<Item>(options: OutboxOptions<Item>): Outbox<Item> {
-  const { send, nameOf, itemsMax, redis, trouble, clock } = options;
+export class Outbox<Item> {
+  readonly #options: OutboxOptions<Item>;
   /** The oldest first. */
-  const kept = new Map<string, Item>();
+  readonly #kept = new Map<string, Item>();
   /** The names of the kept items that no command carries now. */
-  const waiting = new Set<string>();
-  let timer: Timer | undefined;
-  let isClosed = false;
+  readonly #waiting = new Set<string>();
+  #timer: Timer | undefined;
+  #isClosed = false;
 
-  function forget(name: string): void {
-    kept.delete(name);
-    waiting.delete(name);
+  constructor(options: OutboxOptions<Item>) {
+    this.#options = options;
   }
 
-  function keep(items: readonly Item[]): void {
+  /** Undefined once Redis has taken the item. */
+  get(name: string): Item | undefined {
+    return this.#kept.get(name);
+  }
+
+  /** Resolves after the first try, whether Redis took the items or not. */
+  async send(items: readonly Item[]): Promise<void> {
+    if (items.length === 0) return;
+    this.#keep(items);
+    if (this.#isReady()) await this.#trySend(items);
+    else this.#wait(items);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+  }
+
+  #isReady(): boolean {
+    return this.#options.redis.status === 'ready';
+  }
+
+  #isKept(item: Item): boolean {
+    return this.#kept.get(this.#options.nameOf(item)) === item;
+  }
+
+  #keep(items: readonly Item[]): void {
+    const { nameOf, itemsMax } = this.#options;
     for (const item of items) {
-      const name = nameOf(item);
-      forget(name);
-      kept.set(name, item);
+      this.#forget(nameOf(item));
+      this.#kept.set(nameOf(item), item);
     }
-    for (const name of kept.keys()) {
-      if (kept.size <= itemsMax) break;
-      forget(name);
+    for (const name of this.#kept.keys()) {
+      if (this.#kept.size <= itemsMax) break;
+      this.#forget(name);
     }
   }
 
-  const isReady = (): boolean => redis.status === 'ready';
-  const isKept = (item: Item): boolean => kept.get(nameOf(item)) === item;
-
-  function wait(items: readonly Item[]): void {
-    for (const item of items) if (isKept(item)) waiting.add(nameOf(item));
-    if (!isClosed && waiting.size > 0) timer ??= clock.after(retryMs, () => void retry());
+  #forget(name: string): void {
+    this.#kept.delete(name);
+    this.#waiting.delete(name);
   }
 
-  async function trySend(items: readonly Item[]): Promise<boolean> {
+  #wait(items: readonly Item[]): void {
+    const { nameOf, clock } = this.#options;
+    for (const item of items) if (this.#isKept(item)) this.#waiting.add(nameOf(item));
+    if (!this.#isClosed && this.#waiting.size > 0) this.#timer ??= clock.after(retryMs, () => void this.#retry());
+  }
+
+  async #trySend(items: readonly Item[]): Promise<boolean> {
+    const { send, nameOf, trouble } = this.#options;
     try {
       await send(items);
     } catch (error) {
       trouble.began(error as Error);
-      wait(items);
+      this.#wait(items);
       return false;
     }
-    for (const item of items) if (isKept(item)) forget(nameOf(item));
-    if (waiting.size === 0) trouble.ended();
+    for (const item of items) if (this.#isKept(item)) this.#forget(nameOf(item));
+    if (this.#waiting.size === 0) trouble.ended();
     return true;
   }
 
-  function takeGroup(): Item[] {
+  async #retry(): Promise<void> {
+    let isTaken = this.#isReady();
+    while (isTaken && this.#waiting.size > 0) isTaken = await this.#trySend(this.#takeGroup());
+    this.#timer = undefined;
+    this.#wait([]);
+  }
+
+  #takeGroup(): Item[] {
     const group: Item[] = [];
-    for (const name of waiting) {
+    for (const name of this.#waiting) {
       if (group.length === groupMax) break;
-      waiting.delete(name);
-      group.push(kept.get(name) as Item);
+      this.#waiting.delete(name);
+      group.push(this.#kept.get(name) as Item);
     }
     return group;
   }
-
-  async function retry(): Promise<void> {
-    let isTaken = isReady();
-    while (isTaken && waiting.size > 0) isTaken = await trySend(takeGroup());
-    timer = undefined;
-    wait([]);
-  }
-
-  return {
-    get: (name) => kept.get(name),
-    async send(items) {
-      if (items.length === 0) return;
-      keep(items);
-      if (isReady()) await trySend(items);
-      else wait(items);
-    },
-    close() {
-      isClosed = true;
-      timer?.cancel();
-    },
-  };
 }

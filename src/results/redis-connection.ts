@@ -32,7 +32,7 @@ const readyMsMax = 8000;
 export function openRedis(name: string, url: string, log: RedisLog): Redis {
   let reconnectedMs = -Infinity;
   const redis = new Redis(url, { ...redisOptions, reconnectOnError: isMovedAway });
-  const trouble = createTrouble(log, { store: name }, 'Redis is away', 'Redis is there again');
+  const trouble = createTrouble(log, 'Redis is away', 'Redis is there again', { store: name });
 
   /** Whoever gave the command logs the refusal. The error of a script has READONLY inside (Redis 6), other errors begin with it. */
   function isMovedAway({ message }: Error): boolean {
@@ -79,13 +79,18 @@ export async function untilReady(redis: Redis): Promise<void> {
   if (redis.status !== 'ready') await once(redis, 'ready', { signal: AbortSignal.timeout(readyMsMax) });
 }
 
+/** Commands that were sent may end; without a connection QUIT rejects at once. */
+export async function closeRedis(redis: Redis): Promise<void> {
+  await redis.quit().catch(() => redis.disconnect());
+}
+
 export interface Trouble {
   began(error: Error): void;
   ended(): void;
 }
 
 /** Logs a line when an outage begins, and a line when it is over. */
-export function createTrouble(log: RedisLog, fields: object, began: string, ended: string): Trouble {
+export function createTrouble(log: RedisLog, began: string, ended: string, fields: object = {}): Trouble {
   let isOn = false;
   return {
     began({ message }) {

@@ -27,7 +27,6 @@ export function createSubscription({
 }: SubscriptionOptions): Subscription {
   const refusal = createTrouble(
     log,
-    {},
     'Redis refuses the subscription: waiters look once a second',
     'Redis takes the subscription again',
   );

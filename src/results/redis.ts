@@ -2,8 +2,8 @@
 // the feature that needs the right is missing: without the channel, each waiter reads its record from time to time.
 import { systemClock } from '../domain/clock.ts';
 import { presentOf, type JobRecord, type ResultStore } from '../domain/results.ts';
-import { createOutbox } from './outbox.ts';
-import { checkRedis, createTrouble, openRedis, type RedisLog } from './redis-connection.ts';
+import { Outbox } from './outbox.ts';
+import { checkRedis, createTrouble, closeRedis, openRedis, type RedisLog } from './redis-connection.ts';
 import { createRedisEnds } from './redis-ends.ts';
 import { createRedisRecords } from './redis-records.ts';
 import { createWaiters } from './waiters.ts';
@@ -22,10 +22,9 @@ const recordsMax = 20_000;
 
 export function createRedisResults({ url, ttlSeconds, log }: RedisResultsOptions): ResultStore {
   const redis = openRedis('results', url, log);
-  const trouble = createTrouble(log, {}, 'Redis took no ids: they stay in this process', 'Redis takes ids again');
+  const trouble = createTrouble(log, 'Redis took no ids: they stay in this process', 'Redis takes ids again');
   const publishing = createTrouble(
     log,
-    {},
     'Redis refuses PUBLISH: waiters look once a second',
     'Redis takes PUBLISH again',
   );
@@ -33,13 +32,13 @@ export function createRedisResults({ url, ttlSeconds, log }: RedisResultsOptions
   const waiters = createWaiters(get);
   const ends = createRedisEnds({ connect: () => openRedis('results (subscriber)', url, log), records, waiters, log });
   const common = { redis, trouble, clock: systemClock };
-  const unsentIds = createOutbox<string>({
+  const unsentIds = new Outbox<string>({
     ...common,
     send: records.addIds,
     nameOf: (jid) => jid,
     itemsMax: idsMax,
   });
-  const unsentRecords = createOutbox<JobRecord>({
+  const unsentRecords = new Outbox<JobRecord>({
     ...common,
     send: records.remember,
     nameOf: ({ job_id: jid }) => jid,
@@ -80,8 +79,7 @@ export function createRedisResults({ url, ttlSeconds, log }: RedisResultsOptions
       unsentIds.close();
       unsentRecords.close();
       ends.close();
-      // Lets commands in flight end; rejects at once when there is no connection.
-      await redis.quit().catch(() => redis.disconnect());
+      await closeRedis(redis);
     },
   };
 }

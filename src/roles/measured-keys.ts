@@ -9,12 +9,9 @@ export interface MeasuredKeys extends KeyStore {
 
 export function measureKeys(keys: KeyStore, log: RedisLog): MeasuredKeys {
   let isUp: boolean | undefined;
-  const trouble = createTrouble(
-    log,
-    { store: 'keys' },
-    'the store of keys takes no keys',
-    'the store of keys takes keys again',
-  );
+  const trouble = createTrouble(log, 'the store of keys takes no keys', 'the store of keys takes keys again', {
+    store: 'keys',
+  });
 
   function noteReply(): void {
     isUp = true;

@@ -16,12 +16,9 @@ export function measureResults(
   log: RedisLog,
 ): MeasuredResults {
   let isUp: boolean | undefined;
-  const trouble = createTrouble(
-    log,
-    { store: 'results' },
-    'the store of results does not answer',
-    'the store of results answers again',
-  );
+  const trouble = createTrouble(log, 'the store of results does not answer', 'the store of results answers again', {
+    store: 'results',
+  });
 
   async function measured<Value>(operation: ResultOperation, call: () => Promise<Value>): Promise<Value> {
     const startMs = clock.now();

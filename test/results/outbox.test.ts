@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { Redis } from 'ioredis';
-import { createOutbox } from '../../src/results/outbox.ts';
+import { Outbox } from '../../src/results/outbox.ts';
 import { createFakeClock } from '../helpers/fake-clock.ts';
 
 interface Item {
@@ -19,7 +19,7 @@ function setUp(itemsMax = 1000) {
   const redis: { status: Redis['status'] } = { status: 'ready' };
   const store = { refuses: false };
   const clock = createFakeClock();
-  const outbox = createOutbox<Item>({
+  const outbox = new Outbox<Item>({
     send(items) {
       sent.push(items.map(({ name, value }) => `${name}${value}`).join(' '));
       return store.refuses ? Promise.reject(new Error('OOM')) : Promise.resolve();
