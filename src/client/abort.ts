@@ -1,4 +1,5 @@
-// Listeners on signals of callers: one on each signal, however many requests watch it. Node 20 warns from the eleventh on.
+// Listeners on the callers' signals: one for each signal, however many requests watch it. Node 20 warns when a signal has
+// eleven.
 
 const watchers = new WeakMap<AbortSignal, Set<() => void>>();
 

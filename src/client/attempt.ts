@@ -68,7 +68,7 @@ const lost = (failure: Failure, cause: unknown): Extract<End, { failure: Failure
   mayPass: true,
 });
 
-/** `fetch` of Node says "fetch failed", and what failed is its cause. */
+/** Node's `fetch` says "fetch failed"; the cause of its error says why. */
 const causeOf = (error: unknown): unknown => (error instanceof Error ? (error.cause ?? error) : error);
 
 function describe(error: unknown): string {
@@ -104,7 +104,8 @@ export function readResponse({ status, headers }: FetchedResponse, text: string)
     return { response: { status, body, isReplayed } };
   }
   const { outcome, code, detail, job_ids: jobIds } = body ?? {};
-  // A proxy between here and the service has pages of its own. A request that it refused with a 4xx did not reach the service.
+  // A proxy between the client and the service responds with pages of its own. A request that it refused with a 4xx did not
+  // reach the service.
   const isRefused = status >= 400 && status < 500;
   const failure: Failure = {
     outcome: outcome === 'not_enqueued' || outcome === 'unknown' ? outcome : isRefused ? 'not_enqueued' : 'unknown',

@@ -35,7 +35,7 @@ export interface BatchResult {
   readonly results: readonly EntryResult[];
 }
 
-/** The most of one request. They shrink when the service says that it takes less. */
+/** The limits of one request. They shrink when the service says that it takes less. */
 export interface BatchLimits {
   jobs: number;
   bytes: number;
@@ -71,7 +71,7 @@ export async function enqueueAll(
   signal: AbortSignal | undefined,
 ): Promise<BatchResult> {
   const jobs = [...given];
-  // With the key of one entry no request may have a key of its own, so each entry gets one.
+  // The service refuses an Idempotency-Key beside keys of entries. So when one entry has a key, every entry gets one.
   const areKeyed = jobs.some(({ key }) => key !== undefined);
   const entries = jobs.map((entry) => writeGiven(entry, areKeyed ? (entry.key ?? options.createKey()) : undefined));
   const open = entries.filter(({ result }) => result === undefined);
@@ -96,7 +96,7 @@ function writeGiven(entry: BatchEntry, key: string | undefined): WrittenEntry {
   }
 }
 
-/** At least one entry, however large. */
+/** Takes at least one entry, however large it is. */
 function cut(entries: readonly WrittenEntry[], start: number, limits: BatchLimits): WrittenEntry[] {
   let end = start;
   let bytes = opening.length + closing.length;
@@ -115,7 +115,7 @@ function learn(
   { status, outcome, problem }: WorkFactoryError,
 ): boolean {
   if (status !== 413 || outcome !== 'not_enqueued' || chunk.length === 1) return false;
-  // Of a chunk that was stored in part nothing may be sent twice.
+  // When the service has stored a part of the chunk, nothing of it may be sent twice.
   if (chunk.some(({ result }) => result?.status !== 'rejected')) return false;
   const { limit_jobs: jobs, limit_bytes: bytes } = problem ?? {};
   const sent = chunk.reduce((sum, entry) => sum + entry.bytes, 0);
@@ -125,10 +125,10 @@ function learn(
   return true;
 }
 
-/** Always less than was sent, so that it comes to an end. */
+/** The next limit is always below what was sent, so that cutting comes to an end. */
 const smaller = (limit: number, sent: number): number => Math.max(1, limit < sent ? limit : Math.floor(sent / 2));
 
-/** True when other entries may be taken: these are wrong, or the only one is too large. */
+/** True when the failure concerns these entries only, because they are wrong or one is too large: others may be taken. */
 const concernsEntries = (chunk: readonly WrittenEntry[], { status, problem }: WorkFactoryError): boolean =>
   chunk.every(({ result }) => result?.status === 'rejected') &&
   (problem?.['results'] !== undefined || (status === 413 && chunk.length === 1));
@@ -152,7 +152,8 @@ async function sendChunk(
       readFailure(open, error);
       return error;
     }
-    // An unknown entry may be repeated when the key is its own: with the key of the request the response would be the same.
+    // An unknown entry may be sent again when it has its own key. With the key of the request the service would send the
+    // same response.
     open = open.filter(({ result }) => result?.status === 'failed' || (areKeyed && result?.status === 'unknown'));
     const pauseMs = sender.pauseMs(round);
     if (open.length === 0 || round === roundsMax || surroundings.now() + pauseMs >= deadlineMs) return undefined;
@@ -208,7 +209,7 @@ export function resultOf(told: Told, isReplayed: boolean): Result {
   return { status: 'unknown', code, detail, ...(jobId !== undefined && { jobId }) };
 }
 
-/** None of them is enqueued, as far as this request tells. */
+/** This request enqueued none of the entries. */
 function readFailure(entries: readonly WrittenEntry[], error: WorkFactoryError): void {
   const { outcome, code, detail, status = 0, problem, attempts } = error;
   const results = problem?.['results'];
@@ -216,7 +217,7 @@ function readFailure(entries: readonly WrittenEntry[], error: WorkFactoryError):
   const isRefused = status >= 400 && status < 500;
   entries.forEach((entry, index) => {
     const own = told && resultOf(told[index] as Told, false);
-    // What failed now may have been stored by an attempt before.
+    // An earlier attempt may have stored what this attempt did not.
     const isOpen = outcome === 'unknown' && !(own && (own.status === 'rejected' || attempts === 1));
     const ended: Result = { status: isRefused ? 'rejected' : 'failed', code, detail };
     const open: Result = own?.status === 'unknown' ? own : { status: 'unknown', code, detail };

@@ -23,7 +23,7 @@ export interface ClientOptions {
   readonly batchJobsMax?: number;
   /** Bytes of one request of a batch, where the service's BATCH_BODY_BYTES_MAX is not 524,288. */
   readonly batchBytesMax?: number;
-  /** False: a service that has never responded is not asked again when it cannot be reached. Default: true. */
+  /** False: when the service has never responded and cannot be reached, the client gives up at once. Default: true. */
   readonly waitsForService?: boolean;
   /** In place of the global `fetch`. */
   readonly fetch?: Fetch;
@@ -59,8 +59,8 @@ export interface Client<Map extends Definitions<Map>> {
   /** Resolves with one result for each entry; a failure is a value here, because other entries may be stored. */
   enqueueBatch(entries: Iterable<Entry<Map>>, options?: CallOptions): Promise<BatchResult>;
   /**
-   * Any number of entries, as fast as the service takes them: `source` is asked for more only then. A text is a line of NDJSON
-   * as it stands. Reports come in the order of the lines, which are numbered from 1.
+   * Posts any number of entries, as fast as the service takes them: `source` is asked for more only when more can be sent. A
+   * text is sent unchanged as one line of NDJSON. Reports come in the order of the lines, which are numbered from 1.
    */
   stream(
     source: AsyncIterable<Entry<Map> | string> | Iterable<Entry<Map> | string>,
@@ -74,7 +74,7 @@ export interface Client<Map extends Definitions<Map>> {
   cancel(jobId: string, options?: CallOptions): Promise<Cancelled>;
 }
 
-/** @param surroundings time and chance, for tests */
+/** @param surroundings time and randomness, which tests replace */
 export function createClient<Map extends Definitions<Map> = AnyDefinitions>(
   options: ClientOptions,
   surroundings: Surroundings = systemSurroundings,

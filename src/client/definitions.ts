@@ -7,10 +7,10 @@ interface Definition<Args extends z.ZodType = z.ZodType> {
   readonly args: Args;
 }
 
-/** Definitions under any keys: their own names count. */
+/** Definitions under any keys: the name in each definition counts. */
 export type Definitions<Map> = { readonly [Key in keyof Map]: Definition };
 
-/** Of a client without definitions, which takes all names, with an object or a list. */
+/** For a client without definitions: it takes every name, with an object or a list. */
 export type AnyDefinitions = Readonly<Record<string, Definition<z.ZodType<unknown, object>>>>;
 
 export interface TwoNumbers {
@@ -19,7 +19,7 @@ export interface TwoNumbers {
   readonly request_id?: string | null;
 }
 
-/** By operation; the arithmetic is always there. */
+/** The arguments of each operation. The arithmetic is always there. */
 export type ArgsOf<Map extends Definitions<Map>> = Readonly<
   Record<'add' | 'subtract' | 'multiply' | 'divide', TwoNumbers>
 > & {
@@ -28,7 +28,7 @@ export type ArgsOf<Map extends Definitions<Map>> = Readonly<
 
 export type OperationOf<Map extends Definitions<Map>> = keyof ArgsOf<Map> & string;
 
-/** Fields of the explicit form (docs/jobs.md), in the names of this language. */
+/** Fields of the explicit form (docs/jobs.md), with names in the style of this language. */
 export interface JobOptions {
   /** Shown in logs and in the job's state. */
   readonly requestId?: string | undefined;
@@ -46,7 +46,10 @@ export interface JobOptions {
   readonly expiresInSeconds?: number | undefined;
   /** Handed through to the worker. */
   readonly custom?: Readonly<Record<string, unknown>> | undefined;
-  /** Not enqueued while a job like it, accepted within so many seconds, has not ended: the response has the id of that job. */
+  /**
+   * While a job like this one, accepted at most this many seconds ago, has not ended, the job is not enqueued. The response
+   * then has the id of the other job.
+   */
   readonly uniqueFor?: number | undefined;
   /** What makes jobs alike, in place of jobtype, queue and arguments. */
   readonly uniqueKey?: string | undefined;

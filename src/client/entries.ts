@@ -1,4 +1,4 @@
-// From what callers write to the JSON of the service: the explicit form of a job.
+// Writes the JSON of the explicit form from what callers give.
 import type { JobOptions } from './definitions.ts';
 import { WorkFactoryError } from './error.ts';
 
@@ -8,7 +8,7 @@ export interface GivenJob {
 }
 
 /**
- * Throws when the job is no JSON.
+ * Throws when the job cannot be written as JSON.
  *
  * @param key of the entry; the key of a request is a header
  */
@@ -38,7 +38,7 @@ export function writeEntry({ operation, args }: GivenJob, options: JobOptions, k
   }
 }
 
-/** Without this check `fetch` would refuse the key, with words about headers. */
+/** Without this check `fetch` would refuse the key with an error about headers. */
 export function checkKey(key: string): string {
   if (/^[\x21-\x7e]{1,255}$/.test(key)) return key;
   const detail = 'key must be 1 to 255 visible ASCII characters';

@@ -1,6 +1,6 @@
-// The one error of the client: what is known of the job when there is no clear yes.
+// The only error class of the client: what is known of the job when it is not certainly enqueued.
 
-/** `not_enqueued`: the job will never run. `unknown`: it may be stored. Undefined where nothing was to be enqueued. */
+/** `not_enqueued`: the job will never run. `unknown`: it may be stored. Undefined: the request enqueues nothing. */
 export type FailureOutcome = 'not_enqueued' | 'unknown' | undefined;
 
 export interface Failure {
@@ -16,7 +16,7 @@ export interface Failure {
   readonly status?: number | undefined;
   /** Ids of jobs that may be stored, as far as the service told them. */
   readonly jobIds?: readonly string[];
-  /** The service asks for so long a pause before the next attempt. */
+  /** The pause that the service asks for before the next attempt. */
   readonly retryAfterMs?: number | undefined;
   /** The service's response, with all its fields. */
   readonly problem?: Readonly<Record<string, unknown>> | undefined;

@@ -1,4 +1,4 @@
-// What is known of a job: asked once, until it has ended, or until it is cancelled.
+// The state of a job, waiting for its end, and cancelling it.
 import type { ApiResponse } from './attempt.ts';
 import { WorkFactoryError } from './error.ts';
 import type { Sender } from './sender.ts';
@@ -36,7 +36,7 @@ export interface JobQueries {
 /** The longest `?wait=` that the service takes. */
 const waitMsMax = 30_000;
 
-/** The last response comes after the end of the wait. */
+/** How long the last response may come after the end of the wait. */
 const lastResponseMs = 5000;
 
 const camelCase = (name: string): string => name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
@@ -44,7 +44,7 @@ const camelCase = (name: string): string => name.replaceAll(/_([a-z])/g, (_, let
 const toJob = ({ body }: ApiResponse): Job =>
   Object.fromEntries(Object.entries(body).map(([name, value]) => [camelCase(name), value])) as unknown as Job;
 
-/** True also when the service is not told how the job ends: waiting would only take time. */
+/** True also when the service is never told how the job ends, because waiting would only take time. */
 const isOver = (job: Job | undefined): boolean =>
   job !== undefined && ((job.state !== 'pending' && job.state !== 'scheduled') || job.tracked === false);
 
@@ -75,7 +75,7 @@ export function createJobQueries(sender: Sender, { now }: Pick<Surroundings, 'no
         const path = `${pathOf(jobId)}?wait=${holdMs / 1000}`;
         const job = await ask(path, untilMs + lastResponseMs, signal, holdMs);
         if (isOver(job) || now() >= untilMs) return job;
-        // A service that drains, or holds as many as it can, responds at once.
+        // A service that drains, or already holds its most requests, responds at once.
         if (now() - askedMs >= holdMs) early = 0;
         else await sender.pause(Math.min(sender.pauseMs(++early), untilMs - now()), signal);
       }
@@ -87,7 +87,7 @@ export function createJobQueries(sender: Sender, { now }: Pick<Surroundings, 'no
       } catch (error) {
         if (isCode(error, 'not_found')) return 'not_found';
         if (!isCode(error, 'not_cancellable')) throw error;
-        // By an earlier attempt whose response was lost.
+        // An earlier attempt whose response was lost may have cancelled it.
         return (await get(jobId, signal))?.state === 'cancelled' ? 'cancelled' : 'not_cancellable';
       }
     },

@@ -1,5 +1,6 @@
 // Sends a request until there is a response, or no other attempt may be made. A request that is certainly not stored is
-// repeated always; one that may be stored, only with an idempotency key, in the same bytes. Attempts and time have a limit.
+// always sent again. A request that may be stored is sent again only with an idempotency key, in the same bytes. The number
+// of attempts and the time are limited.
 import { watchSignals } from './abort.ts';
 import { abortedBy, attempt, type ApiResponse } from './attempt.ts';
 import { WorkFactoryError, type Failure } from './error.ts';
@@ -21,11 +22,14 @@ export interface Request {
   readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
   readonly body?: string;
-  /** `made`: by this client, and left out where the service keeps no keys. `own`: the caller's. `in body`: of entries. */
+  /**
+   * `made`: the client made the key, and leaves it out where the service keeps no keys. `own`: the caller gave it.
+   * `in body`: entries have keys.
+   */
   readonly key?: { readonly kind: 'made' | 'own'; readonly value: string } | { readonly kind: 'in body' };
   readonly deadlineMs: number;
   readonly signal?: AbortSignal | undefined;
-  /** How long the service may hold the response, beyond the time of any attempt. */
+  /** How long the service may hold the response. It is added to the time of an attempt. */
   readonly holdMs?: number;
 }
 
@@ -34,11 +38,14 @@ export interface Sender {
   send(request: Request): Promise<ApiResponse>;
   /** Resolves when the time is over or a signal fires. */
   pause(ms: number, signal?: AbortSignal): Promise<void>;
-  /** Before the next attempt, with jitter. */
+  /** The pause before the next attempt, with jitter. */
   pauseMs(attempts: number): number;
 }
 
-/** With pauses of a second or more they last longer than the key of a dead process stays under way (25 s). A GET has a deadline only. */
+/**
+ * With pauses of a second or more, these attempts take longer than the 25 s for which the key of a dead process stays under
+ * way. A GET is limited by its deadline only.
+ */
 const attemptsMax = 20;
 const pauseMsMin = 100;
 const pauseMsMax = 5000;
@@ -119,7 +126,7 @@ interface History {
   end(failure: Failure): WorkFactoryError;
 }
 
-/** What all attempts together tell: a refusal says nothing of the attempts before it. */
+/** Collects what all attempts tell: a refusal says nothing of the attempts before it. */
 function createHistory(isToEnqueue: boolean): History {
   const jobIds = new Set<string>();
   let attempts = 0;

@@ -12,7 +12,7 @@ export interface StreamBody {
 }
 
 const encoder = new TextEncoder();
-/** Lines leave together when they have so many characters, or after this turn of the event loop. */
+/** Lines leave together when they have this many characters, or after this turn of the event loop. */
 const flushChars = 16_384;
 /** Bytes that wait for the connection. */
 const waitingBytesMax = 65_536;

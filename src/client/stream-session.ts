@@ -16,7 +16,7 @@ export interface SessionOptions {
   readonly signals: readonly AbortSignal[];
   /** Limit of lines that are sent and not reported. */
   readonly linesMax: number;
-  /** After so long without a byte, while reports are due, the connection counts as lost. */
+  /** The connection counts as lost after this long without a byte while reports are due. */
   readonly silenceMs: number;
 }
 
@@ -140,7 +140,7 @@ interface Silence {
   cancel(): void;
 }
 
-/** Tells when reports are due, and nothing has come for so long. */
+/** Calls `onSilence` when reports are due and nothing has come for `silenceMs`. */
 function watchSilence(
   { after, now }: Surroundings,
   silenceMs: number,

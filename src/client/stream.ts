@@ -1,4 +1,4 @@
-// Any number of jobs in one request, or in several: when the connection breaks, the next request has the lines that were not
+// Any number of jobs in one request. When the connection breaks, another request follows. It has the lines that were not
 // sent, and the lines with a key, which make the same job again. Other lines that were sent are reported as unknown.
 import { watchSignals } from './abort.ts';
 import { abortedBy } from './attempt.ts';
@@ -23,7 +23,7 @@ export interface StreamSummary {
   readonly unknown: number;
 }
 
-/** Reports in the order of the lines. Whoever does not read them holds up the stream. */
+/** Reports in the order of the lines. The stream waits for a caller that does not read them. */
 export interface StreamReports extends AsyncIterable<LineReport> {
   /** Resolves at the end; rejects, as the reading does, when the stream cannot go on. */
   readonly summary: Promise<StreamSummary>;
@@ -43,7 +43,10 @@ export interface StreamSurroundings {
   readonly waitsForService: boolean;
 }
 
-/** Lines that are sent and not reported: a cut makes them unknown. Four times as many as the service pushes at once, for the way there and back. */
+/**
+ * Lines that are sent and not reported: when the connection breaks they become unknown. The limit is four times what the
+ * service pushes at once, so that it has work while reports travel.
+ */
 const linesMax = 4000;
 /** Reports that nobody has read. */
 const reportsMax = 1000;
@@ -92,7 +95,7 @@ export function startStream(
   async function run(): Promise<StreamSummary> {
     const abort = watchAbort(signals, reports.end);
     try {
-      // Without a line there is nothing to connect for: the source may take its time.
+      // Without a line no connection is needed: the source may take its time.
       while (await Promise.race([lines.waitBehind(0), abort.aborted])) {
         patience.begin();
         const end = await runSession(lines, sessionOptionsOf(options, signals), onReport);
@@ -128,7 +131,10 @@ async function* readReports(
   }
 }
 
-/** Lines that were sent, and whose reports did not come, may be stored. With a key they are the same job when they are sent again. */
+/**
+ * Lines that were sent, and whose reports did not come, may be stored. A line with a key makes the same job when it is sent
+ * again.
+ */
 function settleUnknown(lines: StreamLines, end: SessionEnd): void {
   if (end.kind !== 'failed' || end.failure.outcome === 'not_enqueued') return;
   const { code, detail } = end.failure;
@@ -148,7 +154,7 @@ const sessionOptionsOf = (
   },
 });
 
-/** @param onAbort nobody may be reading the reports any more */
+/** Calls `onAbort` at an abort, even when nobody reads the reports any more. */
 function watchAbort(
   signals: readonly AbortSignal[],
   onAbort: () => void,
@@ -164,7 +170,7 @@ function watchAbort(
   return { aborted, unwatch };
 }
 
-/** How often, and how long, the stream goes on without a report. */
+/** Limits how often, and how long, the stream goes on without a report. */
 function createPatience({ sender, surroundings: { now }, timeoutMs }: StreamSurroundings) {
   let progressMs = now();
   /** Requests in a row that ended without a report. */

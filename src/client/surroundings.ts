@@ -1,4 +1,4 @@
-// Time, chance and the network as parameters, so that tests need neither.
+// Time, randomness and the network as parameters, so that tests need none of them.
 import type { Timer } from '../domain/clock.ts';
 
 /** The part of `fetch` that the client uses. */

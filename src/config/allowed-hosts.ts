@@ -9,7 +9,7 @@ const accepts =
 const entryPattern = /^(?:(https?):\/\/)?(\*\.)?(\[[0-9a-f:.]+\]|[^\s:/?#@[\]\\*%]+?)(?::(\d{1,5}))?$/i;
 const portMax = 65_535;
 
-/** Undefined: it is no entry. */
+/** Undefined: the text is no valid entry. */
 export function readAllowedHost(text: string): AllowedHost | undefined {
   if (network.safeParse(text).success)
     return { kind: 'range', range: text.includes('/') ? text : `${text}/${text.includes(':') ? 128 : 32}` };
@@ -29,7 +29,10 @@ export function readAllowedHost(text: string): AllowedHost | undefined {
   };
 }
 
-/** As a URL has it; undefined where a URL has no such host, or one that is another than what is written (`0x7f.1`). */
+/**
+ * The host as a URL contains it. Undefined: no URL can have this host, or a URL would change it (`0x7f.1` becomes
+ * `127.0.0.1`).
+ */
 function nameOf(host: string): string | undefined {
   if (!URL.canParse(`https://${host}/`) || host.startsWith('.') || host.endsWith('.') || host.includes('..'))
     return undefined;

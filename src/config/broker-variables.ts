@@ -13,19 +13,19 @@ export const brokerVariables = {
     unit: 'text',
     secret: true,
     reason:
-      'The password that the embedded broker asks for. Unset: none; in the all-in-one without FAKTORY_BIND a new secret one at each start.',
+      'The password that the embedded broker asks for. Unset: it asks for none; the all-in-one without FAKTORY_BIND makes a random one at each start.',
   },
   BACKUP_DIR: {
     schema: path,
     unit: 'path',
     reason:
-      'The folder, of this service alone, in which POST /admin/backup makes copies of the data of the all-in-one while it runs. Unset: there is no such route.',
+      'The folder in which POST /admin/backup makes copies of the data of the all-in-one while it runs. No other service may use it. Unset: the route does not exist.',
   },
   BROKER_LOST_WORKER_SECONDS: {
     schema: integer(0, 3600),
     default: '15',
     unit: 's',
     reason:
-      'How long a worker of the embedded broker may be without a connection before its jobs are queued again, an attempt counted. 0: for ever; they wait for the end of their reservations, as in Faktory.',
+      'How long a worker of the embedded broker may be without a connection before its jobs are queued again and an attempt is counted. 0: the jobs wait for the end of their reservations, as in Faktory.',
   },
 } as const satisfies Record<string, Variable>;

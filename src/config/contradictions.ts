@@ -1,17 +1,17 @@
-// Settings that are each accepted, and that together do not do what they say. A start goes on with them; doctor tells of them.
+// Settings that are valid one by one and do not work together. The start goes on with them; `doctor` reports them.
 import type { Config } from './load.ts';
 import type { VariableName } from './variables.ts';
 
 interface Rule {
   readonly holds: (config: Config) => boolean;
-  /** Values are never shown: some are secret. */
+  /** Shows no values, because some are secret. */
   readonly says: string;
 }
 
 const isSet = (config: Config, name: VariableName): boolean => config[name] !== undefined;
 const isLoopback = (host: string): boolean => /^(127\.|localhost$|::1$)/.test(host);
 
-/** Each connection of a worker carries so many FETCHes at most (src/faktory/source/fetch-lane.ts). */
+/** The most FETCHes that a connection of a worker carries at once (src/faktory/source/fetch-lane.ts). */
 const fetchesPerConnection = 10;
 
 const rules: readonly Rule[] = [

@@ -2,13 +2,13 @@
 import { problemOf, type ConfigProblem } from './load.ts';
 import { variableNames } from './variables.ts';
 
-/** As dotenv 18 splits a line into name and value; here the value keeps the spaces around it. */
+/** The pattern by which dotenv 18 splits a line into name and value. Here the value keeps the spaces around it. */
 const assignment = /^\s*(?:export\s+)?([\w.-]+)(?:\s*=|:(?=\s))(.*)$/gm;
 const quoted = /^\s*(['"`])(?:\\.|(?!\1).)*\1\s*(?:#.*)?$/;
 
 /**
- * dotenv ends a value without quotes at its first "#". For docker compose and the shells only one after a space begins a
- * comment, so whoever writes a "#" inside a value means it.
+ * dotenv ends a value without quotes at its first "#". For docker compose and the shells a "#" begins a comment only after a
+ * space, so they read a "#" inside a value as a part of it.
  */
 export function envFileProblems(text: string): ConfigProblem[] {
   return [...text.matchAll(assignment)].flatMap(([, name, value = '']) => {

@@ -8,7 +8,7 @@ export const jobVariables = {
     default: '65536',
     unit: 'bytes',
     reason:
-      'Decoded bytes of a request with one job, and JSON of the arguments of any job; the arithmetic keeps 16384.',
+      "The most bytes of a request with one job, after decoding, and of the JSON of any job's arguments. The limit of the arithmetic stays 16384.",
   },
   PAYLOAD_COMPRESS_BYTES: {
     schema: integer(0, 1_048_576),
@@ -20,7 +20,7 @@ export const jobVariables = {
   ENQUEUE_QUEUES: {
     schema: commaList(/^[A-Za-z0-9._-]{1,100}$/, 'queue names of A-Z a-z 0-9 . _ -, separated by commas, each once'),
     unit: 'names',
-    reason: "Queues that a job may name in place of its type's; some worker must fetch from them.",
+    reason: 'Queues that a job may name in place of the queue of its type. A worker must fetch from them.',
   },
   PASSTHROUGH_JOBTYPES: {
     schema: commaList(
@@ -36,13 +36,13 @@ export const jobVariables = {
     default: '1',
     unit: 'processes',
     reason:
-      'Where the code of your own job types runs. Jobs that wait share one well; jobs that compute want one for each processor.',
+      'How many child processes run your own job types. One is enough for jobs that wait; jobs that compute need one for each processor.',
   },
   RESULT_BYTES_MAX: {
     schema: integer(1024, 1_048_576),
     default: '65536',
     unit: 'bytes',
-    reason: "JSON of the result of one of your own jobs; a larger one is the job's failure.",
+    reason: 'The most bytes of JSON of the result of one of your own jobs. With a larger result the job fails.',
   },
   HTTP_REQUEST_ALLOW: {
     schema: allowedHosts,

@@ -27,10 +27,10 @@ export class ConfigError extends Error {
 }
 
 /**
- * Reads the given environment, which wins over nothing and falls back to nothing: an empty variable counts as unset, a
- * wrong one is never replaced by a default.
+ * Reads the given environment and nothing else. An empty variable counts as unset. A wrong value is never replaced by a
+ * default.
  *
- * @param fileProblems what is wrong with the file that a part of it came from
+ * @param fileProblems problems of the .env file from which a part of the environment came
  * @throws ConfigError with every problem
  */
 export function loadConfig(
@@ -62,7 +62,10 @@ export function problemOf(name: VariableName, text: string, accepts: string): Co
   return { variable: name, got, accepts };
 }
 
-/** Characters that editors, `docker run --env-file` and unit files leave around a value. They would silently become part of it. */
+/**
+ * Editors, `docker run --env-file` and unit files leave these characters around a value. They would silently become a part
+ * of it.
+ */
 function wrappingOf(text: string): string | undefined {
   if (/[\u0000-\u001f\u007f]/.test(text)) return 'no control characters (a CR is what Windows ends a line with)';
   if (text !== text.trim()) return 'no spaces around it';
@@ -97,7 +100,7 @@ const relations: readonly Relation[] = [
   {
     variables: ['FAKTORY_READ_TIMEOUT'],
     holds: (c) => c.FAKTORY_READ_TIMEOUT >= 7,
-    accepts: 'at least 7: the server gives its own verdict after about 6 s',
+    accepts: 'at least 7: Faktory itself replies with an error after about 6 s',
   },
   {
     variables: ['BATCH_MAX_JOBS', 'BATCH_BODY_BYTES_MAX'],
@@ -111,7 +114,7 @@ const relations: readonly Relation[] = [
   },
 ];
 
-/** An operator's key that callers know opens to them what they must not do, and the log would name either. */
+/** An operator's key that callers know would let them do what only operators may do, and the log could name either of them. */
 function sharedKeys({ API_KEYS: api = [], ADMIN_KEYS: admin = [] }: Partial<Config>): ConfigProblem[] {
   const own = new Set(api.map(keyOf));
   if (!admin.some((item) => own.has(keyOf(item)))) return [];

@@ -6,7 +6,7 @@ import { z } from 'zod';
 export interface Variable<T extends z.ZodType = z.ZodType> {
   /** Reads the text of a variable that is set; its error message says what is accepted. */
   schema: T;
-  /** As text, the way it stands in `.env.example`; undefined: the variable has no default. */
+  /** The default as text, as in `.env.example`. Undefined: the variable has none. */
   default?: string;
   unit: string;
   reason: string;
@@ -58,7 +58,7 @@ export const bindAddress = (portMin: 0 | 1) => {
   });
 };
 
-// The library's own reading ignores the scheme and keeps the brackets of IPv6 (faktory-worker 4.7.1).
+// faktory-worker 4.7.1 ignores the scheme of the URL and keeps the brackets of IPv6, so the URL is parsed here.
 export const faktoryUrl = z.string().transform((text, context): FaktoryAddress => {
   try {
     const url = new URL(text);
@@ -84,7 +84,7 @@ export const faktoryUrl = z.string().transform((text, context): FaktoryAddress =
   return z.NEVER;
 });
 
-// The library's own reading takes any path for a number, drops what follows a "#", and throws at a bare "%" (ioredis 6).
+// ioredis 6 takes any path for a number, drops what follows a "#", and throws at a bare "%", so the URL is checked here.
 export const redisUrl = z.string().refine(isRedisUrl, 'redis://[:password@]host[:port][/db], percent-encoded');
 
 function isRedisUrl(text: string): boolean {
@@ -101,7 +101,10 @@ export const path = z
   .string()
   .refine((text) => !/^~|\$[\w{(]/.test(text), 'a path without "~" and "$NAME": nothing replaces them here');
 
-/** As Faktory takes FAKTORY_PASSWORD (cli/cli.go, v1.9.4): what begins with "/" is a file that holds the password. */
+/**
+ * Like Faktory's own FAKTORY_PASSWORD (cli/cli.go, v1.9.4): a value that begins with "/" names a file that holds the
+ * password.
+ */
 export const password = z.string().transform((text, context) => {
   if (!text.startsWith('/')) return text;
   try {
@@ -117,7 +120,7 @@ export const password = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
-/** As a browser sends it in `Origin`: no path, no default port, lower case (RFC 6454, 6.2). */
+/** Each origin as a browser sends it in `Origin`: no path, no default port, lower case (RFC 6454, 6.2). */
 export const origins = z.string().transform((text, context): readonly string[] => {
   const items = text.split(',').map((item) => item.trim());
   const isOrigin = (item: string): boolean =>
@@ -153,7 +156,7 @@ export const commaList = (pattern: RegExp, accepts: string, itemsMax = Infinity)
       accepts,
     );
 
-/** Of an item of a list of keys: without its name. */
+/** The KEY of an item `NAME:KEY` or `KEY`. */
 export const keyOf = (item: string): string => item.replace(/^[A-Za-z0-9_-]{1,64}:/, '');
 
 /** Keys that callers present, each with a name or without. */
@@ -162,5 +165,5 @@ export const keyList = commaList(
   'keys of 16 to 200 visible ASCII characters, separated by commas, each with a name if you like: NAME:KEY',
 ).refine(
   (items) => new Set(items.map(keyOf)).size === items.length,
-  'each KEY once: of a KEY under two names, or with and without a name, nobody could tell whose it is',
+  'each KEY once: a KEY under two names, or with and without a name, would not tell who the caller is',
 );

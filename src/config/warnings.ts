@@ -3,7 +3,7 @@ import { variableNames, variables, type VariableName } from './variables.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Variables of the original service, of Faktory's clients and of hosting platforms, with what to use instead. */
+/** Variables of the original service, of Faktory's clients and of hosting platforms, each with the variable to use instead. */
 const otherNames: Readonly<Record<string, string>> = {
   RUST_LOG: 'use LOG_LEVEL',
   TCP_KEEPALIVE_INTERVAL: "the interval is libuv's, 1 s; FAKTORY_KEEPALIVE_DELAY_MS sets the delay",
@@ -36,13 +36,16 @@ function insteadOf(name: string, env: Environment): string | undefined {
   return ownPrefix.test(name) ? 'there is no variable of this name' : undefined;
 }
 
-/** The variable that looks like the given name; if that one is set as well, the name is somebody else's. */
+/**
+ * The variable that the given name looks like. Undefined when that variable is set as well: the name belongs to another
+ * program then.
+ */
 const meantBy = (name: string, env: Environment): VariableName | undefined =>
   variableNames.find((known) => !env[known] && isNear(letters(name), letters(known)));
 
 const letters = (name: string): string => name.toUpperCase().replaceAll(/[_-]/g, '');
 
-/** As API_KEY and API_KEYS, BIND_ADDRESS and BIND_ADDR, FAKTROY_URL and FAKTORY_URL. */
+/** Near are API_KEY and API_KEYS, BIND_ADDRESS and BIND_ADDR, FAKTROY_URL and FAKTORY_URL. */
 function isNear(name: string, known: string): boolean {
   if (name.startsWith(known)) return name.length - known.length <= 3;
   return name.length < known.length ? isOneEditAway(name, known) : isOneEditAway(known, name);

@@ -1,15 +1,16 @@
-// Whether a Redis may keep keys: one that evicts would forget what was done, and nobody would notice. Asked at every connection,
-// because the name may lead to another server, and with the check of /ready, because its settings may have changed.
+// Whether a Redis may keep keys: a Redis that evicts would forget keys without a word, and repeated requests would make
+// second jobs. Redis is asked at every connection, because its name may lead to another server, and by the check of /ready,
+// because its settings may have changed.
 import type { Redis } from 'ioredis';
 import { KeyStoreError } from '../domain/keys.ts';
 import { createTrouble, type RedisLog, type Trouble } from '../results/redis-connection.ts';
 
 export interface Fitness {
-  /** What a key survives, by Redis' own word. */
+  /** What a key survives, as Redis reports it. */
   readonly durability: string;
-  /** Rejects with a KeyStoreError unless the Redis of the present connection was fit when it was asked last. */
+  /** Rejects with a KeyStoreError unless the Redis of this connection was fit when it was asked last. */
   check(): Promise<void>;
-  /** Asks it again, and does as `check`. */
+  /** Asks Redis again, then does as `check`. */
   look(): Promise<void>;
 }
 
@@ -72,7 +73,7 @@ export function createFitness(redis: Redis, log: RedisLog): Fitness {
     async look() {
       requireReady();
       const asked = ask();
-      // Until the reply comes, claims go by the one before.
+      // Until the reply comes, claims rely on the earlier reply.
       await asked.then(
         () => (found = asked),
         () => undefined,
@@ -82,13 +83,13 @@ export function createFitness(redis: Redis, log: RedisLog): Fitness {
   };
 }
 
-/** Undefined when it never evicts. */
+/** The policy of a Redis that evicts. Undefined: it never evicts, or does not say. */
 async function evictionOf(redis: Redis, silence: Trouble): Promise<string | undefined> {
   try {
     const info = await redis.info('memory');
     const policy = /^maxmemory_policy:([a-z-]+)/m.exec(info)?.[1];
     silence.ended();
-    // Whether there is a limit does not count: one may be set at any time.
+    // A Redis without a memory limit counts as well, because a limit may be set at any time.
     return policy === 'noeviction' ? undefined : policy;
   } catch (error) {
     if ((error as Error).name !== 'ReplyError') throw error;

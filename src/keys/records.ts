@@ -7,14 +7,14 @@ import { fingerprintChars, headChars } from './scripts.ts';
 const fingerprintOf = ({ fingerprint }: Claim): string => bytesOf(fingerprint).toString('base64url');
 export const ownerOf = ({ jids: [first = ''] }: Claim): string => first;
 
-/** A script returns a word, or a record and the time for which it is still kept. */
+/** A script returns a word, or a record and how long it is still kept. */
 export type Found = [text: string, leftMs?: number];
 
 export type Told = Omit<Settlement, 'outcome'> & { readonly outcome: Settlement['outcome'] | typeof withdrawn };
 
 export const states = { open: 'o', done: 'd', unknown: 'u', refused: 'x', withdrawn: 'w' } as const;
 
-/** After the head: the status, the jids, the time for which it is kept, and the body behind a line feed. */
+/** A record has its head, the status, the jids, how long it is kept, and the body behind a line feed. */
 export function recordOf(
   state: (typeof states)[keyof typeof states],
   claim: Claim,

@@ -85,7 +85,7 @@ export function createRedisKeys({ url, ttlSeconds, underWayMsMax, log }: RedisKe
     // Records and jobs are in two stores: they cannot be written together.
     attach: () => undefined,
     settle: (settlements) => unsent.send(settlements),
-    // It writes, because a Redis that is full, or a replica, still serves reads.
+    // The check writes, because a Redis that is full, or a replica, still serves reads.
     check: () =>
       checkRedis(redis, async () => {
         await fitness.look();

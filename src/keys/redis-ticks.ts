@@ -4,7 +4,7 @@ import type { LastTick, TickStore } from '../domain/cron.ts';
 import { Outbox } from '../results/outbox.ts';
 import { createTrouble, closeRedis, openRedis, type RedisLog } from '../results/redis-connection.ts';
 
-/** As `replaces` in src/domain/cron.ts: processes tell of their ticks in any order. */
+/** The rule is that of `replaces` in src/domain/cron.ts: processes store their ticks in any order. */
 const keepScript = `
 for i, key in ipairs(KEYS) do
   local found = redis.call('GET', key)

@@ -1,22 +1,26 @@
-// The scripts of keys in Redis. A record is one text, a third of the memory of a hash: a letter for its state, the fingerprint,
-// the owner (its first jid), then what only this program reads. States: `o` open, `d` done, `u` unknown, `w` withdrawn.
+// The scripts of keys in Redis. A record is one text, which takes a third of the memory of a hash: a letter for its state,
+// the fingerprint, the owner (its first jid), then a part that only this program reads. States: `o` open, `d` done, `u`
+// unknown, `w` withdrawn.
 
 export const fingerprintChars = 43;
 export const ownerChars = 36;
-/** Of the state, the fingerprint and the owner. */
+/** The length of the state, the fingerprint and the owner. */
 export const headChars = 1 + fingerprintChars + ownerChars;
 
-/** Of a claim that its caller gave up before the reply. */
+/** The outcome of a claim that its caller gave up before the reply. */
 export const withdrawn = 'withdrawn';
 
-/** A claim that is held up somewhere, in a Redis that stands still for example, arrives within this time. */
+/**
+ * How long a withdrawn claim is remembered. A claim that is held up, for example by a Redis that hangs, arrives within this
+ * time.
+ */
 const withdrawnMs = 60_000;
 
 const ownerOf = (record: string): string => `string.sub(${record}, ${headChars - ownerChars + 1}, ${headChars})`;
 
 /**
- * ARGV: for each key the time to live and its record; without an owner it is looked up only. A claim that comes twice, because
- * its connection was lost, finds its own record.
+ * ARGV: for each key the time to live and its record. A record without an owner is only looked up. A claim that arrives
+ * twice, because its connection was lost, finds its own record.
  */
 export const claimScript = `
 local replies = {}
@@ -39,8 +43,8 @@ end
 return replies`;
 
 /**
- * ARGV: for each key the time to live and its record. A record of somebody else stays as it is; one that is gone is written
- * anew, unless its jobs were refused (state \`x\`).
+ * ARGV: for each key the time to live and its record. A record of another owner stays as it is. A record that is gone is
+ * written anew, unless its jobs were refused (state \`x\`).
  */
 export const settleScript = `
 for i, key in ipairs(KEYS) do

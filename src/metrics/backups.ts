@@ -6,7 +6,7 @@ import { readBy, readOne } from './read.ts';
 export interface BackupsReading {
   made: number;
   failed: number;
-  /** Seconds since 1970, when the last one that was made began; undefined before the first. */
+  /** When the latest copy that succeeded began, in seconds since 1970. Undefined before the first. */
   lastSeconds: number | undefined;
 }
 
@@ -29,7 +29,7 @@ export function createBackupMetrics(registry: Registry): BackupMetrics {
   const ofLast = {
     registry,
     name: 'work_factory_backup_last_timestamp_seconds',
-    help: 'When the last copy that was made began; absent before the first of this process.',
+    help: 'When the latest copy that succeeded began; absent before the first copy of this process.',
     aggregator: 'max' as const,
   };
   readOne(ofLast, 'gauge', () => read?.().lastSeconds);

@@ -1,4 +1,4 @@
-// Jobs in the broker, whichever it is; and groups, connections and commands of the embedded broker.
+// Jobs in the broker, Faktory or the embedded one; and groups, connections and commands of the embedded broker.
 import type { Registry } from 'prom-client';
 import type { BrokerPoll, BrokerState, QueueState } from '../domain/broker-state.ts';
 import { secondsBuckets } from './http.ts';
@@ -18,7 +18,10 @@ export interface BrokerReading {
 export interface BrokerMetrics {
   /** One group that the embedded broker synced, or failed to sync. */
   brokerGroup(seconds: number, bytes: number): void;
-  /** Asked when the page is read, which waits half a second for it at most. The last one set counts. */
+  /**
+   * Sets the function that asks the broker when the page is read. The page waits half a second for it at most. The function
+   * set last counts.
+   */
   readBrokerState(poll: BrokerPoll): void;
   readBroker(read: () => Readonly<BrokerReading>): void;
 }
@@ -77,7 +80,7 @@ function addState(registry: Registry, queueNames: Names, look: () => Promise<Bro
   });
   const ofDepth = of(
     'work_factory_queue_depth_jobs',
-    'Jobs in each queue of the broker; `other`: those of the queues for which there is no name left.',
+    'Jobs in each queue of the broker; `other`: the jobs of all queues beyond the limit of names.',
     'queue',
   );
   addMetric(ofDepth, 'gauge', async () =>
@@ -90,7 +93,7 @@ function addState(registry: Registry, queueNames: Names, look: () => Promise<Bro
   );
   const ofLatency = of(
     'work_factory_queue_latency_seconds',
-    'Age of the oldest job of each queue of the broker; `other`: the greatest of the queues for which there is no name left.',
+    'Age of the oldest job of each queue of the broker; `other`: the greatest age among the queues beyond the limit of names.',
     'queue',
   );
   addMetric(ofLatency, 'gauge', async () =>

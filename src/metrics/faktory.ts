@@ -23,11 +23,11 @@ export interface FaktoryMetrics {
   faktoryFrame(jobs: number, seconds: number, outcome: FrameOutcome): void;
   /** One command that is no PUSHB, from its write to its reply or loss. */
   faktoryCommand(verb: string, seconds: number, outcome: FrameOutcome): void;
-  /** Readers are called when the page is read, and never otherwise; the last one set counts. */
+  /** Sets the function that is called when the page is read, and never otherwise. The function set last counts. */
   readConnections(role: ConnectionRole, read: () => ConnectionReading): void;
 }
 
-/** Any other is `other`. */
+/** The label of any other command is `other`. */
 const verbs = new Set(['FETCH', 'ACK', 'FAIL', 'BEAT', 'INFO', 'MUTATE', 'QUEUE', 'HELLO']);
 
 // Up to BATCH_MAX_SIZE's accepted maximum.

@@ -15,7 +15,7 @@ export interface HttpMetrics {
   httpRequests(method: string, route: string): (status: number, seconds: number) => void;
   /** Entries of one request to /jobs/batch. */
   batch(entries: number): void;
-  /** Readers are called when the page is read, and never otherwise; the last one set counts. */
+  /** Sets the function that is called when the page is read, and never otherwise. The function set last counts. */
   readHttpConnections(read: () => Counts): void;
   /** Connections that were closed because places ran out, since the start. */
   readClosedForRoom(read: () => Readonly<{ evicted: number; refused: number }>): void;

@@ -32,11 +32,11 @@ export interface JobMetrics {
    * @param queue of a job that was rejected, none
    */
   job(operation: OperationLabel, outcome: JobOutcome, queue?: string): void;
-  /** The series of a type are there, with 0, before its first job: an increase from nothing is none to Prometheus. */
+  /** Shows the series of a type with 0 before its first job: Prometheus sees no increase when a series begins above 0. */
   knowType(operation: OperationLabel, queue: string): void;
   /** The time that the oldest job of a frame has waited for it. */
   frameWait(seconds: number): void;
-  /** Readers are called when the page is read, and never otherwise; the last one set counts. */
+  /** Sets the function that is called when the page is read, and never otherwise. The function set last counts. */
   readPending(read: () => Readonly<Pending>): void;
   readAdmission(read: () => Readonly<AdmissionRefusals>): void;
 }
@@ -103,7 +103,7 @@ export function createJobMetrics(registry: Registry, queueNames: Names): JobMetr
     const counts = queues.get(queue);
     if (counts !== undefined) return counts;
     const label = queue === noQueue ? noQueue : queueNames.labelOf(queue);
-    // A name beyond the limit of names is not kept: names that callers make up take no memory.
+    // A name beyond the limit is not kept, so names that callers make up take no memory.
     if (label !== queue) return countsOf(operation, label);
     const made = Object.fromEntries(
       jobOutcomes

@@ -1,5 +1,5 @@
-// Names that come from outside, as those of queues, become values of labels only within a limit: each one is a series in
-// every scraper, and a caller who makes up names would fill its memory.
+// Names that come from outside, for example names of queues, become values of labels only up to a limit. Every value is a
+// series in every scraper, and a caller who makes up names would fill its memory.
 
 export interface Names {
   /** These names are always labels of their own. */

@@ -3,11 +3,12 @@ import { collectDefaultMetrics, type Registry } from 'prom-client';
 import { addMetric, readOne } from './read.ts';
 
 export interface ProcessMetrics {
-  /** Readers are called when the page is read, and never otherwise; the last one set counts. */
+  /** Sets the function that is called when the page is read, and never otherwise. The function set last counts. */
   readLostLogLines(read: () => number): void;
 }
 
-// They list every open socket by kind: with 3,000 callers a scrape would stand still for some milliseconds more.
+// These metrics list every open socket by kind. With 3,000 callers a scrape would hold up the process for some milliseconds
+// more.
 const costlyMetrics = ['handles', 'requests', 'resources'].flatMap((kind) => [
   `nodejs_active_${kind}`,
   `nodejs_active_${kind}_total`,

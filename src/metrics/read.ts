@@ -1,5 +1,6 @@
-// Metrics whose values are kept elsewhere: they are read when the page is, and cost nothing before. prom-client's own classes look a series up by the text of its labels; here the library only keeps the list and
-// writes the page. Relies on prom-client 15: a registry asks its metrics by `get`.
+// Metrics whose values are kept elsewhere and read when the page is read. prom-client's own classes would look each series
+// up by the text of its labels; here the library only keeps the list of metrics and writes the page. Relies on prom-client
+// 15: a registry asks its metrics by `get`.
 import type { Metric, Registry } from 'prom-client';
 
 export interface Described<Label extends string = string> {
@@ -7,7 +8,7 @@ export interface Described<Label extends string = string> {
   name: string;
   help: string;
   labelNames?: readonly Label[];
-  /** What several processes behind one port make of their values in one page. */
+  /** How the values of several processes behind one port become one value on their page. */
   aggregator?: 'sum' | 'max' | 'min' | 'first';
 }
 

@@ -11,13 +11,16 @@ export type ResultOperation = 'get' | 'put' | 'cancel' | 'check';
 export interface StoreMetrics {
   /** One key that came with a request or an entry. */
   key(outcome: KeyOutcome): void;
-  /** All outcomes of keys are there, with 0, before the first: an increase from nothing is none to Prometheus. */
+  /** Shows all outcomes of keys with 0 before the first key: Prometheus sees no increase when a series begins above 0. */
   knowKeys(): void;
-  /** One tick of a schedule, and what became of it in this process. */
+  /** One tick of a schedule, by its outcome in this process. */
   tick(operation: string, outcome: TickOutcome): void;
   /** One call to the store of results. */
   resultCall(operation: ResultOperation, seconds: number, hasReplied: boolean): void;
-  /** Whether the store replied to the last call; undefined before the first. The last reader set counts. */
+  /**
+   * Sets the function that says whether each store replied to its last call; undefined before the first. The function set
+   * last counts.
+   */
   readStores(read: () => { results: boolean | undefined; keys: boolean | undefined }): void;
 }
 
@@ -25,13 +28,13 @@ export function createStoreMetrics(registry: Registry): StoreMetrics {
   const keys = createCounter({
     registry,
     name: 'work_factory_keys_total',
-    help: 'Keys that came with requests and entries, by what they met.',
+    help: 'Keys that came with requests and entries, by what the store knew of them.',
     labelNames: ['outcome'],
   });
   const ticks = createCounter({
     registry,
     name: 'work_factory_cron_ticks_total',
-    help: 'Ticks of schedules, by what became of them in this process; of several one has it enqueued, the others replayed.',
+    help: 'Ticks of schedules, by their outcome in this process. Of several processes one enqueues a tick; for the others it is replayed.',
     labelNames: ['operation', 'outcome'],
   });
   const calls = createHistogram({

@@ -1,15 +1,15 @@
-// Counters and histograms for the paths that every request and job takes: a series is found once, and to add to it takes
-// some nanoseconds.
+// Counters and histograms for the code that every request and job runs. A series is looked up once; to add to it takes some
+// nanoseconds.
 import { addMetric, type Described, type Value } from './read.ts';
 
-/** One series of a counter. Whoever has it adds to `count`. */
+/** One series of a counter. Its holder adds to `count`. */
 export interface Count {
   count: number;
 }
 
 type Labels<Label extends string> = Readonly<Record<Label, string>>;
 
-/** Gives each set of labels its series; the same set, the same one. */
+/** Gives each set of labels its series, and the same set always the same one. */
 function createSeries<Label extends string, Series>(make: () => Series) {
   const all = new Map<string, { labels: Labels<Label>; series: Series }>();
   return {
@@ -23,7 +23,7 @@ function createSeries<Label extends string, Series>(make: () => Series) {
   };
 }
 
-/** @returns what gives each set of labels its series, to be kept */
+/** @returns a function from labels to their series, which callers keep */
 export function createCounter<Label extends string>(of: Described<Label>): (labels: Labels<Label>) => Count {
   const { all, of: seriesOf } = createSeries<Label, Count>(() => ({ count: 0 }));
   addMetric(of, 'counter', () => [...all.values()].map(({ labels, series }) => ({ labels, value: series.count })));
@@ -53,7 +53,7 @@ function createSums(buckets: readonly number[]): Sums {
   return sums;
 }
 
-/** A histogram without labels, on the page from its first value on: only in processes that it concerns. */
+/** A histogram without labels. It is on the page from its first value on, so only processes that use it show it. */
 export function createOneHistogram(of: Described & { buckets: readonly number[] }): (value: number) => void {
   const seriesOf = createHistogram(of);
   let observe: ((value: number) => void) | undefined;

@@ -39,7 +39,7 @@ export interface WorkerMetrics {
   workerJob(operation: OperationLabel, outcome: WorkerOutcome, seconds: number): void;
   /** From `enqueued_at` to the start of the job, by the clocks of two machines. */
   queueWait(queue: string, seconds: number): void;
-  /** Readers are called when the page is read, and never otherwise; the last one set counts. */
+  /** Sets the function that is called when the page is read, and never otherwise. The function set last counts. */
   readWorker(read: () => Readonly<WorkerReading>): void;
   readHandlers(read: () => Readonly<HandlersReading>): void;
 }

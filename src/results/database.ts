@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { makePrivateFolder } from '../private-folder.ts';
 
-/** Written only after CURRENT was: without it LevelDB takes the folder for an empty one and deletes these. */
+/** LevelDB writes these files only after CURRENT. Without CURRENT it takes the folder for an empty one and deletes them. */
 const dataFile = /^\d+\.(ldb|sst|log)$/;
 
 const advice =

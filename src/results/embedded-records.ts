@@ -1,4 +1,5 @@
-// The database of the embedded results: which keys a job's id and record have, and what is deleted when its time is over.
+// The database of the embedded results: the keys of a job's id and of its record, and the deletion of entries whose time is
+// over.
 import type { ClassicLevel } from 'classic-level';
 import type { CopiedRecord } from '../domain/backup.ts';
 import { isEnded, presentOf, type JobRecord } from '../domain/results.ts';
@@ -44,7 +45,7 @@ async function drop(db: ClassicLevel, generation: Generation): Promise<void> {
     await db.clear(range);
     await db.compactRange(range.gte, range.lt);
   }
-  // Deleted last: after a crash the rest is found again.
+  // Deleted last: after a crash the next start finds the generation and deletes the rest.
   await db.del(metaKeyOf(generation));
 }
 

@@ -11,7 +11,7 @@ export interface EmbeddedResultsOptions {
   /** The database's folder; made when it is missing. */
   dataDir: string;
   ttlSeconds: number;
-  /** The latest so many jobs are kept, and up to an eighth more (records without an id: twice as many). */
+  /** How many of the latest jobs are kept; up to an eighth more are (twice as many where records have no id). */
   resultsMax: number;
   /** Milliseconds since 1970. */
   now?: () => number;
@@ -22,7 +22,10 @@ export interface EmbeddedResults extends ResultStore {
   records(): AsyncIterable<readonly CopiedRecord[]>;
 }
 
-/** A group of ids alone waits so long for more: with few callers a write for each frame would cost as much as the frame. */
+/**
+ * A group that has only ids waits this long for more: with few callers a write for each frame would cost as much as the
+ * frame.
+ */
 const idsLingerMs = 20;
 
 /** Rejects with a text for the operator when the folder cannot be opened, for example because another process has it. */
@@ -55,7 +58,7 @@ export async function createEmbeddedResults(options: EmbeddedResultsOptions): Pr
         hasFailed = true;
         unwritten.putBack(fresh);
         for (const put of group) put.reject(error);
-        // Retried with the next write: without a pause of our own nothing can spin here.
+        // The next write tries again. Without this end the loop would spin on a disk that refuses every write.
         if (puts.count === 0) break;
       }
     }

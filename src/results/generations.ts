@@ -1,6 +1,7 @@
-// Where entries lie in the embedded store, and which are given up. Keys begin with a generation; a new one begins after
-// an eighth of the room or of the time, and the oldest is given up as a whole, by its range of keys. Nothing ever looks
-// for "the oldest entry", so deleted keys are never walked over again (the tombstone trap of LevelDB).
+// Where entries lie in the embedded store, and which entries are deleted. Every key begins with the number of a generation.
+// A new generation begins after an eighth of the limit or of the time to live. The oldest generation is deleted as a whole,
+// by its range of keys. The store never searches for the oldest entry, so it never walks over keys that LevelDB has deleted
+// but not yet removed.
 
 export interface Generation {
   readonly number: number;
@@ -10,7 +11,7 @@ export interface Generation {
 }
 
 export interface GenerationsOptions {
-  /** Oldest first, as they were kept. */
+  /** The generations that the database holds, the oldest first. */
   kept: Generation[];
   ttlMs: number;
   jobsMax: number;
@@ -25,7 +26,7 @@ export interface Generations {
   takeOld(nowMs: number): Generation[];
 }
 
-/** Finer means less kept beyond the limits, and more places to look for an id. */
+/** With more generations less is kept beyond the limits, and an id must be looked for in more places. */
 const parts = 8;
 /** A job's id and its record. */
 const entriesPerJob = 2;
@@ -57,7 +58,8 @@ export function createGenerations({ kept, ttlMs, jobsMax }: GenerationsOptions):
     },
     takeOld(nowMs) {
       let entries = 0;
-      // The first generation without which enough jobs remain, or whose last entry is too old: its successor had begun by then.
+      // The newest generation that may go: newer ones hold enough jobs, or its last entry, written before the next one
+      // began, is too old.
       const from = newestFirst.findIndex((generation, index) => {
         const isBeyond = entries >= entriesMax;
         entries += generation.entries;

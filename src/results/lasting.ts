@@ -1,6 +1,6 @@
-// Records of jobs that have not ended, in a place of their own: each lives until its own time, far longer than a generation
-// when it is scheduled or waits for a late attempt. There are no more of them than jobs in the broker. The key `j` with the id holds
-// the record; a key `x` with an hour and the id says when to check whether the record's time is over.
+// Records of jobs that have not ended, under keys of their own, because a record of a scheduled job or of one that waits for
+// a late attempt outlives many generations. There are no more such records than jobs in the broker. The key `j` with the id
+// holds the record; a key `x` with an hour and the id says when to check whether the record's time is over.
 import type { ClassicLevel } from 'classic-level';
 import type { JobRecord } from '../domain/results.ts';
 import { keptMs } from './lifetime.ts';
@@ -14,14 +14,14 @@ export interface Lasting {
   /** The record of the key; undefined when there is none, or its time is over. */
   read(value: string | undefined, nowMs: number): JobRecord | undefined;
   put(batch: Batch, record: JobRecord, nowMs: number): void;
-  /** The job has ended: its record is elsewhere. */
+  /** Deletes the record of a job that has ended. */
   drop(batch: Batch, ended: JobRecord): void;
   /** Deletes some records whose time is over. Called by the writer, between two groups. */
   sweep(db: ClassicLevel, nowMs: number): Promise<void>;
 }
 
 const hourMs = 3_600_000;
-/** Limits how long a sweep holds up the writer. Groups are seldom larger, so nothing is left behind for long. */
+/** Limits how long a sweep holds up the writer. A group seldom writes more records, so sweeps keep up. */
 const sweepMax = 2000;
 
 const hourKey = (hour: number): string => `x${hour.toString(16).padStart(8, '0')}`;

@@ -7,7 +7,7 @@ type May = (record: JobRecord, known: JobRecord | undefined) => boolean;
 export interface Put {
   readonly records: readonly JobRecord[];
   readonly may: May;
-  /** @param isTaken whether all of them were stored */
+  /** @param isTaken whether all records of the put were stored */
   readonly resolve: (isTaken: boolean) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -40,7 +40,7 @@ export function createPuts(): Puts {
   };
 }
 
-/** The records of a group that may be written. Few of them must be compared with the stored ones: the others are ends. */
+/** The records of a group that may be written. Few records must be compared with stored ones, because most are ends. */
 export async function compare(
   group: readonly Put[],
   get: (jid: string) => Promise<JobRecord | undefined>,

@@ -15,7 +15,7 @@ const redisOptions = {
   maxRetriesPerRequest: 1,
   connectTimeout: 5000,
   commandTimeout: 2000,
-  // After so long without a reply the connection may be broken.
+  // After this long without a reply the connection may be broken.
   socketTimeout: 6000,
   keepAlive: 10_000,
   retryStrategy: (times: number) => Math.min(50 * 2 ** Math.min(times, 10), 1000),
@@ -24,7 +24,10 @@ const redisOptions = {
   autoResubscribe: false,
 } satisfies RedisOptions;
 
-/** After a failover the name leads to another server; where it does not, this limits how often connections are made. */
+/**
+ * After a failover the host name leads to another server. Where it does not, this pause limits how often connections are
+ * made.
+ */
 const reconnectPauseMs = 5000;
 /** Longer than any attempt to connect, which ends with an event of its own. */
 const readyMsMax = 8000;
@@ -34,7 +37,10 @@ export function openRedis(name: string, url: string, log: RedisLog): Redis {
   const redis = new Redis(url, { ...redisOptions, reconnectOnError: isMovedAway });
   const trouble = createTrouble(log, 'Redis is away', 'Redis is there again', { store: name });
 
-  /** Whoever gave the command logs the refusal. The error of a script has READONLY inside (Redis 6), other errors begin with it. */
+  /**
+   * The caller of the command logs the refusal. The error of a script contains READONLY (Redis 6), other errors begin with
+   * it.
+   */
   function isMovedAway({ message }: Error): boolean {
     const now = performance.now();
     if (!message.includes('READONLY') || now - reconnectedMs < reconnectPauseMs) return false;
@@ -48,9 +54,9 @@ export function openRedis(name: string, url: string, log: RedisLog): Redis {
   return redis;
 }
 
-/** Whether TCP was there for the latest connection that could not be used. Without an entry nothing is known. */
+/** Whether TCP connected before the latest connection failed. No entry: nothing is known. */
 const reached = new WeakMap<Redis, boolean>();
-/** Before the limit of /ready: what hangs is known here. */
+/** Less than the limit of /ready, so that /ready reports the cause of a hang. */
 const checkMsMax = 1900;
 
 function watchReach(redis: Redis): void {
@@ -59,7 +65,7 @@ function watchReach(redis: Redis): void {
   redis.on('ready', () => reached.delete(redis));
 }
 
-/** As `ask`, for which a connection is awaited. A Redis that is silent is told from a network that is. */
+/** Waits for a connection, then calls `ask`. The error tells whether Redis hangs or the network is silent. */
 export async function checkRedis(redis: Redis, ask: () => Promise<unknown>): Promise<void> {
   const asking = untilReady(redis).then(ask);
   const lateError = (): Error => new Error('no reply');

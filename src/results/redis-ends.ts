@@ -21,14 +21,14 @@ interface RedisEndsOptions {
   log: RedisLog;
 }
 
-/** A waiter learns so late of an end whose message was refused or lost. */
+/** How late a waiter learns of an end whose message was refused or lost. */
 const lookEveryMs = 1000;
 
 export function createRedisEnds({ connect, records, waiters, log }: RedisEndsOptions): RedisEnds {
   let subscription: Subscription | undefined;
   let looking: Timer | undefined;
 
-  /** After a failure a waiter looks again, and reads for itself when its time is up. */
+  /** After a failure the next look tries again, and each waiter reads its record when its time is up. */
   const tryWake = (jids: readonly string[]): Promise<void> =>
     records.findEnded(jids, waiters.wake).catch(() => undefined);
 

@@ -43,8 +43,8 @@ if ARGV[2] == '' then return false end
 local told = redis.pcall('PUBLISH', '${endedChannel}', ARGV[2])
 return type(told) == 'table' and told.err`;
 /**
- * The record of a job that has not ended replaces no end: ARGV has the seconds and the record of each key. A record that cannot be
- * decoded has a result.
+ * The record of a job that has not ended replaces no record of an end. ARGV has the seconds and the record of each key. A
+ * record that Redis cannot decode has a result, so it is an end.
  */
 const newsScript = `
 for i, key in ipairs(KEYS) do
@@ -56,7 +56,10 @@ for i, key in ipairs(KEYS) do
 end`;
 const rememberScript = `
 for i, key in ipairs(KEYS) do redis.call('SET', key, ARGV[2 * i], 'EX', ARGV[2 * i - 1], 'NX') end`;
-/** Checks `isWaiting` and writes, with no worker in between: KEYS is the record's, ARGV the TTL, the id, the record. */
+/**
+ * Checks `isWaiting` and writes in one step, so that no worker comes in between. KEYS has the record's key, ARGV the TTL,
+ * the id, the record.
+ */
 const cancelScript = `
 local old = redis.call('GET', KEYS[1])
 local isRead, known = pcall(cjson.decode, old or '{}')
@@ -64,12 +67,12 @@ if not isRead or not (known.state == 'scheduled' or known.state == 'pending' and
 redis.call('SET', KEYS[1], ARGV[3], 'EX', ARGV[1])
 redis.pcall('PUBLISH', '${endedChannel}', ARGV[2])
 return 1`;
-/** Redis does nothing else meanwhile: about 2 ms. */
+/** Records of one script. Redis does nothing else while it runs: about 2 ms. */
 const putMax = 1000;
 const readMax = 500;
-/** Seconds whose expiry is set already. */
+/** The latest seconds whose sets have an expiry already. */
 const secondsKnownMax = 64;
-/** Too short for the id of a job. */
+/** Too short to be the id of a job. */
 const probeId = 'probe';
 const probeSeconds = 1;
 

@@ -7,7 +7,7 @@ export interface SubscriptionOptions {
   redis: Redis;
   channel: string;
   log: RedisLog;
-  /** Also after every loss: messages that were published meanwhile did not arrive. */
+  /** Called after every loss, too: messages that were published meanwhile did not arrive. */
   onSubscribed: () => void;
   onMessage: (text: string) => void;
 }

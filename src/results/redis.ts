@@ -1,5 +1,5 @@
-// The result store in Redis, which several processes share (docs/decisions/0009-results.md). When its user lacks a right, only
-// the feature that needs the right is missing: without the channel, each waiter reads its record from time to time.
+// The result store in Redis, which several processes share (docs/decisions/0009-results.md). When its Redis user lacks a
+// right, only the feature that needs the right is missing: without the channel, each waiter reads its record once a second.
 import { systemClock } from '../domain/clock.ts';
 import { presentOf, type JobRecord, type ResultStore } from '../domain/results.ts';
 import { Outbox } from './outbox.ts';

@@ -1,4 +1,4 @@
-// Makes the database of the embedded results from the records of another.
+// Makes the database of the embedded results from the records of a copy.
 import type { CopiedRecord } from '../domain/backup.ts';
 import { openDatabase } from './database.ts';
 import { isRecordKey } from './generations.ts';

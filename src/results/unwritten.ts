@@ -1,7 +1,7 @@
 // Ids and records of enqueued jobs on their way to the database. No caller waits for them.
 import type { JobRecord, KnownJob } from '../domain/results.ts';
 
-/** Of one group. */
+/** The jobs of one group. */
 export interface FreshJobs {
   readonly ids: readonly string[];
   readonly records: readonly JobRecord[];
@@ -27,7 +27,7 @@ const recordsMax = 20_000;
 export function createUnwritten(): Unwritten {
   const held = new Set<string>();
   const records = new Map<string, JobRecord>();
-  /** Those of `held` that no group has. */
+  /** The ids of `held` that are in no group. */
   let ids: string[] = [];
   return {
     isEmpty: () => ids.length === 0 && records.size === 0,

@@ -1,4 +1,4 @@
-// Callers that wait for a job to end: each is woken once, none polls. Shared by the result stores.
+// Callers that wait for a job to end. Each is woken once, and none polls. Both result stores use it.
 import { setMaxListeners } from 'node:events';
 import { isEnded, type JobRecord } from '../domain/results.ts';
 
@@ -43,12 +43,12 @@ export function createWaiters(read: (jid: string) => Promise<JobRecord | undefin
     async wait(jid, timeoutMs, signal) {
       if (timeoutMs <= 0 || signal?.aborted) return read(jid);
       let resolve: Resolve = () => undefined;
-      // Entered before the first look: a job that ends in between is not missed.
+      // Entered before the first read, so that a job that ends in between is not missed.
       const woken = new Promise<JobRecord | undefined>((settle) => enter(jid, (resolve = settle)));
       const giveUp = (): void => resolve(undefined);
       const timer = setTimeout(giveUp, timeoutMs);
       if (signal) {
-        // All waiters share a signal: a listener for each is no leak.
+        // All waiters share one signal, so many listeners are no leak.
         setMaxListeners(0, signal);
         signal.addEventListener('abort', giveUp);
       }

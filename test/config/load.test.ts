@@ -201,7 +201,7 @@ suite('refusals', () => {
     }
   });
 
-  test('a key has one name: under two, nobody could tell whose it is', () => {
+  test('a key has one name: under two it would not tell who the caller is', () => {
     const key = '0123456789abcdef';
     for (const name of ['API_KEYS', 'ADMIN_KEYS'])
       for (const bad of [`web:${key},app:${key}`, `${key},app:${key}`, `web:${key}2,app:${key},web:${key}`]) {
