@@ -1,10 +1,11 @@
-// Compiles all, then runs the test files, each in a process of its own, and says at the end which real parts were missing.
+// Compiles all, then runs the test files, those of a folder in one process, and says at the end which real parts were missing.
 // Usage: node --import tsx test/run.ts [part of a path ...]
 // Without a part it leaves the slow files to CI: those below test/faults/, and those named *.slow.test.ts.
 // REQUIRE_REAL=1 runs them too, and makes a missing real part (Faktory, Redis, browser) a failure instead of a skip.
-import { readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { spawnChild } from './helpers/children.ts';
 import { compile, compiledName } from './compile.ts';
 import { pathOf } from './helpers/paths.ts';
@@ -26,17 +27,48 @@ if (missing.length > 0 && isEverythingRequired) {
   for (const { name, reason } of missing) console.error(`required and missing: ${name} (${reason})`);
   process.exit(1);
 }
-// Three at a time keep two cores busy: many files wait for timers, or for processes to start. The long ones look at times.
+
+/** Slow files, and those of the whole program, which lie in test/ itself. */
+const hasOwnProcess = (file: string): boolean => isSlow(file) || dirname(file) === '.';
+const sizeOf = (members: string[]): number =>
+  members.reduce((sum, file) => sum + statSync(join(pathOf('test'), file)).size, 0);
+
+/** The files that one process runs; the longest first, so that none is left running alone at the end. */
+function processes(): string[][] {
+  const folders = new Map<string, string[]>();
+  for (const file of files.filter((each) => !hasOwnProcess(each)))
+    folders.set(dirname(file), [...(folders.get(dirname(file)) ?? []), file]);
+  return [
+    ...files.filter(hasOwnProcess).map((file) => [file]),
+    ...[...folders.values()].sort((a, b) => sizeOf(b) - sizeOf(a)),
+  ];
+}
+
+/** Writes a program for each process, which imports its test files. Node begins them in the order of their names. */
+function writePrograms(folder: string, compiled: string): string[] {
+  mkdirSync(folder, { recursive: true });
+  return processes().map((members, index) => {
+    const name = (members.length === 1 ? members : members.map(dirname))[0] as string;
+    const program = join(folder, `${String(index).padStart(3, '0')}-${name.replaceAll('/', '-')}.js`);
+    const imports = members.map((file) => `import '${pathToFileURL(join(compiled, compiledName(file))).href}';\n`);
+    writeFileSync(program, imports.join(''));
+    return program;
+  });
+}
+
+// Four at a time keep two cores busy: many files wait for timers, or for processes to start. The long ones look at times.
 const isFull = process.env['FAULTS'] === '1';
-const concurrency = isFull ? 1 : 3;
+const concurrency = isFull ? 1 : 4;
 // Against what never ends: no slow machine needs a fourth of this.
 const timeoutMs = isFull ? 3_600_000 : 240_000;
-const compiled = join(await compile(pathOf('.')), 'test');
+const output = await compile(pathOf('.'));
+const folder = join(output, `runs/${process.pid}`);
 const options = ['--enable-source-maps', '--test', `--test-concurrency=${concurrency}`, `--test-timeout=${timeoutMs}`];
-const child = spawnChild(process.execPath, [...options, ...files.map((file) => join(compiled, compiledName(file)))], {
+const child = spawnChild(process.execPath, [...options, ...writePrograms(folder, join(output, 'test'))], {
   stdio: 'inherit',
 });
 const [code] = (await once(child, 'exit')) as [number | null];
+rmSync(folder, { recursive: true });
 for (const { name, reason } of missing) console.log(`SKIPPED, NOT TESTED: everything on ${name} (${reason})`);
 if (notRun > 0) console.log(`NOT RUN: ${notRun} slow files, which CI runs; here: npm test -- faults/ .slow`);
 process.exitCode = code ?? 1;
