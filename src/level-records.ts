@@ -3,12 +3,12 @@ import type { ClassicLevel } from 'classic-level';
 
 const pageRecordsMax = 1000;
 
-/** Records in key order, from `from` on or all, as they are when the first page is asked for. */
+/** Yields the records in key order, all or from `from` on, as they are when the first page is asked for. */
 export async function* readRecords<Key, Value>(
   db: ClassicLevel<Key, Value>,
   from?: Buffer,
 ): AsyncGenerator<[key: Buffer, value: Buffer][]> {
-  // An iterator reads what was there when it was made.
+  // A LevelDB iterator reads the records that were there when it was made.
   const iterator = db.iterator<Buffer, Buffer>({
     ...(from && { gte: from }),
     keyEncoding: 'buffer',

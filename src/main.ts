@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// The entry: `work-factory [api|worker|broker]` starts, anything else is a command of the command line. It listens for signals
-// before it loads the rest, which takes a while.
+// The entry: `work-factory [api|worker|broker]` starts a role, anything else is a command of the command line. It listens for
+// signals before it loads the rest, because loading takes a while.
 import cluster from 'node:cluster';
 import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
@@ -10,15 +10,15 @@ import { listenForDebug } from './process/debug-switch.ts';
 import { isUnderNohup } from './process/nohup.ts';
 import { listenForStop } from './process/stop.ts';
 
-// V8 allocates what a literal makes in the old generation once it saw a hundred of them survive a collection, and jobs under
-// way may look like that: each then keeps all that it refers to alive until the next full collection
+// When a hundred objects of one literal have survived a collection, V8 makes further ones in the old generation. Jobs that wait
+// for the broker look like that, and each would keep all that it refers to alive until the next full collection
 // (docs/decisions/0013-v8-memory.md).
 setFlagsFromString('--no-allocation-site-pretenuring');
 
-// The files of the data folder are for the user that runs the program; LevelDB makes them as the umask says.
+// Only the user that runs the program may read the files of the data folder. LevelDB makes files as the umask says.
 process.umask(0o077);
 
-/** Fires at the first signal; the second one ends the program at once, with the code that shells have for it. */
+/** Fires at the first signal. The second signal ends the program at once, with the exit code that shells use for it. */
 function interruptSignal(ignored: readonly NodeJS.Signals[]): AbortSignal {
   const controller = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -38,7 +38,7 @@ async function main(): Promise<number> {
   };
   const args = process.argv.slice(2);
   const call = readCommandLine(args);
-  // An API process with a supervisor is stopped and restarted by it.
+  // The supervisor stops and restarts an API process that has one.
   const ignored: NodeJS.Signals[] = cluster.isWorker || isUnderNohup(process.env) ? ['SIGHUP'] : [];
   switch (call.kind) {
     case 'command': {

@@ -1,5 +1,5 @@
-// Folders of data belong to the user that runs the program, and to nobody else: they hold everybody's jobs and results.
-// Files that come later are made private by the umask that main.ts sets.
+// Only the user that runs the program may read folders of data, because they hold everybody's jobs and results. Files that are
+// made later are private by the umask that main.ts sets.
 import { chmod, mkdir, open, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
@@ -14,7 +14,7 @@ async function makeFolder(folder: string): Promise<void> {
     if (code === 'EEXIST') return;
     if (code !== 'ENOENT' || dirname(folder) === folder) throw error;
     await makeFolder(dirname(folder));
-    // Another process may have been faster; that it is there now is all that is wanted.
+    // Another process may have made the folder meanwhile. It only has to be there.
     await mkdir(folder, forOwner.folder).catch((again: unknown) => {
       if ((again as NodeJS.ErrnoException).code !== 'EEXIST') throw again;
     });

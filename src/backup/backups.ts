@@ -14,7 +14,7 @@ export interface StoreToCopy {
 }
 
 export interface BackupsOptions {
-  /** BACKUP_DIR, of this service alone. */
+  /** BACKUP_DIR, which no other service may use. */
   dir: string;
   /** They are copied in this order. */
   stores: readonly StoreToCopy[];
@@ -23,7 +23,7 @@ export interface BackupsOptions {
   nowMs: () => number;
   /** Why nothing can be copied now, or undefined. */
   refusal: () => string | undefined;
-  /** How a copy ended, its caller there or not. */
+  /** Reports how a copy ended, also when its caller has gone. */
   onEnd: (report: BackupReport | undefined, error?: BackupError) => void;
 }
 
@@ -97,7 +97,7 @@ export function createBackups(options: BackupsOptions): Backups & { close(): Pro
   };
 }
 
-/** A process that was killed left it. */
+/** Removes the folder that a killed process left. */
 async function removeUnfinished(dir: string): Promise<void> {
   const names = await readdir(dir).catch(() => []);
   for (const name of names.filter((one) => unfinished.test(one)))
@@ -106,7 +106,7 @@ async function removeUnfinished(dir: string): Promise<void> {
 
 const full = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
-/** The text of a system's error names paths: it is for the log. */
+/** The text of a system's error names paths, so only the log gets it. */
 function problemOf(error: unknown): BackupError {
   const { code = '', syscall } = error as NodeJS.ErrnoException;
   if (full.has(code))

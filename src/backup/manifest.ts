@@ -5,14 +5,14 @@ import type { RecordFile } from './record-file.ts';
 
 export interface CopiedStore extends RecordFile {
   readonly name: string;
-  /** In the same folder. */
+  /** The file lies in the folder of the copy. */
   readonly file: string;
 }
 
 export interface Manifest {
   readonly format: 1;
   readonly name: string;
-  /** Of the program that made it. */
+  /** The version of the program that made the copy. */
   readonly version: string;
   readonly startedAt: string;
   readonly stores: readonly CopiedStore[];

@@ -16,9 +16,12 @@ export interface RecordFile {
 
 const mark = Buffer.from('Work Factory copy');
 const headBytes = 8;
-/** After so many bytes the file is synced, and a pause as long follows: the copy takes half of the disk's time at most. */
+/**
+ * After this many bytes the file is synced, and a pause of the same length follows. So the copy takes at most half of the disk's
+ * time.
+ */
 const stepBytes = 1024 * 1024;
-/** Far above any block that is written: a damaged length must not allocate gigabytes. */
+/** Far above the size of any block. A damaged length must not allocate gigabytes. */
 const blockBytesMax = 256 * 1024 * 1024;
 
 function encode(records: readonly CopiedRecord[]): Buffer {

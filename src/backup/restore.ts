@@ -1,5 +1,5 @@
-// Brings a copy into a data folder that is new or empty. All of it is checked before anything is written; it is written into a
-// hidden folder, opened there as a start would open it, and only then moved to its place.
+// Restores a copy into a data folder that is new or empty. The whole copy is checked first. Then it is written into a hidden
+// folder, opened there as a start would open it, and only then moved to its place.
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -8,7 +8,7 @@ import { makePrivateFolder, syncFolder } from '../private-folder.ts';
 import { readManifest, type Manifest } from './manifest.ts';
 import { readRecordFile } from './record-file.ts';
 
-/** Makes a store of records in a folder that is not there yet. Resolves when it is on disk and was opened as a whole. */
+/** Makes a store from records, in a folder that does not exist yet. Resolves when the store is on disk and was opened. */
 export type StoreMaker<Found> = (folder: string, pages: AsyncIterable<readonly CopiedRecord[]>) => Promise<Found>;
 
 export interface RestoreOptions<Makers extends Record<string, StoreMaker<unknown>>> {
@@ -28,7 +28,7 @@ export interface Restored<Makers extends Record<string, StoreMaker<unknown>>> {
 /** Nothing was restored; the message is for the operator. */
 export class RestoreError extends Error {}
 
-/** A disk of its own has this folder from the start. */
+/** The root of a file system has this folder from the start. */
 const ofFileSystem = 'lost+found';
 
 export async function restoreBackup<Makers extends Record<string, StoreMaker<unknown>>>(

@@ -1,8 +1,8 @@
-// What a command is: its options, the text of its help, and what runs it.
+// The parts of a command: its options, the text of its help, and the function that runs it.
 import type { Readable } from 'node:stream';
 import type { Output } from './output.ts';
 
-/** As scripts see how a command ended (docs/cli.md). */
+/** How a command ended, for scripts (docs/cli.md). */
 export const exitCodes = { done: 0, failed: 1, usage: 2, unknown: 3, unreachable: 4 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
@@ -27,7 +27,7 @@ export interface Surroundings {
   readonly env: NodeJS.ProcessEnv;
   readonly stdin: Readable;
   readonly output: Output;
-  /** Fires at an interrupt, and when nobody reads the output any more: what is known is reported then. */
+  /** Fires at an interrupt, and when nobody reads the output any more. The command then reports what it knows. */
   readonly signal: AbortSignal;
   readonly version: string;
 }
@@ -40,7 +40,6 @@ export interface Invocation<Specs extends OptionSpecs = OptionSpecs> extends Sur
 export interface CommandSpec<Specs extends OptionSpecs> {
   /** As the usage shows them: `OPERATION [ARGS]`. */
   readonly operands: string;
-  /** How many operands there may be. */
   readonly operandCount: { readonly min: number; readonly max: number };
   readonly options: Specs;
   /** The part of the help between usage and options, in lines of at most 100 characters. */
@@ -53,5 +52,5 @@ export interface CommandSpec<Specs extends OptionSpecs> {
 
 export type Command = CommandSpec<OptionSpecs>;
 
-/** Ties the options that `run` gets to those that are declared. */
+/** Types the options that `run` gets by the options that are declared. */
 export const defineCommand = <const Specs extends OptionSpecs>(spec: CommandSpec<Specs>): Command => spec;

@@ -1,8 +1,8 @@
-// The known name that a misspelt name is meant to be.
+// Finds the known name that is closest to a misspelt name.
 
-/** More edits make another word. */
+/** With more edits the names are taken for different words. */
 const editsMax = 2;
-/** The first letters of a name are enough from this length on. */
+/** From this length on the first letters of a name are enough. */
 const prefixCharsMin = 3;
 
 /** Undefined when no name is close. */

@@ -1,4 +1,4 @@
-// What a failure of the client means to a person and to a script.
+// Turns a failure of the client into an exit code and a text.
 import { WorkFactoryError, type Failure } from '../client/error.ts';
 import { exitCodes, type ExitCode } from './command.ts';
 import { printable, type Output } from './output.ts';
@@ -8,21 +8,21 @@ const unreachable: ReadonlySet<string> = new Set(['not_connected', 'connection_l
 export function exitCodeOf({ outcome, code }: WorkFactoryError): ExitCode {
   if (outcome === 'unknown') return exitCodes.unknown;
   if (unreachable.has(code)) return exitCodes.unreachable;
-  // Nothing was to be enqueued, and the question is still open.
+  // The request was to enqueue nothing, and its outcome is not known.
   if (code === 'aborted' && outcome === undefined) return exitCodes.unknown;
   return exitCodes.failed;
 }
 
 const open: ReadonlySet<string> = new Set(['outcome_unknown', 'no_response', 'connection_lost', 'aborted']);
 
-/** True after an action that was perhaps done: nothing came back that says how it ended. */
+/** True when the action was perhaps done: no response said how it ended. */
 export const mayBeDone = (error: unknown): error is WorkFactoryError =>
   error instanceof WorkFactoryError && open.has(error.code);
 
 export const withDetail = (failure: Failure, detail: string): WorkFactoryError =>
   new WorkFactoryError({ ...failure, detail });
 
-/** One object for scripts. */
+/** The failure as one object, for scripts. */
 export const failureJson = ({ outcome, code, detail, status, jobIds, problem }: WorkFactoryError): object => ({
   ...(outcome !== undefined && { outcome }),
   code,
@@ -37,13 +37,13 @@ export function noteFailure({ note }: Pick<Output, 'note'>, error: WorkFactoryEr
   const head = outcome === undefined ? '' : { not_enqueued: 'not enqueued: ', unknown: 'may be enqueued: ' }[outcome];
   note(`${head}${printable(detail)} (${code})`);
   const violations = violationsOf(problem);
-  // A single violation is in the detail.
+  // The detail contains a single violation already.
   if (violations.length > 1) for (const { pointer, message } of violations) note(printable(`  ${pointer} ${message}`));
   if (jobIds.length > 0) note(`  ids to ask for: work-factory status ${jobIds.map(printable).join(' ')}`);
   noteHints({ note }, error);
 }
 
-/** What to do about it. */
+/** Writes what the caller can do about the failure. */
 export function noteHints({ note }: Pick<Output, 'note'>, error: WorkFactoryError): void {
   for (const hint of hintsOf(error)) note(`  ${hint}`);
 }

@@ -27,7 +27,7 @@ export function commandHelp({ name, summary }: CommandRow, command: Command): st
   ].join('\n\n');
 }
 
-/** Two columns; the second one is wrapped. */
+/** Lines of two columns. The second column is wrapped. */
 function table(rows: readonly (readonly [string, string])[]): string {
   const width = Math.max(0, ...rows.map(([first]) => first.length));
   const start = width + 4;

@@ -1,4 +1,4 @@
-// The id of a job as it is typed, and its state in words and as an exit code.
+// Reads the id of a job from the command line, and writes its state as text and as an exit code.
 import type { Job } from '../client/job.ts';
 import { jidPattern } from '../domain/jid.ts';
 import { exitCodes, UsageError, type ExitCode } from './command.ts';
@@ -20,7 +20,7 @@ export function describeJob(job: Job | undefined): string {
     details.push(`${progress.percent} %${progress.note === undefined ? '' : ` ${printable(progress.note)}`}`);
   if (error !== undefined) details.push(printable(errtype === undefined ? error : `${errtype}: ${error}`));
   if (attempts !== undefined && attempts > 1) details.push(`(attempt ${attempts})`);
-  if (tracked === false) details.push('(another worker runs it: nobody tells how it ends)');
+  if (tracked === false) details.push('(another worker runs it, and its end is not reported)');
   return [state, ...details].join(' ');
 }
 

@@ -15,7 +15,7 @@ interface ApiDocument {
 
 export interface ListedType {
   readonly name: string;
-  /** Of its arguments. */
+  /** The JSON schema of its arguments. */
   readonly schema: JsonSchema;
 }
 

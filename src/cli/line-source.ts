@@ -10,20 +10,20 @@ import { printable } from './output.ts';
 export interface LineSource {
   readonly lines: AsyncIterable<string>;
   /**
-   * The share of the file, from 0 to 1, that ends with this line; undefined where its length is not known.
+   * The share of the file, from 0 to 1, up to the end of this line. Undefined: the length of the file is not known.
    *
-   * @param line as the file counts; never less than in the call before
+   * @param line number in the file; never less than in the call before
    */
   fractionUpTo(line: number): number | undefined;
   /** Why the reading ended before the end of the input. */
   problem(): string | undefined;
 }
 
-/** Beyond it the input is no NDJSON. The service takes 64 KiB: a line that is longer is reported as rejected. */
+/** With a longer line the input is no NDJSON. The service takes 64 KiB and reports a longer line as rejected. */
 const lineBytesMax = 1024 * 1024;
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
 
-/** @param from the first line that is wanted; 1 is the first one there is */
+/** @param from the first line that is wanted, counted from 1 */
 export async function openLines(
   { stdin, signal, output }: Pick<Surroundings, 'stdin' | 'signal' | 'output'>,
   file: string,
@@ -31,7 +31,7 @@ export async function openLines(
 ): Promise<LineSource> {
   const { input, size } = file === '-' ? { input: stdin, size: undefined } : await openFile(file);
   if ((input as { isTTY?: boolean }).isTTY) output.note('Reading lines from the terminal; ^D ends them');
-  /** Where each line ends that was read and is not acknowledged. */
+  /** The ends of the lines that were read and are not acknowledged. */
   const ends: Fifo<{ readonly line: number; readonly bytes: number }> = createFifo();
   let acknowledgedBytes = 0;
   let problem: string | undefined;
@@ -47,12 +47,12 @@ export async function openLines(
         if (!isUtf8(line)) throw new UsageError(`line ${number} is not UTF-8`);
         const hasMark = number === 1 && line.subarray(0, 3).equals(byteOrderMark);
         const text = line.toString('utf8', hasMark ? 3 : 0);
-        // Empty lines are not acknowledged.
+        // The service does not acknowledge empty lines.
         if (size !== undefined && text.trim() !== '') ends.push({ line: number, bytes });
         yield text;
       }
     } catch (error) {
-      // The service reports the lines before it first.
+      // The lines that were read before it are still reported.
       problem = printable((error as Error).message);
     }
   }

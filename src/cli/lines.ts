@@ -1,12 +1,13 @@
-// Standard input: its lines, one after the other as they are asked for, or all of it.
+// Reads standard input: line by line as lines are asked for, or as a whole.
 import { addAbortSignal, type Readable } from 'node:stream';
 import { WorkFactoryError } from '../client/error.ts';
 import { UsageError } from './command.ts';
 
 /**
- * Without their ends; a last line needs none. A longer one ends the reading, so that it never fills the memory.
+ * Yields lines without their ends. The last line needs no end. A line above the limit ends the reading, so that it never fills
+ * the memory.
  *
- * @param signal ends it too, in silence
+ * @param signal ends the reading without an error
  */
 export async function* readLines(stream: Readable, bytesMax: number, signal: AbortSignal): AsyncGenerator<Buffer> {
   let rest: Buffer[] = [];
@@ -35,7 +36,7 @@ export async function* readLines(stream: Readable, bytesMax: number, signal: Abo
 /** Windows ends lines with CR LF. */
 const withoutReturn = (line: Buffer): Buffer => (line.at(-1) === 13 ? line.subarray(0, -1) : line);
 
-/** A read waits for as long as nothing comes, unless its stream is destroyed. */
+/** A read ends only when bytes come or the stream is destroyed. */
 async function* chunksOf(stream: Readable, signal: AbortSignal): AsyncGenerator<Buffer | string> {
   try {
     yield* addAbortSignal(signal, stream) as AsyncIterable<Buffer | string>;

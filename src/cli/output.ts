@@ -1,16 +1,16 @@
-// Where a command writes: results to standard output, what a person wants to know to standard error. No colours, so that
-// NO_COLOR has nothing to turn off.
+// Where a command writes: results to standard output, messages for a person to standard error. There are no colours, so NO_COLOR
+// changes nothing.
 import type { Writable } from 'node:stream';
 
 /** A stream of the process, or one of a test. */
 export type Terminal = Writable & { readonly isTTY?: boolean; readonly columns?: number };
 
 export interface Output {
-  /** A line of standard output. Resolves when there is room for the next. */
+  /** Writes a line to standard output. Resolves when there is room for the next line. */
   print(line: string): Promise<void>;
-  /** The same, as one line of JSON. */
+  /** Writes a value as one line of JSON, like `print`. */
   printJson(value: unknown): Promise<void>;
-  /** A line of standard error. */
+  /** Writes a line to standard error. */
   note(line: string): void;
   /** Standard error, when it is a terminal that can write over its last line. */
   readonly terminal: Terminal | undefined;
@@ -24,7 +24,7 @@ export function createOutput(stdout: Terminal, stderr: Terminal, env: NodeJS.Pro
   const closing = new AbortController();
   const closed = closing.signal;
   stdout.on('error', () => closing.abort());
-  // There is nowhere left to say it.
+  // An error of standard error cannot be reported anywhere.
   stderr.on('error', () => undefined);
 
   const write = (stream: Terminal, text: string): Promise<void> =>
@@ -46,7 +46,7 @@ export function createOutput(stdout: Terminal, stderr: Terminal, env: NodeJS.Pro
   };
 }
 
-/** Text that others wrote, on one line: characters that could steer a terminal are written as JSON has them. */
+/** Text from others, on one line. Characters that could control a terminal are escaped as in JSON. */
 export const printable = (text: string): string =>
   text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {
     const known = { '\n': ' ', '\t': ' ', '\r': ' ' }[character];
@@ -56,7 +56,7 @@ export const printable = (text: string): string =>
 /** A JSON value on one line. */
 export const printableJson = (value: unknown): string => printable(JSON.stringify(value) ?? 'null');
 
-/** Field names as the service has them: `jobId` of the client is `job_id`. */
+/** Renames fields as the service names them: `jobId` of the client becomes `job_id`. */
 export const toSnakeCase = (object: object): Record<string, unknown> =>
   Object.fromEntries(
     Object.entries(object).map(([name, value]) => [

@@ -1,8 +1,8 @@
-// How far a stream is: one line that is written over on a terminal, now and then a line elsewhere.
+// Shows the progress of a stream: on a terminal one line that is overwritten, elsewhere a new line now and then.
 import type { Output } from './output.ts';
 
 export interface Position {
-  /** Lines whose outcome the service has told. */
+  /** Lines whose outcome the service has reported. */
   readonly lines: number;
   /** Lines that are not enqueued, or perhaps not. */
   readonly notEnqueued: number;
@@ -11,9 +11,9 @@ export interface Position {
 }
 
 export interface Progress {
-  /** May be called for every line: it is drawn ten times a second, elsewhere every ten seconds. */
+  /** May be called for every line: it writes ten times a second on a terminal, elsewhere every ten seconds. */
   show(position: Position): void;
-  /** Takes the line away, before something else is written to the terminal and at the end. */
+  /** Removes the line from the terminal, before something else is written and at the end. */
   clear(): void;
 }
 
@@ -34,7 +34,7 @@ export function createProgress({ terminal, note }: Pick<Output, 'terminal' | 'no
       drawnMs = nowMs;
       const text = describe(position, nowMs - startedMs);
       if (!terminal) return note(text);
-      // Longer than the terminal is wide it would begin a new line each time.
+      // A text wider than the terminal would begin a new line each time.
       const width = (terminal.columns || 80) - 1;
       terminal.write(`\r${(bar(position) + text).slice(0, width)}\u001b[K`);
       isDrawn = true;
@@ -60,5 +60,5 @@ function describe({ lines, notEnqueued, fraction }: Position, elapsedMs: number)
 
 export const rateOf = (lines: number, elapsedMs: number): number => Math.round(lines / (Math.max(1, elapsedMs) / 1000));
 
-/** 1,000,000, whatever the language of the machine is: scripts may read it. */
+/** Always with commas (1,000,000), in any locale, because scripts may read it. */
 export const count = (value: number): string => value.toLocaleString('en-US');

@@ -1,4 +1,4 @@
-// The command line: finds the command, reads its arguments, runs it, and turns whatever happens into an exit code.
+// The command line: finds the command, reads its arguments, runs it, and turns the result or the error into an exit code.
 import type { Readable } from 'node:stream';
 import { parseArgs } from 'node:util';
 import { WorkFactoryError } from '../client/error.ts';
@@ -11,7 +11,7 @@ import { createOutput, type Output, type Terminal } from './output.ts';
 import { roleNames } from '../process/command-line.ts';
 
 export interface CliOptions {
-  /** What follows the program's own path. */
+  /** The arguments without the program's own path. */
   args: readonly string[];
   env: NodeJS.ProcessEnv;
   stdin: Readable;
@@ -22,7 +22,7 @@ export interface CliOptions {
   signal: AbortSignal;
 }
 
-/** Resolves with the exit code, once everything is written. */
+/** Resolves with the exit code when everything is written. */
 export async function runCli(options: CliOptions): Promise<ExitCode> {
   const output = createOutput(options.stdout, options.stderr, options.env);
   try {
@@ -98,7 +98,7 @@ function parse(name: string, options: OptionSpecs, args: readonly string[]): { v
   }
 }
 
-/** Without the parts of Node's messages that are questions, or advice about arguments that begin with a dash. */
+/** Node's message without its questions and its advice about arguments that begin with a dash. */
 const shorten = (message: string): string =>
   message
     .replaceAll('\n', ' ')
@@ -128,7 +128,7 @@ async function run(
   } catch (error) {
     if (error instanceof UsageError) throw wrong(name, error.message);
     if (!(error instanceof WorkFactoryError)) throw error;
-    // Like `head`: it has seen enough, and nothing is lost.
+    // A reader such as `head` has read enough, and nothing is lost.
     if (output.closed.aborted && error.code === 'aborted' && error.outcome === undefined) return exitCodes.done;
     if (values['json'] === true) await output.printJson(failureJson(error));
     else noteFailure(output, error);

@@ -1,4 +1,4 @@
-// The service that a command talks to: where it is, the key for it, and how long to try.
+// The service that a command talks to: its URL, the API key, and how long to try.
 import { attempt, type ApiResponse } from '../client/attempt.ts';
 import { createClient, type Client } from '../client/client.ts';
 import type { AnyDefinitions } from '../client/definitions.ts';
@@ -15,12 +15,13 @@ export const serviceOptions = {
   url: { value: 'URL', about: `where the service is; default: WORK_FACTORY_URL, or ${defaultUrl}` },
   'api-key': {
     value: 'KEY',
-    about: 'where API_KEYS is set. Other users of this machine can read it: rather set WORK_FACTORY_API_KEY',
+    about:
+      'needed where API_KEYS is set. Other users of this machine can read this option: rather set WORK_FACTORY_API_KEY',
   },
   timeout: {
     value: 'SECONDS',
     about:
-      'how long to try, 60 by default. A busy service is asked again; one that cannot be reached only with this option',
+      'how long to try, 60 by default. A busy service is asked again; with this option also a service that cannot be reached',
   },
   json: { about: 'prints JSON, one object a line, in the names of the HTTP API' },
 } as const satisfies OptionSpecs;
@@ -28,9 +29,9 @@ export const serviceOptions = {
 export interface Service {
   readonly url: string;
   readonly client: Client<AnyDefinitions>;
-  /** For paths that the client has no call for. Rejects with a WorkFactoryError. */
+  /** Sends a request to a path that the client has no method for. Rejects with a WorkFactoryError. */
   send(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<ApiResponse>;
-  /** One POST that enqueues nothing, sent once. Rejects with a WorkFactoryError without an outcome. */
+  /** Sends one POST that enqueues nothing, once. Rejects with a WorkFactoryError without an outcome. */
   act(path: string, body: object): Promise<ApiResponse>;
 }
 
@@ -38,7 +39,7 @@ interface Given extends Pick<Surroundings, 'env' | 'signal'> {
   readonly options: Options<typeof serviceOptions>;
 }
 
-/** @param timeoutSeconds how long to try unless it is said */
+/** @param timeoutSeconds how long to try without --timeout */
 export function openService({ env, signal, options }: Given, timeoutSeconds = 60): Service {
   const url = readUrl(options.url ?? (env['WORK_FACTORY_URL'] || defaultUrl));
   const apiKey = readKey(options['api-key'] ?? (env['WORK_FACTORY_API_KEY'] || undefined));
@@ -83,7 +84,7 @@ export function readUrl(text: string): string {
   return url.origin + url.pathname.replace(/\/+$/, '');
 }
 
-/** Without this check `fetch` would refuse the key, and its error shows the key. */
+/** Without this check `fetch` would refuse the key with an error that shows the key. */
 function readKey(text: string | undefined): string | undefined {
   if (text !== undefined && !/^[\x21-\x7e]+$/.test(text))
     throw new UsageError('the API key must be visible ASCII characters');

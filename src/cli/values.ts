@@ -1,9 +1,9 @@
-// Values of options: one reader for each kind, whose error says what it accepts.
+// Reads the values of options: one function for each kind, whose error says what it accepts.
 import { UsageError } from './command.ts';
 
 const unitSeconds: Readonly<Record<string, number>> = { '': 1, s: 1, m: 60, h: 3600, d: 86_400 };
 
-/** `90`, `1.5`, `90s`, `15m`, `2h`, `1d`. Undefined when it is not given. */
+/** `90`, `1.5`, `90s`, `15m`, `2h` or `1d`. Undefined when the option is not given. */
 export function readSeconds(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const [, number, unit = ''] = /^(\d+(?:\.\d+)?)([smhd]?)$/.exec(text) ?? [];
@@ -17,7 +17,7 @@ export function readInteger(name: string, text: string | undefined): number | un
   return Number(text);
 }
 
-/** An object, or where a list is allowed a list. */
+/** Reads an object or a list. */
 export function readJson(what: string, text: string): object {
   let value: unknown;
   try {

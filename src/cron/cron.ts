@@ -12,17 +12,17 @@ export interface CronOptions extends TickOptions {
 }
 
 export interface Cron extends CronView {
-  /** A tick before this time counts as missed. */
+  /** Begins ticks. A tick before this call counts as missed. */
   start(): void;
   /** Begins no tick from now on; resolves when those under way have ended. */
   close(): Promise<void>;
 }
 
-/** Longest time between two looks at the clock: the clock may be set, and timers stand still while the machine sleeps. */
+/** The longest time between two looks at the clock, because the clock may be set, and timers stop while the machine sleeps. */
 const lookMsMax = 1000;
-/** A clock that goes back by more was set. Then the next tick of each schedule is found anew. */
+/** A clock that goes back further was set. Then the next tick of each schedule is found anew. */
 const backMsMax = 1000;
-/** The pause before a store that did not tell the last tick is asked again. */
+/** The pause before a store that did not know its last tick is asked again. */
 const askAgainMs = 5000;
 
 export function createCron(options: CronOptions): Cron {
@@ -107,6 +107,6 @@ function stateOf({ type, schedule, nextMs }: Line, last: LastTick | undefined): 
   return { name, operation: type.name, pattern, timeZone, catchUp, nextMs: next, last };
 }
 
-/** A schedule that is new, or has changed, has missed nothing. */
+/** A schedule that is new or has changed has missed no tick. */
 const hasMissed = ({ pattern, timeZone }: Schedule, last: LastTick | undefined, latestMs: number): boolean =>
   last !== undefined && last.pattern === pattern && last.timeZone === timeZone && last.atMs < latestMs;

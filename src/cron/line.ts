@@ -1,26 +1,26 @@
-// One schedule of a type, and which of its ticks are due.
+// One schedule of a type, and its ticks that are due.
 import type { Schedule } from '../domain/cron.ts';
 import type { JobType } from '../domain/job-type.ts';
 
 export interface DueTick {
   readonly atMs: number;
-  /** When the tick after it is due; Infinity: never. */
+  /** When the tick after this one is due. Infinity: never. */
   readonly untilMs: number;
 }
 
 export interface Line {
   readonly type: JobType;
   readonly schedule: Schedule;
-  /** Infinity: there is none. */
+  /** When the next tick is due. Infinity: never. */
   readonly nextMs: number;
   /** Makes the first tick after a time the next one. */
   reset(timeMs: number): void;
-  /** Takes out the ticks up to a time; of missed ticks the latest, if the schedule makes it up. */
+  /** Takes out the ticks that were due up to a time. Of missed ticks it takes the latest, if the schedule makes it up. */
   due(nowMs: number): DueTick[];
 }
 
 /**
- * A tick that is found due so late is still enqueued: a busy process, or one whose clock was set, has not missed it. With a
+ * A tick that is found at most this late is still enqueued: a busy process, or one whose clock was set, has not missed it. With a
  * tick each second these are 10 at once.
  */
 export const lateMsMax = 10_000;

@@ -16,11 +16,11 @@ export function isTimeZone(name: string): boolean {
 }
 
 /**
- * A time that does not exist on the day when clocks go forward is moved to the end of the gap; a time that comes twice when
- * they go back is used once. A pattern with `*` or a step in its seconds, minutes or hours goes on in real time
- * instead: nothing is moved, and both hours are used.
+ * When clocks go forward, a time in the gap is moved to the end of the gap. When they go back, a time that comes twice is used
+ * once. A pattern with `*` or a step in its seconds, minutes or hours follows real time instead: nothing is moved, and both hours
+ * are used.
  *
- * @param timeZone for which `isTimeZone` holds
+ * @param timeZone a name for which `isTimeZone` holds
  */
 export function readPattern(pattern: string, timeZone: string): Pattern | { problem: string } {
   if (!fieldsPattern.test(pattern)) return { problem: 'must have five fields, or six with seconds first' };
@@ -35,7 +35,7 @@ export function readPattern(pattern: string, timeZone: string): Pattern | { prob
     if (nextAfter(Date.now()) === undefined) return { problem: 'never comes' };
     return {
       nextAfter,
-      // previousRuns looks before a time.
+      // `previousRuns` excludes the given time.
       latestUntil: (timeMs) => cron.previousRuns(1, new Date(timeMs + 1))[0]?.getTime(),
     };
   } catch (error) {

@@ -1,5 +1,5 @@
-// One tick: its job is enqueued once however many processes try, because the tick is claimed as a key first. Whoever is
-// refused tries again until the next tick.
+// One tick. Its job is enqueued once, however many processes try, because a process must claim the tick as a key first. A process
+// that is refused tries again until the next tick.
 import type { Logger } from 'pino';
 import type { WallClock } from '../domain/clock.ts';
 import type { LastTick, Schedule, TickOutcome, TickStore } from '../domain/cron.ts';
@@ -32,15 +32,15 @@ export interface Tick {
 }
 
 /**
- * A key is kept until the next tick, after which nobody tries this one, and for so long: processes whose clocks differ by less
- * never enqueue a tick twice.
+ * A key is kept until the next tick, after which nobody tries this tick, and for this margin: processes whose clocks differ by
+ * less never enqueue a tick twice.
  */
 const marginMs = 3_600_000;
 
-/** Before each further try. The last one is repeated: an outage costs two commands of the store in 5 s. */
+/** The pauses before each further try. The last pause is repeated: an outage costs two commands of the store in 5 s. */
 const retryMs = [250, 500, 1000, 2000, 5000];
 
-/** Keys of requests have a path in their second line: they never meet. */
+/** The key of a request has a path in its second line, so it never equals the key of a tick. */
 export const tickId = (name: string, atMs: number): Digest => digestOf(`cron\n${name}\n${atMs}`);
 
 const settled = { enqueued: 'done', refused: 'refused', unknown: 'unknown' } as const;
@@ -51,7 +51,7 @@ interface Ended {
   readonly detail?: string;
 }
 
-/** Nothing is stored by this try; `detail` says why. */
+/** This try has stored nothing; `detail` says why. */
 interface Again {
   readonly end: 'again';
   readonly detail: string;
@@ -74,7 +74,7 @@ export async function runTick(
     if (tried.end !== 'again') return end(tick, tried, options);
     const delayMs = retryMs[Math.min(tries, retryMs.length - 1)] as number;
     const isLast = clock.wallMs() + delayMs >= tick.untilMs;
-    // The other process may have died, or is slow: it has not told the outcome.
+    // The other process may have died or be slow: it has not reported the outcome.
     if (isLast && tried.holder !== undefined)
       return end(tick, { ...tried, end: 'unknown', jobId: tried.holder }, options);
     if (!isLast && !isLogged && tried.holder === undefined) {
@@ -96,7 +96,7 @@ async function end(tick: Tick, { end: outcome, jobId, detail }: Ended, options: 
   metrics.tick(type.name, outcome);
   const about = { ...aboutOf(tick), operation: type.name, job_id: jobId };
   if (outcome === 'enqueued') log.info(about, 'a tick was enqueued');
-  if (outcome === 'unknown') log.warn({ ...about, reason: detail }, 'whether a tick was enqueued is not known');
+  if (outcome === 'unknown') log.warn({ ...about, reason: detail }, 'it is not known whether a tick was enqueued');
   await ticks.keep(schedule.name, lastOf(tick, jobId, outcome === 'unknown' ? outcome : 'enqueued'));
 }
 
@@ -135,7 +135,7 @@ async function tryOnce(tick: Tick, options: TickOptions): Promise<Try> {
       return {
         end: 'unknown',
         jobId: verdict.jids[0] as string,
-        detail: 'the process that enqueued it has not told the outcome',
+        detail: 'the process that enqueued it has not reported the outcome',
       };
     case 'claimed':
       break;
@@ -144,7 +144,7 @@ async function tryOnce(tick: Tick, options: TickOptions): Promise<Try> {
     default:
       return { end: 'again', detail: 'the store of keys gave no clear reply' };
   }
-  // The process may have been suspended meanwhile, until after the time for which an earlier key was kept.
+  // This process may have been suspended meanwhile, for longer than the key of an earlier process was kept.
   if (clock.wallMs() < untilMs + lateMsMax) return push(job, claim, options);
   await keys.settle([{ claim, outcome: 'refused' }]);
   return { end: 'again', detail: 'it is too late' };

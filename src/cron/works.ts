@@ -1,4 +1,4 @@
-// Work that goes on side by side and ends with its owner: ticks, and looks at the clock.
+// Tasks that run side by side and end with their owner: ticks, and looks at the clock.
 import type { Clock } from '../domain/clock.ts';
 
 export interface Works {

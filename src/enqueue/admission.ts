@@ -4,7 +4,7 @@
 export interface AdmissionOptions {
   pendingJobsMax: number;
   pendingBytesMax: number;
-  /** Jobs that would wait longer are refused at once: otherwise they would be refused later. */
+  /** A job that would wait longer is refused at once. Otherwise it would be refused later. */
   waitMsMax: number;
 }
 

@@ -1,4 +1,4 @@
-// Which jobs of a batch leave together.
+// Cuts a batch into the slices that leave together.
 import type { Job } from '../domain/job.ts';
 
 export interface Slice {

@@ -29,7 +29,10 @@ export interface FramePump {
   close(): void;
 }
 
-/** From this many waiting jobs on, a frame may leave before the end of the turn. A smaller frame costs more than the wait that it saves. */
+/**
+ * A frame with at least this many waiting jobs may leave before the end of the turn. A smaller frame costs more than the wait
+ * that it saves.
+ */
 const earlyFrameJobsMin = 16;
 
 export function createFramePump(options: FramePumpOptions, unsettled: Unsettled): FramePump {
@@ -39,7 +42,7 @@ export function createFramePump(options: FramePumpOptions, unsettled: Unsettled)
   const waiting = createFrameQueue({
     frameJobsMax: () => (capacity.syncsEachJob ? Math.min(frameJobsMax, Math.ceil(laneJobs())) : frameJobsMax),
     frameBytesMax,
-    // A push of more than half a frame would hardly share it.
+    // A push of more than half a frame would seldom share the frame.
     isLarge: (jobs) => jobs * 2 > frameJobsMax || jobs >= laneJobs(),
   });
   const drainRate = createDrainRate(clock);
@@ -91,7 +94,7 @@ export function createFramePump(options: FramePumpOptions, unsettled: Unsettled)
     load,
     push(pending) {
       waiting.push(pending);
-      // While more jobs are in flight than wait, the path is busy: the frame had better grow until the end of the turn.
+      // While more jobs are in flight than wait, the path is busy: the frame may grow until the end of the turn.
       if (waiting.jobs >= Math.max(earlyFrameJobsMin, load.jobs)) pump();
       schedule();
     },
@@ -117,12 +120,18 @@ function createAfterTurn(clock: Clock, run: () => void): () => void {
   };
 }
 
-/** When a frame that is not full may leave. Full frames do not ask, so the wait counts from the last frame that was not full. */
+/**
+ * Decides when a frame that is not full may leave. Full frames do not ask, so the wait counts from the last frame that was not
+ * full.
+ */
 function createPace(clock: Clock, onTime: () => void) {
   let lastMs = -Infinity;
   let timer: Timer | undefined;
   return {
-    /** True when `waitMs` have passed since the last such frame: this one leaves now. Otherwise `onTime` is called when they have. */
+    /**
+     * True when `waitMs` have passed since the last such frame: this frame leaves now. Otherwise `onTime` is called when they
+     * have passed.
+     */
     leaveNowOrLater(waitMs: number): boolean {
       const now = clock.now();
       const leftMs = lastMs + waitMs - now;

@@ -11,15 +11,15 @@ export interface PendingPush extends Linked<PendingPush> {
   readonly bytes: number;
   readonly pushedMs: number;
   readonly deadlineMs: number;
-  /** `outcomes` are the whole frame's. The outcomes of these jobs begin at `start`. */
+  /** `outcomes` has the outcomes of the whole frame. The outcomes of these jobs begin at `start`. */
   readonly settle: (outcomes: readonly Outcome[], start: number) => void;
 }
 
 export interface FrameQueueOptions {
-  /** The most jobs of a frame of small pushes, at present. */
+  /** The most jobs that a frame of small pushes may have now. */
   frameJobsMax: () => number;
   frameBytesMax: number;
-  /** Whether a push of this many jobs gets a frame of its own, were it made now. */
+  /** Whether a push of this many jobs would get a frame of its own now. */
   isLarge: (jobs: number) => boolean;
 }
 

@@ -1,4 +1,4 @@
-// The jobs in flight, and what follows from them for the next frames.
+// The jobs in flight, and how they shape the next frames.
 import type { Clock } from '../domain/clock.ts';
 import type { FrameSender } from '../domain/producer.ts';
 

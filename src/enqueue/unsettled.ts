@@ -4,19 +4,20 @@ import type { Outcome } from '../domain/producer.ts';
 import type { PendingPush } from './frame-queue.ts';
 
 export interface Unsettled {
-  /** The oldest of them. */
+  /** The oldest pending push. */
   readonly first: PendingPush | undefined;
   add(pending: PendingPush): void;
-  /** Tells the caller; does nothing when the push is settled already. See PendingPush for the parameters. */
+  /** Tells the caller its outcomes; does nothing when the push is settled already. See PendingPush for the parameters. */
   settle(pending: PendingPush, outcomes: readonly Outcome[], start: number): void;
-  /** Settles it with one outcome for all its jobs. */
+  /** Settles the push with one outcome for all its jobs. */
   settleAll(pending: PendingPush, outcome: Outcome): void;
   /** Resolves when all pushes are settled. No push may be added after the call. */
   end(): Promise<void>;
 }
 
 export function createUnsettled(): Unsettled {
-  // In the order of the pushes. A settled push leaves the list at once: otherwise a million of them could pile up behind one that hangs.
+  // The list has the order of the pushes. A settled push leaves it at once; otherwise a million of them could wait behind a push
+  // that hangs.
   const pushes = createChain<PendingPush>();
   let ended: Promise<void> | undefined;
   let onEmpty: () => void = () => undefined;

@@ -1,5 +1,5 @@
-// GET /metrics, /health and /ready of a process, on an address of their own: for workers and brokers, which have no API, and
-// for scrapers that have no key. On Node's own server: nothing here is worth a framework.
+// GET /metrics, /health and /ready of a process, on an address of their own: for workers and brokers, which have no API, and for
+// scrapers that have no key. It uses Node's own server, because three pages need no framework.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -11,7 +11,7 @@ export interface MonitorOptions {
   port: number;
   metrics: Pick<Metrics, 'contentType' | 'render'>;
   readiness: Readiness;
-  /** As /health names it. */
+  /** The name of the service in /health. */
   service: string;
   version: string;
 }
@@ -22,11 +22,11 @@ export interface Monitor {
   close(): Promise<void>;
 }
 
-/** Scrapers and probes; there is nothing here for anybody else. */
+/** Scrapers and probes need few connections, and nobody else needs any. */
 const connectionsMax = 64;
 const headBytesMax = 8192;
 const headTimeoutMs = 5000;
-/** After so long without a byte a socket is closed, also when its reader has stopped. */
+/** A socket is closed after this long without a byte, also when its reader has stopped. */
 const idleMs = 30_000;
 
 interface Page {
@@ -43,7 +43,7 @@ const jsonPage = (status: number, body: object): Page => ({
 
 type Pages = ReadonlyMap<string, () => Promise<Page>>;
 
-/** Rejects when the address cannot be had. */
+/** Rejects when the address is taken or not allowed. */
 export async function openMonitor(options: MonitorOptions): Promise<Monitor> {
   const { host, port, metrics, readiness, service, version } = options;
   const pages: Pages = new Map([
@@ -95,7 +95,7 @@ async function pageOf(
   const read = pages.get(url.split('?', 1)[0] as string);
   if (read === undefined) return jsonPage(404, { error: `There is ${[...pages.keys()].join(', ')}` });
   if (method !== 'GET' && method !== 'HEAD') {
-    // A body that nobody reads must not be taken for the next request.
+    // The connection is closed, so that a body that nobody reads is not taken for the next request.
     response.setHeader('connection', 'close');
     response.setHeader('allow', 'GET, HEAD');
     return jsonPage(405, { error: 'GET and HEAD only' });

@@ -1,14 +1,14 @@
-// Reads the command line: start in a role, or run a command.
+// Reads the command line: it names a role or a command.
 export const roleNames = ['api', 'worker', 'broker'] as const;
 export type RoleName = (typeof roleNames)[number];
 
 export type Call =
   | { kind: 'start'; role: RoleName | undefined }
   | { kind: 'health-check' }
-  /** Everything else, --help and mistakes too: src/cli, which a start does not load. */
+  /** Everything else, also --help and mistakes, is for src/cli, which the start of a role does not load. */
   | { kind: 'command' };
 
-/** @param args what follows the program's own path */
+/** @param args the arguments without the program's own path */
 export function readCommandLine(args: readonly string[]): Call {
   const [name, ...others] = args;
   if (others.length > 0) return { kind: 'command' };

@@ -1,9 +1,9 @@
-// SIGUSR2 turns debug lines on, and again off, while the program runs. It listens from the first line of the program on: a
-// signal without a listener ends Node.
+// SIGUSR2 turns debug lines on, and off again, while the program runs. The listener is there from the first line of the program
+// on, because a signal without a listener ends Node.
 import type { Logger } from 'pino';
 
 export interface DebugSwitch {
-  /** From now on the signal sets the level of this log. */
+  /** Sets the log whose level the signal changes. */
   use(log: Logger): void;
 }
 
@@ -20,7 +20,7 @@ export function listenForDebug({ events }: DebugSwitchOptions): DebugSwitch {
   function apply(): void {
     if (log === undefined) return;
     const level = isOn && configured !== 'trace' ? 'debug' : configured;
-    // Said while the lower level holds, so that it is seen.
+    // The line is written while the lower of both levels holds, so that it is seen.
     if (isOn) log.level = level;
     log.info({ level_now: level }, `SIGUSR2: debug lines are ${isOn ? 'on, until the next one' : 'off'}`);
     log.level = level;

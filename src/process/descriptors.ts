@@ -15,7 +15,8 @@ export function openWithoutBlocking(fd: 1 | 2): number {
     // Opened anew, because the flag belongs to the open file, which the shell and other programs may share.
     return openSync(`/proc/self/fd/${fd}`, withoutBlocking);
   } catch {
-    // A socket (systemd, a program that runs on Node), or no /proc: Node's own stream sets the flag for sockets and pipes.
+    // Standard output is a socket (systemd, a parent program on Node), or there is no /proc. Node's own stream sets the flag for
+    // sockets and pipes.
     (fd === 1 ? process.stdout : process.stderr).on('error', () => undefined);
     return fd;
   }
@@ -32,8 +33,8 @@ export function hasTerminal(): boolean {
 }
 
 /**
- * To be called before the exit. Node then restores the terminals that it was started on, and aborts when one of them is gone
- * (ResetStdio in src/node.cc); a closed descriptor it passes over. Closing another device, /dev/null for example, does no harm.
+ * Call it before the exit. At exit Node restores the terminals on which it was started, and aborts when one of them is gone
+ * (ResetStdio in src/node.cc). It ignores a closed descriptor. Closing another device, for example /dev/null, does no harm.
  */
 export function closeGoneTerminals(): void {
   for (const fd of [0, 1, 2]) {

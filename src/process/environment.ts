@@ -5,7 +5,7 @@ import { envFileProblems } from '../config/env-file.ts';
 import { loadConfig, type Config } from '../config/load.ts';
 import { RoleError } from '../roles/role.ts';
 
-/** Rejects with a ConfigError or a RoleError; changes `env` by what .env adds. */
+/** Throws a ConfigError or a RoleError. Adds to `env` the variables of .env that it lacks. */
 export function readEnvironment(env: NodeJS.ProcessEnv): Config {
   const text = readEnvFile();
   const problems = envFileProblems(text).filter(({ variable }) => env[variable] === undefined);

@@ -1,29 +1,29 @@
-// The HEALTHCHECK of the image: asks the program that is process 1 of the container, in any role.
+// The HEALTHCHECK of the image: asks the program that is process 1 of the container, whatever its role is.
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { loadConfig } from '../config/load.ts';
 import type { BindAddress } from '../config/values.ts';
 import { roleNames, type RoleName } from './command-line.ts';
 
-/** Below the timeout of the image's HEALTHCHECK. */
+/** Shorter than the timeout of the image's HEALTHCHECK. */
 const timeoutMs = 2500;
 /** Where the broker alone listens without FAKTORY_BIND (src/roles/broker.ts). */
 const brokerBind = { host: '127.0.0.1', port: 7419 };
 
 /**
- * Liveness only, as a platform that restarts unhealthy containers wants it: the API answers /health, the broker greets, the
- * worker answers /health on METRICS_ADDR. Without that it listens nowhere, and lives while its container does.
+ * Checks only that the program lives, as a platform that restarts unhealthy containers wants it: the API answers /health, the
+ * broker greets, the worker answers /health on METRICS_ADDR. A worker without METRICS_ADDR listens nowhere and counts as healthy.
  */
 export async function isHealthy(env: NodeJS.ProcessEnv, commandLine = readCommandLineOfMain()): Promise<boolean> {
   const role = roleOf(commandLine);
   const { BIND_ADDR, METRICS_ADDR, FAKTORY_BIND = brokerBind } = loadConfig(env);
   const address = { api: BIND_ADDR, worker: METRICS_ADDR, broker: FAKTORY_BIND }[role ?? 'api'];
-  // Port 0 is any free one, which cannot be known here.
+  // Port 0 means any free port, which this process cannot know.
   if (address === undefined || address.port === 0) return true;
   return role === 'broker' ? greets(address) : responds(address);
 }
 
-/** The command line of process 1, which may be an init that starts the program: the program's own arguments come last either way. */
+/** The command line of process 1. It may be an init that starts the program; in both cases the program's own arguments come last. */
 const readCommandLineOfMain = (): string => readFileSync('/proc/1/cmdline', 'utf8');
 
 function roleOf(commandLine: string): RoleName | undefined {

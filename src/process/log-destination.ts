@@ -3,7 +3,7 @@
 import type { Clock, Timer } from '../domain/clock.ts';
 
 export interface LogDestinationOptions {
-  /** As fs.write on the log's descriptor. */
+  /** Writes like fs.write on the descriptor of the log. */
   write: (bytes: Buffer, done: (error: NodeJS.ErrnoException | null, written: number) => void) => void;
   clock: Clock;
   /** Told once, when lines begin to be lost or cannot be written. */
@@ -25,9 +25,9 @@ export interface LogDestination {
 /** About 5,000 lines: some seconds of a busy debug log, or a minute of one at info. */
 const waitingCharsMax = 1_048_576;
 
-/** After a full pipe: its slow reader may read at any moment. */
+/** The pause after a full pipe, whose slow reader may read at any moment. */
 const fullPipeRetryMs = 50;
-/** After a full disk, a terminal that is gone, or a pipe without a reader. */
+/** The pause after a full disk, a terminal that is gone, or a pipe without a reader. */
 const retryMs = 1000;
 
 export function createLogDestination({ write, clock, onTrouble, onRecovery }: LogDestinationOptions): LogDestination {

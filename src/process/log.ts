@@ -14,7 +14,7 @@ import { createTroubles } from './troubles.ts';
 export interface ProgramLog {
   log: Logger;
   lostLines: () => number;
-  /** The last lines that warn. */
+  /** The latest lines at warn or above. */
   troubles: () => readonly Trouble[];
   /** Writes what waits, for this long at most. */
   flush: (timeoutMs: number) => Promise<void>;
@@ -37,7 +37,7 @@ export const createMask =
 
 /** @param isColored false where NO_COLOR asks for it (no-color.org) */
 async function createPretty(isColored: boolean): Promise<(line: string) => string> {
-  // Only people at a terminal wait for it to load.
+  // Loaded here, so that only a start on a terminal waits for it.
   const { prettyFactory } = await import('pino-pretty');
   return prettyFactory({
     colorize: isColored,
@@ -61,7 +61,7 @@ export async function openLog(
     clock: systemClock,
     onTrouble(reason) {
       const text = `work-factory: the log cannot be written: ${reason}. It goes on without; lost lines are counted.\n`;
-      // Standard error may be the same terminal or pipe: then this is lost, too.
+      // Standard error may be the same terminal or pipe. Then this text is lost, too.
       write(errors, text, () => undefined);
     },
     onRecovery: (lines) => log.warn({ lines }, 'log lines were lost: they could not be written'),
@@ -82,7 +82,7 @@ export async function openLog(
     troubles: () => troubles.list(),
     async flush(timeoutMs) {
       await destination.flush(timeoutMs);
-      // Where a write can block after all (see descriptors.ts), the exit would wait for it.
+      // A write may block in the cases that descriptors.ts names, and the exit would wait for it.
       if (destination.isWriting) process.kill(process.pid, 'SIGKILL');
     },
   };

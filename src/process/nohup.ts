@@ -1,5 +1,5 @@
-// Whether nohup started this program. The ignored SIGHUP itself cannot be seen: Node sets every signal but SIGPIPE and
-// SIGXFSZ to its default before any JavaScript runs (ResetSignalHandlers in Node's src/node.cc).
+// Whether nohup started this program. The program cannot see that SIGHUP was ignored, because Node sets every signal but SIGPIPE
+// and SIGXFSZ to its default before any JavaScript runs (ResetSignalHandlers in Node's src/node.cc).
 import { readFileSync, readlinkSync } from 'node:fs';
 
 /** bash, zsh and ksh put the path of the command that they start into `_`; nohup passes it on. */

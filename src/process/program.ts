@@ -59,7 +59,7 @@ async function runRole(
   const fail = (error: Error): void => stop.request({ error });
   const member = joinSupervisor(fail);
   const start = roleOf(name, config, member !== undefined);
-  // A terminal that closes sends SIGHUP as well: then it is a stop.
+  // A terminal that closes sends SIGHUP, too. So with a terminal SIGHUP is a stop.
   const onRestart = (restart: () => void): void => void (hasTerminal() || stop.reserve('SIGHUP', restart));
   const running = start({ config, log, version, lostLogLines: lostLines, troubles, fail, member, onRestart });
   void running.then(
@@ -86,7 +86,7 @@ function roleOf(name: RoleName | undefined, config: Config, isMember: boolean): 
 /** The part of SHUTDOWN_TIMEOUT_MS for the last lines of a log whose reader is slow. */
 const flushMs = 500;
 
-/** A worker whose broker is away holds nothing else that keeps Node alive; only a signal or a failure ends the program. */
+/** A worker whose broker is away has nothing else that keeps Node alive. Only a signal or a failure ends the program. */
 const stayAlive = (): void => void setInterval(() => undefined, 2 ** 30);
 
 function endBeforeStart(log: Logger, error: Error | undefined): number {
@@ -108,7 +108,7 @@ async function endInTime({ running, stop, log, timeoutMs }: Ending): Promise<num
   log.info({ signal, error: error?.message }, 'stopping');
 
   async function endRole(): Promise<number> {
-    // An interrupt comes from a terminal: there is no balancer to tell.
+    // An interrupt comes from a terminal, so no balancer has to notice the drain.
     await (await running).stop({ skipDrainDelay: signal === 'SIGINT' || error !== undefined });
     if (error) throw error;
     log.info('stopped');

@@ -1,5 +1,5 @@
-// What ends the program: a signal, an error that nobody caught, or a part that fails. From the first line of the program to
-// its exit every signal has a listener, because Node without one exits at once and leaves jobs reserved.
+// The reasons that end the program: a signal, an error that nobody caught, or a part that fails. Every signal has a listener from
+// the first line of the program to its exit, because without one Node exits at once and leaves jobs reserved.
 export interface StopReason {
   signal?: NodeJS.Signals;
   error?: Error;
@@ -10,7 +10,7 @@ export interface Stop {
   readonly reason: StopReason | undefined;
   /** Resolves when the stop begins. */
   readonly requested: Promise<StopReason>;
-  /** Resolves when the stop must not be waited for: a later signal, or an uncaught error on the way. */
+  /** Resolves when the stop must end at once: after a second signal, or an uncaught error during the stop. */
   readonly hurried: Promise<StopReason>;
   /** Begins the stop; without effect when it has begun. */
   request(reason: StopReason): void;
@@ -30,8 +30,8 @@ export interface StopOptions {
 const stopSignals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const;
 
 /**
- * A stop of a process group comes twice, from the sender and from npm, which forwards it; a closed terminal sends more than
- * one signal. What arrives within this time is the same stop.
+ * A process group gets a stop twice, from the sender and from npm, which forwards it. A closed terminal sends more than one
+ * signal. Signals within this time are one stop.
  */
 const repeatMs = 1000;
 

@@ -1,9 +1,9 @@
-// The last lines of the log that warn, for the console: what went wrong must not be found on another machine first.
+// The latest lines of the log at warn or above, for the console, so that nobody must look for them on another machine.
 import type { Trouble } from '../domain/trouble.ts';
 
 const linesMax = 50;
 const charsMax = 300;
-/** Longer ones are not read: a stack of a hundred calls has some 10,000 characters. */
+/** Longer lines are not read. A stack of a hundred calls has some 10,000 characters. */
 const lineCharsMax = 65_536;
 const fields = ['jid', 'operation', 'errtype', 'error', 'reason', 'action', 'outcome', 'request_id', 'pid'] as const;
 
@@ -34,7 +34,7 @@ export function createTroubles(): Troubles {
   let kept: readonly Trouble[] = [];
   return {
     take(line) {
-      // pino writes the level first: most lines are told by their beginning.
+      // pino writes the level first, so the beginning of most lines is enough.
       if (!/^\{"level":[456]0,/.test(line) || line.length > lineCharsMax) return;
       kept = [...kept, read(line)].slice(-linesMax);
     },

@@ -1,7 +1,7 @@
-// One API process as its supervisor sees it.
+// An API process, as its supervisor sees it.
 import type { FromMember, FromSupervisor } from './messages.ts';
 
-/** An API process: a cluster worker, or what a test has in its place. */
+/** An API process: a cluster worker, or a test's replacement. */
 export interface Child {
   readonly pid: number | undefined;
   send(message: FromSupervisor): void;
@@ -23,7 +23,7 @@ export interface Member {
 
 export interface MemberEvents {
   onMessage: (message: Exclude<FromMember, { type: 'ready' }>) => void;
-  /** @param wasReady it took requests, and nobody had ended it */
+  /** @param wasReady the process took requests, and nobody had told it to end */
   onEnded: (end: { code: number | null; signal: NodeJS.Signals | null }, wasReady: boolean) => void;
 }
 

@@ -1,21 +1,21 @@
-// The side of an API process that is one of several: it says when it is ready, hands out its metrics, and ends when its
+// The supervisor as an API process sees it: the process tells it that it is ready, hands out its metrics, and ends when the
 // supervisor is gone.
 import cluster from 'node:cluster';
 import type { FromMember, FromSupervisor, MetricSnapshot } from './messages.ts';
 
 export interface Member {
   tellReady(): void;
-  /** True once a successor listens at the same port. */
+  /** True when another process listens at the same port and replaces this process. */
   readonly isReplaced: boolean;
-  /** Resolves when the supervisor has been told what is counted for good. */
+  /** Resolves when the supervisor has the final counts of this process. */
   tellLastCounts(metrics: MetricSnapshot[]): Promise<void>;
-  /** @param read called when somebody reads /metrics of any of the processes */
+  /** @param read called when somebody reads /metrics of any API process */
   offerMetrics(read: () => Promise<MetricSnapshot[]>): void;
   /** The metrics of all processes in one page. Rejects when the supervisor does not reply within 5 s. */
   metricsPage(): Promise<string>;
 }
 
-/** The supervisor gives its members 2 s. */
+/** Longer than the supervisor waits for its API processes, which is 2 s. */
 const pageTimeoutMs = 5000;
 
 /**
@@ -25,7 +25,8 @@ const pageTimeoutMs = 5000;
 export function joinSupervisor(onOrphaned: (error: Error) => void): Member | undefined {
   const { worker } = cluster;
   if (worker === undefined) return undefined;
-  // Otherwise Node ends this process at once when the supervisor is gone (lib/internal/cluster/child.js), in the middle of requests.
+  // Without this, Node ends the process at once when the supervisor is gone, in the middle of requests
+  // (lib/internal/cluster/child.js).
   worker.exitedAfterDisconnect = true;
   let read: () => Promise<MetricSnapshot[]> = async () => [];
   let count = 0;

@@ -1,4 +1,4 @@
-// What an API process and its supervisor tell each other. `id` ties a reply to its question.
+// The messages between an API process and its supervisor. `id` ties a reply to its question.
 
 /** One metric as `Registry.getMetricsAsJSON()` of prom-client 15 gives it. */
 export interface MetricSnapshot {
@@ -6,14 +6,14 @@ export interface MetricSnapshot {
 }
 
 export type FromMember =
-  /** It listens and takes requests. */
+  /** The process listens and takes requests. */
   | { type: 'ready' }
-  /** Somebody reads /metrics of this process: it wants the page of all. */
+  /** Somebody reads /metrics of this process, which wants the page of all processes. */
   | { type: 'page wanted'; id: number }
   | { type: 'snapshot'; id: number; metrics: MetricSnapshot[] }
-  /** It ends in order, and counts no more. */
+  /** The process ends in order, and counts no more. */
   | { type: 'last counts'; metrics: MetricSnapshot[] };
 
 export type FromSupervisor =
-  /** A successor listens at the same port: this process is to drain, and its machine is still ready. */
+  /** `replaced`: another process listens at the same port. This process is to drain, and its machine stays ready. */
   { type: 'replaced' } | { type: 'snapshot wanted'; id: number } | { type: 'page'; id: number; text: string };

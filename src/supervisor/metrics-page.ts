@@ -1,4 +1,4 @@
-// One page of metrics of several processes: each is asked for its own, and they are added up by the rule of each metric.
+// One page of metrics for several processes. Each process is asked for its values, which are added up by the rule of each metric.
 import { AggregatorRegistry } from 'prom-client';
 import type { Clock } from '../domain/clock.ts';
 import type { FromMember, FromSupervisor, MetricSnapshot } from './messages.ts';
@@ -24,7 +24,7 @@ export function createMetricsPage(clock: Clock): MetricsPage {
   let count = 0;
   /** Last counts of the members that ended in order. */
   let ended: readonly MetricSnapshot[] = [];
-  /** Members whose last counts are kept: asked again they would be counted twice. */
+  /** Members whose last counts are kept. If they were asked again, their values would count twice. */
   const counted = new WeakSet<Asked>();
   const rounds = new Map<number, (metrics: readonly MetricSnapshot[]) => void>();
 

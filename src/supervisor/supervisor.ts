@@ -1,5 +1,5 @@
-// Keeps several API processes behind one port: starts them, replaces those that end, restarts them one after another, and
-// stops them together. Requests never pass through it; connections do, once, when it hands them out in turn.
+// Keeps several API processes behind one port: starts them, replaces a process that ends, restarts them one after another, and
+// stops them together. Requests never pass through the supervisor. It only hands each new connection to a process in turn.
 import type { Logger } from 'pino';
 import { backoffMs } from '../domain/backoff.ts';
 import type { Clock } from '../domain/clock.ts';
@@ -7,7 +7,7 @@ import { startMember, type Child, type Member } from './member-process.ts';
 import { createMetricsPage } from './metrics-page.ts';
 
 export interface SupervisorOptions {
-  /** Processes. */
+  /** How many API processes there are. */
   count: number;
   fork: () => Child;
   clock: Clock;
@@ -15,9 +15,9 @@ export interface SupervisorOptions {
 }
 
 export interface Supervisor {
-  /** Resolves when all are ready; rejects with the first that ended instead, after the others have ended. */
+  /** Resolves when all processes are ready. Rejects when the first ends instead, after the others have ended. */
   start(): Promise<void>;
-  /** Replaces each in turn: it drains when its successor is ready. Does nothing while it is under way. */
+  /** Replaces the processes one by one: each drains when its successor is ready. Does nothing while a restart runs. */
   restart(): Promise<void>;
   /** Resolves with the number of processes that did not end in order (code 0). */
   stop(signal: NodeJS.Signals): Promise<number>;
@@ -25,7 +25,7 @@ export interface Supervisor {
 }
 
 const restart = { minMs: 1000, maxMs: 30_000 };
-/** A process that lived this long starts the counting of failures anew. */
+/** After a process has lived this long, failures are counted from 0 again. */
 const healthyMs = 60_000;
 
 export function createSupervisor({ count, fork, clock, log }: SupervisorOptions): Supervisor {
@@ -80,7 +80,7 @@ export function createSupervisor({ count, fork, clock, log }: SupervisorOptions)
   return {
     async start() {
       try {
-        // The first alone: when the port is taken, the error is logged once.
+        // Starts the first process alone, so that the error of a taken port is logged once.
         await add().ready;
         await Promise.all(Array.from({ length: count - 1 }, () => add().ready));
       } catch (error) {
@@ -99,7 +99,7 @@ export function createSupervisor({ count, fork, clock, log }: SupervisorOptions)
   };
 }
 
-/** Ends each when its successor is ready; stops where there is to be no successor. */
+/** Ends each process when its successor is ready. Stops when no successor can start. */
 async function replaceEach(olds: readonly Member[], add: () => Member | undefined, log: Logger): Promise<void> {
   const about = { processes: olds.length };
   log.info(about, 'the API processes restart one after another');

@@ -101,7 +101,7 @@ describe('schedules in three processes, on Faktory and Redis', { skip }, () => {
       enqueued.filter((tick) => !counts.has(tick)),
       [],
     );
-    const unknown = new Set(linesOf(all, 'whether a tick was enqueued is not known'));
+    const unknown = new Set(linesOf(all, 'it is not known whether a tick was enqueued'));
     const refused = new Set(linesOf(all, 'a tick was refused, and is not tried again'));
     const missing = expectedTicks(fromMs, toMs).filter((tick) => !counts.has(tick));
     const untold = missing.filter((tick) => !unknown.has(tick) && !refused.has(tick));

@@ -32,7 +32,7 @@ work-factory restore brings a copy back.`,
   run: makeBackup,
 });
 
-/** Node's fetch waits no longer for a response. */
+/** Node's `fetch` waits at most this long for a response. */
 const timeoutSeconds = 300;
 
 const noBackupDir =

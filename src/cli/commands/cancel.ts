@@ -1,4 +1,4 @@
-// `work-factory cancel`: takes back a job that has not started.
+// `work-factory cancel`: cancels a job that has not started.
 import type { Cancelled } from '../../client/job.ts';
 import { defineCommand, exitCodes, type ExitCode, type Invocation } from '../command.ts';
 import { failureJson, mayBeDone } from '../failure.ts';

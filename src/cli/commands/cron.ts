@@ -22,7 +22,7 @@ set, WORK_FACTORY_API_KEY must be one of them.`,
   run: listSchedules,
 });
 
-/** As GET /cron has it (src/http/routes/cron.ts). */
+/** A schedule as GET /cron has it (src/http/routes/cron.ts). */
 interface Schedule {
   readonly name: string;
   readonly schedule: string;

@@ -1,4 +1,4 @@
-// `work-factory doctor`: what is wrong with the settings, and with what they lead to.
+// `work-factory doctor`: what is wrong with the settings, and with the API, the broker and the stores that they name.
 import { defineCommand, exitCodes, type ExitCode, type Invocation } from '../command.ts';
 import { checkApi } from '../doctor/api.ts';
 import { checkBroker } from '../doctor/broker.ts';
@@ -60,7 +60,7 @@ async function examine(given: Invocation<typeof options>): Promise<ExitCode> {
   return findings.some(({ level }) => level === 'problem') ? exitCodes.failed : exitCodes.done;
 }
 
-/** The other commands do not read the settings. */
+/** The other commands do not read the settings, so they may ask another service. */
 const otherUrl = (own: string | undefined): Finding[] =>
   own === undefined || own === defaultUrl
     ? []

@@ -18,7 +18,7 @@ const options = {
   'wait-timeout': { value: 'SECONDS', about: 'waits for this time instead' },
   at: { value: 'TIME', about: 'the job is queued at this time: 2030-12-01T08:00:00+01:00' },
   delay: { value: 'SECONDS', about: 'the job is queued after this time: 90, 15m, 2h, 1d' },
-  queue: { value: 'NAME', about: 'a queue of ENQUEUE_QUEUES, in place of that of the job type' },
+  queue: { value: 'NAME', about: 'a queue of ENQUEUE_QUEUES, in place of the queue of the job type' },
   'idempotency-key': {
     value: 'KEY',
     about:
@@ -108,7 +108,7 @@ async function enqueueJob(given: Given): Promise<ExitCode> {
   return end instanceof WorkFactoryError ? exitCodes.unknown : exitCodeOfJob(end, { isAwaited: true });
 }
 
-/** The failure; that of an unknown operation names the job type that may be meant. */
+/** The failure. When the operation is unknown, it names a job type with a similar name. */
 async function withSuggestion(error: unknown, operation: string, service: Service): Promise<unknown> {
   if (!(error instanceof WorkFactoryError) || !namesNoType(error)) return error;
   const names = (await listTypes(service).catch(() => [])).map(({ name }) => name);
@@ -139,7 +139,7 @@ function describeEnqueued({ message, at, replayed }: Enqueued): string {
   return printable(message + time + again);
 }
 
-/** A failure is a value here: the job is enqueued, whatever becomes of the question. */
+/** A failure is a value here, because the job is enqueued even when its state cannot be read. */
 const waitFor = (
   client: Pick<Client<AnyDefinitions>, 'wait'>,
   jobId: string,

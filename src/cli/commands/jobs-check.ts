@@ -25,9 +25,9 @@ asked, and nothing is enqueued. Settings are read from the environment, then fro
 
 export interface CheckJobsOptions {
   env: NodeJS.ProcessEnv;
-  /** For the list of types. */
+  /** Prints the list of types. */
   print: (text: string) => void;
-  /** For what is wrong, and for the log lines of the examples' code. */
+  /** Prints what is wrong, and the log lines of the examples' code. */
   printError: (text: string) => void;
 }
 
@@ -83,7 +83,8 @@ async function runExample(
   const timeoutMs = (type.timeoutSeconds ?? type.reserveForSeconds - 10) * 1000;
   const controller = new AbortController();
   const { signal } = controller;
-  // It keeps the program alive, unlike AbortSignal.timeout: an example that waits for nothing would end it in silence.
+  // This timer keeps the program alive, unlike AbortSignal.timeout. Without it an example that waits for nothing would end the
+  // program without a word.
   const timer = setTimeout(() => controller.abort(), timeoutMs);
   try {
     const timedOut = new Promise<never>((_resolve, reject) => {

@@ -1,4 +1,4 @@
-// `work-factory restore`: a copy becomes the data of a service that does not run.
+// `work-factory restore`: turns a copy into the data of a service that does not run.
 import { ConfigError } from '../../config/load.ts';
 import { readEnvironment } from '../../process/environment.ts';
 import { restoreData, RestoreError } from '../../roles/restore.ts';

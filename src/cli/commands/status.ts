@@ -1,4 +1,4 @@
-// `work-factory status`: how jobs stand, by their ids, in the order in which they are given.
+// `work-factory status`: the states of jobs, in the order in which their ids are given.
 import type { Job } from '../../client/job.ts';
 import { defineCommand, exitCodes, UsageError, type ExitCode, type Invocation } from '../command.ts';
 import { checkId, describeJob, exitCodeOfJob } from '../job-text.ts';
@@ -28,7 +28,7 @@ and cancelled. "not known here" does not say that a job is not stored: ids are k
     done: 'every job is known, and none has ended without success; with --wait: all succeeded',
     failed: 'a job failed, expired or was cancelled; or the service refuses the request',
     usage: 'wrong usage, or something that cannot be an id',
-    unknown: 'a job is not known here; with --wait also: one has not ended. This counts before 1',
+    unknown: 'a job is not known here; with --wait also: a job has not ended. This code counts before 1',
     unreachable: 'the service cannot be reached',
   },
   examples: [
@@ -69,13 +69,13 @@ async function showStatus(given: Invocation<typeof options>): Promise<ExitCode> 
     for await (const id of readIds(given)) {
       if (signal.aborted) break;
       const response = ask(id);
-      // Its failure is met when its turn comes.
+      // The failure is handled when the job's turn comes.
       response.catch(() => undefined);
       asked.push({ id, response });
       if (asked.length >= requestsMax) await printFirst();
     }
     while (asked.length > 0) await printFirst();
-    // The ids that were left are not known.
+    // The states of the remaining ids are not known.
     if (signal.aborted && !output.closed.aborted) return exitCodes.unknown;
   } finally {
     ended.abort();
@@ -83,10 +83,10 @@ async function showStatus(given: Invocation<typeof options>): Promise<ExitCode> 
   return code;
 }
 
-/** A job that is not known counts more than one that failed: after a 1 all are known. */
+/** Exit code 3 (a job is not known) counts before 1 (a job failed): so 1 says that all jobs are known. */
 const worse = (a: ExitCode, b: ExitCode): ExitCode => (a > b ? a : b);
 
-/** Ids of the command line are all checked before the first one is asked for. */
+/** All ids of the command line are checked before the first request. */
 async function* readIds({
   operands,
   stdin,

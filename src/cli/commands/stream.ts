@@ -50,7 +50,7 @@ their jobs once in any case.`,
   run: streamJobs,
 });
 
-/** Lines that the service has reported. */
+/** How many lines the service has reported, by their outcome. */
 interface Tally {
   lines: number;
   enqueued: number;
@@ -65,7 +65,7 @@ interface End {
   readonly seconds: number;
   /** The first line that the service has not reported. */
   readonly nextLine: number;
-  /** It ended before the last line, because of the service, or of an interrupt. */
+  /** Set when the stream ended before the last line, because of the service or an interrupt. */
   readonly failure: WorkFactoryError | undefined;
   /** Why the input could not be read to its end. */
   readonly problem: string | undefined;
@@ -121,7 +121,7 @@ function describe(result: object): string {
 
 const isWhole = ({ failure, problem }: End): boolean => failure === undefined && problem === undefined;
 
-/** As the service has its own summary. */
+/** The fields are those of the service's own summary. */
 const summaryJson = (end: End): object => ({
   summary: { ...end.tally, completed: isWhole(end), ...(!isWhole(end) && { next_line: end.nextLine }) },
   ...(end.failure && failureJson(end.failure)),

@@ -13,12 +13,12 @@ type Info = Awaited<ReturnType<FaktoryClient['info']>> & {
   readonly server?: { readonly description?: string; readonly faktory_version?: string };
 };
 
-/** Between two readings, when jobs are queued. A worker of Faktory's that waits for a job asks again after 2 s. */
+/** The time between two readings, when jobs are queued. A worker that found no job asks Faktory again after 2 s. */
 const flowMs = 3000;
 
 export async function checkBroker(config: Config, address: FaktoryAddress): Promise<Finding[]> {
   const given = clientOptions(config, address);
-  // The first attempt ends in time, and says why it failed.
+  // The first attempt to connect ends in time and says why it failed.
   let opened: { resolve: () => void; reject: (reason: Error) => void };
   const live = new Promise<void>((resolve, reject) => (opened = { resolve, reject }));
   const client = new FaktoryClient({

@@ -1,6 +1,6 @@
-// What doctor found.
+// A finding of doctor.
 
-/** `warning`: it works, and perhaps not as it is meant to. */
+/** `warning`: it works, but perhaps not as intended. */
 export type Level = 'ok' | 'warning' | 'problem';
 
 export interface Finding {
@@ -10,7 +10,7 @@ export interface Finding {
   readonly text: string;
 }
 
-/** The time for each check: a service that hangs is found out as soon as somebody waits for it. */
+/** The time for each check, so that a service that hangs is reported as well. */
 export const lookMsMax = 5000;
 
 export const find = (about: Finding['about'], level: Level, text: string): Finding => ({ about, level, text });

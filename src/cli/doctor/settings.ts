@@ -1,4 +1,4 @@
-// The settings of this environment and of .env: what is wrong, what has no effect, what contradicts each other.
+// The settings of this environment and of .env: errors, variables without effect, contradictions.
 import { contradictions } from '../../config/contradictions.ts';
 import { ConfigError, type Config } from '../../config/load.ts';
 import { configWarnings } from '../../config/warnings.ts';
@@ -12,7 +12,7 @@ export interface Settings {
   readonly findings: readonly Finding[];
 }
 
-/** @param env is changed by what .env adds */
+/** @param env gets the variables of .env that it lacks */
 export function checkSettings(env: NodeJS.ProcessEnv): Settings {
   try {
     const config = readEnvironment(env);
@@ -33,7 +33,7 @@ export function checkSettings(env: NodeJS.ProcessEnv): Settings {
   }
 }
 
-/** Where the API of these settings listens, as a caller on this machine writes it; undefined: at any free port. */
+/** The URL at which a caller on this machine reaches the API of these settings. Undefined: it listens at any free port. */
 export function urlOf({ BIND_ADDR: { host, port } }: Config): string | undefined {
   if (port === 0) return undefined;
   const near = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;

@@ -1,4 +1,4 @@
-// The Redis of results and that of keys: whether they answer, and whether they would forget what they were given.
+// The Redis of results and the Redis of keys: whether Redis answers, and whether it would evict what it holds.
 import { KeyStoreError } from '../../domain/keys.ts';
 import { createFitness } from '../../keys/fitness.ts';
 import { openRedis, untilReady } from '../../results/redis-connection.ts';
