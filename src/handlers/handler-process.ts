@@ -1,7 +1,6 @@
 // One handler process as the worker sees it: its messages, its output, and its end.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { Socket } from 'node:net';
-import { getPriority, setPriority } from 'node:os';
 import { extname } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +8,7 @@ import type { Clock } from '../domain/clock.ts';
 import { createLineReader } from './line-reader.ts';
 import { createLineWriter } from './line-writer.ts';
 import { formatMessage, lineBytesMax, readFromHandler, type FromHandler, type HandlerSettings } from './messages.ts';
+import { makeNicer } from './niceness.ts';
 
 /** The socket of messages. Node's own channel has no limit, and a wrong byte on it throws in the worker. */
 export const messagesFd = 3;
@@ -32,7 +32,7 @@ export interface HandlerProcess {
 }
 
 /** On a busy machine the worker and the API get about nine times the processor time of a job that computes. */
-const niceness = 10;
+const nicerSteps = 10;
 const outputLineBytesMax = 8192;
 /** Time to read what it wrote before it ended. A process that it has started may hold its socket open. */
 const lastWordsMs = 500;
@@ -43,7 +43,7 @@ export function startHandlerProcess(options: HandlerProcessOptions): HandlerProc
   const child = spawn(process.execPath, command(), { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
   // A process that could not be started has no socket.
   const socket = ((child.stdio as ChildProcess['stdio'] | undefined)?.[messagesFd] ?? new Socket()) as Socket;
-  if (child.pid !== undefined) setPriority(child.pid, Math.min(19, getPriority() + niceness));
+  if (child.pid !== undefined) makeNicer(child.pid, nicerSteps);
   let isOver = false;
   let hasExited = false;
   const exited = new Promise<string>((resolve) => {

@@ -1,5 +1,6 @@
 // Real handler processes: the code of jobs in them does what it likes, and the worker's side goes on.
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { systemClock } from '../../src/domain/clock.ts';
@@ -32,6 +33,7 @@ const anyArgs = 'args: z.object({}).loose()';
 const jobs = {
   context: `${anyArgs}, run: (args, { jid, attempt, requestId }) => ({ args, jid, attempt, requestId })`,
   pid: `${anyArgs}, run: () => process.pid`,
+  stat: `${anyArgs}, async run() { await (await import('node:fs/promises')).stat('.'); return 1; }`,
   exit: `${anyArgs}, run: () => process.exit(3)`,
   wait: `${anyArgs}, run: () => new Promise(() => undefined)`,
   untilSignal: `${anyArgs}, run: (_, { signal }) => new Promise((_, reject) => { signal.onabort = () => reject(signal.reason); })`,
@@ -82,8 +84,15 @@ describe('a handler process', () => {
   });
 
   it('leaves the processors to the worker where they are short', async () => {
-    const pid = resultOf(await run(await begun, 'pid', {})) as number;
-    assert.equal(getPriority(pid) - getPriority(), 10);
+    const handlers = await begun;
+    const pid = resultOf(await run(handlers, 'pid', {})) as number;
+    // It uses libuv's threads.
+    await run(handlers, 'stat', {});
+    const threads = process.platform === 'linux' ? readdirSync(`/proc/${pid}/task`).map(Number) : [pid];
+    assert.deepEqual(
+      threads.map((thread) => getPriority(thread) - getPriority()),
+      threads.map(() => 10),
+    );
   });
 
   it('hears that the time is up, and that the worker stops', async () => {
