@@ -8,7 +8,7 @@ import type { Presence } from './presence.ts';
 
 /** A connection that is being opened. */
 export interface Opening {
-  /** Resolves after the handshake. Rejects, with the reason, within the connect timeout. */
+  /** Resolves after the handshake. Rejects with the reason within the connect timeout. */
   opened: Promise<Connection>;
   giveUp(): void;
 }
@@ -17,9 +17,9 @@ export interface AttemptsOptions {
   open: () => Opening;
   connectTimeoutMs: number;
   clock: Clock;
-  /** From 0 up to 1, as Math.random. */
+  /** A number from 0 up to 1, like Math.random. */
   random: () => number;
-  /** The pause doubles from 50 ms up to this. */
+  /** The longest pause. The first is 50 ms, and each is twice the last. */
   backoffMsMax: number;
 }
 
@@ -35,7 +35,7 @@ interface Attempt extends Opening {
 }
 
 const backoffMsMin = 50;
-/** The pause before another attempt begins beside a slow one: a broker that returns is found within a second. */
+/** The pause before another attempt begins beside a slow attempt. With it a broker that returns is found within a second. */
 const patienceMsMin = 700;
 /** Limit of attempts within one connect timeout: a long timeout must not lead to many attempts at once. */
 const overlappingMax = 12;
@@ -44,7 +44,7 @@ export function createAttempts(options: AttemptsOptions, presence: Presence): At
   const { open, connectTimeoutMs, clock, random, backoffMsMax } = options;
   const patienceMs = Math.max(patienceMsMin, connectTimeoutMs / overlappingMax);
   const wanted: ((connection: Connection) => void)[] = [];
-  /** In the order in which they began. */
+  /** The attempts in the order in which they began. */
   const attempts = new Set<Attempt>();
   let isClosed = false;
   let pause: Timer | undefined;

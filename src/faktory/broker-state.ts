@@ -3,7 +3,7 @@
 import type { BrokerState, QueueState } from '../domain/broker-state.ts';
 import type { FaktoryClient } from './client.ts';
 
-/** QUEUE LATENCY reads the oldest job of each queue that it is given: it is sent for the fullest queues only. */
+/** QUEUE LATENCY reads the oldest job of each queue that it names, so it is sent for the fullest queues only. */
 const latenciesMax = 100;
 
 /** Fields of INFO that are not in the library's types. */
@@ -13,7 +13,7 @@ interface More {
   total_failures?: number;
 }
 
-/** Rejects when the broker does not say, or says something else than numbers. */
+/** Rejects when the broker does not reply, or when its reply has no numbers. */
 export async function readBrokerState(client: Pick<FaktoryClient, 'info' | 'send'>): Promise<BrokerState> {
   const { faktory } = await client.info();
   const { queues: sizes, tasks } = faktory;

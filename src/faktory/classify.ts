@@ -11,13 +11,13 @@ export interface Violation {
 }
 
 /**
- * Redis refuses with these texts before it runs the write. Faktory's driver sends a command again after 3 s. Then the first
- * may be stored, and the refusal may be of the second: a refusal that is older than this proves nothing.
+ * Redis refuses with these texts before it runs the write. But Faktory's driver sends a command again after 3 s. Then the first
+ * command may be stored while the refusal is for the second, so an older refusal proves nothing.
  */
 const redisRefusalAgeMsMax = 2500;
 const redisRefusal = /^(MISCONF|OOM|READONLY|NOAUTH)\b/;
 
-/** Refusals of the broker itself. The embedded broker's begin with `not stored`. */
+/** Refusals by the broker itself. A refusal of the embedded broker begins with `not stored`. */
 const permanentRefusals: readonly RegExp[] = [
   /^jobs must have a reasonable jid parameter/,
   /^jobs must have a jobtype parameter/,
@@ -46,19 +46,20 @@ export function classifyBulkReply(reply: Reply, jobs: readonly Job[], ageMs: num
     matched++;
     return classifyErrorText(text, ageMs);
   });
-  // A jid that is not in the frame shows that the reply belongs to another command.
+  // A jid that is not in the frame shows that the reply is for another command.
   return matched === refusals.size ? outcomes : { violation: 'the reply to PUSHB names a jid that was not in it' };
 }
 
 /**
- * Faktory had no reply of its Redis: its deadline for a command, or its driver's for a read or for a connection of its pool,
- * after 3 to 6 s. When the Redis has been silent for some 20 s, its socket takes no more connections, and the same comes at
- * once as a dial that failed. The next command would end alike. Texts of Go's context and net, and of go-redis.
+ * Faktory had no reply from its Redis. After 3 to 6 s it reports the deadline of its command, or the deadline of its driver for a
+ * read or for a connection of the pool. When the Redis has been silent for some 20 s, its socket takes no more connections, and
+ * Faktory reports a failed dial at once. The next command would end in the same way. The texts are those of Go's context and net,
+ * and of go-redis.
  */
 export const isBrokerDeadline = (text: string): boolean =>
   /context deadline exceeded|i\/o timeout|connection pool timeout|\bdial (unix|tcp) /.test(text);
 
-/** Why the broker failed, by the error of a command; as causeOf. */
+/** Why the broker failed, by the error of a command. See causeOf. */
 export const brokerCauseOf = (error: Error): string | undefined =>
   isBrokerDeadline(error.message) ? 'its Redis hangs' : causeOf(error);
 
@@ -69,7 +70,7 @@ export const storeRefusalOf = (outcomes: readonly Outcome[]): string | undefined
   return undefined;
 };
 
-/** The class of an error text. A text that is not in the table is unknown, never refused. */
+/** Classifies an error text. A text that is not in the table is unknown, never refused. */
 export function classifyErrorText(text: string, ageMs: number): Outcome {
   const message = text.replace(/^ERR /, '');
   if (redisRefusal.test(message)) {

@@ -1,6 +1,6 @@
-// faktory-worker's Client with connections and a generic-pool of our own, set through its public fields. The handshake, the
-// password hash and the commands are the library's; the connections are ours (docs/decisions/0001-faktory-client.md). The pool
-// opens connections again, and does not share them out: all are borrowed at start, and carry many commands each.
+// faktory-worker's Client with our own connections and our own generic-pool, set through its public fields. The handshake, the
+// password hash and the commands are the library's, the connections are ours (docs/decisions/0001-faktory-client.md). The pool
+// only opens lost connections again. All connections are borrowed at the start and carry many commands each.
 import { connect as connectTcp, isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
@@ -18,7 +18,7 @@ import { createStandings } from './standings.ts';
 
 export interface FaktoryClientOptions {
   address: FaktoryAddress;
-  /** Connections, all opened at start and opened again whenever one is lost. */
+  /** How many connections there are. All are opened at the start, and a lost connection is opened again. */
   size: number;
   clock: Clock;
   random: () => number;
@@ -31,7 +31,7 @@ export interface FaktoryClientOptions {
   labels?: string[];
   /** Called as `live` or `downReason` changes, after the constructor has returned. */
   onChange?: () => void;
-  /** Called as a connection has taken its last write, so that the next command need not wait for a reply. */
+  /** Called when a connection has taken its last write, so that the next command need not wait for a reply. */
   onRoom?: () => void;
   /** Called with each command that has ended, and its time since it was given to a connection. */
   onCommand?: ConnectionOptions['onCommand'];
@@ -39,9 +39,9 @@ export interface FaktoryClientOptions {
   connect?: (address: FaktoryAddress) => Duplex;
 }
 
-/** A worker fetches jobs of any client, and the server does not limit their size. */
+/** The most bytes of a reply to a worker. Any client may have pushed the job, and the broker does not limit its size. */
 const workerBulkBytesMax = 64 * 1024 * 1024;
-/** The longest replies to a producer are to INFO, or refuse a frame: some KiB. */
+/** The most bytes of a reply to a producer. The longest are the reply to INFO and the refusals of a frame: some KiB. */
 const producerBulkBytesMax = 1024 * 1024;
 const backoffMsMax = 500;
 
@@ -53,18 +53,18 @@ type LibraryConnection = Parameters<Client['handshake']>[0];
 
 export class FaktoryClient extends Client {
   /**
-   * The broker stores the frames of all connections together, as its last INFO said. Faktory stores those of a connection one
-   * after another, with a round trip to its Redis for each job (contribsys/faktory server/commands.go, v1.9.4).
+   * True when the broker's last INFO said that it stores the frames of all connections together. Faktory stores the frames of a
+   * connection one after another, with a round trip to its Redis for each job (contribsys/faktory server/commands.go, v1.9.4).
    */
   storesInGroups = false;
   /**
-   * The broker queues jobs again that a worker does not run, after a FAIL that says so or after its END, as its last INFO
-   * said (docs/broker.md).
+   * True when the broker's last INFO said that it queues jobs again that a worker gives back by a FAIL or by END
+   * (docs/broker.md).
    */
   takesBack = false;
-  /** The broker replies to FETCHes that wait as soon as their connection has said that no command follows, as its last INFO said. */
+  /** True when the broker's last INFO said that it replies to waiting FETCHes as soon as their connection sends no more. */
   endsFetches = false;
-  /** Connections that opened, and those that ended again, since the start. */
+  /** How many connections have opened, and how many have ended again, since the start. */
   openedCount = 0;
   lostCount = 0;
   readonly #size: number;
@@ -81,7 +81,7 @@ export class FaktoryClient extends Client {
   constructor(options: FaktoryClientOptions) {
     const { address, clock, onChange = () => undefined } = options;
     super({
-      // Without a URL the library reads FAKTORY_PROVIDER and FAKTORY_URL, and takes a password from there.
+      // Without a URL the library would read FAKTORY_PROVIDER and FAKTORY_URL, and take a password from there.
       url: 'tcp://127.0.0.1',
       host: address.host,
       port: address.port,
@@ -110,7 +110,7 @@ export class FaktoryClient extends Client {
             bulkBytesMax: options.wid === undefined ? producerBulkBytesMax : workerBulkBytesMax,
             onWritten: options.onRoom,
             onCommand: options.onCommand,
-            // A worker does not need it: its other connections find a silent broker by themselves within seconds.
+            // A worker does not need it, because its other connections notice a silent broker themselves within seconds.
             ...(options.wid === undefined && { onSilence: (sinceMs) => standings.silent(connection, sinceMs) }),
           });
           this.#open.add(connection);
@@ -126,7 +126,8 @@ export class FaktoryClient extends Client {
       },
       onChange,
     );
-    // The library types its own Connection class, which has private members; ours has what its Client calls.
+    // The library's Connection class has private members, so ours does not match its type. Ours has the methods that its Client
+    // calls.
     this.connectionFactory = this.#connector as unknown as Client['connectionFactory'];
     const pool = createPool(this.#connector, { min: 0, max: this.#size, autostart: false });
     this.pool = pool as unknown as Client['pool'];
@@ -155,7 +156,7 @@ export class FaktoryClient extends Client {
     return this.#connector.downReason ?? this.#standings.downReason;
   }
 
-  /** To be called when the broker's reply to a command of `sentMs` names a deadline of its own. */
+  /** Call it when the reply to a command given at `sentMs` names a deadline of the broker. */
   late(connection: Connection, sentMs: number): void {
     this.#standings.late(connection, sentMs);
   }
@@ -170,7 +171,7 @@ export class FaktoryClient extends Client {
     return this.#leastBusy().sendWithAssert(command, expected);
   }
 
-  /** As in the library. In addition, a reply that is not a JSON object destroys the connection. */
+  /** Like the library's `info`. In addition, a reply that is not a JSON object destroys the connection. */
   override async info(): Promise<Info> {
     const connection = this.#leastBusy();
     const sentMs = this.#clock.now();
@@ -202,7 +203,7 @@ export class FaktoryClient extends Client {
     return best;
   }
 
-  /** One lane is one connection of the pool, borrowed for as long as it lives. */
+  /** A lane is one connection of the pool, borrowed for as long as it lives. */
   async #keepLane(acquire: () => Promise<Connection>, release: (gone: Connection) => Promise<void>): Promise<void> {
     for (;;) {
       const connection = await acquire();
@@ -220,12 +221,12 @@ export class FaktoryClient extends Client {
   }
 }
 
-/** Keepalive as a connect option: set later it is lost or overwritten (nodejs/node#31663). */
+/** Keepalive must be an option of `connect`: Node loses or overwrites it when it is set later (nodejs/node#31663). */
 function openSocket({ host, port, tls }: FaktoryAddress, keepAliveDelayMs: number): Duplex {
   const socket = connectTcp({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveDelayMs });
   if (!tls) return socket;
   const secure = connectTls({ socket, ...(isIP(host) === 0 && { servername: host }), host });
-  // The TLS socket does not own a socket that was given to it: it must not outlive it.
+  // The TLS socket does not close a socket that was given to it.
   secure.on('close', () => socket.destroy());
   socket.on('error', (error) => secure.destroy(error));
   return secure;

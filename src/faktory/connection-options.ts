@@ -7,21 +7,21 @@ export interface ConnectionOptions {
   connect: () => Duplex;
   clock: Clock;
   /**
-   * True on plain TCP only: there `writableLength` stays above 0 until the kernel took the last byte of the write. A TLS
-   * socket may report a write as pending whose bytes have left (Node's TLSWrap ends writes asynchronously).
+   * True on plain TCP only: there `writableLength` stays above 0 until the kernel has taken the last byte of the write. A TLS
+   * socket may report a write as pending although its bytes have left (Node's TLSWrap ends writes asynchronously).
    */
   provesUnsent: boolean;
-  /** Connect, TLS, greeting and HELLO together. */
+  /** The most time for TCP, TLS, the greeting and HELLO together. */
   connectTimeoutMs: number;
-  /** Of the oldest command without a reply; starts again at every reply. */
+  /** The most time without a reply for the oldest command. It starts again at every reply. */
   readTimeoutMs: number;
-  /** Until the kernel took the bytes of a write. */
+  /** The most time until the kernel has taken the bytes of a write. */
   writeTimeoutMs: number;
   bulkBytesMax: number;
   /** Called when the kernel has taken the last write, and nothing else waits to be written. */
   onWritten?: (() => void) | undefined;
   /** Called with each command that has ended: its line, its time since it was given, and how it ended. */
   onCommand?: ((line: string, ms: number, outcome: 'ok' | 'refused' | 'lost') => void) | undefined;
-  /** Called before its commands are lost, when it is given up because the broker has sent nothing since `sinceMs`. */
+  /** Called when the connection is given up because the broker has sent nothing since `sinceMs`, before its commands are lost. */
   onSilence?: (sinceMs: number) => void;
 }

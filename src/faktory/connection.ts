@@ -1,6 +1,6 @@
-// One socket to the broker. Commands go out in order, replies come back in order. After an error the connection is destroyed,
-// never used again. It takes the place of faktory-worker's Connection, which has no timeouts: the library's Client runs the
-// handshake over it.
+// One socket to the broker. Commands go out in order, and replies come back in order. After an error the connection is destroyed
+// and never used again. It replaces faktory-worker's Connection, which has no timeouts. The library's Client runs the handshake
+// over it.
 import type { Duplex } from 'node:stream';
 import { OwnCause } from '../domain/cause.ts';
 import { createFifo } from '../domain/fifo.ts';
@@ -69,7 +69,7 @@ export class Connection {
     this.#socket.on('close', () => this.destroy(new Error('closed')));
   }
 
-  /** Waits for the greeting, runs the handshake. Rejects within `connectTimeoutMs`, the reason given, the socket destroyed. */
+  /** Waits for the greeting and runs the handshake. Rejects with the reason within `connectTimeoutMs`, and destroys the socket. */
   async open(handshake: (connection: Connection, greeting: Greeting) => Promise<unknown>): Promise<void> {
     const { clock, connectTimeoutMs } = this.#options;
     const timer = clock.after(connectTimeoutMs, () => this.destroy(this.#connectTimeout()));
@@ -89,7 +89,7 @@ export class Connection {
     }
   }
 
-  /** True while commands can be given to it. */
+  /** True while the connection takes commands. */
   get isLive(): boolean {
     return this.#live && this.#lost === undefined && !this.#ending;
   }
@@ -99,7 +99,7 @@ export class Connection {
     return this.#outstanding.size + this.#queued.size;
   }
 
-  /** True while the kernel has not taken the last write. A new command would have to wait for that. */
+  /** True while the kernel has not taken the last write. A new command would have to wait for it. */
   get isWriting(): boolean {
     return this.#commandsInWrite > 0;
   }
@@ -112,7 +112,10 @@ export class Connection {
     if (this.#commandsInWrite === 0) this.#write();
   }
 
-  /** For faktory-worker's Client. Resolves with a simple or bulk text, or null for nil; rejects with ReplyError or the loss. */
+  /**
+   * For faktory-worker's Client. Resolves with a simple or bulk text, or with null for nil. Rejects with a ReplyError or the
+   * reason of the loss.
+   */
   send(command: readonly string[]): Promise<string | null> {
     return new Promise((resolve, reject) => {
       this.exchange(command.join(' '), {
@@ -125,7 +128,7 @@ export class Connection {
     });
   }
 
-  /** For faktory-worker's Client. Any other reply is an error, and puts the connection in doubt. */
+  /** For faktory-worker's Client. Any other reply is an error and destroys the connection. */
   async sendWithAssert(command: readonly string[], expected: string): Promise<string> {
     const startedMs = this.#options.clock.now();
     const text = await this.send(command);
@@ -138,13 +141,13 @@ export class Connection {
     return text;
   }
 
-  /** Ends it at once. Every command without a reply is lost, for the given reason. */
+  /** Ends the connection at once. Every command without a reply is lost, with the given reason. */
   destroy(reason: Error): void {
     if (this.#lost) return;
     this.#lost = reason;
     this.#reading.rest();
     this.#writing.rest();
-    // Node merges buffered writes. There is never a second write, so none is merged here.
+    // Node would merge buffered writes. Here is never more than one write, so none is merged.
     const isPending = this.#stuckWrite === this.#writes && this.#socket.writableLength > 0;
     const isUnsent = this.#options.provesUnsent && (isPending || this.#writeFailed);
     const lastWriteUnsent = isUnsent && this.#commandsInWrite === 1;
@@ -172,8 +175,8 @@ export class Connection {
   }
 
   /**
-   * Says END, after which the server closes the connection (contribsys/faktory server/commands.go: no reply), and destroys the socket
-   * when it has not done so in `graceMs`. Only for a connection without commands in flight.
+   * Sends END, after which the broker closes the connection without a reply (contribsys/faktory server/commands.go). Destroys the
+   * socket when that takes longer than `graceMs`. Only for a connection without commands in flight.
    */
   async end(graceMs: number): Promise<void> {
     if (this.#lost) return;
@@ -185,7 +188,7 @@ export class Connection {
   }
 
   /**
-   * Ends the sending side, and goes on reading replies. The embedded broker then replies at once to a FETCH that waits. Faktory
+   * Ends the sending side and goes on reading replies. The embedded broker then replies at once to a FETCH that waits. Faktory
    * (v1.9.4) does not read its socket before it has replied.
    */
   finish(): void {
@@ -216,8 +219,8 @@ export class Connection {
       else this.#options.onWritten?.();
     });
     const write = ++this.#writes;
-    // The kernel may take the rest of a write an instant later, within the same call, and libuv tells so only in
-    // its next turn (uv__write in libuv's src/unix/stream.c): until then a pending write proves nothing.
+    // The kernel may take the rest of a write an instant later, within the same call. libuv reports that only in its next turn
+    // (uv__write in libuv's src/unix/stream.c), so until then a pending write proves nothing.
     if (this.#socket.writableLength > 0) this.#options.clock.soon(() => (this.#stuckWrite = write));
   }
 
@@ -229,7 +232,7 @@ export class Connection {
       this.#greet = undefined;
       return greet(reply.text);
     }
-    // The broker sends it before it reads a command: it is not the reply to a command (server/server.go:361, v1.9.4).
+    // The broker sends this error before it reads a command, so it is not the reply to a command (server/server.go:361, v1.9.4).
     if (reply.type === 'error' && reply.text.startsWith(connectionLimitText))
       return this.destroy(new ReplyError(reply.text));
     const command = this.#outstanding.shift();

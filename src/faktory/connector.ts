@@ -1,4 +1,4 @@
-// Opens connections for the pool, and knows whether the broker is away: then callers fail at once.
+// Opens connections for the pool, and remembers whether the broker is away, so that callers fail at once.
 import type { Factory } from 'generic-pool';
 import { createAttempts, type AttemptsOptions } from './attempts.ts';
 import type { Connection } from './connection.ts';
@@ -11,7 +11,7 @@ export interface Connector extends Factory<Connection> {
   close(): void;
 }
 
-/** Time for the server to close the connection after END. Then the socket is destroyed. */
+/** How long the broker may take to close the connection after END. Then the socket is destroyed. */
 const endGraceMs = 250;
 
 /** @param onDownChange called as `downReason` is set or cleared */
@@ -22,7 +22,8 @@ export function createConnector(options: AttemptsOptions, onDownChange: () => vo
     get downReason() {
       return presence.downReason;
     },
-    // It never rejects: generic-pool would call it again at once, without end (coopernurse/node-pool#175, #183).
+    // The promise never rejects, because generic-pool would call `create` again at once, without end (coopernurse/node-pool#175,
+    // #183).
     create: () => new Promise(attempts.want),
     async destroy(connection) {
       if (connection.inFlight > 0 || !connection.isLive) connection.destroy(new Error('closed by us'));

@@ -1,4 +1,4 @@
-// The limits of frames that are sent to a broker at once, by its distance and by its way to store.
+// The limits of frames in flight, by the distance of the broker and by how it stores jobs.
 import type { Clock } from '../domain/clock.ts';
 import type { Capacity } from '../domain/producer.ts';
 import type { FaktoryClient } from './client.ts';
@@ -6,24 +6,27 @@ import { createLeast } from './least.ts';
 
 export interface FrameLimits extends Capacity {
   readonly framesPerConnection: number;
-  /** The reply to a frame came after so long. */
+  /** The reply to a frame came after this time. */
   observe(ms: number): void;
   /** Called when the live connections have changed. */
   adopt(): void;
 }
 
-/** On a long path a frame leaves about this often: the number of frames in flight is the round trip divided by it. */
+/** On a long path a frame leaves about this often. The number of frames in flight is the round trip divided by this interval. */
 const frameIntervalMs = 0.5;
-/** Smaller frames save at most some 3 ms of a batch. On a longer path that does not matter, unless each job waits for a sync. */
+/**
+ * Smaller frames make a batch at most some 3 ms faster. On a longer path that does not matter, unless the broker syncs for each
+ * job.
+ */
 const nearMs = 5;
 /** A lost connection makes at most this many frames unknown. */
 const framesPerConnectionMax = 32;
 
-/** @param syncs the operator says that the broker syncs its disk for each job; it never holds for the embedded broker */
+/** @param syncs the operator says that the broker syncs its disk for each job; ignored for the embedded broker */
 export function createFrameLimits(client: FaktoryClient, clock: Clock, syncs: boolean): FrameLimits {
   const roundTrip = createLeast(clock);
-  // Of the live connections. Under a constant load the time of every frame includes a queue of our own frames, and more
-  // frames in flight would lengthen that queue.
+  // The least of the live connections. The time of a frame is no measure: under constant load it includes a queue of our own
+  // frames, and more frames in flight would lengthen that queue.
   let leastHandshakeMs = Infinity;
 
   const pathMs = (): number => Math.min(roundTrip.value, leastHandshakeMs);

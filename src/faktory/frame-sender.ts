@@ -1,4 +1,4 @@
-// Frames of jobs over the client's connections: picks the connection, writes the PUSHB, and classifies the reply.
+// Sends frames of jobs over the client's connections: picks the connection, writes the PUSHB, and classifies the reply.
 import type { Clock } from '../domain/clock.ts';
 import type { Job } from '../domain/job.ts';
 import { refused, unknown, type FrameOutcome, type Outcome, type FrameSender } from '../domain/producer.ts';
@@ -13,7 +13,7 @@ import type { Loss } from './reply-handler.ts';
 export interface FrameSenderOptions {
   client: FaktoryClient;
   clock: Clock;
-  /** The operator says that the broker syncs its disk for each job. Ignored when the embedded broker is on the other side. */
+  /** The operator says that the broker syncs its disk for each job. Ignored for the embedded broker. */
   syncs?: boolean;
   /** Called once per frame, with its time from write to reply or loss. */
   onFrame?: (jobs: number, seconds: number, frameOutcome: FrameOutcome, outcomes: readonly Outcome[]) => void;
@@ -69,7 +69,7 @@ export function createFrameSender(options: FrameSenderOptions): FaktorySender {
         },
       });
     },
-    // INFO reaches the broker's store, and fails when that disk is full. `PUSHB []` does not reach the store.
+    // INFO reaches the broker's store and fails when its disk is full. `PUSHB []` does not reach the store.
     async ping() {
       try {
         await client.info();
@@ -111,7 +111,7 @@ function exchangeFrame(connection: Connection, jobs: readonly Job[], { ageMs, on
     onReply(reply) {
       const age = ageMs();
       onReply(age);
-      // `{}`, the usual reply, is not searched.
+      // `{}` is the usual reply, so it is not searched.
       if (reply.type !== 'nil' && reply.text !== '{}' && isBrokerDeadline(reply.text)) onLate();
       const verdict = classifyBulkReply(reply, jobs, age);
       if (!('violation' in verdict))

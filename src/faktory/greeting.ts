@@ -2,7 +2,7 @@
 // Format: contribsys/faktory server/server.go:252-272, v1.9.4.
 import { ProtocolError } from './reply-reader.ts';
 
-/** Protocol version, and salt and iterations when it wants a password. */
+/** The protocol version, and the salt and the iterations when the broker wants a password. */
 export interface Greeting {
   v: number;
   s: string;
@@ -21,7 +21,7 @@ export function parseGreeting(text: string): Greeting {
   }
   const { v, s, i } = greeting as Partial<Greeting>;
   if (v !== 2) throw new ProtocolError(`the broker speaks protocol version ${v}, not 2`);
-  // More rounds would only stop this process: the server picks 4,000 to 8,095 (server/server.go:252).
+  // More rounds would block this process. The broker picks 4,000 to 8,095 (server/server.go:252).
   if (i !== undefined && !(Number.isInteger(i) && i >= 1 && i <= 100_000))
     throw new ProtocolError('iterations out of range');
   return { v, s: s ?? '', i: i ?? 1 };

@@ -1,16 +1,16 @@
-// Takes jobs out of a broker with MUTATE, before they start.
+// Removes jobs from a broker with MUTATE, before they start.
 import { createRemovals } from '../domain/job-removals.ts';
 import { RemovalError, type JobRemover } from '../domain/job-remover.ts';
 import { createSideClient, SideError, type SideClientOptions } from './side-client.ts';
 
 export interface JobRemoverOptions extends SideClientOptions {
-  /** Whether the broker is the embedded one, as far as is known. */
+  /** True when the broker is known to be the embedded one. */
   tells: () => boolean;
 }
 
 const sets = ['scheduled', 'retries'] as const;
 
-/** The embedded broker replies with the jids. Faktory does not know `report`, replies OK, and would end the command at a space. */
+/** The embedded broker replies with the jids. Faktory does not know `report` and replies OK; a space would end its command. */
 const discard = (target: string, jids: readonly string[]): string[] => [
   'MUTATE',
   JSON.stringify({ cmd: 'discard', target, filter: { jids }, report: true }),
@@ -24,7 +24,7 @@ export function createJobRemover({ tells, ...options }: JobRemoverOptions): JobR
     },
     remove: createRemovals(async (jids) => {
       try {
-        // In the order in which a job passes through them: a job that moves meanwhile is found in the next set.
+        // The order is that in which a job passes through the places, so a job that moves meanwhile is found in the next place.
         const places = tells() ? [...sets, 'queues'] : sets;
         const replies = await side.send(places.map((place) => discard(place, jids)));
         const told = replies.filter((reply) => reply !== 'OK');

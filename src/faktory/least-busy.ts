@@ -1,7 +1,7 @@
 // Picks the connection for the next command.
 import type { Connection } from './connection.ts';
 
-/** Of the connections that can take a command, the connection with the fewest in flight; undefined: no connection can. */
+/** The connection with the fewest commands in flight, of those that can take a command. Undefined: none can. */
 export function leastBusy(
   connections: readonly Connection[],
   canTake: (connection: Connection) => boolean = () => true,

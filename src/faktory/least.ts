@@ -1,4 +1,4 @@
-// Windowed minimum: the round-trip time without queueing.
+// The minimum of a time window: the round trip without queueing.
 import type { Clock } from '../domain/clock.ts';
 
 export interface Least {
@@ -7,7 +7,7 @@ export interface Least {
   observe(value: number): void;
 }
 
-/** The minimum covers the present window and the window before. A value that has grown counts after two windows. */
+/** The minimum covers this window and the window before. A value that has grown counts after two windows. */
 const windowMs = 10_000;
 
 export function createLeast(clock: Clock): Least {

@@ -21,9 +21,9 @@ export interface FaktoryOperatorOptions extends SideClientOptions {
   address: Pick<FaktoryAddress, 'host'>;
 }
 
-/** The most names in one QUEUE LATENCY: the embedded broker's names have at most 200 characters, its replies 1 MiB. */
+/** The most names in one QUEUE LATENCY: a name in the embedded broker has at most 200 characters, and a reply at most 1 MiB. */
 const namesMax = 500;
-/** For a look at the queues: the broker itself gives up on its Redis after 6 s. */
+/** The time for a look at the queues. Faktory itself gives up on its Redis after 6 s. */
 const lookMs = 2000;
 /** The default port of Faktory's web page (-w). */
 const pagePort = 7420;
@@ -31,13 +31,14 @@ const pages = { scheduled: 'scheduled', retries: 'retries', dead: 'morgue' } as 
 
 const commands = { retry: 'requeue', discard: 'discard', kill: 'kill' } as const satisfies Record<SetAction, string>;
 
-/** As Go writes a text in JSON (encoding/json): three characters more are escaped, for the sake of HTML. */
+/** A text as Go writes it in JSON (encoding/json), which escapes three more characters for the sake of HTML. */
 const goJson = (text: string): string =>
   JSON.stringify(text).replace(/[<>&\u2028\u2029]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
 /**
- * Jobs of exactly this jobtype. Faktory's own filter `jobtype` is a pattern, and looks at the arguments, too. The names inside those
- * are sorted, so that nothing but the job's own jobtype has `created_at` behind it (docs/decisions/0035-operating-routes.md).
+ * Matches jobs of exactly this jobtype. Faktory's own filter `jobtype` is a pattern over the whole job, arguments included.
+ * Faktory sorts the names inside the arguments, so only the job's own jobtype has `created_at` behind it
+ * (docs/decisions/0035-operating-routes.md).
  */
 const patternOf = (jobtype: string): string =>
   `*,"jobtype":${goJson(jobtype).replace(/[*?[\]\\^-]/g, String.raw`\$&`)},"created_at":"*`;
@@ -59,7 +60,7 @@ export function createFaktoryOperator({ client, address, ...options }: FaktoryOp
   const pageOf = (path: string): string =>
     `http://${isIPv6(address.host) ? `[${address.host}]` : address.host}:${pagePort}/${path}`;
 
-  /** What the broker says, or a failure with the reason in words of our own. */
+  /** The value, or a failure whose text names the reason. */
   const look = async <Value>(looking: Promise<Value>): Promise<Value> => {
     const lateError = (): Error => client.downReason ?? new OwnCause(`it did not answer within ${lookMs} ms`);
     try {
@@ -94,7 +95,7 @@ export function createFaktoryOperator({ client, address, ...options }: FaktoryOp
     async change(change) {
       try {
         const [reply = ''] = await side.send([mutate(change)]);
-        // Only the embedded broker, in another process, sends the field.
+        // Only the embedded broker in another process sends the field.
         return reply === 'OK' ? undefined : (JSON.parse(reply) as { affected: number }).affected;
       } catch (error) {
         throw problemOf(error);

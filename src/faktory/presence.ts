@@ -5,19 +5,19 @@ import type { Connection } from './connection.ts';
 export interface Presence {
   /** Why the broker is away; undefined while a connection is live, and before the first attempt has ended. */
   readonly downReason: Error | undefined;
-  /** The last event was a failed attempt or a loss. */
+  /** True when the last event was a failed attempt or a loss. */
   readonly isDoubtful: boolean;
   /** Failed attempts in a row. */
   readonly failures: number;
-  /** @param failuresBefore when the attempt began: attempts side by side count as one failure */
+  /** @param failuresBefore the count when the attempt began, so that attempts side by side count as one failure */
   failed(reason: Error, failuresBefore: number): void;
   /** Counts the connection as live until it is lost. */
   opened(connection: Connection, failuresBefore: number, onYoungLoss: () => void): void;
 }
 
 /**
- * A connection that ends sooner after it opened counts as a failed attempt: a broker at its connection limit replies to HELLO
- * before it hangs up (contribsys/faktory server/server.go:361, v1.9.4).
+ * A connection that ends earlier than this after it opened counts as a failed attempt: a broker at its connection limit replies
+ * to HELLO before it hangs up (contribsys/faktory server/server.go:361, v1.9.4).
  */
 const youngMs = 1000;
 
@@ -64,7 +64,8 @@ export function createPresence(clock: Clock, onDownChange: () => void): Presence
           failed(reason, failuresBefore);
           onYoungLoss();
         } else if (isFirst) {
-          // Reset after the loss of a stable connection only: an open must not shorten the pause of other attempts.
+          // The count is reset after the loss of a stable connection only, because an open must not shorten the pause of other
+          // attempts.
           failures = 0;
         }
       });

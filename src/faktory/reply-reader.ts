@@ -22,7 +22,7 @@ export interface ReplyReader {
   push(chunk: Buffer): void;
 }
 
-/** Faktory's longest line is an error text; the JSON error of a whole PUSHB is below 1 KiB. */
+/** The longest line of Faktory is an error text. The JSON error of a whole PUSHB is below 1 KiB. */
 const lineBytesMax = 8192;
 
 const replyOk: Reply = Object.freeze({ type: 'simple', text: 'OK' });
@@ -38,10 +38,10 @@ const LF = 0x0a;
 export function createReplyReader({ bulkBytesMax, onReply }: ReplyReaderOptions): ReplyReader {
   let chunks: Buffer[] = [];
   let bytes = 0;
-  // The least number of bytes that the current reply needs. A large bulk is joined once, not at every chunk.
+  // The least number of bytes that the current reply needs. With it a large bulk is joined once, not at every chunk.
   let bytesNeeded = 1;
 
-  /** Returns where the next reply starts, or -1 and sets `bytesNeeded` when this one is not complete. */
+  /** Returns where the next reply starts. Returns -1 and sets `bytesNeeded` when this reply is not complete. */
   function readOne(buffer: Buffer, start: number): number {
     const kind = buffer[start];
     if (kind !== PLUS && kind !== MINUS && kind !== DOLLAR) {

@@ -1,5 +1,5 @@
-// A connection for commands that take long: Faktory (v1.9.4, server/mutate.go) reads a whole set for each MUTATE, and pushes
-// must not wait for that. It is opened at the first command.
+// A connection for commands that take long: Faktory (v1.9.4, server/mutate.go) reads a whole set for each MUTATE, and pushes must
+// not wait for it. It is opened at the first command.
 import type { Clock } from '../domain/clock.ts';
 import { inTime } from '../domain/in-time.ts';
 import type { FaktoryClient } from './client.ts';

@@ -21,10 +21,10 @@ import type { Connection } from './connection.ts';
 import { ProtocolError } from './reply-reader.ts';
 
 export interface StandingsOptions {
-  /** The number of connections while none is lost. */
+  /** The number of connections when none is lost. */
   size: number;
   clock: Clock;
-  /** Called as a connection becomes trusted or no longer is, and as `downReason` changes. */
+  /** Called when a connection becomes trusted or no longer is, and when `downReason` changes. */
   onChange: () => void;
 }
 
@@ -36,13 +36,13 @@ export interface Standings {
   readonly downReason: Error | undefined;
   opened(connection: Connection): void;
   lost(connection: Connection): void;
-  /** The connection is given up: a reply was due, and nothing has come since `sinceMs`. */
+  /** Call it when a connection is given up: a reply was due, and nothing has come since `sinceMs`. */
   silent(connection: Connection, sinceMs: number): void;
-  /** The broker's reply to a command of `sentMs` names a deadline of its own. */
+  /** Call it when the reply to a command given at `sentMs` names a deadline of the broker. */
   late(connection: Connection, sentMs: number): void;
 }
 
-/** Pushes wait so long for the replies to INFO. Then they are refused. */
+/** Pushes wait this long for the replies to INFO. Then they are refused. */
 const graceMs = 30;
 /** When a broker begins to hang, its last replies on some connections come a little later than on others. */
 const lastRepliesMs = 1000;
@@ -54,7 +54,7 @@ const storeHangs = new OwnCause('its Redis hangs (it greets, but replies come to
 
 export function createStandings({ size, clock, onChange }: StandingsOptions): Standings {
   const trusted: Connection[] = [];
-  // silent -> greets when it greets, or replies with a deadline of its own: its process does not hang.
+  // silent -> greets when the broker greets or names a deadline of its own: then its process does not hang.
   let doubt: 'none' | 'silent' | 'greets' = 'none';
   const down = createDown(clock, onChange);
   const doubted = createDoubted(clock, {

@@ -1,17 +1,17 @@
-// A broker that replies to everything, and stores nothing: its Redis has no memory or disk left. A PUSHB shows it, and an
-// INFO, which /ready sends when it is asked.
+// A broker that replies to everything but stores nothing, because its Redis has no memory or disk left. A PUSHB shows it, and so
+// does the INFO that /ready sends.
 import type { Clock } from '../domain/clock.ts';
 import type { Outcome } from '../domain/producer.ts';
 import { storeRefusalOf } from './classify.ts';
 
 export interface StoreRefusal {
-  /** To be called with the outcomes of each frame. */
+  /** Call it with the outcomes of each frame. */
   see(outcomes: readonly Outcome[]): void;
-  /** Why the last jobs that were pushed were not stored; undefined when they were, or when that was long ago. */
+  /** Why the last jobs were not stored. Undefined: they were stored, or that was long ago. */
   readonly reason: Error | undefined;
 }
 
-/** A process that gets no jobs any more does not learn that the broker stores again. */
+/** A process that gets no more jobs does not learn that the broker stores again. */
 const reasonMsMax = 120_000;
 
 export function createStoreRefusal(clock: Pick<Clock, 'now'>): StoreRefusal {

@@ -1,10 +1,10 @@
-// A deadline that moves. It costs one timer per period, not one per command.
+// A deadline that can be moved. It costs one timer per period, not one per command.
 import type { Clock, Timer } from '../domain/clock.ts';
 
 export interface Watchdog {
-  /** The deadline is `timeoutMs` from now. */
+  /** Moves the deadline to `timeoutMs` from now. */
   feed(): void;
-  /** No deadline until the next `feed`. */
+  /** Takes the deadline away until the next `feed`. */
   rest(): void;
 }
 

@@ -1,5 +1,5 @@
-// API, worker and embedded broker in one process, as `npm start` runs them. The API's jobs go into the broker's groups without
-// a connection. The worker fetches over FWP, as on another machine.
+// API, worker and embedded broker in one process, as `npm start` runs them. The API hands its jobs to the broker without a
+// connection. The worker fetches over FWP, as on another machine.
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Config } from '../config/load.ts';
@@ -29,10 +29,11 @@ import { runWorkers, type RunningWorker } from './worker.ts';
 
 const defaultBind = { host: '127.0.0.1', port: 0 };
 
-/** Only this process uses the broker's port, unless the port is set. Every user of the machine can connect to it. */
+/** Only this process uses the broker's port, unless the operator sets the port. But every user of the machine can connect to it. */
 function passwordOf({ FAKTORY_BIND, FAKTORY_PASSWORD }: Config): Pick<BrokerOptions, 'password' | 'hashRounds'> {
   if (FAKTORY_PASSWORD !== undefined || FAKTORY_BIND) return { password: FAKTORY_PASSWORD };
-  // A random password cannot be guessed, also with one round. Thousands of rounds for each connection of the worker take 30 MB.
+  // Nobody can guess a random password, even when it is hashed once only. Thousands of rounds for each connection of the worker
+  // would take 30 MB.
   return { password: randomBytes(24).toString('base64url'), hashRounds: 1 };
 }
 
@@ -41,7 +42,7 @@ export async function startAllInOne(context: RoleContext): Promise<Running> {
   const jobs = await openJobs(context);
   const groups = createQueueGroups(config, jobs.registry);
   const credentials = passwordOf(config);
-  // The results are opened behind the broker, which says first whether the folder can be used.
+  // The results are opened after the broker, which says first whether the folder can be used.
   let tellEnded: NonNullable<BrokerOptions['onEnded']> = () => Promise.resolve();
   const settings = {
     ...credentials,
@@ -76,7 +77,8 @@ export async function startAllInOne(context: RoleContext): Promise<Running> {
   const running = (worker = runWorkers(context, { jobs, address, results, metrics, groups }));
   return {
     async stop(options) {
-      // They close side by side: each may take most of SHUTDOWN_TIMEOUT_MS. Jobs that are enqueued meanwhile wait in the broker.
+      // Both close at the same time, because each may take most of SHUTDOWN_TIMEOUT_MS. Jobs that are enqueued meanwhile wait in
+      // the broker.
       await Promise.all([backups?.close(), api.stop(options), running.stop(options)]);
       await results.close();
       await broker.close();

@@ -1,6 +1,6 @@
 // Several API processes behind one port (API_PROCESSES): this process is their supervisor.
-// node:cluster, and not SO_REUSEPORT: connections are handed out in turn, so that a few callers with long connections do not
-// meet in one process, the port stays open while all are replaced, and Node 20 has no SO_REUSEPORT for TCP.
+// It uses node:cluster and not SO_REUSEPORT. Cluster hands out connections in turn, so a few callers with long connections do not
+// meet in one process, and the port stays open while all processes are replaced. Node 20 has no SO_REUSEPORT for TCP.
 import cluster from 'node:cluster';
 import { systemClock } from '../domain/clock.ts';
 import type { Child } from '../supervisor/member-process.ts';
@@ -25,9 +25,9 @@ export const startApiProcesses =
     requireFaktory(config, 'API');
     const supervisor = createSupervisor({ count, fork: forkApi, clock: systemClock, log });
     onRestart(() => void supervisor.restart());
-    // Their logs have levels of their own.
+    // The API processes have log levels of their own.
     process.on('SIGUSR2', () => supervisor.signalAll('SIGUSR2'));
-    // The members end, too, when this process ends in a hurry.
+    // The API processes end, too, when this process ends in a hurry.
     process.on('exit', () => supervisor.signalAll('SIGKILL'));
     await supervisor.start().catch((error: unknown) => {
       throw new RoleError((error as Error).message);

@@ -1,4 +1,5 @@
-// The API process: HTTP in, jobs out to a broker. Builds the way of a job from the broker up, closes it from HTTP down.
+// The API process: takes jobs over HTTP and hands them to a broker. Its parts are built from the broker up to HTTP, and closed
+// from HTTP down.
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/load.ts';
@@ -36,7 +37,7 @@ export interface ApiParts {
   durability: Durability;
   results: MeasuredResults | undefined;
   keys: MeasuredKeys | undefined;
-  /** The last ticks of schedules; undefined where nothing keeps them. */
+  /** The last ticks of schedules. Undefined: no store keeps them. */
   ticks: TickStore | undefined;
   /** Undefined without BACKUP_DIR. */
   backups: Backups | undefined;
@@ -163,7 +164,7 @@ function settingsOf(config: Config, host: string) {
   };
 }
 
-/** The process whose figures the console shows. */
+/** The process whose metrics the console shows. */
 const aboutProcess = ({ version, member }: RoleContext): object => ({
   version,
   host: hostname(),
@@ -171,7 +172,10 @@ const aboutProcess = ({ version, member }: RoleContext): object => ({
   all_processes: member !== undefined,
 });
 
-/** Without keys of its own the API is operated from this machine only; behind a proxy nobody can tell where a request is from. */
+/**
+ * Without ADMIN_KEYS operators may use the API from this machine only. Behind a proxy the API cannot tell where a request comes
+ * from.
+ */
 function isOperable({ ADMIN_KEYS, ALLOWED_HOSTS, TRUSTED_PROXIES }: Config, address: string): boolean {
   if (ADMIN_KEYS !== undefined) return true;
   return isLoopback(address) && ALLOWED_HOSTS === undefined && TRUSTED_PROXIES === undefined;

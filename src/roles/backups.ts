@@ -1,4 +1,4 @@
-// Copies of the stores of this process, and a clear refusal where it has none.
+// Copies the stores of this process. Where there are no stores to copy, the refusal says why.
 import { createBackups, type StoreToCopy } from '../backup/backups.ts';
 import type { Broker } from '../broker/broker.ts';
 import { BackupError, type Backups } from '../domain/backup.ts';
@@ -11,7 +11,7 @@ import type { RoleContext } from './role.ts';
 
 type OpenBackups = Backups & { close(): Promise<void> };
 
-/** @param results undefined: they are in a Redis */
+/** @param results undefined: a Redis keeps them */
 export function openBackups(
   { config, log, version }: RoleContext,
   { engine }: Pick<Broker, 'engine'>,
@@ -24,7 +24,7 @@ export function openBackups(
   if (warning !== undefined) log.warn({ dir }, warning);
   const counts: BackupsReading = { made: 0, failed: 0, lastSeconds: undefined };
   metrics.readBackups(() => counts);
-  // Jobs are copied first: the result of a job that ends meanwhile is in the copy, and at worst the job, too.
+  // Jobs are copied before results. So the result of a job that ends meanwhile is in the copy; at worst the job is, too.
   const stores: StoreToCopy[] = [{ name: 'broker', records: () => engine.records() }];
   if (results) stores.push({ name: 'results', records: () => results.records() });
   return createBackups({

@@ -1,4 +1,4 @@
-// How many callers may be connected: as many as the limit on open files allows.
+// How many callers may be connected: as many as the limit of open files allows.
 import type { Logger } from 'pino';
 import { connectionsMax, connectionsShareOfFiles } from '../http/limits.ts';
 

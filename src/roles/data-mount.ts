@@ -1,4 +1,5 @@
-// Whether data outlive the container that the program runs in: a volume that was not mounted starts an empty store in silence.
+// Whether data outlive the container in which the program runs. Without this check a volume that is not mounted would mean an
+// empty store without a word.
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 
 interface Mount {
@@ -6,7 +7,7 @@ interface Mount {
   type: string;
 }
 
-/** From /proc/self/mountinfo (proc_pid_mountinfo(5)): the fifth field is the path, the first one after " - " the type. */
+/** Reads /proc/self/mountinfo (proc_pid_mountinfo(5)): the fifth field is the path, the first field after " - " is the type. */
 function mountsOf(mountinfo: string): Mount[] {
   return mountinfo
     .trimEnd()
@@ -21,9 +22,9 @@ function mountsOf(mountinfo: string): Mount[] {
 
 const holds = (mount: string, path: string): boolean => mount === '/' || path === mount || path.startsWith(`${mount}/`);
 
-/** Why data in this folder end with the container; undefined where they do not. */
+/** Why data in this folder end with the container. Undefined: they do not. */
 export function reasonToLose(path: string, mountinfo: string, isContainer: boolean): string | undefined {
-  // The longest path is the nearest mount; of two at one path the later one covers the earlier.
+  // The longest path is the nearest mount. Of two mounts at one path the later covers the earlier.
   const mount = mountsOf(mountinfo)
     .filter((candidate) => holds(candidate.path, path))
     .reduce<Mount | undefined>((best, next) => (best && best.path.length > next.path.length ? best : next), undefined);
@@ -33,8 +34,9 @@ export function reasonToLose(path: string, mountinfo: string, isContainer: boole
 }
 
 /**
- * A warning when an existing folder is on nothing that outlives the container; elsewhere than on Linux never.
- * @param name of the variable
+ * A warning when an existing folder does not outlive the container. Only on Linux.
+ *
+ * @param name the variable that names the folder
  */
 export function dataMountWarning(name: string, folder: string): string | undefined {
   try {

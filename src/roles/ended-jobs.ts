@@ -1,5 +1,5 @@
-// Jobs that the broker in this process has ended without a worker (discarded, killed, dead): whoever asks for one is told
-// that it failed, and why.
+// Jobs that the broker in this process has ended without a worker (discarded, killed, dead). Their records say that the job
+// failed, and why.
 import type { Logger } from 'pino';
 import type { EndedJob } from '../broker/queues/ended.ts';
 import { isEnded, type JobRecord, type ResultStore } from '../domain/results.ts';
@@ -17,7 +17,7 @@ export function createEndedJobsTeller(
     const finishedAt = new Date().toISOString();
     const records = jobs.flatMap(({ errtype, message }, index): JobRecord[] => {
       const record = known[index];
-      // Unknown ids are of other producers, or forgotten. A record that a worker has written says more.
+      // An unknown id belongs to another producer, or is forgotten. A record from a worker says more.
       if (record === undefined || isEnded(record)) return [];
       return [{ ...record, state: 'failed', error: message, errtype, finished_at: finishedAt }];
     });

@@ -13,7 +13,7 @@ export interface EngineKeysOptions {
   engine: Engine;
   durability: string;
   clock: Clock;
-  /** A claim that is older is no longer said to be under way. */
+  /** An older claim no longer counts as under way. */
   underWayMsMax: number;
 }
 
@@ -46,7 +46,7 @@ export function createEngineKeys({ engine, clock, durability, underWayMsMax }: E
   }
 
   function settleOne({ claim, outcome, response = claim.response }: Settlement): Promise<void> | undefined {
-    // The claim is closed: the end of the group of its record has settled it.
+    // The claim is closed: the end of its record's group has settled it.
     if (!open.holds(claim)) return undefined;
     if (outcome === 'done') return writeAlone(claim, response);
     if (outcome === 'refused') open.free(claim);

@@ -1,4 +1,4 @@
-// The API's way into a broker in its own process.
+// Connects the API to a broker in the same process.
 import type { Broker } from '../broker/broker.ts';
 import { createEngineOperator } from './engine-operator.ts';
 import { createEngineRemover } from './engine-remover.ts';

@@ -1,4 +1,4 @@
-// The operator's way into a broker in this process.
+// The operator routes' access to a broker in this process.
 import type { Engine } from '../broker/engine.ts';
 import type { Mutations } from '../broker/queues/mutations.ts';
 import type { JobFailure, FaktoryJob } from '../broker/queues/job.ts';
@@ -80,7 +80,7 @@ function jobOf(set: SetName, { dueMs, text }: TimedJob): SetJob {
     jobtype: job.jobtype ?? '',
     queue: job.queue ?? '',
     args: job.args,
-    // The time of the dead is when they are forgotten.
+    // The time of a dead job is when Faktory forgets it.
     at: set === 'dead' ? undefined : new Date(dueMs).toISOString(),
     failedAt: failure.failed_at,
     retryCount: failure.retry_count,

@@ -1,4 +1,4 @@
-// Takes jobs out of a broker in this process, before they start.
+// Removes jobs from a broker in this process before they start.
 import type { Mutations } from '../broker/queues/mutations.ts';
 import { createRemovals } from '../domain/job-removals.ts';
 import { RemovalError, type JobRemover } from '../domain/job-remover.ts';

@@ -1,5 +1,5 @@
-// The way into the broker for an API in the same process: its frames go to the engine, and into the same groups as the
-// commands of all connections. There is no connection that could be lost, and no reply to read.
+// The FrameSender for an API in the broker's process. Its frames go to the engine, and into the same groups as the commands of
+// all connections. There is no connection to lose, and no reply to read.
 import type { Clock } from '../domain/clock.ts';
 import type { Attachment, Job } from '../domain/job.ts';
 import { enqueued, refused, unknown, type FrameOutcome, type Outcome, type FrameSender } from '../domain/producer.ts';
@@ -23,7 +23,7 @@ const framesMax = 64;
 const noRefusals: ReadonlyMap<string, string> = new Map();
 const noAttachments: readonly Attachment[] = [];
 
-/** The records to be stored with a frame: nearly always none. */
+/** The records that a frame stores with its jobs: nearly always none. */
 function attachmentsOf(jobs: readonly Job[]): readonly Attachment[] {
   let found: Attachment[] | undefined;
   for (const { attachments } of jobs) if (attachments !== undefined) (found ??= []).push(...attachments);
@@ -96,12 +96,12 @@ export function createEngineSender({ engine, push, clock, onChange, onFrame }: E
         done(outcomes, refusals.size === jobs.length ? 'refused' : frameOutcomes[groupOutcome]);
         onChange();
       };
-      // The records go into the same group.
+      // The records go into the group of the jobs.
       for (const attachment of attachments) attachment.write(refusals);
       const group = engine.ledger.join({ settle: (_group, outcome, detail) => end(outcome, detail) });
       // The broker refused every job: no group will end for them.
       if (group === 0) return end('not stored', 'every job was refused');
-      // A frame comes at the end of a turn, or is large.
+      // The ledger is flushed at once, because a frame comes at the end of a turn or is large.
       engine.ledger.flush();
     },
     async ping() {

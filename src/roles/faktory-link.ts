@@ -12,7 +12,7 @@ import { clientOptions } from './client-options.ts';
 import type { BrokerLink } from './link.ts';
 import type { RoleContext } from './role.ts';
 
-/** When the broker hangs, a frame is lost for each connection and timeout: one log line in this time is enough. */
+/** A broker that hangs loses a frame for each connection and timeout. One log line in this time is enough. */
 const lossLogPauseMs = 5000;
 
 export function createFaktoryLink(
@@ -53,7 +53,7 @@ export function createFaktoryLink(
       else log.info('the broker is there again');
     },
   });
-  // The ping tells which broker it is: until then it is taken for a Faktory.
+  // The ping tells whether the broker is the embedded one. Until its reply the broker counts as Faktory.
   void client.warm.then(() => sender.ping()).catch(() => undefined);
   metrics.readConnections('producer', () => ({
     states: client.states,
@@ -71,7 +71,7 @@ export function createFaktoryLink(
     sender,
     remover,
     operator: createFaktoryOperator({ ...side, client, address }),
-    // The command takes a slot, which is free again then.
+    // The command takes a slot, which is free again when it ends.
     readState: () => readBrokerState(client).finally(onSenderChange),
   };
 }

@@ -1,4 +1,4 @@
-// A store of keys that knows, and logs, whether it answered the last call.
+// A store of keys that remembers, and logs, whether it answered the last call.
 import type { KeyStore } from '../domain/keys.ts';
 import { createTrouble, type RedisLog } from '../results/redis-connection.ts';
 

@@ -1,4 +1,4 @@
-// A store of results whose calls are measured, and that knows, and logs, whether it answered the last one.
+// A store of results that measures its calls, and that remembers, and logs, whether it answered the last call.
 import type { Clock } from '../domain/clock.ts';
 import type { ResultStore } from '../domain/results.ts';
 import { createTrouble, type RedisLog } from '../results/redis-connection.ts';

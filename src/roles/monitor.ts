@@ -1,4 +1,4 @@
-// METRICS_ADDR: where this process can be looked at, in every role.
+// METRICS_ADDR: serves metrics, health and readiness of this process, whatever its role is.
 import type { Readiness } from '../domain/readiness.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { openMonitor } from '../monitor/monitor.ts';
@@ -11,7 +11,7 @@ export interface Watched {
   service: 'api-service' | 'worker-service' | 'broker-service';
 }
 
-/** To be closed last: it shows the drain. Undefined when METRICS_ADDR is not set. */
+/** Closed last, so that it shows the drain. Undefined when METRICS_ADDR is not set. */
 export async function watchProcess(
   { config, log, version, lostLogLines }: RoleContext,
   { metrics, readiness, service }: Watched,

@@ -1,11 +1,11 @@
-// Claims of keys whose record is being read, or whose jobs are on their way. Their number is that of the requests with keys under way.
+// Claims of keys whose record is being read, or whose jobs are on their way. There are as many as requests with keys under way.
 import type { GroupOutcome } from '../broker/storage/ledger.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { Digest } from '../domain/digest.ts';
 import type { Claim, Verdict } from '../domain/keys.ts';
 import { isSameRequest } from './key-record.ts';
 
-/** The read of a key's record on disk. Its value gives the verdict by the record; undefined: there is no record. */
+/** Reads a key's record on disk. The value is a function that gives the verdict by the record. Undefined: there is no record. */
 export type RecordRead = Promise<((claim: Claim) => Verdict) | undefined>;
 
 export interface OpenClaims {
@@ -13,14 +13,14 @@ export interface OpenClaims {
   has(id: Digest): boolean;
   /** Whether this very claim is open. */
   holds(claim: Claim): boolean;
-  /** Opens the claim: it has the key, unless `read` finds a record. */
+  /** Opens the claim. It holds the key, unless `read` finds a record. */
   add(claim: Claim, read?: RecordRead): void;
-  /** The verdict by the open claim with this id; or, while its record is being read, that read. */
+  /** The verdict by the open claim with this id. While its record is being read it is the promise of that read. */
   verdictOrRead(claim: Claim): Verdict | RecordRead | undefined;
   free(claim: Claim): void;
   /** The group with the record of the claim has ended. */
   end(claim: Claim, outcome: GroupOutcome): void;
-  /** To be called once the store is open again: the disk tells now whether an unknown claim was stored. */
+  /** Call it when the store is open again. Then the disk tells whether an unknown claim was stored. */
   forgetUnknown(): void;
 }
 
@@ -28,11 +28,11 @@ interface Open {
   readonly claim: Claim;
   readonly sinceMs: number;
   read: RecordRead | undefined;
-  /** Its group has failed: the disk tells whether it was stored, once the store is open again. */
+  /** The group of the claim has failed. The disk tells whether it was stored, when the store is open again. */
   isUnknown: boolean;
 }
 
-/** @param underWayMsMax a claim that is older is no longer said to be under way */
+/** @param underWayMsMax an older claim no longer counts as under way */
 export function createOpenClaims(clock: Clock, underWayMsMax: number): OpenClaims {
   const open = new Map<Digest, Open>();
   let hasUnknown = false;

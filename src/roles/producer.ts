@@ -1,4 +1,4 @@
-// The way of jobs from the API to a broker: admission, group commit, and their metrics.
+// Connects the API to a broker's FrameSender: admission, group commit, and their metrics.
 import type { Config } from '../config/load.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { FrameSender } from '../domain/producer.ts';
@@ -15,10 +15,16 @@ export interface ProducerParts {
   metrics: Metrics;
 }
 
-/** One initial TCP window (10 segments of 1,448 bytes with timestamps) holds the frame and its framing: 100 jobs of the arithmetic. */
+/**
+ * One initial TCP window (10 segments of 1,448 bytes with timestamps) holds the frame and its FWP bytes: 100 jobs of the
+ * arithmetic.
+ */
 const frameBytesMax = 14_400;
 
-/** The share of the acquire timeout that a job may be expected to wait: when the broker becomes slower, admitted jobs must not be refused. */
+/**
+ * The share of the acquire timeout that a job may be expected to wait. The rest is for a broker that becomes slower: jobs that
+ * were admitted must not be refused later.
+ */
 const acquireShare = 0.4;
 
 export function openProducer(config: Config, { sender, clock, results, metrics }: ProducerParts): GroupCommit {

@@ -1,4 +1,4 @@
-// The queues of a worker process, in groups. The queues of a group share WORKER_CONCURRENCY slots; one whose type has
+// The queues of a worker process, in groups. The queues of a group share WORKER_CONCURRENCY slots. A queue whose type has
 // `ownSlots` is a group by itself, so that its slow jobs hold up no other queue (docs/decisions/0029-own-slots.md).
 import type { Config } from '../config/load.ts';
 import type { JobRegistry } from '../domain/job-type.ts';
@@ -6,7 +6,7 @@ import { createWid } from '../faktory/source/wid.ts';
 
 export interface QueueGroup {
   queues: readonly string[];
-  /** The id of the worker that fetches from these queues: the broker knows workers, not processes. */
+  /** The id of the worker that fetches from these queues. The broker counts workers, not processes. */
   wid: string;
   hasOwnSlots: boolean;
 }
@@ -26,7 +26,7 @@ export function createQueueGroups(
   }));
 }
 
-/** The queues of the types that a worker of ours runs. */
+/** The queues of the types that this program's workers run. */
 const queuesOf = ({ types }: JobRegistry): string[] => [
   ...new Set(types.filter(({ runs }) => runs !== 'elsewhere').map(({ queue }) => queue)),
 ];

@@ -1,4 +1,4 @@
-// Brings a copy back: the broker's store and the embedded results, as src/roles/all-in-one.ts opens them.
+// Restores a copy: the broker's store and the embedded results, as src/roles/all-in-one.ts opens them.
 import { restoreBackup, type Restored } from '../backup/restore.ts';
 import { restoreStore } from '../broker/restore.ts';
 import { restoreResults } from '../results/restore.ts';

@@ -11,13 +11,13 @@ export interface RoleContext {
   version: string;
   /** Lines that the log lost because it could not be written, since the start. */
   lostLogLines: () => number;
-  /** The last lines of the log that warn. */
+  /** The latest lines of the log at warn or above. */
   troubles: () => readonly Trouble[];
-  /** Ends the process, in order, because a part of it that cannot be replaced is gone. */
+  /** Stops the process, in order, because a part that cannot be replaced has failed. */
   fail: (error: Error) => void;
-  /** Set in an API process that is one of several behind one port. */
+  /** Set in an API process that has a supervisor. */
   member: Member | undefined;
-  /** Has the operator's wish to restart without a pause (SIGHUP without a terminal) told from now on: it is a stop otherwise. */
+  /** From now on SIGHUP without a terminal calls `restart`. Before, it is a stop. */
   onRestart: (restart: () => void) => void;
 }
 

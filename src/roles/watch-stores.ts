@@ -16,7 +16,7 @@ export function watchStores(
 ): void {
   metrics.readStores(() => {
     const now = { results: results?.isUp, keys: keys?.isUp };
-    // Perhaps nobody else asks for a long time: the next page then tells that the store is back.
+    // Perhaps nothing else asks the stores for a long time. With this look the next page shows that the store is back.
     if (now.results === false || now.keys === false) void look();
     return now;
   });

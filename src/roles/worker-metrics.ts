@@ -1,4 +1,4 @@
-// Metrics of the workers of a process, of all groups of queues together.
+// The metrics of all workers of a process, added up over its groups of queues.
 import type { HandlerCounts } from '../handlers/supervisor.ts';
 import type { Handlers } from '../handlers/handlers.ts';
 import type { FaktorySource, FaktorySourceOptions } from '../faktory/source/faktory-source.ts';
@@ -12,13 +12,13 @@ type Source = Pick<FaktorySource<EndedRun>, 'clients' | 'problem'>;
 type Told = Required<Pick<WorkerOptions, 'onJob' | 'onStart'>>;
 
 export interface WorkersWatch {
-  /** To be given to each worker. */
+  /** Each worker gets it. */
   told: Told;
-  /** To be given to each source. */
+  /** Each source gets it. */
   onCommand: NonNullable<FaktorySourceOptions<EndedRun>['onCommand']>;
-  /** To be called with each worker. */
+  /** Call it with each worker. */
   add(worker: Worker, handlers: Handlers | undefined, slots: number): void;
-  /** To be called with each source. */
+  /** Call it with each source. */
   addSource(source: Source): void;
 }
 
@@ -86,7 +86,7 @@ export function watchWorkers(metrics: Metrics): WorkersWatch {
       onJob: metrics.workerJob,
       onStart({ queue, enqueued_at: enqueuedAt }) {
         const waitedMs = typeof enqueuedAt === 'string' ? Date.now() - Date.parse(enqueuedAt) : NaN;
-        // Clocks of two machines: the job may seem to have started before it was queued.
+        // The clocks of two machines differ, so the job may seem to have started before it was queued.
         if (!Number.isNaN(waitedMs))
           metrics.queueWait(typeof queue === 'string' ? queue : 'default', Math.max(0, waitedMs) / 1000);
       },

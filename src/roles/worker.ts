@@ -30,19 +30,19 @@ export interface WorkerParts {
   jobs: LoadedJobs;
   address: FaktoryAddress;
   results: ResultStore | undefined;
-  /** Where the locks of unique jobs are; undefined: with the broker, which frees them. */
+  /** The store with the locks of unique jobs. Undefined: the broker keeps the locks and frees them itself. */
   keys?: KeyStore | undefined;
   metrics: Metrics;
-  /** Each has slots and a worker of its own. */
+  /** Each group has slots and a worker of its own. */
   groups: readonly QueueGroup[];
 }
 
 export interface RunningWorker extends Running {
-  /** Without the text of a cause: everybody may ask /ready, and a job may have written anything. */
+  /** Has no text of a cause, because everybody may ask /ready, and a job may have written anything. */
   problem(): string | undefined;
   /** Why the broker is away, or replies to no FETCH. */
   brokerProblem(): Error | undefined;
-  /** Why it fetches nothing although the broker is there. */
+  /** Why nothing is fetched although the broker is there. */
   pause(): string | undefined;
 }
 
@@ -67,7 +67,7 @@ export async function startWorker(context: RoleContext): Promise<Running> {
     queues: groups.flatMap(({ queues }) => queues),
   });
   watchStores(metrics, { results, keys }, readiness);
-  // First: a job that is fetched before a start that fails would stay reserved.
+  // Opened first: a job that is fetched before the start fails would stay reserved.
   const monitor = await watchProcess(context, { metrics, readiness, service: 'worker-service' });
   const running = (worker = runWorkers(context, { jobs, address, results, keys, metrics, groups }));
   return {
@@ -83,7 +83,7 @@ export async function startWorker(context: RoleContext): Promise<Running> {
 interface WorkerReadinessParts extends Pick<WorkerParts, 'results' | 'keys'> {
   worker: () => RunningWorker | undefined;
   draining: AbortSignal;
-  /** From which it fetches. */
+  /** The queues from which the worker fetches. */
   queues: readonly string[];
 }
 
@@ -126,7 +126,7 @@ export function runWorkers(context: RoleContext, parts: WorkerParts): RunningWor
     problem: () => first((worker) => worker.problem()),
     brokerProblem: () => first((worker) => worker.brokerProblem()),
     pause: () => first((worker) => worker.pause()),
-    // Side by side: each may take all of its time.
+    // All workers stop at the same time, because each may take all of the time.
     stop: async (options) => void (await Promise.all(workers.map((worker) => worker.stop(options)))),
   };
 }
@@ -143,7 +143,7 @@ function runWorker(
     ({ runs, queue, ownSlots }) =>
       runs === 'in handler process' && (!ownSlots || queues.includes(queue) || config.ENQUEUE_QUEUES !== undefined),
   );
-  // Jobs that need slots of their own wait for others: one process has room for all of them.
+  // Jobs that need slots of their own mostly wait, so one process has room for all of them.
   const processes = hasOwnSlots ? 1 : config.HANDLER_PROCESSES;
   const handlers = hasHandlers ? openHandlers(config, log, processes, () => worker.onHandlersChange()) : undefined;
   metrics.knowQueues(queues);
@@ -189,7 +189,7 @@ function runWorker(
 
 const noProcess = 'no handler process is ready: jobs that run in one wait; the log says why';
 
-/** The default: the worker has found it before the check of the store has. */
+/** The default is for a worker that has met the failure before the check of the store has. */
 const pauseFor = (reason = 'the store of results takes no results'): string => `nothing is fetched: ${reason}`;
 
 const openHandlers = (config: Config, log: Logger, processes: number, onChange: () => void): Handlers =>
@@ -211,5 +211,5 @@ const openHandlers = (config: Config, log: Logger, processes: number, onChange: 
     log,
   });
 
-/** For closing connections and the result store after the worker's own time is up. */
+/** The time for closing connections and the result store, after the worker's own time. */
 const stopReserveMs = 2000;

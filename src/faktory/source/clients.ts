@@ -11,13 +11,13 @@ export interface SourceLog {
 export type SourceClients = Readonly<Record<'fetch' | 'report' | 'beat', FaktoryClient>>;
 
 export interface SourceClientsOptions extends Omit<FaktoryClientOptions, 'size' | 'onChange'> {
-  /** Jobs at once. */
+  /** How many jobs may run at once. */
   concurrency: number;
   /** The most connections for FETCH. */
   connectionsMax: number;
 }
 
-/** The server handles the ACKs of a connection one after another, at four Redis commands each: twice the work of a FETCH. */
+/** The broker handles the ACKs of a connection one after another, with four commands to Redis each: twice the work of a FETCH. */
 const reportConnectionsMax = 4;
 
 /** @param onChange called as a client's connections, or its reason to be down, change; after this function has returned */
@@ -43,7 +43,7 @@ export function createAwayLog({ fetch }: SourceClients, log: SourceLog) {
       if (!reason && isAway) log.info('the broker is there again');
       isAway = reason !== undefined;
     },
-    /** The worker stops: it closes its connections itself. */
+    /** The worker stops and closes its connections itself: their loss is not logged. */
     end(): void {
       isEnded = true;
     },

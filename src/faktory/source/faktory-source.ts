@@ -25,7 +25,7 @@ export interface FaktorySource<End extends Reported> extends JobSource<End> {
   readonly clients: SourceClients;
 }
 
-/** A broker that lives has replied to INFO by then. */
+/** A broker that works has replied to INFO by then. */
 const infoWaitMs = 500;
 const noop = (): void => undefined;
 
@@ -70,7 +70,7 @@ export function createFaktorySource<End extends Reported>(options: FaktorySource
     },
     start() {
       fetcher.start();
-      // INFO says which broker it is. Until its reply the broker is taken for a Faktory.
+      // INFO tells whether the broker is the embedded one. Until its reply the broker counts as Faktory.
       void beat.warm.then(() => beat.info()).then(onChange, noop);
     },
     fetch: fetcher.pump,

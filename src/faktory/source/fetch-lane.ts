@@ -1,6 +1,6 @@
-// The FETCHes of one connection. Faktory runs them one after another. Each blocks 2 s on an empty queue, and takes a job
-// even when its client has gone (contribsys/faktory server/commands.go, v1.9.4). So a lane sends one FETCH while the queue is
-// empty, as many as the round trip needs while jobs wait, and after a nil none until all have their reply.
+// The FETCHes of one connection. Faktory runs them one after another. Each blocks 2 s on an empty queue, and takes a job even
+// when its client has gone (contribsys/faktory server/commands.go, v1.9.4). So a lane sends one FETCH while the queue is empty,
+// and as many as the round trip needs while jobs wait. After a nil it sends none until all FETCHes have their reply.
 import type { Clock } from '../../domain/clock.ts';
 import type { Connection } from '../connection.ts';
 import type { Reply } from '../reply-reader.ts';
@@ -8,13 +8,13 @@ import type { FetchSilence } from './fetch-silence.ts';
 
 export interface FetchLaneOptions {
   connection: Connection;
-  /** Made for each FETCH. */
+  /** Called for each FETCH. */
   fetchLine: () => string;
   clock: Clock;
-  /** Shared by all lanes. */
+  /** All lanes share it. */
   silence: Pick<FetchSilence, 'sent' | 'ended'>;
   pollIntervalMs: number;
-  /** The broker replies to all FETCHes at once when the worker stops: then many do not delay the stop. */
+  /** True when the broker replies to all FETCHes at once when the worker stops. Then many FETCHes do not delay the stop. */
   endsFetches: () => boolean;
   onJob: (text: string) => void;
   /** Called whenever a FETCH has ended, and when the lane is ready again after a pause. */
@@ -26,18 +26,18 @@ export interface FetchLaneOptions {
 export interface FetchLane {
   /** FETCHes without a reply. */
   readonly outstanding: number;
-  /** True when one more may be sent. */
+  /** True when another FETCH may be sent. */
   readonly hasRoom: boolean;
   fetch(): void;
 }
 
-/** More would make a stop longer: on an empty queue each takes 2 s. */
+/** More FETCHes would make a stop longer, because each takes 2 s on an empty queue. */
 export const fetchesPerConnectionMax = 10;
-/** For a near broker: it begins the second FETCH while its reply to the first is under way. */
+/** Enough for a near broker: it begins the second FETCH while its reply to the first is under way. */
 const fetchesMin = 2;
 /** A connection asks for a job each millisecond, at any distance. */
 const msPerFetch = 1;
-/** A reply that took so much longer than the round trip was held by the broker: the queue was empty. */
+/** A reply that took this much longer than the round trip was held by the broker: the queue was empty. */
 const emptyMsMin = 50;
 const errorPauseMs = 1000;
 /** A broker that replies nil at once must not keep this loop busy. */

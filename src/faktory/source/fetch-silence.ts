@@ -1,14 +1,14 @@
-// Since when no FETCH has got a job or nil from the broker. A Faktory whose Redis hangs greets and replies to BEAT all the
-// same: both come from its memory (contribsys/faktory server/workers.go, v1.9.4).
+// How long no FETCH has got a job or nil. A Faktory whose Redis hangs still greets and replies to BEAT, because it does both from
+// memory (contribsys/faktory server/workers.go, v1.9.4).
 import { OwnCause } from '../../domain/cause.ts';
 import type { Clock } from '../../domain/clock.ts';
 import { brokerCauseOf } from '../classify.ts';
 
 export interface FetchSilence {
   sent(): void;
-  /** @param error the broker's reply when it is neither a job nor nil; `lost`: there was none */
+  /** @param error the broker's reply when it is neither a job nor nil; `lost`: there was no reply */
   ended(how: 'replied' | 'lost' | { error: string }): void;
-  /** The worker wants no job: it has no free slot, or fetches nothing for another reason. */
+  /** The worker wants no job: it has no free slot, or pauses for another reason. */
   rest(): void;
   /** Set when a FETCH has been without a reply for 15 s. */
   readonly problem: OwnCause | undefined;
@@ -20,7 +20,7 @@ export interface FetchSilenceOptions {
   beatRepliedMs: () => number;
 }
 
-/** The reply to an empty FETCH comes after 2 s, and a broker that is restarted is back sooner than this. */
+/** The reply to an empty FETCH comes after 2 s, and a restarted broker is back sooner than this. */
 const silenceMsMax = 15_000;
 
 export function createFetchSilence({ clock, beatRepliedMs }: FetchSilenceOptions): FetchSilence {

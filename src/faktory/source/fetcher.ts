@@ -1,4 +1,5 @@
-// Fills the worker's slots over the connections of one client: slots are not connections (docs/decisions/0011-worker-slots.md).
+// Fills the worker's slots over the connections of one client. A connection serves many slots (docs/decisions/0011-worker-
+// slots.md).
 import type { Connection } from '../connection.ts';
 import type { FaktoryClient } from '../client.ts';
 import type { SourceLog } from './clients.ts';
@@ -13,7 +14,7 @@ export interface FetcherOptions extends Omit<FetchLaneOptions, 'connection' | 'o
   probe: () => Promise<unknown>;
 }
 
-/** Between two looks whether the broker's store takes commands again. */
+/** The pause between two looks whether the broker's store takes commands again. */
 const probePauseMs = 1000;
 
 export interface Fetcher {
@@ -21,7 +22,7 @@ export interface Fetcher {
   readonly outstanding: number;
   /** From now on FETCHes are sent. */
   start(): void;
-  /** Sends at most `room` more FETCHes, spread over the connections. To be called also when there is no room. */
+  /** Sends at most `room` more FETCHes, spread over the connections. Call it also when there is no room. */
   pump(room: number): void;
   /** Uses connections that became live. */
   adopt(): void;
@@ -36,12 +37,13 @@ export function createFetcher({ client, log, probe, ...laneOptions }: FetcherOpt
   const lanes = new Map<Connection, FetchLane>();
   /** `new` -> `fetching` -> `stopped`, or `new` -> `stopped`. */
   let state: 'new' | 'fetching' | 'stopped' = 'new';
-  /** A FETCH had an error in reply, and the store has not replied to a probe since. */
+  /** True from the first FETCH whose reply was an error until the store replies to a probe. */
   let isRefused = false;
 
   /**
-   * Faktory takes a job out of its queue, and then notes that it is reserved. A Redis without memory lets the first happen and
-   * refuses the second: the job is lost (seen of v1.9.4). It refuses INFO too. So each FETCH would lose a job until then.
+   * Faktory takes a job out of its queue and then notes that it is reserved. A Redis without memory takes the first command and
+   * refuses the second, and the job is lost (seen in v1.9.4). INFO is refused, too. So each FETCH would lose a job until INFO
+   * succeeds.
    */
   async function untilTaken(): Promise<void> {
     while (isRefused && state === 'fetching') {
@@ -88,7 +90,7 @@ export function createFetcher({ client, log, probe, ...laneOptions }: FetcherOpt
       for (const connection of client.live) {
         if (lanes.has(connection)) continue;
         lanes.set(connection, createFetchLane({ connection, onRefused, ...laneOptions }));
-        // Every command has been told of the loss before.
+        // Every command has heard of the loss before.
         void connection.closed.then(() => lanes.delete(connection));
       }
     },

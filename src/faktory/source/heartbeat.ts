@@ -1,4 +1,4 @@
-// Sends BEATs: the broker forgets a worker after 60 s without a BEAT, and its reply may be `quiet` or `terminate`. They have a
+// Sends BEATs: the broker forgets a worker after 60 s without a BEAT, and its reply may be `quiet` or `terminate`. BEATs have a
 // connection of their own, because the broker's `quiet` stops the FETCHes of a wid's first connection only.
 import type { Clock, Timer } from '../../domain/clock.ts';
 import type { FaktoryClient } from '../client.ts';
@@ -10,7 +10,7 @@ export interface HeartbeatOptions {
   wid: string;
   clock: Clock;
   intervalMs: number;
-  /** An operator has asked for it on the broker's web page. */
+  /** Called when an operator has asked for the state on the broker's web page. */
   onState: (state: 'quiet' | 'terminate') => void;
   log: SourceLog;
 }
@@ -56,7 +56,7 @@ export function createHeartbeat({ client, wid, clock, intervalMs, onState, log }
   function complain(error: Error): void {
     const isForgotten = error instanceof ReplyError && /unknown worker/i.test(error.message);
     log.warn({ error: error.message }, isForgotten ? 'the broker forgot this worker' : 'no heartbeat');
-    // A new connection sends HELLO, which makes the wid known again. The FETCHes go on.
+    // A new connection sends HELLO, which makes the wid known again. The FETCHes go on meanwhile.
     if (isForgotten) for (const connection of client.live) connection.destroy(error);
   }
 

@@ -16,7 +16,7 @@ export interface ReporterOptions<End extends Reported> extends Pick<JobSourceEve
 }
 
 export interface Reporter<End extends Reported> {
-  /** Reports without the broker's clear reply. The caller keeps them few. */
+  /** Reports without a clear reply of the broker. The caller limits their number. */
   readonly pending: number;
   ack(end: End): void;
   fail(end: End, failure: Failure): void;
@@ -31,7 +31,7 @@ interface Report<End extends Reported> {
   untilMs: number;
 }
 
-/** The shortest reservation. After it the broker has given the job to another worker. */
+/** The shortest reservation. After this time the broker may have given the job to another worker. */
 const reportForMs = 60_000;
 const retryPauseMs = 500;
 
@@ -49,7 +49,7 @@ export function createReporter<End extends Reported>(options: ReporterOptions<En
   function send(connection: Connection, report: Report<End>): void {
     connection.exchange(report.line, {
       onReply: (reply) => take(report, reply),
-      // In a later turn: the loss is told for every command of the connection first.
+      // Sent again in a later turn, because every command of the connection hears of the loss first.
       onLost: ({ reason }) => clock.soon(() => again(report, reason.message)),
     });
   }
