@@ -1,5 +1,5 @@
-// The embedded broker: a server that speaks Faktory's protocol (FWP) and keeps jobs in a folder of its own.
-// It shares no code with the client in this program, so that each checks the other's reading of the protocol.
+// The embedded broker: a server that speaks Faktory's protocol (FWP) and keeps jobs in a folder of its own. It shares no code
+// with the client in this program, so each of the two tests how the other reads the protocol.
 import { resolve } from 'node:path';
 import { systemClock, type BrokerClock } from './clock.ts';
 import { createEngine, type Engine } from './engine.ts';
@@ -22,7 +22,7 @@ import type { Recovered } from './storage/recovery.ts';
 import { StoreError, type Store } from './storage/store.ts';
 
 export interface BrokerOptions {
-  /** The folder of the store, made if it is missing; undefined keeps jobs in memory only. */
+  /** The folder of the store, which is made if it is missing. Undefined: jobs are in memory only. */
   dataDir?: string | undefined;
   /** Default 127.0.0.1. */
   host?: string;
@@ -34,7 +34,7 @@ export interface BrokerOptions {
   limits?: Partial<BrokerLimits>;
   /** How long records of idempotency keys are kept; default: a day. */
   keysKeptMs?: number;
-  /** The wids of the workers in this process. When it is killed, its next start puts their jobs into the queues at once. */
+  /** The wids of the workers in this process. When the process is killed, its next start puts their jobs into the queues at once. */
   ownWids?: readonly string[] | undefined;
   /** A worker that has no connection for this long is lost, and its jobs go to their queues. Default: 15 s; 0: never, as in Faktory. */
   lostWorkerMs?: number;
@@ -47,7 +47,7 @@ export interface BrokerOptions {
   random?: () => number;
   /** Opens the store in `dataDir`: faults of its disk, for tests. */
   openStore?: (dataDir: string) => Promise<Store>;
-  /** Stands between the broker and its store: faults for tests. */
+  /** Wraps the store, for tests with faults. */
   wrapStore?: (store: Store) => Store;
   /** Called with failures that no reply can carry. */
   report?: (message: string, cause?: unknown) => void;

@@ -1,4 +1,4 @@
-// Time as a parameter of the broker, so that tests can let an hour pass.
+// The broker's time as a parameter, so that tests can let an hour pass.
 
 export interface BrokerClock {
   /** The wall clock in milliseconds: it is written into jobs and compared across restarts. */

@@ -1,32 +1,32 @@
 // Every limit of the broker, each with its reason. Tests and the program may set their own.
 
 export interface BrokerLimits {
-  /** Faktory's own number (server/config.go, v1.9.4), counted after the handshake. */
+  /** Faktory's own limit (server/config.go, v1.9.4). Connections count after the handshake. */
   connectionsMax: number;
-  /** One command. 20,000 jobs of 800 bytes fit; a client that never ends its line does not fill the memory. */
+  /** Bytes of one command. 20,000 jobs of 800 bytes fit. A client that never ends its line cannot fill the memory. */
   lineBytesMax: number;
   /** Unfinished lines of all connections together: 2,000 times `lineBytesMax` would be 32 GiB. */
   inputBytesMax: number;
   /** Jobs of one PUSHB; Faktory itself fails above about 100,000, and its author advises 1,000. */
   bulkJobsMax: number;
-  /** Jobs queued, scheduled and to be retried: limits the disk space, or the memory without a data folder. */
+  /** Jobs that are queued, scheduled or to be retried. It limits the disk space, or the memory without a data folder. */
   jobsMax: number;
   /** Jobs handed out and not yet acknowledged: these are held in memory. */
   reservedJobsMax: number;
   /** Jobs handed out and not yet acknowledged, in bytes of their JSON. */
   reservedBytesMax: number;
-  /** Each queue costs a record and a little memory; names are free for clients to make up. */
+  /** Each queue costs a record and a little memory, and clients may make up any names. */
   queuesMax: number;
-  /** Buried jobs; above it the purge drops the oldest. Faktory keeps any number. */
+  /** Jobs in the set `dead`. Above the limit the purge drops the oldest. Faktory keeps any number. */
   deadJobsMax: number;
-  /** Jobs that were cancelled in a queue whose head has not reached them: their places are held in memory. */
+  /** Jobs that were cancelled in a queue and are not at its head yet. Their places are held in memory. */
   cancelledJobsMax: number;
-  /** Records of idempotency keys: limits the disk space, at some 300 bytes each. */
+  /** Records of idempotency keys. It limits the disk space, at some 300 bytes each. */
   keysMax: number;
   /**
-   * Records in a generation of keys. LevelDB merges a new table of ids with every older table of the same generation, so the
-   * work for each record grows with the generation. Each further generation costs a look into its filter for every key, and
-   * 50 bytes of every group.
+   * Records in one generation of keys. LevelDB merges a new table of ids with every older table of its generation, so the work
+   * for each record grows with the generation. Each further generation costs a look into its filter for every key, and 50 bytes
+   * of every group.
    */
   keyGenerationMax: number;
   /** Replies that a client has not read or that wait for the disk: above it the broker stops reading that client's commands. */

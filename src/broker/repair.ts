@@ -1,13 +1,13 @@
-// Opens the store again after a failure. What is in memory may then differ from what is on disk, and only the disk counts.
+// Opens the store again after a failure. Then memory may differ from the disk, and only the disk counts.
 import type { BrokerClock } from './clock.ts';
 import { messageOf, type Ledger } from './storage/ledger.ts';
 
 export interface Repair {
   /** Called when the store has failed: begins a repair, unless one is under way. */
   begin(error: unknown): void;
-  /** Why the store takes nothing now, or undefined. Begins another repair some time after one that failed. */
+  /** Why the store takes nothing now, or undefined. Some time after a failed repair the call begins another. */
   problem(): string | undefined;
-  /** No repair begins after it. Resolves when a repair under way has ended; it does not open the store any more. */
+  /** No repair begins after this call. Resolves when a running repair has ended, which does not open the store any more. */
   stop(): Promise<void>;
 }
 

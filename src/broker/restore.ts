@@ -1,4 +1,4 @@
-// Makes the store of a broker from the records of another, and opens it as a start would: with every check of recovery.ts.
+// Makes a broker's store from the records of a copy, and opens it as a start would, with every check of recovery.ts.
 import { systemClock } from './clock.ts';
 import { createEngine } from './engine.ts';
 import { defaultLimits } from './limits.ts';

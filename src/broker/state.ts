@@ -1,4 +1,4 @@
-// The broker's state in memory, made by recovery from the store. It is thrown away as a whole when a write fails, and made
+// The broker's state in memory. Recovery makes it from the store. When a write fails, the whole state is thrown away and made
 // again from the disk.
 import type { BrokerClock } from './clock.ts';
 import type { AmendedQueue } from './queues/amended-queue.ts';

@@ -1,5 +1,4 @@
-// Commands that stop or destroy the work of others are told to the operator, with the client that sent them, once their
-// outcome is known.
+// Reports commands that stop or destroy the work of others, with the client that sent them, when their outcome is known.
 import type { GroupOutcome, Ledger } from '../storage/ledger.ts';
 import type { ClientName, Session } from './session.ts';
 
@@ -14,7 +13,7 @@ export interface AuditEntry {
 
 export type Audit = (session: Session, command: string, details?: Record<string, unknown>) => void;
 
-/** The most names that are told: a client may name a thousand queues. */
+/** The most names that are reported. A client may name a thousand queues. */
 const namesMax = 20;
 
 export const namesForAudit = (names: readonly string[]): Record<string, unknown> => ({
@@ -25,7 +24,7 @@ export const namesForAudit = (names: readonly string[]): Record<string, unknown>
 export function createAudit(ledger: Ledger, tell: (entry: AuditEntry) => void): Audit {
   return ({ client }, command, details = {}) => {
     const settle = (outcome: GroupOutcome): void => tell({ command, details, outcome, client });
-    // A command that found nothing to change is told, too.
+    // A command that changed nothing is reported, too.
     if (ledger.join({ settle: (_group, outcome) => settle(outcome) }) === 0) settle('stored');
   };
 }

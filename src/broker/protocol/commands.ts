@@ -1,4 +1,4 @@
-// The verbs of FWP, and the way from a line to the verb that handles it.
+// The verbs of FWP, and how a line finds its verb.
 import type { Command, CommandContext } from './command.ts';
 import { error } from './replies.ts';
 import type { Session } from './session.ts';

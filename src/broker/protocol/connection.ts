@@ -43,9 +43,9 @@ export interface ConnectionOptions {
  */
 type Phase = 'greeting' | 'verifying' | 'ready' | 'refusing' | 'ending' | 'closed';
 
-/** Faktory's deadline for the whole handshake (server/server.go). */
+/** Faktory's own deadline for the whole handshake (server/server.go). */
 const handshakeMs = 2000;
-/** How long the peer may take to close its side after we have closed ours. */
+/** How long the peer may take to close its side after the broker has closed its own. */
 const farewellMs = 1000;
 /** The most bytes that are read while a FETCH waits. They are read to notice a client that leaves. */
 const aheadBytesMax = 64 * 1024;
@@ -67,7 +67,7 @@ export class Connection implements Session, GroupListener {
   /** The client has closed its side. */
   #hasFinished = false;
   #isPumping = false;
-  /** Lines may be left for the next turn of the event loop. */
+  /** True while lines may wait for the next turn of the event loop. */
   #isYielding = false;
   #cancelTimer: () => void;
 
@@ -108,7 +108,7 @@ export class Connection implements Session, GroupListener {
 
   release(): void {
     this.#onGone = undefined;
-    // Not at once: the caller is in the middle of another connection's command.
+    // In a later microtask, because the caller may be in the middle of another connection's command.
     queueMicrotask(this.#pump);
   }
 
@@ -139,7 +139,7 @@ export class Connection implements Session, GroupListener {
   #listen(): void {
     const socket = this.#socket;
     socket.setNoDelay(true);
-    // Faktory's listener probes at the same pace: a peer that vanished without a word is noticed.
+    // Faktory's listener probes at the same pace. So a peer that vanished without a word is noticed.
     socket.setKeepAlive(true, 15_000);
     socket.on('data', (bytes: Buffer) => {
       this.#reader.push(bytes);
@@ -220,7 +220,7 @@ export class Connection implements Session, GroupListener {
   #write(): void {
     const text = this.#phase === 'closed' ? '' : this.#replies.takeDue();
     if (text === '') return;
-    // When this write reaches the limit, reading goes on after it.
+    // When this write reaches the limit, reading continues after it.
     if (text.length + this.#socket.writableLength < this.#options.limits.outputBytesMax) this.#socket.write(text);
     else this.#socket.write(text, this.#pump);
   }

@@ -1,5 +1,5 @@
-// JSON as Go's decoder takes it into a struct (encoding/json): fields are named in any case, null means not given, and a
-// value of another type than its field's refuses the whole. Faktory's clients were written against that.
+// JSON as Go's decoder reads it into a struct (encoding/json): names of fields match in any case, null means not given, and a
+// value of another type than its field's makes the decoder refuse everything. Faktory's clients rely on that.
 
 export type GoKind = 'string' | 'integer' | 'uint8' | 'array' | 'strings' | 'object' | 'boolean';
 
@@ -26,7 +26,7 @@ const isInt64 = (value: number): boolean => value >= -(2 ** 63) && value < 2 ** 
 export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** null is Go's empty text. */
+/** null counts as an empty text, as in Go. */
 export const isTexts = (values: readonly unknown[]): boolean =>
   values.every((value) => value === null || typeof value === 'string');
 

@@ -4,7 +4,7 @@ import { createHash, randomBytes, randomInt, timingSafeEqual } from 'node:crypto
 import { goStruct, parseGo } from './go-json.ts';
 
 export interface Challenge {
-  /** The greeting. No space in its JSON: the Node client splits the line at the first one. */
+  /** The greeting. Its JSON has no space, because the Node client splits the line at the first space. */
   readonly hi: string;
   /** Resolves to whether HELLO has the right hash. */
   accepts(hello: Hello): Promise<boolean>;
@@ -18,17 +18,17 @@ export interface Hello {
   pwdhash: string;
 }
 
-/** Faktory sets no length; a wid is kept for each connection. */
+/** Faktory sets no length. The wid is kept for each connection. */
 export const widBytesMax = 1000;
 
-/** The most characters that are kept of a name: it is only shown. */
+/** The most characters that are kept of a name, which is only shown. */
 const hostnameMax = 100;
 
 /** The length of a sha256 in hex. */
 const hashLength = 64;
-/** Faktory's numbers (server/server.go): many rounds make guessing a password slow. */
+/** Faktory's own numbers (server/server.go). Many rounds make it slow to guess a password. */
 const createRounds = (): number => randomInt(4000, 8192);
-/** The rounds take some 8 ms in all: other connections are served in between. */
+/** All rounds take some 8 ms, so other connections are served in between. */
 const roundsPerSlice = 500;
 
 export async function hashPassword(password: string, salt: string, iterations: number): Promise<string> {
@@ -42,14 +42,14 @@ export async function hashPassword(password: string, salt: string, iterations: n
   return hash.toString('hex');
 }
 
-/** @param rounds of the hash */
+/** @param rounds how often the password is hashed */
 export function createChallenge(password: string | undefined, rounds = createRounds()): Challenge {
   if (password === undefined) return { hi: '+HI {"v":2}\r\n', accepts: () => Promise.resolve(true) };
   const salt = randomBytes(16).toString('hex');
   return {
     hi: `+HI {"v":2,"i":${rounds},"s":"${salt}"}\r\n`,
     async accepts({ version, pwdhash }) {
-      // Clients of version 1 hash once (server.go), and some say no version at all.
+      // Clients of version 1 hash once (server.go), and some name no version.
       const expected = Buffer.from(await hashPassword(password, salt, version < 2 ? 1 : rounds));
       const given = Buffer.from(pwdhash);
       return given.length === expected.length && timingSafeEqual(given, expected);

@@ -1,9 +1,13 @@
-// Replies of FWP, the RESP subset of contribsys/faktory v1.9.4. Always CRLF: the Go and Rust clients cut two bytes.
+// Replies of FWP, the subset of RESP that contribsys/faktory v1.9.4 uses. They always end in CRLF, because the Go and Rust
+// clients cut two bytes.
 
 export const ok = '+OK\r\n';
 export const nil = '$-1\r\n';
 
-/** One line, whatever the text holds: a line break inside would be read as the next reply, others spoil a terminal. */
+/**
+ * Makes one line of any text. A line break inside would begin the next reply, and other control characters would spoil a
+ * terminal.
+ */
 export const error = (text: string): string => `-ERR ${text.replace(/\p{Cc}+/gu, ' ')}\r\n`;
 
 /** The length counts bytes, not characters. */

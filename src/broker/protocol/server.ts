@@ -53,11 +53,11 @@ export async function createServer(options: ServerOptions): Promise<BrokerServer
     all.add(connection);
   });
   server.maxConnections = limits.connectionsMax + unauthenticatedMax;
-  // As long as the limit on connections: above its backlog the kernel forgets some clients that believe they are connected
-  // (SYN cookies), and they would wait for a greeting without end.
+  // The backlog is as long as the limit of connections. Above a backlog the kernel forgets some clients that believe they are
+  // connected (SYN cookies), and they would wait for a greeting without end.
   server.listen({ port: options.port, host: options.host, backlog: server.maxConnections });
   await once(server, 'listening');
-  // For example when no file descriptor is left for another client. Open connections go on.
+  // For example when no file descriptor is left. Open connections continue.
   server.on('error', (cause) => options.report('the broker could not accept a connection', cause));
   const { address, port } = server.address() as AddressInfo;
 

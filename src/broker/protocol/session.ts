@@ -20,7 +20,7 @@ export interface Session {
   /** No further command of this connection is read until `release`. `onGone` is called if the client leaves first. */
   hold(onGone: () => void): void;
   release(): void;
-  /** The client has closed its side: nobody would run a job that is sent now. */
+  /** True when the client has closed its side: it would not run a job that is sent now. */
   isGone(): boolean;
   /** Ends the connection after the replies that are still due. */
   end(): void;

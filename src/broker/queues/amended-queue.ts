@@ -1,5 +1,5 @@
-// A queue whose jobs can be requeued and cancelled: requeued jobs go out first, and cancelled jobs do not go out. The queue below
-// only appends at its tail and moves its head.
+// A queue whose jobs can be requeued and cancelled. Requeued jobs go out first, and cancelled jobs do not go out. The queue
+// inside only appends at its tail and moves its head.
 import type { Cancelled } from './cancelled.ts';
 import type { BrokerClock } from '../clock.ts';
 import { parseLine, type FaktoryJob } from './job.ts';

@@ -1,5 +1,5 @@
-// Jobs that were cancelled while they waited in a queue. A job's place in its queue is noted, in memory and on disk, and the
-// job is passed over when its turn comes: a chunk of jobs is never written twice.
+// Jobs that were cancelled while they waited in a queue. The place of such a job is noted, in memory and on disk, and the job is
+// passed over when its turn comes. So a chunk of jobs is never written twice.
 import type { Ledger } from '../storage/ledger.ts';
 import { bytesOfPlace, placeOf, sealJson, timedKey } from '../storage/records.ts';
 import type { JobSetRecord } from './job-set.ts';
@@ -7,7 +7,7 @@ import type { JobSetRecord } from './job-set.ts';
 export interface Cancelled {
   /** False: the job was cancelled before. */
   add(queueStream: number, place: number): boolean;
-  /** Whether this job was cancelled. Its place is forgotten then: nobody asks twice. */
+  /** True when this job was cancelled. Its place is then forgotten, because nothing asks twice. */
   take(queueStream: number, place: number): boolean;
   countOf(queueStream: number): number;
   /** Called when the queue is gone. */

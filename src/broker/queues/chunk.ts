@@ -1,6 +1,6 @@
-// A chunk: jobs of one queue that were stored together, as one record. Its text is the lines that clients sent, each
-// one job or an array of jobs, with \n between them: JSON on one line holds no \n. Stored as received, a job costs its
-// own bytes and no work; one record for a hundred jobs is three times as fast as a hundred records.
+// A chunk: jobs of one queue that were stored together, as one record. Its text is the lines that clients sent, each a job or an
+// array of jobs, with \n between them (JSON on one line holds no \n). Jobs that are stored as they were received cost no work.
+// One record for a hundred jobs is three times as fast as a hundred records.
 import { parseLine, type FaktoryJob } from './job.ts';
 import { seal, unseal } from '../storage/records.ts';
 import { StoreError } from '../storage/store.ts';
@@ -14,7 +14,7 @@ export interface Chunk {
   bytes: number;
 }
 
-/** A chunk, and a page of chunks, is read into memory as a whole; a page is about 4,000 small jobs. */
+/** A chunk is read into memory as a whole, and so is a page of chunks, which is about 4,000 small jobs. */
 export const chunkJobsMax = 1000;
 export const chunkBytesMax = 512 * 1024;
 

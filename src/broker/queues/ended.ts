@@ -1,5 +1,5 @@
-// Jobs that will not run any more although no worker has ended them: discarded, killed, or dead. The store of
-// results is told once their end is on disk.
+// Jobs that will not run any more although no worker has ended them: discarded, killed, or dead. When their end is on disk, the
+// store of results gets a record for each.
 import type { Ledger } from '../storage/ledger.ts';
 
 export interface EndReason {
@@ -12,11 +12,11 @@ export interface EndedJob extends EndReason {
 }
 
 export interface EndedJobs {
-  /** False: nothing is noted, because nobody is told. */
+  /** False: nothing is noted, because no store of results listens. */
   readonly isHeard: boolean;
   /** @param text the job's JSON */
   add(text: string, reason: EndReason): void;
-  /** Resolves when the results know of all ends that are on disk by now. */
+  /** Resolves when the results have all ends that are on disk now. */
   told(): Promise<void>;
 }
 
@@ -26,7 +26,7 @@ interface EndedJobsOptions {
   tell: ((jobs: readonly EndedJob[]) => Promise<void>) | undefined;
 }
 
-/** A message is kept as a result's error: as much as FAIL keeps. */
+/** The error of a result has as many characters as FAIL keeps of a message. */
 const messageCharsMax = 1000;
 
 export function createEndedJobs({ ledger, tell }: EndedJobsOptions): EndedJobs {
@@ -37,7 +37,7 @@ export function createEndedJobs({ ledger, tell }: EndedJobsOptions): EndedJobs {
     settle(group: number, outcome: string) {
       const jobs = byGroup.get(group) ?? [];
       byGroup.delete(group);
-      // After an unknown outcome the disk decides. A job that is gone there is not told of: its record stays pending.
+      // After an unknown outcome the disk decides. For a job that is gone there, no record is written: it stays pending.
       if (outcome === 'stored' && jobs.length > 0) telling = telling.then(() => tell?.(jobs));
     },
   };

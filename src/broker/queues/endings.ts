@@ -1,4 +1,4 @@
-// Ends reservations: ACK, FAIL, time that is up, and jobs that go back to their queues.
+// Ends reservations: by ACK, by FAIL, by the end of their time, and by requeueing their jobs.
 import type { BrokerClock } from '../clock.ts';
 import type { AmendedQueue } from './amended-queue.ts';
 import type { FailedJobs } from './failed-jobs.ts';
@@ -19,7 +19,7 @@ export interface Endings {
   requeueJob(jid: string): boolean;
   /** Requeues all jobs of a worker that has said END; returns how many. */
   requeueJobsOf(wid: string): number;
-  /** Fails all jobs of lost workers, but puts them into their queues at once. Returns how many. */
+  /** Fails all jobs of lost workers, but puts them into their queues at once. Returns how many jobs there were. */
   takeBackOf(wids: ReadonlySet<string>): number;
 }
 

@@ -10,8 +10,9 @@ export interface FailedJobs {
   /** @param text the JSON of a job whose reservation is removed */
   fail(text: string, failure: FailPayload): void;
   /**
-   * The worker of a reserved job was lost. The attempt is counted, so that a job which ends its worker ends among the dead.
-   * @returns the job's JSON when it may run again, still reserved and at once: a pause would help nobody
+   * Counts an attempt of a reserved job whose worker was lost, so that a job which ends its worker ends among the dead.
+   * @returns the job's JSON when it may run again. It stays reserved, and runs without a pause, because a pause would help
+   *   nobody.
    */
   failLost(reservation: Reservation): string | undefined;
 }
@@ -23,13 +24,13 @@ interface FailedJobsOptions {
   ended: EndedJobs;
 }
 
-/** manager.DeadTTL */
+/** Faktory's manager.DeadTTL. */
 export const deadForMs = 180 * 86_400_000;
 
 export function createFailedJobs({ state, clock, random, ended }: FailedJobsOptions): FailedJobs {
   const delayOfRetry = (count: number): number => retryDelayMs(count, random);
 
-  /** Must not throw: where the reservation is removed already, the job would be lost. */
+  /** Must not throw. Where the reservation is removed already, an error would lose the job. */
   function destinationOf(given: string, failure: FailPayload, delayMs: (count: number) => number) {
     try {
       const job = JSON.parse(given) as FaktoryJob;

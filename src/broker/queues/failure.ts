@@ -1,4 +1,4 @@
-// Where a failed job goes: contribsys/faktory v1.9.4, manager/retry.go.
+// Decides where a failed job goes: contribsys/faktory v1.9.4, manager/retry.go.
 import { rfc3339 } from '../clock.ts';
 import { retryOf, type FaktoryJob } from './job.ts';
 
@@ -8,7 +8,7 @@ export interface FailPayload {
   backtrace: string[];
 }
 
-/** The reservation ran out: the worker died, or was slower than `reserve_for`. */
+/** The reservation expired: the worker died, or was slower than `reserve_for`. */
 export const reservationExpired: FailPayload = {
   errtype: 'ReservationExpired',
   message: 'Faktory job reservation expired',
@@ -25,7 +25,7 @@ export const workerLost: FailPayload = {
 const textOf = (value: unknown, lengthMax: number): string =>
   (typeof value === 'string' ? value.trim() : '').slice(0, lengthMax) || 'unknown';
 
-/** A client may push a job with a failure of its own making: its counts become whole numbers that can be added to. */
+/** A client may push a job with a failure that it made up. Its counts become whole numbers. */
 const whole = (value: unknown): number =>
   Number.isInteger(value) ? Math.min(Math.max(0, value as number), 2 ** 31) : 0;
 
@@ -45,10 +45,10 @@ export const retryDelayMs = (count: number, random: () => number): number =>
 
 export type Destination = { to: 'retries'; dueMs: number } | { to: 'dead' } | { to: 'nowhere' };
 
-/** A client may send any count, and its fourth power may lie past the last date that there is. */
+/** A client may send any count, and its fourth power may lie beyond the last possible date. */
 const retryDelayMsMax = 365 * 86_400_000;
 
-/** Writes the failure into the job and says where it goes: no `retry` at all means nowhere, not even to the dead. */
+/** Writes the failure into the job and decides where the job goes. A job without `retry` goes nowhere, not even to the dead. */
 export function judge(
   job: FaktoryJob,
   failure: FailPayload,

@@ -19,7 +19,7 @@ export interface FetchWaiters {
   dismiss(text: string): void;
 }
 
-/** Faktory's BRPOP (manager/fetch.go). */
+/** As long as Faktory's BRPOP (manager/fetch.go). */
 const fetchWaitMs = 2000;
 const nobody: readonly Waiter[] = [];
 
@@ -53,7 +53,7 @@ export function createFetchWaiters(clock: BrokerClock): FetchWaiters {
         if (!waiting) byQueue.set(name, (waiting = new Set()));
         waiting.add(waiter);
       }
-      // A client that sends no more may still read: without a reply to this command, the next reply would be taken for it.
+      // A client that has closed its side may still read. Without a reply to this command it would take the next reply for it.
       session.hold(() => {
         remove(waiter);
         session.reply(nil);

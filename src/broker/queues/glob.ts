@@ -1,11 +1,11 @@
-// Patterns as Redis has them (util.c, stringmatchlen), on bytes: `*`, `?`, `[ab]`, `[^a]`, `[a-z]`, `\x`. Only the last star is
-// gone back to, so the time is at most pattern times text.
+// Patterns of Redis (util.c, stringmatchlen), on bytes: `*`, `?`, `[ab]`, `[^a]`, `[a-z]`, `\x`. When a match fails, it is tried
+// again from the last star only, so the time is at most the length of the pattern times that of the text.
 
 type Token = 'star' | ((byte: number) => boolean);
 
 const [star, question, bracket, closing, caret, dash, backslash] = Buffer.from('*?[]^-\\');
 
-/** @returns the class and where the pattern goes on; a class that is not closed ends with the pattern */
+/** @returns the class, and where the pattern continues; a class that is not closed ends with the pattern */
 function readClass(pattern: Buffer, start: number): [Token, number] {
   let at = start;
   const negated = pattern[at] === caret;

@@ -7,7 +7,7 @@ import type { Window } from './window.ts';
 
 export interface HeadReader {
   read(): void;
-  /** Reads although the window is full: a worker waits for a job. */
+  /** Reads although the window is full, because a worker waits for a job. */
   readForWorker(): void;
   /** Called when a group is on disk. `hasMore`: the queue has jobs that are not held. */
   committed(hasMore: boolean): void;

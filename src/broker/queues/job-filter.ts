@@ -1,4 +1,5 @@
-// Which jobs a MUTATE means: contribsys/faktory v1.9.4, server/mutate.go. Patterns look at the job's JSON as Go writes it.
+// Selects the jobs that a MUTATE names: contribsys/faktory v1.9.4, server/mutate.go. Patterns are compared with the job's JSON as
+// Go writes it.
 import { compileGlob } from './glob.ts';
 import { isObject } from '../protocol/go-json.ts';
 import type { JobFailure, FaktoryJob } from './job.ts';
@@ -12,7 +13,7 @@ export interface JobFilter {
 /** Undefined: all jobs. */
 export type Matches = ((text: string) => boolean) | undefined;
 
-/** Each byte of each job may be compared with each of the pattern. */
+/** Each byte of each job may be compared with each byte of the pattern. */
 const patternBytesMax = 1000;
 /** Up to this many jids are looked for in a job's text before it is parsed. */
 const fewJids = 16;

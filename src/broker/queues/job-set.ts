@@ -1,5 +1,5 @@
-// Jobs that wait for a moment: scheduled, to be retried, or dead until they are purged. They are on disk only, sorted
-// by their moment; in memory there is a count, and the key from which the next look starts (see queue.ts for why).
+// Jobs that wait for a point in time: scheduled, to be retried, or dead until they are purged. They are on disk only, sorted by
+// that time. In memory there is a count, and the key from which the next look starts (queue.ts says why).
 import { createTurn } from './in-turn.ts';
 import { createUnstoredKeys, lower } from './unstored-keys.ts';
 import type { GroupOutcome, Ledger } from '../storage/ledger.ts';
@@ -11,7 +11,7 @@ export interface JobSetRecord {
   count: number;
 }
 
-/** Where a job stands in its set. */
+/** The place of a job in its set. */
 export interface TimedPlace {
   readonly dueMs: number;
   readonly sequence: number;
@@ -28,18 +28,18 @@ export interface JobSet {
   /** Takes out at most `jobsMax` jobs that are due, and gives each to `take`; resolves to how many. */
   takeDue(nowMs: number, jobsMax: number, take: (text: string) => void): Promise<number>;
   /**
-   * Gives the next jobs, due or not, from the key `from` (the first, if undefined) to `take`, which says whether one is taken out.
-   * @returns how many were taken out, and the key to go on from; `next` is undefined at the end
+   * Gives the next jobs, due or not, to `take`, beginning at the key `from` or at the first. `take` says whether a job is taken out.
+   * @returns how many jobs were taken out, and the key to continue from; `next` is undefined at the end
    */
   takeWhere(
     from: Buffer | undefined,
     jobsMax: number,
     take: Take,
   ): Promise<{ taken: number; next: Buffer | undefined }>;
-  /** Resolves to some jobs from this place on (the first, if undefined), as they are on disk; at least one if there is one. */
+  /** Resolves to some jobs from this place on (or from the first), as they are on disk. There is at least one if any is left. */
   read(from: TimedPlace | undefined, jobsMax: number, bytesMax: number): Promise<TimedJob[]>;
   record(): JobSetRecord;
-  /** Called when the set is gone: a look under way finds nothing and must not touch anything. */
+  /** Called when the set is gone. A look that is under way then finds nothing and touches nothing. */
   dispose(): void;
 }
 
@@ -61,10 +61,10 @@ export function createJobSet(options: JobSetOptions): JobSet {
   let { count } = options.record;
   let from = streamStart(stream);
   const unstored = createUnstoredKeys(ledger);
-  /** Resolves when the jobs that the last look took out are gone from disk: before, another look might see them again. */
+  /** Resolves when the jobs that the last look took out are gone from disk. Before that, another look might see them again. */
   let removed: Promise<GroupOutcome> = Promise.resolve('stored');
   let disposed = false;
-  /** One look must not see a job that another takes out. */
+  /** Looks run one after another, so that none sees a job that another takes out. */
   const inTurn = createTurn();
 
   async function look(start: Buffer | undefined, to: Buffer, jobsMax: number, take: Take) {
@@ -102,7 +102,7 @@ export function createJobSet(options: JobSetOptions): JobSet {
       ledger.put(key, seal(key, Buffer.from(text)));
       count++;
       unstored.add(key);
-      // The clock was set back: the new job would be behind the place where the last look ended.
+      // The clock was set back. Without this the new job would be behind the place where the last look ended.
       if (key.compare(from) < 0) from = key;
     },
     async takeDue(nowMs, jobsMax, take) {

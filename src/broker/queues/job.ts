@@ -1,5 +1,5 @@
-// A job as clients send it and as workers get it: checks in the order and with the words of contribsys/faktory v1.9.4
-// (manager/manager.go and Go's JSON decoder), which clients know and classify.
+// A job as clients send it and as workers get it. The checks have the order and the texts of contribsys/faktory v1.9.4
+// (manager/manager.go and Go's JSON decoder), because clients know and classify them.
 import { parseRfc3339, rfc3339 } from '../clock.ts';
 import { goProblem, goStruct, isObject, kindOf, withGoNames } from '../protocol/go-json.ts';
 
@@ -13,7 +13,7 @@ export interface JobFailure {
   remaining: number;
 }
 
-/** Only the fields that Faktory keeps: others that a client sends are not handed out. */
+/** The fields that Faktory keeps. Other fields that a client sends are not handed out. */
 export interface FaktoryJob {
   jid?: string | null;
   queue?: string | null;
@@ -56,7 +56,7 @@ const failureStruct = goStruct('Failure', {
 const retryDefault = 25;
 const reserveForMax = 86_400;
 const queueName = /^[a-zA-Z0-9._-]+$/;
-/** Go's decoder refuses 10,000; formatting such a value again must not exhaust the stack. */
+/** Go's decoder refuses a depth of 10,000. Formatting such a value again must not exhaust the stack. */
 const depthMax = 500;
 
 /** A number past float64 becomes Infinity in JavaScript, and null when written again. */
@@ -132,7 +132,7 @@ export function jobProblem(job: FaktoryJob): string | undefined {
     : undefined;
 }
 
-/** Faktory sets no length; a name is a key of the store and a word of the protocol. */
+/** Faktory sets no length. Here a name is a key of the store and a word of the protocol. */
 export const isQueueName = (name: string): boolean => name.length <= 200 && queueName.test(name);
 
 export const defaultQueue = 'default';
@@ -142,7 +142,7 @@ export const queueNameOf = (text: string): string => queueOf(parseLine(text)[0] 
 
 export const retryOf = (job: FaktoryJob): number => job.retry ?? retryDefault;
 
-/** The job's JSON with Faktory's fields in Faktory's order; optional fields that are empty are left out (Rust needs that). */
+/** The job's JSON with Faktory's fields in Faktory's order. Empty optional fields are left out, as the Rust client needs. */
 export function formatJob(job: FaktoryJob, pushedMs: number, enqueuedMs: number | undefined): string {
   return JSON.stringify({
     retry: retryOf(job),

@@ -1,5 +1,5 @@
-// Lists the jobs of a set, a page at a time, and changes nothing. A page reads a limited number of records and bytes, so that it
-// holds up nobody: with a filter that few jobs pass, pages have few jobs.
+// Lists the jobs of a set page by page, and changes nothing. A page reads a limited number of records and bytes, so that it holds
+// up no other work. With a filter that few jobs pass, a page has few jobs.
 import type { JobSet, TimedJob, TimedPlace } from './job-set.ts';
 
 export interface ListQuery {
@@ -33,7 +33,7 @@ export async function listJobs(set: JobSet, { limit, from: start, jobtype }: Lis
   let from = start;
   let bytes = 0;
   for (let looked = 0; looked < lookedMax && bytes < bytesMax;) {
-    // One more than is missing, so that the end is known without another read.
+    // Reads one job more than is missing, so that the end is known without another read.
     const wanted = matches ? readJobsMax : Math.min(readJobsMax, limit - jobs.length + 1);
     const read = await set.read(from, wanted, readBytesMax);
     for (const job of read) {

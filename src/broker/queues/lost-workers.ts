@@ -1,5 +1,5 @@
-// Workers that have jobs and no connection. After a while their jobs are taken back; Faktory waits for the end of each
-// reservation (docs/broker.md). A worker that comes back in time keeps them.
+// Workers that have jobs and no connection. After some time their jobs are requeued; Faktory waits for the end of each
+// reservation (docs/broker.md). A worker that connects again in time keeps its jobs.
 import type { Endings } from './endings.ts';
 import type { State } from '../state.ts';
 import type { Workers } from './workers.ts';
@@ -26,7 +26,10 @@ export const lookEveryMs = 1000;
 
 export function createLostWorkers(options: LostWorkersOptions): LostWorkers {
   const { state, workers, endings, lostAfterMs, onLost } = options;
-  /** In how many looks in a row each worker was missing. Looks and not time: clocks jump, and a process may stand still. */
+  /**
+   * In how many looks in a row each worker was missing. Looks are counted, not time, because clocks jump and a process may be
+   * suspended.
+   */
   let missing = new Map<string, number>();
 
   function takeBack(lost: ReadonlySet<string>): number {

@@ -1,4 +1,4 @@
-// Changes many jobs of a set, or cancels jobs of the queues: a page at a time, so that a million jobs hold up nobody.
+// Changes many jobs of a set, or cancels jobs of queues. It works page by page, so that a million jobs hold up no other work.
 import { cancelQueued } from './cancel.ts';
 import type { Engine } from '../engine.ts';
 import type { EndReason } from './ended.ts';
@@ -80,7 +80,7 @@ export function createMutations({ engine, nowMs, cancelledJobsMax }: MutationsOp
     for (let from: Buffer | undefined, more = true; more; more = from !== undefined) {
       if (stopped) throw new Error('shutdown in progress, a part of the jobs may be changed');
       const page = await set.takeWhere(from, pageJobsMax, (text, sequence) => {
-        // A job that this mutation itself has added to the dead set comes again at the end of the set.
+        // A job that this mutation itself has added to the dead set turns up again at the end of the set.
         if (sequence > last || (matches && !matches(text))) return false;
         apply(engine, cmd, text, nowMs());
         if (reason) engine.ended.add(text, reason);
@@ -101,7 +101,7 @@ export function createMutations({ engine, nowMs, cancelledJobsMax }: MutationsOp
   }
 
   async function execute(mutation: Mutation): Promise<Changed> {
-    // Pages are read from the disk: the changes of earlier commands must be there.
+    // Pages are read from disk, so the changes of earlier commands must be there.
     await stored(engine.ledger);
     const { target, matches } = mutation;
     const changed =
@@ -135,7 +135,7 @@ const reasons: Readonly<Record<MutationCommand, EndReason | undefined>> = {
   requeue: undefined,
 };
 
-/** A set is cleared as a whole, without a look at its jobs, unless a job may hold a lock that must be released. */
+/** A set is cleared as a whole, without reading its jobs, unless a job may hold a lock that must be freed. */
 const mayClearAtOnce = ({ locks }: State, cmd: MutationCommand, matches: Matches): boolean =>
   matches === undefined && (cmd === 'clear' || cmd === 'discard') && !locks.isUsed;
 

@@ -5,7 +5,7 @@ import type { Window } from './window.ts';
 
 export interface ParsedHead {
   first(): Chunk | undefined;
-  /** The first place that is not held: jobs from there on are on disk, or in a chunk that grows and is not held. */
+  /** The first place that is not held. Jobs from there on are on disk, or in a growing chunk that is not held. */
   end(): number;
   /** True while half of the room is free. */
   isLow(): boolean;
@@ -28,7 +28,7 @@ export interface ParsedHead {
   clear(): void;
 }
 
-/** With this many jobs the next page is there before the head is empty, at any speed that one process reaches. */
+/** With this many jobs the next page arrives before the head is empty, at any speed that one process reaches. */
 const jobsMax = 4096;
 
 /** @param start the first place of a chunk */

@@ -1,4 +1,4 @@
-// Checks jobs that come in, then schedules them or puts them into their queue. An array of jobs that are all accepted and go to one
+// Checks jobs that come in, then schedules them or puts them into their queue. An array whose jobs are all accepted and go to one
 // queue is stored as the bytes that were received.
 import { parseRfc3339 } from '../clock.ts';
 import type { Engine } from '../engine.ts';
@@ -34,8 +34,8 @@ export function createPush(options: PushOptions): Push {
 
   function storeEach(jobs: readonly FaktoryJob[]): Map<string, string> {
     const refused = new Map<string, string>();
-    // All are formatted before the first is stored, because an error must refuse the whole PUSHB: fields that Faktory does not
-    // keep are not checked, and may be nested too deep to be formatted.
+    // All jobs are formatted before the first is stored, because an error must refuse the whole PUSHB. Fields that Faktory does
+    // not keep are not checked, and may be nested too deep to be formatted.
     const lines = jobs.map((job) => Buffer.from(formatJob(job, nowMs(), undefined)));
     for (const [index, job] of jobs.entries()) {
       const problem = problemOf(options, job);

@@ -1,6 +1,6 @@
-// One queue: places from `head` (the next job to hand out) to `tail` (the next to arrive). The first jobs are
-// kept parsed, within a limit that all queues share; the others are on disk only and are read page by page from a remembered
-// key. To hand a job out is to move `head`. Looking for the first key would be slow: LevelDB steps over every deleted one.
+// One queue: places from `head` (the next job to hand out) to `tail` (the next job to arrive). The first jobs are kept parsed,
+// within a limit that all queues share. The others are on disk only, and are read page by page from a remembered key. Handing a
+// job out moves `head`. Searching for the first key would be slow, because LevelDB steps over every deleted key.
 import type { BrokerClock } from '../clock.ts';
 import { chunkBytesMax, chunkJobsMax, endOf } from './chunk.ts';
 import { createHeadReader } from './head-reader.ts';
@@ -43,7 +43,7 @@ export interface Queue {
   finish(): void;
   /** Called when a group is on disk. A read that found nothing may find jobs now. */
   committed(): void;
-  /** Called when the queue is gone: a read under way must not touch anything. */
+  /** Called when the queue is gone. A read that is under way must then touch nothing. */
   dispose(): void;
 }
 

@@ -1,5 +1,5 @@
-// Jobs that were handed out and are not acknowledged yet. They are in memory, because ACK and FAIL name them by jid,
-// and on disk, so that a restart neither loses them nor hands them out twice before their time.
+// Jobs that were handed out and are not acknowledged yet. They are in memory, because ACK and FAIL name them by jid, and on disk,
+// so that a restart neither loses them nor hands them out twice before their time.
 import { createReservationIndex, type Reservation } from './reservation-index.ts';
 import { streamKey, placeOf, seal, unseal } from '../storage/records.ts';
 import type { Ledger } from '../storage/ledger.ts';
@@ -28,7 +28,10 @@ export interface Reservations {
   release(jid: string): Reservation | undefined;
   /** Takes out this reservation. False: it has ended already. */
   remove(reservation: Reservation): boolean;
-  /** Takes out this reservation, and keeps its record, with this text, for the head of the job's queue. Undefined: it has ended already. */
+  /**
+   * Takes out this reservation. Its record stays, with this text, for the head of the job's queue. Undefined: it has ended
+   * already.
+   */
   requeue(reservation: Reservation, text: string): Reservation | undefined;
   /** Called when the record of a requeued job is no longer needed. */
   dropReturned(place: number): void;
@@ -96,7 +99,7 @@ export function createReservations(options: ReservationsOptions): Reservations {
     requeue(reservation, text) {
       const { jid, wid, place, expiryMs } = reservation;
       if (!index.take(reservation)) return undefined;
-      // An older version of the program takes the record for a reservation, which expires: a downgrade loses nothing.
+      // An older version of the program reads the record as a reservation, which expires. So a downgrade loses no job.
       write(place, { jid, wid, expiryMs, returned: true }, text);
       returned++;
       return { ...reservation, text, older: undefined };

@@ -1,4 +1,4 @@
-// The tail of a queue: arriving jobs gather in a chunk until it is full or its group is written.
+// The tail of a queue. Arriving jobs are collected in a chunk until it is full or its group is written.
 import type { BrokerClock } from '../clock.ts';
 import { chunkBytesMax, chunkJobsMax, sealChunk, type Chunk } from './chunk.ts';
 import type { FaktoryJob } from './job.ts';

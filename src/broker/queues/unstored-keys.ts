@@ -1,4 +1,4 @@
-// The keys of a set that are not on disk yet. A look into the set does not see them, and must not move its start past them.
+// The keys of a set that are not on disk yet. A look into the set cannot see them, and must not move its start past them.
 import type { Ledger } from '../storage/ledger.ts';
 
 export interface UnstoredKeys {

@@ -1,5 +1,5 @@
-// The limit in bytes that the parsed heads of all queues share. One queue reads at a time: many queues that find room at once
-// would fill it many times over.
+// The limit in bytes that the parsed heads of all queues share. One queue reads at a time, because many queues that found room at
+// once would fill it many times over.
 import { createTurn } from './in-turn.ts';
 
 export interface Window {
@@ -9,7 +9,7 @@ export interface Window {
   /** A head has got jobs, and `empty` drops them when another head needs the room. */
   filled(empty: () => void): void;
   emptied(empty: () => void): void;
-  /** Empties heads until there is room, beginning with the head that was filled the longest ago. Leaves out the caller's own. */
+  /** Empties heads until there is room, first the head that was filled the longest ago. Leaves out the caller's own head. */
   makeRoom(own: () => void): void;
   /** Runs one read at a time. */
   inTurn(read: () => Promise<void>): Promise<void>;

@@ -48,7 +48,7 @@ export function createWorkers(): Workers {
       if (!worker) return undefined;
       worker.beatMs = nowMs;
       const state = order.find((known) => known === stated);
-      // Never backward: a quiet worker is restarted, not woken.
+      // A state never goes back: a quiet worker is restarted, not woken.
       if (state && order.indexOf(state) > order.indexOf(worker.state)) worker.state = state;
       return worker.state;
     },

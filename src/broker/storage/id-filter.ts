@@ -1,5 +1,5 @@
-// A Bloom filter: tells which ids were certainly not added. Ids are SHA-256 digests, a character for each byte,
-// so their bytes serve as the hashes. A new key needs no look into LevelDB then.
+// A Bloom filter: tells which ids were certainly not added, so that a new key needs no read of LevelDB. Ids are SHA-256 digests,
+// a character for each byte, so their bytes serve as the hashes.
 
 export interface IdFilter {
   add(id: string): void;

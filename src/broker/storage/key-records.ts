@@ -1,6 +1,6 @@
-// The records of idempotency keys, by id: a digest, a character for each byte. The key store writes and reads their content; here a record is bytes.
-// Records are on disk only. A generation begins after half of the time that they are kept, or when the last one is full, in a
-// stream of its own, and is forgotten as a whole: nothing ever looks for the oldest record.
+// The records of idempotency keys, by id: a digest, a character for each byte. The key store writes and reads their content; here
+// a record is bytes. Records are on disk only. A new generation begins after half of the time that they are kept, or when the
+// last is full, in a stream of its own. It is deleted as a whole, so the oldest record is never searched for.
 import type { BrokerClock } from '../clock.ts';
 import { createPossibleIds } from './possible-ids.ts';
 import type { Ledger } from './ledger.ts';
@@ -41,7 +41,7 @@ export interface KeyRecordsOptions {
   streams: Streams;
 }
 
-/** With more generations each id is looked for in more places; with fewer, more expired records are kept. */
+/** With more generations each id is looked for in more places. With fewer, more expired records are kept. */
 const generationsPerTime = 2;
 
 /** The checksum, and when the record was made. */

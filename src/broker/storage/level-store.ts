@@ -1,5 +1,5 @@
-// LevelDB (classic-level), behind the log. It repairs some damage by leaving records out; recovery.ts finds that by counting. A
-// folder that has lost its CURRENT is refused here: LevelDB would take it for an empty one.
+// LevelDB (classic-level), behind the log. LevelDB repairs some damage by leaving records out; recovery.ts finds that by
+// counting. A folder that has lost its CURRENT is refused here, because LevelDB would take it for an empty folder.
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -11,12 +11,12 @@ import { damagedIn, StoreError, type StoreOperation, type StoreRecord } from './
 type Database = ClassicLevel<Buffer, Buffer>;
 
 export interface LevelStore {
-  /** With `sync` it resolves when the batch survives a crash; of earlier batches LevelDB promises nothing (see `flush`). */
+  /** With `sync` it resolves when the batch survives a crash. LevelDB promises nothing of earlier batches (see `flush`). */
   write(operations: Iterable<StoreOperation>, options: { sync: boolean }): Promise<void>;
   /**
-   * Writes all that is in memory into a table, and resolves when that is synced. A synced write is not enough: LevelDB
-   * begins another log when its memory is full, and does not sync the one before. It keeps an error of the flush to itself:
-   * the next write tells it.
+   * Writes all that is in memory into a table, and resolves when the table is synced. A synced write is not enough: LevelDB
+   * begins another log when its memory is full, and does not sync the log before. It does not report an error of the flush; the
+   * next write does.
    */
   flush(): Promise<void>;
   get(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]>;
@@ -29,7 +29,7 @@ export interface LevelStore {
   close(): Promise<void>;
 }
 
-/** @param again a store that is gone must not become a new, empty one */
+/** @param again true: a store that is gone must not become a new, empty store */
 export type OpenLevelStore = (folder: string, again?: boolean) => Promise<LevelStore>;
 
 const behindAllKeys = Buffer.alloc(6, 0xff);
@@ -55,18 +55,18 @@ function openError(folder: string, error: unknown): StoreError {
   if (code === 'LEVEL_LOCKED') {
     return new StoreError('locked', `the data folder ${folder} is in use by another broker`, error);
   }
-  // A missing table is an IO error in LevelDB's words, and a damaged file a corruption.
+  // LevelDB calls a missing table an IO error, and a damaged file a corruption.
   return code === 'LEVEL_CORRUPTION'
     ? damagedIn(folder, message, error)
     : new StoreError('failed', `the broker's data in ${folder} cannot be opened: ${message}`, error);
 }
 
-/** A new ClassicLevel opens itself soon: the folder must have been checked before. */
+/** A new ClassicLevel opens itself soon, so the folder must have been checked before. */
 function createDatabase(folder: string): Database {
   return new ClassicLevel(folder, {
     keyEncoding: 'buffer',
     valueEncoding: 'buffer',
-    // Jobs live for seconds: less work now is worth more than a smaller file.
+    // Jobs live for seconds, so less work now is worth more than a smaller file.
     compression: false,
     // Records that are deleted before the buffer is full never become a table.
     writeBufferSize: 8 * 1024 * 1024,
@@ -113,7 +113,7 @@ export const openLevelStore: OpenLevelStore = async (folder, again = false) => {
   const db = await openDatabase(folder);
   return {
     async write(operations, { sync }) {
-      // Operation by operation: an array would be copied object by object, at five times the cost.
+      // Each operation by itself: an array would be copied object by object, at five times the cost.
       const batch = db.batch();
       for (const operation of operations) {
         if (operation.type === 'put') batch.put(operation.key, operation.value);
@@ -121,7 +121,7 @@ export const openLevelStore: OpenLevelStore = async (folder, again = false) => {
       }
       await batch.write({ sync });
     },
-    // There are no such keys: LevelDB writes its memory into a table, and has no table to compact.
+    // There are no keys behind these. LevelDB writes its memory into a table, and has no table to compact.
     flush: () => db.compactRange(behindAllKeys, behindAllKeys),
     get: (keys) => db.getMany([...keys]),
     page: (from, to, recordsMax, bytesMax) => readPage(db, from, to, recordsMax, bytesMax),

@@ -1,6 +1,6 @@
-// Locks of unique jobs, by id: a digest, a character for each byte. Each names the job that holds it and the time at which it
-// expires. Locks are on disk only. A lock's key holds the id of the lock and its job's jid, so that the end of a job deletes
-// its own lock without a look, in the group of that end.
+// Locks of unique jobs, by id: a digest, a character for each byte. A lock names the job that holds it and the time at which it
+// expires. Locks are on disk only. The key of a lock holds its id and its job's jid, so that the end of a job deletes the job's
+// lock without a read, in the group of that end.
 import type { BrokerClock } from '../clock.ts';
 import type { Ledger } from './ledger.ts';
 import { bytesOfPlace, seal, streamStart, unseal } from './records.ts';
@@ -17,7 +17,7 @@ export interface Locks {
   sweep(): Promise<void>;
   /** Deletes all locks. */
   clear(): void;
-  /** False: there is no lock, and no job needs a look. */
+  /** False: there is no lock, and no job needs to be searched for one. */
   readonly isUsed: boolean;
   /** The stream of the locks; undefined while there is none. */
   record(): number | undefined;

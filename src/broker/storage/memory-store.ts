@@ -1,4 +1,4 @@
-// The store without a data folder: the same ordered keys, gone with the process.
+// The store without a data folder: the same ordered keys, which are lost when the process ends.
 import type { Store, StoreRecord } from './store.ts';
 
 interface Stream {
@@ -41,7 +41,7 @@ function del(stream: Stream, key: string): void {
 const text = (key: Buffer): string => key.toString('latin1');
 
 export function createMemoryStore(): Store {
-  // One list for each stream (the first four bytes of a key): nearly every new key is then its list's last.
+  // One list for each stream (the first four bytes of a key), so that nearly every new key is the last of its list.
   const streams = new Map<string, Stream>();
 
   function streamOf(key: string): Stream {

@@ -1,5 +1,5 @@
-// Records by name that are kept until they are replaced, for whoever shares the process with the broker: the last tick of
-// each schedule. Their content is the writer's; here a record is bytes.
+// Records by name that are kept until they are replaced, for other parts of the process: the last tick of each schedule. The
+// writer knows their content; here a record is bytes.
 import type { Ledger } from './ledger.ts';
 import { seal, streamStart, unseal } from './records.ts';
 import type { Store } from './store.ts';

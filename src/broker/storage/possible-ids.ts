@@ -1,5 +1,5 @@
-// Tells which ids a generation of keys (key-records.ts) may have, so that LevelDB is not asked for others. Generations that an
-// earlier process began are read in the background; until that is done any id counts as possible.
+// Tells which ids a generation of keys (key-records.ts) may have, so that LevelDB is not asked for others. Generations of an
+// earlier process are read in the background. Until that is done, any id counts as possible.
 import type { BrokerClock } from '../clock.ts';
 import { createIdFilter, type IdFilter } from './id-filter.ts';
 import { bytesOfStream, streamStart } from './records.ts';
@@ -69,7 +69,7 @@ export function createPossibleIds(store: Store, clock: BrokerClock, found: reado
   }
 
   for (const { stream, recordsMax } of found) begin(stream, recordsMax, false);
-  // When reading fails it is given up: the generations not read yet stay incomplete, and LevelDB is asked for their ids.
+  // When reading fails, it is given up. The generations that are not read stay incomplete, and LevelDB is asked for their ids.
   readAll().catch(() => undefined);
 
   return {

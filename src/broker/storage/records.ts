@@ -1,6 +1,6 @@
-// Keys and values of the store. A key is a stream (4 bytes) and a place in it; streams are numbered once and never
-// again, so that emptying one means to forget its number and to delete its keys later.
-// Every value starts with a CRC-32 of its key and body: LevelDB does not check its tables by default.
+// Keys and values of the store. A key is a stream (4 bytes) and a place in it. The number of a stream is used once only, so that
+// a stream is emptied by forgetting its number and deleting its keys later. Every value starts with a CRC-32 of its key and body,
+// because LevelDB does not check its tables by default.
 import { crc32 } from 'node:zlib';
 import { StoreError } from './store.ts';
 
@@ -16,7 +16,7 @@ export const bytesOfChecksum = 4;
 
 /** The record says which program may read the folder, and which groups of the log LevelDB holds: durable-store.ts. */
 export const formatKey = streamKey(0, 0);
-/** The one record that describes all others; written with every group. */
+/** The record that describes all others. It is written with every group. */
 export const metaKey = streamKey(0, 1);
 
 function writePlace(key: Buffer, place: number, offset: number): void {

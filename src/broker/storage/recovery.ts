@@ -21,7 +21,7 @@ export interface Meta {
   retries: JobSetRecord;
   dead: JobSetRecord;
   cancelled: JobSetRecord;
-  /** Absent in data from before there were idempotency keys. */
+  /** Absent in data that are older than idempotency keys. */
   keys?: KeyGeneration[] | undefined;
   /** The stream of the locks of unique jobs. */
   locks?: number | undefined;
@@ -72,7 +72,7 @@ async function readMeta(store: Store): Promise<Meta> {
   const [key, value] = first;
   if (!key.equals(metaKey)) throw damaged('the record that describes them is missing');
   const meta = unsealJson<Meta>(key, value);
-  // Absent in data from before jobs could be cancelled.
+  // Absent in data that are older than cancelling.
   (meta as Partial<Meta>).cancelled ??= { stream: ++meta.streams, count: 0 };
   return meta;
 }

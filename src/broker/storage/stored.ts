@@ -1,4 +1,4 @@
-// Waits for the disk, for callers without a connection that a reply would go to.
+// Waits for the disk, for callers without a connection for a reply.
 import type { Ledger } from './ledger.ts';
 
 /** Resolves when all changes so far are on disk; rejects when they certainly are not, or when that is not known. */

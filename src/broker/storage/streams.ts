@@ -1,4 +1,4 @@
-// The numbers of streams. Each is given once; the keys of a stream are deleted once the group that has forgotten it is on disk.
+// The numbers of streams. Each is used once. The keys of a stream are deleted when the group that has forgotten it is on disk.
 
 export interface Streams {
   /** The last number that was given. */

@@ -46,7 +46,7 @@ function parseMutation(text: string): Mutation & { report: boolean } {
 export const mutate: Command = ({ mutations, audit }, session, rest) => {
   const mutation = parseMutation(rest.toString());
   const { cmd, target, jids: given, report } = mutation;
-  // Until the reply no further command of this connection is read, even if the client has closed its side.
+  // No further command of this connection is read before the reply, even if the client has closed its side.
   const stay = (): void => session.hold(stay);
   stay();
   void mutations
