@@ -1,14 +1,17 @@
-// One entry of HTTP_REQUEST_ALLOW, read. Plain JSON: it crosses to handler processes.
+// A parsed entry of HTTP_REQUEST_ALLOW. It is plain JSON, because it is sent to handler processes.
 
 export type AllowedHost =
-  /** Addresses: those of URLs that have an address for a host, and those that named hosts resolve to. */
+  /** Addresses: hosts of URLs that are addresses, and the addresses of named hosts. */
   | { readonly kind: 'range'; readonly range: string }
   | {
       readonly kind: 'host';
       readonly scheme: 'http' | 'https';
-      /** As a URL has it: in small letters, punycode; `*.example.com` is every name that ends in `.example.com`. */
+      /** The host as in a URL: lower case, punycode. `*.example.com` matches every name that ends in `.example.com`. */
       readonly host: string;
       readonly port: number;
-      /** Its address need not be globally routable: the entry has scheme and port, or its host is an address. */
+      /**
+       * True when its address need not be globally routable, because the entry has a scheme and a port, or its host is an
+       * address.
+       */
       readonly trustsAddress: boolean;
     };

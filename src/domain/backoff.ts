@@ -5,6 +5,6 @@ export interface Backoff {
   maxMs: number;
 }
 
-/** @param failures in a row, from 1 */
+/** @param failures the number of failures in a row, from 1 */
 export const backoffMs = (failures: number, { minMs, maxMs }: Backoff): number =>
   Math.min(minMs * 2 ** Math.max(0, failures - 1), maxMs);

@@ -2,7 +2,7 @@
 
 export interface QueueState {
   name: string;
-  /** Jobs. */
+  /** How many jobs the queue holds. */
   depth: number;
   /** Age of the oldest job, in seconds, 0 when the queue is empty; undefined when the broker did not say. */
   latencySeconds: number | undefined;
@@ -22,7 +22,7 @@ export interface BrokerState {
   failures: number;
 }
 
-/** Readers share a reading of the broker: they may be many, and ask often. */
+/** A reading of the broker that many readers share, because they may ask often. */
 export interface BrokerPoll {
   /**
    * A state that is at most a second old. When the broker does not reply within half a second: its last state, if that is at

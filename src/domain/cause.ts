@@ -1,10 +1,10 @@
-// Why a server that this process needs has failed, in texts of our own. The text of the server or the network may have an
-// address, a password or a job in it, and everybody can read /ready.
+// Why a server that this process needs has failed, in our own texts. The server's or the network's text may contain an address, a
+// password or a job, and everybody can read /ready.
 
-/** Its text is of our own: it is shown as it is. */
+/** An error with a text of our own, which is shown unchanged. */
 export class OwnCause extends Error {}
 
-/** The first that fits, of the error and of the errors that caused it. */
+/** The first pattern that fits counts. It is compared with the error and with the errors that caused it. */
 const causes: readonly (readonly [RegExp, string])[] = [
   [/ECONNREFUSED/, 'the connection was refused: nothing listens there'],
   [/ENOTFOUND|EAI_AGAIN/, 'its host name could not be resolved'],
@@ -23,7 +23,7 @@ const causes: readonly (readonly [RegExp, string])[] = [
   [/read timeout|does not answer in time|no reply|timed? ?out/i, 'it does not answer in time'],
 ];
 
-/** Undefined when none of the known causes fits. */
+/** Undefined when no known cause fits. */
 export function causeOf(error: unknown): string | undefined {
   for (let depth = 0, one = error; one instanceof Error && depth < 5; depth++, one = one.cause) {
     if (one instanceof OwnCause) return one.message;

@@ -1,7 +1,7 @@
-// Items in the order in which they came; any item can be removed at once. A Set would keep memory when items come and go all
-// the time: V8 makes a new table for a Set every few removals, and the old table keeps its items and points to the new one. A
-// table that was promoted to the old generation keeps all later tables alive, with all items that were ever in them, until
-// the next full collection (docs/decisions/0013-v8-memory.md).
+// A list in the order of arrival, from which any item can be removed at once. A Set would keep memory when items come and go all
+// the time: V8 makes a new table for a Set every few removals, and the old table keeps its items and points to the new table. A
+// table in the old generation so keeps all later tables alive, with all their items, until the next full collection
+// (docs/decisions/0013-v8-memory.md).
 
 /** An item can be in one chain at a time, which sets its links. */
 export interface Linked<T> {
@@ -12,7 +12,7 @@ export interface Linked<T> {
 export interface Chain<T> {
   readonly first: T | undefined;
   add(item: T): void;
-  /** False when the item is not in it. */
+  /** False when the item is not in the chain. */
   delete(item: T): boolean;
 }
 

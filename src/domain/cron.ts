@@ -1,12 +1,8 @@
-// The schedules of definitions, their ticks, and the last tick of each. Times are milliseconds
-// since 1970.
+// The schedules of definitions, their ticks, and the last tick of each. Times are milliseconds since 1970.
 import type { JobArgs } from './job-args.ts';
 
 export interface Schedule {
-  /**
-   * Unique in an installation. Ticks of one name at one time are one tick, whatever else has changed between two versions of
-   * the definition.
-   */
+  /** Unique in an installation. Ticks of the same name and time are one tick, even when the definition has changed otherwise. */
   readonly name: string;
   /** Five fields, or six with seconds first. */
   readonly pattern: string;
@@ -26,7 +22,7 @@ export interface LastTick {
   readonly atMs: number;
   readonly jobId: string;
   readonly outcome: 'enqueued' | 'unknown';
-  /** Of the schedule at that time: a schedule that was changed since then has missed nothing. */
+  /** The pattern when the tick was due. A schedule that was changed since then has missed nothing. */
   readonly pattern: string;
   readonly timeZone: string;
 }
@@ -42,14 +38,14 @@ export const replaces = (tick: LastTick, kept: LastTick | undefined): boolean =>
 
 /** Keeps the last tick of each schedule, without a time limit. */
 export interface TickStore {
-  /** By the names of schedules, in their order. Rejects when the store does not answer. */
+  /** The last ticks of these schedules, in the order of the names. Rejects when the store does not answer. */
   last(names: readonly string[]): Promise<readonly (LastTick | undefined)[]>;
   /** Never rejects: a tick that the store does not take is sent again. Resolves after the first try. */
   keep(name: string, tick: LastTick): Promise<void>;
   close(): Promise<void>;
 }
 
-/** The outcome of a tick in this process: a label of metrics. `replayed`: it was enqueued before, mostly by another process. */
+/** The outcome of a tick in this process, a label of metrics. `replayed`: it was enqueued before, mostly by another process. */
 export type TickOutcome = 'enqueued' | 'replayed' | 'refused' | 'unknown';
 
 export interface ScheduleState {
@@ -65,6 +61,6 @@ export interface ScheduleState {
 
 /** The schedules of this installation. */
 export interface CronView {
-  /** In the order of the definitions. Rejects when the store of ticks does not answer. */
+  /** Resolves with the schedules in the order of the definitions. Rejects when the store of ticks does not answer. */
   list(): Promise<readonly ScheduleState[]>;
 }

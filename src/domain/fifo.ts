@@ -1,4 +1,4 @@
-// A queue whose both ends cost the same at any length (Array.shift does not).
+// A queue whose both ends cost the same at any length, unlike Array.shift.
 
 export interface Fifo<T> {
   readonly size: number;
@@ -7,7 +7,7 @@ export interface Fifo<T> {
   shift(): T | undefined;
 }
 
-/** Consumed places are given back once they are this many and more than half. */
+/** Consumed places are freed when there are this many of them, and more than half. */
 const slackMin = 1024;
 
 export function createFifo<T>(): Fifo<T> {

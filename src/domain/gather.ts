@@ -1,4 +1,4 @@
-// Joins questions: all that are asked while a round trip is under way go together in the next.
+// Joins questions: those that arrive during a round trip go together in the next.
 import type { Clock } from './clock.ts';
 
 export interface GatherOptions<Item, Reply> {
@@ -9,7 +9,7 @@ export interface GatherOptions<Item, Reply> {
   clock: Pick<Clock, 'soon'>;
 }
 
-/** Asks for the items of one caller. They stay together in their order; more than `itemsMax` are several questions. */
+/** Asks for the items of one caller. Items stay together in their order; more than `itemsMax` become several questions. */
 export type Gather<Item, Reply> = (items: readonly Item[]) => Promise<Reply[]>;
 
 interface Asked<Item, Reply> {
@@ -42,7 +42,7 @@ export function createGather<Item, Reply>({ ask, itemsMax, clock }: GatherOption
     );
     if (!isAsking) {
       isAsking = true;
-      // After the input of this turn.
+      // Asks after the input of this turn, so that questions of one turn go together.
       clock.soon(() => void askAll());
     }
     return Promise.all(replies);

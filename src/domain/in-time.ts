@@ -1,7 +1,7 @@
-// A limit on the wait for what cannot be stopped.
+// Limits the wait for work that cannot be stopped.
 import type { Clock } from './clock.ts';
 
-/** As `waited`, which goes on in any case; rejects with `lateError()` when it has not settled in time. */
+/** Settles like `waited`, or rejects with `lateError()` when the time is over. The work goes on in any case. */
 export function inTime<Value>(
   waited: Promise<Value>,
   { clock, timeoutMs, lateError }: { clock: Clock; timeoutMs: number; lateError: () => Error },

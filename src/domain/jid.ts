@@ -1,11 +1,11 @@
 // Job ids: UUID version 7 (RFC 9562 section 5.7), ordered by creation time to the millisecond.
 import { randomFillSync } from 'node:crypto';
 
-/** Every id that this service accepts from outside; wider than a UUID, because any client may have pushed the job. */
+/** The ids that this service accepts from outside. They may be other than UUIDs, because any client may have pushed the job. */
 export const jidPattern = /^[A-Za-z0-9._-]{8,64}$/;
 
-// One system call and one text are enough for many ids. What follows the time in an id: 12 random bits, the variant with 2,
-// then 60: `xxx-vxxx-xxxxxxxxxxxx`.
+// One system call and one text serve many ids. An id has, after its time, 12 random bits, the variant with 2, and 60 more:
+// `xxx-vxxx-xxxxxxxxxxxx`.
 const idsPerFill = 400;
 const tailChars = 21;
 const digitsPerId = 19;

@@ -1,12 +1,12 @@
-// Arguments that passed their type's schema, in the form in which they travel.
+// Arguments that have passed their type's schema, as they are sent.
 
 export interface JobArgs {
-  /** The schema's output. */
+  /** The output of the schema. */
   readonly value: unknown;
   /** The elements of the list `args` of FWP, without its brackets. */
   readonly json: string;
-  /** Length of `json` in UTF-8. */
+  /** The length of `json` in UTF-8. */
   readonly jsonBytes: number;
-  /** For `custom.request_id`; undefined also when it is among the arguments. */
+  /** The value for `custom.request_id`. Undefined when there is none, or when it is among the arguments. */
   readonly requestId: string | undefined;
 }

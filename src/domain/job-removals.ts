@@ -1,4 +1,5 @@
-// Removals that come while others are under way go to the broker together: for each command it looks through all of its jobs.
+// Removals that arrive while others are under way go to the broker together, because it looks through all its jobs for each
+// command.
 import { createFifo } from './fifo.ts';
 
 interface Removal {
@@ -17,7 +18,7 @@ export function createRemovals(
   const waiting = createFifo<Removal>();
   let isUnderWay = false;
 
-  /** Each jid once: a second removal of a job finds nothing. */
+  /** Takes each jid once, because a second removal of a job finds nothing. */
   function takeRound(): Removal[] {
     const round = new Map<string, Removal>();
     const later: Removal[] = [];

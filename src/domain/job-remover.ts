@@ -1,17 +1,20 @@
-// The way to a broker's jobs that no worker has fetched.
+// Removes jobs that no worker has fetched from a broker.
 
 export interface JobRemover {
-  /** The broker looks into its queues, too, and tells whether it found the job. Faktory does neither. */
+  /** True: the broker searches its queues, too, and says whether it found the job. Faktory does neither. */
   readonly tells: boolean;
   /**
-   * Takes the job out of the broker before it starts. Resolves to true when it was there, and to false when it was not, or
-   * when the broker does not tell. Rejects with a RemovalError.
+   * Removes the job from the broker before it starts. Resolves to true when the broker had it, and to false when it had not or
+   * does not say. Rejects with a RemovalError.
    */
   remove(jid: string): Promise<boolean>;
   close(): Promise<void>;
 }
 
-/** Why the outcome of a removal is not known. `unknown`: the broker was asked, and the job may be removed; `away`: it was not asked. */
+/**
+ * Why the outcome of a removal is not known. `unknown`: the broker was asked, and the job may be removed. `away`: it was not
+ * asked.
+ */
 export class RemovalError extends Error {
   readonly outcome: 'away' | 'unknown';
 

@@ -9,53 +9,53 @@ export interface Failure {
   give_back?: true;
 }
 
-/** The end of a run, as the worker knows it: the events get the same object. */
+/** The end of a run, as the worker knows it. The source's events get the same object. */
 export interface Reported {
   readonly jid: string;
 }
 
-/** The broker has replied to the ACK or FAIL of a job. */
+/** The broker's reply to the ACK or FAIL of a job. */
 export interface Told<End extends Reported> {
   end: End;
-  /** Of the FAIL; undefined: it was an ACK. */
+  /** The failure of the FAIL. Undefined: it was an ACK. */
   failure: Failure | undefined;
-  /** False: the broker did not know the job any more, which it says of a FAIL only. */
+  /** False: the broker did not know the job any more. Faktory says so in reply to FAIL only. */
   isKnown: boolean;
 }
 
-/** To be given to the source as it is made. None is called before it is made. */
+/** The worker's side of a source. The source calls none of them before it is made. */
 export interface JobSourceEvents<End extends Reported> {
   /** The queues of one FETCH, in the order in which the broker is to look into them. Called within `fetch` only. */
   queues: () => readonly string[];
   /** @param text the job in JSON. Anyone may have pushed it. */
   onJob: (text: string) => void;
-  /** The broker has replied. */
+  /** Called when the broker has replied. */
   onTold: (told: Told<End>) => void;
   /** Called whenever a report has ended: the broker has replied, or was away for too long. */
   onOver: (end: End) => void;
-  /** More jobs may be fetched than before, or a FETCH has ended. */
+  /** Called when more jobs may be fetched than before, or a FETCH has ended. */
   onChange: () => void;
-  /** An operator has asked for it at the broker, which says so in its reply to BEAT. */
+  /** Called when the broker's reply to BEAT says that an operator has asked for the state. */
   onState: (state: 'quiet' | 'terminate') => void;
 }
 
-/** Sends BEATs by itself until it is closed. */
+/** Gets jobs and reports their ends. It sends BEATs by itself until it is closed. */
 export interface JobSource<End extends Reported> {
   /** FETCHes without a reply. */
   readonly fetching: number;
-  /** ACKs and FAILs without the broker's clear reply. The caller keeps them few. */
+  /** ACKs and FAILs without a clear reply of the broker. The caller limits their number. */
   readonly reporting: number;
-  /** As far as is known, the broker takes back a job that did not run: by a FAIL that says so, or when its worker has ended. */
+  /** True when the broker is known to take back a job that did not run, by a FAIL that says so or when its worker has ended. */
   readonly takesBack: boolean;
   /** Why the broker is away, or replies to no FETCH. */
   readonly problem: Error | undefined;
   start(): void;
-  /** Sends at most `room` more FETCHes. To be called also when there is no room: no FETCH is wanted then. */
+  /** Sends at most `room` more FETCHes. Call it also with 0: then no FETCH is wanted. */
   fetch(room: number): void;
-  /** Reports until the broker has replied, for a minute at most. */
+  /** Reports the end until the broker has replied, for a minute at most. */
   ack(end: End): void;
   fail(end: End, failure: Failure): void;
-  /** Has jobs queued again that a FAIL has put into the retries or the dead. Resolves when that is over, done or not. */
+  /** Requeues jobs that a FAIL has put into the retries or the dead. Resolves when the attempt is over, successful or not. */
   requeue(jids: readonly string[]): Promise<void>;
   /** Asks the broker, so that `takesBack` is certain. Resolves within half a second. */
   checkTakesBack(): Promise<void>;

@@ -1,11 +1,11 @@
-// A type of job as the rest of the service sees it. Types are made in src/jobs: the four operations, and the definitions
-// of JOBS_DIR.
+// A type of job, as the rest of the service uses it. Types are made in src/jobs: the arithmetic, the other built-in types, and
+// the definitions of JOBS_DIR.
 import type { z } from 'zod';
 import type { Schedule } from './cron.ts';
 import type { JobArgs } from './job-args.ts';
 
 export interface JobType {
-  /** Names the route `POST /jobs/{name}`, the `operation` of an entry and the label of metrics. */
+  /** The name in the route `POST /jobs/{name}`, in the `operation` of an entry and in labels of metrics. */
   readonly name: string;
   /** The jobtype that the broker and other workers see. */
   readonly jobtype: string;
@@ -17,7 +17,7 @@ export interface JobType {
   readonly args: z.ZodType;
   /** True: the arguments are a tuple, which is the job's `args`. False: they are an object, the only element of `args`. */
   readonly isTuple: boolean;
-  /** The body of its route, for the API document, and examples of it. */
+  /** The schema of its route's body, for the API document, with examples. */
   readonly body: z.ZodType;
   readonly bodyExamples: readonly unknown[];
   readonly result: z.ZodType | undefined;
@@ -26,7 +26,10 @@ export interface JobType {
   readonly compress: boolean;
   /** The jobs of its queue run in slots of their own. */
   readonly ownSlots: boolean;
-  /** `inline`: in the worker's own process, in the turn of the event loop in which the job came. `elsewhere`: by other people's workers. */
+  /**
+   * `inline`: in the worker's own process, in the turn of the event loop in which the job came. `elsewhere`: by workers of other
+   * programs.
+   */
   readonly runs: 'inline' | 'in handler process' | 'elsewhere';
   readonly examples: readonly JobExample[];
   /** Its schedules; undefined: it has none. */
@@ -36,7 +39,7 @@ export interface JobType {
    * from the field `args`.
    */
   readFlat(body: unknown): ArgsReading;
-  /** Reads an explicit entry, which has its arguments in `args`, beside `request_id`. */
+  /** Reads an explicit entry, whose arguments are in `args`, beside `request_id`. */
   readArgs(args: unknown, requestId: unknown): ArgsReading;
   /**
    * The sentence that a caller reads, for example `Job enqueued to add 1 + 2`.
@@ -44,7 +47,7 @@ export interface JobType {
    * @param at when it is scheduled
    */
   describe(args: unknown, at?: string): string;
-  /** Only where `runs` is `inline`. Never throws. */
+  /** Only when `runs` is `inline`. Never throws. */
   runInline?(args: unknown): InlineEnd;
 }
 
@@ -58,14 +61,14 @@ export type Issues = readonly (Pick<z.core.$ZodIssue, 'path' | 'message'> & { co
 export type ArgsReading =
   { readonly success: true; readonly args: JobArgs } | { readonly success: false; readonly issues: Issues };
 
-/** Exactly one of `result`, `error` and `thrown`. */
+/** Has exactly one of `result`, `error` and `thrown`. */
 export interface InlineEnd {
   /** Further fields of the job's record. */
   readonly about: Readonly<Record<string, unknown>>;
   readonly result?: unknown;
-  /** The job will fail the same way every time: it is recorded and not retried. */
+  /** The job would fail in the same way every time, so it is recorded and not retried. */
   readonly error?: string;
-  /** What the code threw: the job is to be retried. */
+  /** The error that the code threw. The job is to be retried. */
   readonly thrown?: unknown;
 }
 

@@ -1,12 +1,12 @@
-// A job as it goes to the broker: made and encoded once, with its jid, before anything can wait or fail. The encoded job is
-// a prefix, the encoded arguments and a suffix; prefix and suffix of a type without options are made once.
+// A job as the broker gets it. It is made and encoded once, with its jid, before anything can wait or fail. The encoded job is a
+// prefix, the encoded arguments and a suffix. Prefix and suffix of a type without options are made once.
 import type { Digest } from './digest.ts';
 import type { JobArgs } from './job-args.ts';
 import type { JobType } from './job-type.ts';
 import { createJid } from './jid.ts';
 import type { JobRecord } from './results.ts';
 
-/** Fields of each job in FWP besides its jid and its arguments. */
+/** The fields of each job in FWP besides its jid and its arguments. */
 type TypeFields = Pick<JobType, 'jobtype' | 'queue' | 'retry' | 'reserveForSeconds'>;
 
 /** The options of a job. They replace those of its type. */
@@ -14,18 +14,18 @@ export interface JobOptions {
   queue?: string;
   retry?: number;
   reserveForSeconds?: number;
-  /** RFC 3339, UTC: the broker's own schedule holds the job until then. */
+  /** RFC 3339, UTC. The broker itself holds the job until then. */
   at?: string;
   custom?: Readonly<Record<string, unknown>>;
 }
 
-/** No other job with this id is enqueued for so long, unless this one ends before. */
+/** No other job with this id is enqueued within `ms`, unless this job ends before. */
 export interface Uniqueness {
   readonly id: Digest;
   readonly ms: number;
 }
 
-/** Stored with jobs by a broker in this process, in one write. */
+/** A record that a broker in this process stores together with jobs, in one write. */
 export interface Attachment {
   /** Puts the record. Called when the broker has taken the jobs; `refusals` says, by jid, why it did not take some. */
   write(refusals: ReadonlyMap<string, string>): void;
@@ -33,20 +33,20 @@ export interface Attachment {
 }
 
 export interface Job {
-  /** UUID v7: the id that the caller is told, that the broker stores and that the worker sees. */
+  /** UUID v7: the id in the caller's response, in the broker and in the worker. */
   jid: string;
   /** The type's name; a label of metrics. */
   operation: string;
-  /** The job's JSON. What is left out has a default that no other client can change: queue `default`, at once, no backtrace. */
+  /** The job's JSON. A field is left out only when no other client can change its default: queue `default`, at once, no backtrace. */
   encoded: string;
-  /** Length of `encoded` in UTF-8. */
+  /** The length of `encoded` in UTF-8. */
   encodedBytes: number;
   queue: string;
-  /** It goes to the queue `default`, at once. */
+  /** True: it goes to the queue `default`, at once. */
   isPlain: boolean;
   /** The record before a worker stores another; undefined: the job is pending. */
   record: JobRecord | undefined;
-  /** Records that a broker in this process stores with the job. Jobs that share one leave in one frame. */
+  /** Records that a broker in this process stores with the job. Jobs that share a record leave in one frame. */
   attachments?: readonly Attachment[];
   unique?: Uniqueness;
 }
@@ -57,13 +57,13 @@ const encodedStartBytes = encodedStart.length;
 interface Template {
   beforeArgs: string;
   afterArgs: string;
-  /** Length of both in UTF-8. */
+  /** The length of both in UTF-8. */
   bytes: number;
   queue: string;
   isPlain: boolean;
 }
 
-// Made once: V8 keeps every part of a concatenated text for as long as the text.
+// They are made once, because V8 keeps every part of a concatenated text for as long as the text.
 const templates = new WeakMap<JobType, Template>();
 
 function templateOf(type: JobType): Template {
@@ -72,11 +72,11 @@ function templateOf(type: JobType): Template {
   return template;
 }
 
-/** The broker's own default (contribsys/faktory client/job.go, v1.9.4): the only field that may be left out. */
+/** The broker's own default (contribsys/faktory client/job.go, v1.9.4). This field may be left out, and no other. */
 const queueDefault = 'default';
 
-// `retry` is written although it may equal Faktory's own default: PUSH decodes a job into the server's one default
-// (contribsys/faktory server/commands.go, v1.9.4), so that the `retry` of any client's PUSH becomes that of every later job
+// `retry` is written even when it equals Faktory's default. PUSH decodes every job into the server's one default job
+// (contribsys/faktory server/commands.go, v1.9.4), so the `retry` of any client's PUSH becomes the `retry` of every later job
 // without the field.
 function createTemplate(fields: TypeFields, options: JobOptions, requestId: string | undefined): Template {
   const { queue = fields.queue, retry = fields.retry, reserveForSeconds = fields.reserveForSeconds } = options;
@@ -94,13 +94,13 @@ function createTemplate(fields: TypeFields, options: JobOptions, requestId: stri
   return { beforeArgs, afterArgs, bytes, queue, isPlain: queue === queueDefault && options.at === undefined };
 }
 
-/** A job of the type's own queue and options, at once. */
+/** Makes a job with the type's own queue and options, to run at once. */
 export function createJob(type: JobType, args: JobArgs, jid: string = createJid()): Job {
   const template = args.requestId === undefined ? templateOf(type) : createTemplate(type, {}, args.requestId);
   return assemble(type.name, template, args, jid, type.runs === 'elsewhere' ? untracked(jid, type.name) : undefined);
 }
 
-/** A worker of others runs the job, and this service is not told how it ends. */
+/** The record of a job that another program's worker runs: this service does not learn how it ends. */
 const untracked = (jid: string, operation: string): JobRecord => ({
   job_id: jid,
   state: 'pending',
@@ -108,7 +108,7 @@ const untracked = (jid: string, operation: string): JobRecord => ({
   tracked: false,
 });
 
-/** A job with options of its own. `record` is kept until a worker stores another. */
+/** Makes a job with options of its own. `record` counts until a worker stores another. */
 export function createJobWith(
   fields: TypeFields & { name: string },
   args: JobArgs,

@@ -1,12 +1,12 @@
-// How many arrays and objects a JSON text holds and how deep they are nested, found without parsing it: each costs V8's
-// collector far more than its bytes. 512 KiB of `[[[[` that end wrongly blocked the process for 85 ms, and as many in the
-// entries of a batch, which live while the entries are checked, for 65 ms.
+// How many arrays and objects a JSON text holds and how deep they are nested, found without parsing it, because each of them
+// costs V8's collector far more than its bytes. 512 KiB of `[[[[` that end wrongly blocked the process for 85 ms. As many in the
+// entries of a batch, which live while the entries are checked, blocked it for 65 ms.
 
 const quote = 0x22;
 const backslash = 0x5c;
 const openingBracket = 0x5b;
 const closingBracket = 0x5d;
-/** Braces differ from brackets in this bit only. */
+/** Only this bit tells a brace from a bracket. */
 const braceBit = 0x20;
 
 /** The index of the quote that ends the string whose content starts at `from`; the text's length when there is none. */
@@ -24,7 +24,10 @@ export interface StructureLimits {
   countMax: number;
 }
 
-/** True when there are more of them, or deeper ones. Of a text that is no JSON it may say either. */
+/**
+ * True when the text holds more of them, or deeper ones, than the limits allow. For a text that is no JSON the result may be
+ * either.
+ */
 export function isOverbuilt(text: string, { depthMax, countMax }: StructureLimits): boolean {
   let depth = 0;
   let count = 0;
@@ -41,13 +44,13 @@ export function isOverbuilt(text: string, { depthMax, countMax }: StructureLimit
 }
 
 /**
- * Of what a caller puts into a job. The embedded broker reads 500 in a whole line (src/broker/protocol/go-json.ts), and V8's own
- * JSON.stringify ends at some thousands.
+ * The limit for what a caller puts into a job. The embedded broker reads 500 levels in a whole line
+ * (src/broker/protocol/go-json.ts), and V8's JSON.stringify fails at some thousands.
  */
 const depthMax = 400;
 const limits: StructureLimits = { depthMax, countMax: Infinity };
 
-/** True when a text has so few brackets, of all that stand in it, that it cannot be too deep: a search is faster than a walk. */
+/** True when the text has so few brackets in all that it cannot be too deep. The search is faster than a walk. */
 function isFlat(json: string): boolean {
   let count = 0;
   for (const bracket of ['{', '[']) {
@@ -70,6 +73,6 @@ export function encodeJson(value: unknown): { json: string } | { problem: string
   return { problem: `must be at most ${depthMax} levels deep` };
 }
 
-/** An object as JSON has it: no array, and not null. */
+/** True for an object in the sense of JSON: no array, and not null. */
 export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,5 +1,5 @@
-// Idempotency keys: a caller's key, the digest of its request, and the response. The stores that keep it are in
-// src/roles (embedded) and src/keys (Redis); why they differ: docs/decisions/0022-idempotency-keys.md.
+// Idempotency keys: a caller's key, the digest of its request, and the response. The stores of keys are in src/roles (embedded)
+// and src/keys (Redis); docs/decisions/0022-idempotency-keys.md says why they differ.
 import type { Digest } from './digest.ts';
 import type { Job } from './job.ts';
 import type { Outcome } from './producer.ts';
@@ -21,20 +21,20 @@ export interface Claim {
   readonly id: Digest;
   /** SHA-256 of the request's body, or of the entry. */
   readonly fingerprint: Digest;
-  /** Of the jobs that will be pushed; none: the key is looked up and not claimed. */
+  /** The jids of the jobs that will be pushed. Without a jid the key is looked up and not claimed. */
   readonly jids: readonly string[];
-  /** The response when the broker has stored all of them. */
+  /** The response when the broker has stored all jobs. */
   readonly response: KeptResponse;
   /**
-   * Of the lock of a unique job, and of a tick: it is kept for so long. The end of a job frees the lock that
-   * `custom.unique_key` names; a tick has no such name.
+   * For the lock of a unique job and for a tick: how long it is kept. The end of a job frees the lock that `custom.unique_key`
+   * names. A tick has no such name.
    */
   readonly lockMs?: number | undefined;
 }
 
 const noFingerprint: Digest = '\0'.repeat(32);
 
-/** The lock of a unique job, and the key of a tick. */
+/** The claim for the lock of a unique job, or for the key of a tick. */
 export const lockOf = (id: Digest, jid: string, lockMs: number): Claim => ({
   id,
   fingerprint: noFingerprint,
@@ -43,7 +43,7 @@ export const lockOf = (id: Digest, jid: string, lockMs: number): Claim => ({
   lockMs,
 });
 
-/** Frees the lock of a job that has ended, by the name that `custom.unique_key` has; a later job's lock stays. */
+/** Frees the lock of a job that has ended, by the name in `custom.unique_key`. A later job's lock stays. */
 export async function unlock(keys: KeyStore, name: string, jid: string): Promise<void> {
   if (!/^[A-Za-z0-9_-]{43}$/.test(name)) return;
   await keys.settle([{ claim: lockOf(Buffer.from(name, 'base64url').toString('latin1'), jid, 1), outcome: 'refused' }]);
@@ -51,10 +51,10 @@ export async function unlock(keys: KeyStore, name: string, jid: string): Promise
 
 /**
  * - `claimed`: the caller pushes its jobs, and settles the claim.
- * - `absent`: there is nothing, of a key that was looked up only.
+ * - `absent`: the key was only looked up, and there is no record.
  * - `done`: the response of an earlier request is kept.
  * - `in_progress`: another request with the key is under way.
- * - `unknown`: whether the jobs of an earlier request are stored is not known; `response` is right if they are.
+ * - `unknown`: it is not known whether the jobs of an earlier request are stored; `response` is right if they are.
  * - `reused`: an earlier request with the key asked for something else.
  */
 export type Verdict =
@@ -65,35 +65,36 @@ export type Verdict =
   | { readonly state: 'in_progress'; readonly jids: readonly string[] }
   | { readonly state: 'unknown'; readonly jids: readonly string[]; readonly response: KeptResponse };
 
-/** The outcome of a request or an entry with a key: a label of metrics. `claimed`: it was the first. */
+/** The outcome of a request or an entry with a key, a label of metrics. `claimed`: it was the first. */
 export const keyOutcomes = ['claimed', 'replayed', 'in_progress', 'unknown', 'reused', 'unavailable'] as const;
 export type KeyOutcome = (typeof keyOutcomes)[number];
 
-/** `refused`: none of its jobs is stored, nor will be; the key is free again. */
+/** How a claim ended. `refused`: none of its jobs is stored, nor will be, and the key is free again. */
 export interface Settlement {
   readonly claim: Claim;
   readonly outcome: 'done' | 'unknown' | 'refused';
-  /** Where it is not the claim's; of `unknown`: the response if its jobs are stored. */
+  /** Replaces the response of the claim. With `unknown`: the response if its jobs are stored. */
   readonly response?: KeptResponse;
-  /** Of `unknown`, where not all of the claim's are. */
+  /** With `unknown`, when it concerns only some of the claim's jobs: their jids. */
   readonly jids?: readonly string[];
 }
 
-/** Beyond the time in which a response is sent: a claim that is older belongs to a process that is gone. */
+/** Added to the time in which a response is sent. An older claim belongs to a process that is gone. */
 export const underWayMarginMs = 5000;
 
 export interface KeyStore {
   /** What a key survives. */
   readonly durability: string;
   /**
-   * One verdict for each claim, in their order; of two with one id the second meets the first. Rejects with a KeyStoreError:
-   * then nothing was claimed. No promise where nothing has to be read.
+   * One verdict for each claim, in their order. Of two claims with one id, the second meets the first. Rejects with a
+   * KeyStoreError; then nothing was claimed. Returns no promise when nothing has to be read.
    */
   claim(claims: readonly Claim[]): Promise<readonly Verdict[]> | readonly Verdict[];
   /**
-   * To be called before the jobs are pushed: a broker in this process stores the record with them.
+   * Call it before the jobs are pushed, so that a broker in this process stores the record with them.
    *
-   * @param responseOf by their outcomes, as far as they are known before the write; undefined when nothing is to be kept
+   * @param responseOf makes the response from the outcomes, as far as they are known before the write; undefined when nothing is
+   *   to be kept
    */
   attach(
     claim: Claim,
@@ -101,16 +102,19 @@ export interface KeyStore {
     responseOf: (outcomes: readonly Outcome[]) => KeptResponse | undefined,
   ): void;
   /**
-   * Never rejects: what the store does not take now, it is told again. Resolves when the store has replied; undefined when
-   * there is nothing to wait for.
+   * Never rejects: a settlement that the store does not take is sent again. Resolves when the store has replied. Undefined: there
+   * is nothing to wait for.
    */
   settle(settlements: readonly Settlement[]): Promise<void> | undefined;
-  /** Rejects while `claim` would. */
+  /** Rejects when `claim` would. */
   check(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** `unkept`: this store is not fit for keys, and will not be without its operator; `away` and `full` pass. */
+/**
+ * `unkept`: this store is not fit for keys, and will not be until its operator changes it. `away` and `full` may pass by
+ * themselves.
+ */
 export class KeyStoreError extends Error {
   readonly reason: 'away' | 'full' | 'unkept';
 

@@ -1,11 +1,11 @@
-// Large arguments: compressed by the API, read by the worker. Both work synchronously: libuv's pool
-// also syncs the broker's disk (docs/decisions/0020-large-arguments.md).
+// Large arguments: the API compresses them, the worker decodes them. Both do so synchronously, because libuv's pool also syncs
+// the broker's disk (docs/decisions/0020-large-arguments.md).
 import { constants, gunzipSync, gzipSync } from 'node:zlib';
 import type { JobArgs } from './job-args.ts';
 import { isObject } from './json-structure.ts';
 
 const encoding = 'gzip+base64';
-/** In `custom`: only where it says so are arguments decoded. */
+/** Arguments are decoded only when `custom` has this mark. */
 export const encodedArgsMark = { content_encoding: 'gzip' } as const;
 
 /** The arguments as `[{"$encoding":"gzip+base64",...}]`; undefined when that is not smaller. */
@@ -14,7 +14,7 @@ export function compressArgs({ value, json, requestId }: JobArgs): JobArgs | und
   const bytes = Buffer.byteLength(text);
   const data = gzipSync(text, { level: constants.Z_BEST_SPEED }).toString('base64');
   const encoded = `{"$encoding":"${encoding}","bytes":${bytes},"data":"${data}"}`;
-  // The mark goes along.
+  // The mark is sent, too, so its bytes count.
   if (encoded.length + JSON.stringify({ custom: encodedArgsMark }).length >= bytes) return undefined;
   return { value, json: encoded, jsonBytes: encoded.length, requestId };
 }
@@ -22,10 +22,10 @@ export function compressArgs({ value, json, requestId }: JobArgs): JobArgs | und
 export type DecodedArgs = { readonly args: unknown } | { readonly error: string };
 
 /**
- * Reads the `args` of a fetched job, encoded or not. An error will be the same every time: it is permanent.
+ * Reads the `args` of a fetched job, encoded or not. An error would be the same every time, so it is permanent.
  *
  * @param custom of the job
- * @param bytesMax of the JSON of the decoded arguments
+ * @param bytesMax the most bytes of JSON of the decoded arguments
  */
 export function decodeArgs(args: unknown, custom: unknown, bytesMax: number): DecodedArgs {
   if (!isObject(custom) || custom['content_encoding'] !== encodedArgsMark.content_encoding) return { args };
@@ -45,7 +45,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 function inflate(data: string, bytes: number): DecodedArgs {
   if (!base64.test(data)) return { error: 'the data of encoded args are not base64' };
   try {
-    // Inflating stops at the length that was told.
+    // Inflating stops at the length that `bytes` names.
     const inflated = gunzipSync(Buffer.from(data, 'base64'), { maxOutputLength: bytes });
     if (inflated.length !== bytes)
       return { error: `encoded args say that they are ${bytes} bytes long, and are ${inflated.length}` };

@@ -6,24 +6,24 @@ import type { Job } from './job.ts';
  *
  * - `enqueued`: the broker gave its positive reply for this very job.
  * - `refused`: the job was certainly not stored and will never run.
- * - `unknown`: whether this job, or the job that stands in for it, is stored is not known. This service never pushes it again.
+ * - `unknown`: it is not known whether this job, or the job that stands in for it, is stored. This service never pushes it again.
  */
 export type Outcome =
-  /** `standIn`: a unique job was not pushed, because this other one has not ended. */
+  /** `standIn`: a unique job was not pushed, because the other job with this id has not ended. */
   | { readonly kind: 'enqueued'; readonly standIn?: string }
   | { readonly kind: 'refused'; readonly code: RefusalCode; readonly detail: string }
   | {
       readonly kind: 'unknown';
       readonly code: 'outcome_unknown' | 'in_progress';
       readonly detail: string;
-      /** A unique job was not pushed, because this other one is on its way, or may be stored. */
+      /** A unique job was not pushed, because the other job with this id is on its way, or may be stored. */
       readonly standIn?: string;
     };
 
 /**
- * - `broker_refused`: the broker's own clear refusal of this job.
- * - `broker_unavailable`: no live connection, or none with room in time.
- * - `overloaded`: our own limit of waiting and in-flight work.
+ * - `broker_refused`: the broker itself clearly refused this job.
+ * - `broker_unavailable`: there was no live connection, or none with room in time.
+ * - `overloaded`: this process has reached its limit of waiting and in-flight jobs.
  * - `shutting_down`: this process no longer accepts work.
  */
 export type RefusalCode = 'broker_refused' | 'broker_unavailable' | 'overloaded' | 'shutting_down';
@@ -45,7 +45,7 @@ export interface JobProducer {
    * Never rejects.
    */
   push(job: Job, deadlineMs: number): Promise<Outcome>;
-  /** The same for many jobs with distinct jids: one outcome per job, in input order. Not atomic. Never rejects. */
+  /** Pushes many jobs with distinct jids. There is one outcome per job, in input order. Not atomic. Never rejects. */
   pushBulk(jobs: readonly Job[], deadlineMs: number): Promise<Outcome[]>;
   /** Rejects, with the reason, unless the broker replies to a command that reaches its store. */
   ping(): Promise<void>;
@@ -53,19 +53,19 @@ export interface JobProducer {
   close(): Promise<void>;
 }
 
-/** What the path to the broker, and its way to store, can take. */
+/** What the path to the broker, and the broker's store, can take. */
 export interface Capacity {
   /**
-   * Frames in flight that keep the path busy without making frames small: more with a longer round trip. A frame that is
-   * not full is better kept back, to grow, once there are this many.
+   * How many frames in flight keep the path busy without making frames small: a longer round trip needs more. When there are this
+   * many, a frame that is not full should wait and grow.
    */
   readonly inFlightTarget: number;
   /**
-   * Connections whose frames the broker stores side by side, the jobs of a frame one after another; 1 when it stores
-   * everything together, or is so far away that spreading saves nothing.
+   * How many connections store their frames side by side, while the jobs of one frame are stored one after another. 1: the broker
+   * stores everything together, or is so far away that spreading saves nothing.
    */
   readonly lanes: number;
-  /** Each job waits for a sync of the broker's disk, which those of several lanes share. */
+  /** True: each job waits for a sync of the broker's disk, which jobs of several lanes share. */
   readonly syncsEachJob: boolean;
 }
 

@@ -1,11 +1,11 @@
-// Names of queues that may be written to.
+// The names that a queue may have.
 
 /** Faktory takes these characters only (contribsys/faktory storage/redis.go, v1.9.4), at any length. */
 export const queuePattern = /^[A-Za-z0-9._-]{1,100}$/;
 
 /**
- * Keys that Faktory 1.9.4 has in Redis beside its queues, whose keys are their bare names (storage/, server/server.go): a
- * push to a queue of such a name breaks INFO, and every FETCH from then on loses a job.
+ * Keys that Faktory 1.9.4 has in Redis beside its queues. The key of a queue is its bare name (storage/, server/server.go), so a
+ * push to a queue of such a name breaks INFO, and every later FETCH loses a job.
  */
 const reservedNames: ReadonlySet<string> = new Set([
   'scheduled',

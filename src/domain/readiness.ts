@@ -1,8 +1,8 @@
-// Whether a process is ready for its work, check by check, as /ready says it.
+// Whether a process is ready for its work, check by check, for /ready.
 
 export interface Check {
   ok: boolean;
-  /** The cause, for a person; everybody may ask /ready, so it repeats nothing that a job or a server has written. */
+  /** The cause, for a person. Everybody may ask /ready, so it repeats no text of a job or a server. */
   reason?: string;
 }
 
@@ -17,7 +17,7 @@ export type Readiness = () => Promise<ReadinessReport>;
 export const checkOf = (reason: string | undefined): Check =>
   reason === undefined ? { ok: true } : { ok: false, reason };
 
-/** @param weak names of checks that are shown, and do not make the process unready */
+/** @param weak names of checks that are shown but do not make the process unready */
 export function reportOf(
   checks: Readonly<Record<string, Check>>,
   weak: readonly string[],

@@ -1,4 +1,4 @@
-// The correlation id that a caller may give to a job. The worker and the results carry it as it is.
+// The correlation id that a caller may give to a job. The worker and the results get it unchanged.
 import { z } from 'zod';
 
 const controlCharacter = /\p{Cc}/u;

@@ -2,8 +2,8 @@
 
 /**
  * - `scheduled`: the broker holds the job until `at`.
- * - `pending`: enqueued, running, or waiting for its next attempt.
- * - `expired`: it was not started in time, and is not run.
+ * - `pending`: the job is enqueued, runs, or waits for its next attempt.
+ * - `expired`: the job was not started in time, and will not run.
  */
 export const jobStates = ['scheduled', 'pending', 'succeeded', 'failed', 'expired', 'cancelled'] as const;
 export type JobState = (typeof jobStates)[number];
@@ -19,16 +19,16 @@ export interface JobRecord {
   /** Any JSON value. */
   result?: unknown;
   error?: string;
-  /** The kind of error, for example the name of what `run` threw. */
+  /** The kind of error, for example the name of the error that `run` threw. */
   errtype?: string;
   attempts?: number;
   progress?: JobProgress;
   enqueued_at?: string;
   started_at?: string;
   finished_at?: string;
-  /** False: a worker of others runs the job, and this service is not told how it ends. */
+  /** False: another program's worker runs the job, and this service does not learn how it ends. */
   tracked?: boolean;
-  /** Fields of the job's type: of the arithmetic, its operands. */
+  /** Fields of the job's type, for example the operands of the arithmetic. */
   [field: string]: unknown;
 }
 
@@ -42,7 +42,7 @@ export interface JobProgress {
 export const isEnded = (record: JobRecord | undefined): boolean =>
   record !== undefined && record.state !== 'pending' && record.state !== 'scheduled';
 
-/** True while no worker has the job, and the broker holds it until a time: before its first attempt, or between two. */
+/** True while no worker has the job and the broker holds it until a time: before its first attempt, or between two. */
 export const isWaiting = (record: JobRecord | undefined): boolean =>
   record?.state === 'scheduled' || (record?.state === 'pending' && record.error !== undefined);
 
@@ -52,7 +52,7 @@ export function presentOf(record: JobRecord, nowMs: number): JobRecord {
   return isDue ? { ...record, state: 'pending' } : record;
 }
 
-/** A job of a frame; without a record nothing is known but its id. */
+/** A job of a frame. Without a record only its id is known. */
 export interface KnownJob {
   readonly jid: string;
   readonly record: JobRecord | undefined;
@@ -63,20 +63,18 @@ export interface ResultStore {
   /** Undefined when the id is not known here. Rejects when the store does not answer. */
   get(jid: string): Promise<JobRecord | undefined>;
   /**
-   * Resolves with the ended job's record, or with the present one when `timeoutMs` is over, `signal` fires, or the job
-   * is unknown until then. Waiters are woken, not polled.
+   * Resolves with the ended job's record. Resolves with the present record when `timeoutMs` is over, `signal` fires, or the job
+   * is not known. Waiters are woken, not polled.
    */
   wait(jid: string, timeoutMs: number, signal?: AbortSignal): Promise<JobRecord | undefined>;
   /**
-   * Resolves when the records are as durable as the store can make them. An ended state is never overwritten by one that is
-   * not, for example by a late progress; only an end wakes waiters.
+   * Resolves when the records are as durable as the store can make them. A record of a job that has not ended, for example a late
+   * progress, never overwrites the record of an end. Only an end wakes waiters.
    */
   put(records: readonly JobRecord[]): Promise<void>;
-  /**
-   * Stores the record of a cancelled job if the job still waits (`isWaiting`). False: it does not, and nothing is changed.
-   */
+  /** Stores the record of a cancelled job if the job still waits (`isWaiting`). False: it does not wait, and nothing is changed. */
   cancel(record: JobRecord): Promise<boolean>;
-  /** Rejects while `put` would; a store that reads but does not write is away for the worker. */
+  /** Rejects when `put` would. For the worker, a store that reads but does not write is away. */
   check(): Promise<void>;
   /**
    * Called as a frame is written. Returns at once and never throws: ids and records are kept in this process until the store

@@ -1,15 +1,15 @@
-// Whether a server that this process needs answers, for /ready: asked at most once a second however many ask, and never by two at
-// a time. The check ends in bounded time even when the server is silent.
+// Whether a server that this process needs answers, for /ready. It is asked at most once a second, however many ask, and never
+// twice at a time. The check ends in bounded time even when the server is silent.
 import { causeOf } from './cause.ts';
 import type { Clock } from './clock.ts';
 
 export interface ServerCheckOptions {
   clock: Clock;
-  /** As the reason names it: the broker. */
+  /** The server's name in the reason: the broker. */
   name: string;
-  /** Rejects, with the reason, when the server does not do its part. */
+  /** Rejects with the reason when the server does not work. */
   ask: () => Promise<void>;
-  /** How long a good reply holds. */
+  /** How long a positive result counts. */
   maxAgeMs?: number;
 }
 
@@ -36,10 +36,10 @@ export function createServerCheck(options: ServerCheckOptions): () => Promise<st
   };
 }
 
-/** The reason is a text of our own: a server's text may have an address or a password in it. */
+/** The reason is one of our own texts, because a server's text may contain an address or a password. */
 function withinTime({ clock, name, ask }: ServerCheckOptions): Promise<string | undefined> {
   return new Promise((resolve) => {
-    // In the words of causeOf: the limit of the server's own client may come first.
+    // The text is that of causeOf, because the server's client may notice the same silence first.
     const timer = clock.after(timeoutMs, () => resolve(`${name} cannot be used: it does not answer in time`));
     const settle = (reason: string | undefined): void => {
       timer.cancel();

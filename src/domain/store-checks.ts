@@ -11,10 +11,10 @@ export interface StoreChecksOptions {
   keys: Pick<KeyStore, 'check'> | undefined;
 }
 
-/** Their names in the report: they do not count unless RESULTS_REQUIRED says so. */
+/** The names of these checks in the report. They do not count unless RESULTS_REQUIRED is on. */
 export const storeChecks = ['results', 'keys'] as const;
 
-/** A check of results is a write that is synced: one in this time, however many probes ask. */
+/** A check of results is a synced write. It is made once in this time, however many probes ask. */
 const maxAgeMs = 5000;
 
 /** Makes the checks of the stores that this process has. */

@@ -1,10 +1,10 @@
-// A line of the log that warns, as the console shows it.
+// A line of the log at warn or above, as the console shows it.
 
-/** Every text is cut. */
+/** Every text has a limit. */
 export interface Trouble {
   /** RFC 3339, UTC. */
   readonly time: string;
-  /** pino's: 40 warn, 50 error, 60 fatal. */
+  /** The level of pino: 40 warn, 50 error, 60 fatal. */
   readonly level: number;
   readonly msg: string;
   /** Further fields of docs/logs.md that the line has. */

@@ -1,5 +1,5 @@
-// What is said of arguments that do not fit, where the author of the schema has not said it: zod's own sentences are about
-// its input, not about a caller's JSON.
+// Messages for arguments that do not fit, where the author of the schema gave none. zod's own sentences are about its input, not
+// about a caller's JSON.
 import type { z } from 'zod';
 
 const typeNames: Readonly<Record<string, string>> = {
@@ -14,7 +14,7 @@ const typeNames: Readonly<Record<string, string>> = {
   tuple: 'a list',
 };
 
-/** For `safeParse`: a message of the schema's own goes first, and zod's is taken where this returns undefined. */
+/** For `safeParse`. A message of the schema itself comes first, and zod's message is used where this returns undefined. */
 export const describeIssue: z.core.$ZodErrorMap = ({ code, input, expected }) => {
   if (code !== 'invalid_type') return undefined;
   if (input === undefined) return 'is missing';

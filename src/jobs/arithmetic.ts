@@ -1,5 +1,5 @@
-// What the four operations of the original service have in common. They keep its encoded jobs and its messages, and run in
-// the worker's own process: definitions of JOBS_DIR can do neither.
+// The common part of the four operations of the original service. They keep its encoded jobs and its messages, and run in the
+// worker's own process. Definitions of JOBS_DIR can do neither.
 import { z } from 'zod';
 import type { ArgsReading, InlineEnd, JobType } from '../domain/job-type.ts';
 import { requestId } from '../domain/request-id.ts';
@@ -17,7 +17,7 @@ type TwoNumbers = z.output<typeof twoNumbers>;
 
 export interface Arithmetic {
   name: string;
-  /** Stands between the operands in messages. */
+  /** The sign between the operands in messages. */
   symbol: string;
   schema: z.ZodType<TwoNumbers>;
   compute: (a: number, b: number) => number;
@@ -43,7 +43,7 @@ export function createArithmetic({ name, symbol, schema, compute, example }: Ari
     runs: 'inline',
     examples: [{ args: { a, b }, result }],
     readFlat: (body) => read(schema, body),
-    // A spread of a list or a text would be an object.
+    // A list or a text is passed on, because a spread would make an object of it.
     readArgs: (args, id) => read(schema, id == null || !isObject(args) ? args : { ...args, request_id: id }),
     describe: (value) => `Job enqueued to ${name} ${(value as TwoNumbers).a} ${symbol} ${(value as TwoNumbers).b}`,
     runInline: (args) => run(schema, compute, args),

@@ -1,4 +1,4 @@
-// The types that need no file: the arithmetic, which is always there, and definitions that the configuration turns on.
+// The types that need no file: the arithmetic, which is always there, and definitions that variables turn on.
 import type { JobType } from '../domain/job-type.ts';
 import { add } from './add.ts';
 import type { Defined } from './define-job.ts';
@@ -10,9 +10,9 @@ import { subtract } from './subtract.ts';
 
 export const builtInTypes: readonly JobType[] = [add, subtract, multiply, divide];
 
-/** Plain JSON: it crosses to handler processes. */
+/** Plain JSON, because it is sent to handler processes. */
 export interface BuiltInSettings {
-  /** Undefined: there is no such type. */
+  /** Undefined: the type does not exist. */
   httpRequest?: HttpRequestSettings | undefined;
 }
 

@@ -1,5 +1,5 @@
-// From a definition as its author wrote it to a type of job: everything that is wrong with it is found here, at once and
-// before anything starts.
+// Makes a type of job from a definition as its author wrote it. It finds all problems of the definition at once, before anything
+// starts.
 import { z } from 'zod';
 import type { ArgsReading, Issues, JobType } from '../domain/job-type.ts';
 import { encodeJson, isObject } from '../domain/json-structure.ts';
@@ -10,12 +10,12 @@ import type { Compiled, DefinitionProblem } from './compiled.ts';
 import { readCron, scheduleType } from './read-cron.ts';
 import { findAsynchronousCheck } from './schema-checks.ts';
 
-/** Names that the routes, the flat form and the options of a job need. */
+/** The routes use these names themselves. */
 const reservedNames: ReadonlySet<string> = new Set(['batch', 'stream']);
 const reservedArguments: ReadonlySet<string> = new Set(['args', 'jobtype', 'operation', 'request_id']);
 const jobtypePattern = /^[^\p{Cc}\p{Cs}]{1,200}$/u;
 
-/** zod's own mark of a schema of version 4, whichever copy of zod made it. */
+/** The mark of a schema of zod 4, whichever copy of zod made it. */
 const isSchema = (value: unknown): value is z.ZodType =>
   typeof value === 'object' && value !== null && '_zod' in value && 'safeParse' in value;
 
@@ -82,7 +82,7 @@ const toProblem = (issue: z.core.$ZodIssue): DefinitionProblem =>
     ? { field: issue.keys.join(', '), message: 'is no field of a definition' }
     : { field: issue.path.map(String).join('.'), message: issue.message };
 
-/** The broker gives the job to another worker at `reserveFor`; 10 s are left for telling it how the job ended. */
+/** The broker gives the job to another worker at `reserveFor`. The last 10 s are for reporting how the job ended. */
 export const reserveMarginSeconds = 10;
 
 function problemsOfTimes({ reserveFor, timeoutSeconds }: ParsedDefinition): DefinitionProblem[] {
@@ -187,12 +187,12 @@ function createType(definition: ParsedDefinition): JobType {
   };
 }
 
-/** Most schemas do: the other fields of a body need not be taken out for them, which costs as much as the check. */
+/** True for most schemas. For them the other fields of a body need not be removed, which would cost as much as the check. */
 function dropsUnknownFields({ _zod: { def } }: z.ZodType): boolean {
   return def.type === 'object' && (def as z.core.$ZodObjectDef).catchall === undefined;
 }
 
-/** `args` is a field of a tuple's body only: an argument of that name is refused at start. */
+/** `args` is a field of a tuple's body only. An argument of that name is refused at the start. */
 function argumentsIn({
   operation: _operation,
   request_id: _id,
@@ -223,12 +223,12 @@ function read(schema: z.ZodType, isTuple: boolean, given: unknown, id: unknown):
   };
 }
 
-/** A check of the schema's author that throws must not cost the other entries of a batch their outcome. */
+/** When a check of the schema's author throws, the other entries of a batch must still get their outcome. */
 function check(schema: z.ZodType, given: unknown): { value: unknown } | { issues: Issues } {
   try {
     const parsed = schema.safeParse(given);
     if (parsed.success) return { value: parsed.data };
-    // Checked again, with messages of our own: with them every check would be slower.
+    // Checked again, this time with our own messages, which would make every check slower.
     return { issues: schema.safeParse(given, readOptions).error?.issues ?? parsed.error.issues };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

@@ -1,7 +1,7 @@
-// What a definition is compiled to: a type, or all that is wrong with it.
+// The result of compiling a definition: a type, or all its problems.
 import type { JobType } from '../domain/job-type.ts';
 
-/** One thing that is wrong: the field, where it is about one, and a sentence. */
+/** One problem: its field, where it concerns a field, and a sentence. */
 export interface DefinitionProblem {
   field: string;
   message: string;

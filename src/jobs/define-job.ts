@@ -1,4 +1,4 @@
-// What the author of a job writes. The package exports it: `import { defineJob, z } from 'work-factory'`.
+// The definition that the author of a job writes. The package exports it: `import { defineJob, z } from 'work-factory'`.
 import type { z } from 'zod';
 
 export interface JobContext {
@@ -28,7 +28,7 @@ export interface CronSchedule<Args = unknown> {
   readonly args?: Args;
   /** The latest tick that was missed while nothing ran is made up. Default: false. */
   readonly catchUp?: boolean;
-  /** In a list: tells schedules apart, also when one changes. */
+  /** For schedules in a list: the name tells them apart, also when a schedule changes. */
   readonly name?: string;
 }
 
@@ -60,14 +60,14 @@ export interface JobDefinition<
    * however slow they are, they hold up no other queue. Default: false.
    */
   readonly ownSlots?: boolean;
-  /** When it is enqueued by itself: one schedule or a list (docs/cron.md). */
+  /** When the job is enqueued without a caller: one schedule or a list (docs/cron.md). */
   readonly cron?: CronSchedule<z.input<Args>> | readonly CronSchedule<z.input<Args>>[];
-  /** Absent: somebody else's worker runs the job. */
+  /** Absent: another program's worker runs the job. */
   readonly run?: (args: z.output<Args>, context: JobContext) => z.input<Result> | Promise<z.input<Result>>;
   readonly examples?: readonly { readonly args: z.input<Args>; readonly result?: z.output<Result> }[];
 }
 
-/** The same in every copy of this package: a definition may come from another one than the service does. */
+/** The same symbol in every copy of this package, because a definition may come from another copy than the service. */
 const brand = Symbol.for('work-factory.job-definition');
 
 /** A definition's place in its file, for messages: `file:///jobs/resize.mjs:4`. */
@@ -78,7 +78,7 @@ export interface Defined {
 export function defineJob<const Name extends string, Args extends z.ZodType, Result extends z.ZodType = z.ZodType>(
   definition: JobDefinition<Name, Args, Result>,
 ): JobDefinition<Name, Args, Result> & Defined {
-  // Frame 0 is this function, frame 1 the file of the definition.
+  // Frame 0 is this function, and frame 1 the file of the definition.
   const frame = new Error().stack?.split('\n')[2];
   const place = frame === undefined ? undefined : /(?:file:\/\/)?\/[^()]*:\d+(?=:\d+)/.exec(frame)?.[0];
   return Object.freeze({ ...definition, [brand]: { place } });

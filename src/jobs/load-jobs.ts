@@ -1,4 +1,4 @@
-// Reads the definitions of JOBS_DIR. All problems of all files are told at once.
+// Reads the definitions of JOBS_DIR, and reports all problems of all files at once.
 import { execFile } from 'node:child_process';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
@@ -11,13 +11,13 @@ import { isDefined, placeOf, type Defined } from './define-job.ts';
 
 export interface LoadedJobs {
   registry: JobRegistry;
-  /** The definitions as they were written, by name, built-in ones too: the code of a job is there. */
+  /** The definitions as their authors wrote them, by name, built-in ones included. They hold the code of the jobs. */
   definitions: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
-  /** Files of the folder that are no definitions and are not skipped by their name. */
+  /** Files of the folder that are no definitions, and whose names do not say so. */
   ignored: readonly string[];
 }
 
-/** A definition cannot be used; each line of the message is one problem, with its file. */
+/** At least one definition cannot be used. Each line of the message is one problem, with its file. */
 export class JobsError extends Error {
   readonly problems: readonly string[];
 
@@ -42,8 +42,8 @@ interface Source {
 }
 
 /**
- * @param dir may be absent: then there are the built-in types only
- * @param builtIn what turns on definitions of our own
+ * @param dir may be absent: then there are only the built-in types
+ * @param builtIn turns on built-in definitions
  * @throws JobsError with every problem
  */
 export async function loadJobs(dir: string, builtIn: BuiltInSettings = {}): Promise<LoadedJobs> {
@@ -105,7 +105,7 @@ async function readFile(folder: string, file: string): Promise<Read> {
   return { problems: compiled.problems.map(({ field, message }) => `${line}: ${field} ${message}`) };
 }
 
-/** A file may end the process, or wait at its top level for what never comes: both would be silent. */
+/** A file may end the process, or wait at its top level without end. Both would end or hang the start without a message. */
 async function importInTime(url: string): Promise<{ default?: unknown }> {
   const { exit } = process;
   process.exit = () => {
@@ -124,7 +124,10 @@ async function importInTime(url: string): Promise<{ default?: unknown }> {
   }
 }
 
-/** The line is not in the error of an import: `node --check` prints it, as `PATH:LINE`. A file may also import a broken one. */
+/**
+ * The error of an import lacks the line. `node --check` prints it, as `PATH:LINE`. The broken file may be one that this file
+ * imports.
+ */
 async function describeSyntaxError(path: string, { message }: SyntaxError): Promise<string> {
   const [, line] = await promisify(execFile)(process.execPath, ['--check', path], { timeout: 10_000 }).then(
     () => [],
@@ -159,7 +162,7 @@ function findDuplicates(sources: readonly Source[]): string[] {
   );
 }
 
-/** Our workers fetch from every queue of a type that they run: jobs of other people's workers must not lie there. */
+/** Our workers fetch from every queue of a type that they run, so such a queue must hold no jobs of another program's workers. */
 function findMixedQueues(sources: readonly Source[]): string[] {
   const all = [...builtInTypes, ...sources.map(({ type }) => type)];
   const ours = new Map(all.filter(({ runs }) => runs !== 'elsewhere').map(({ queue, name }) => [queue, name]));

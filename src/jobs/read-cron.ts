@@ -1,4 +1,4 @@
-// `cron` of a definition: one schedule or a list of them, each checked, so that a wrong one stops the start.
+// Reads `cron` of a definition: one schedule or a list of them. Each is checked, so that a wrong schedule stops the start.
 import { z } from 'zod';
 import { isTimeZone, readPattern, type Pattern } from '../cron/pattern.ts';
 import type { Schedule } from '../domain/cron.ts';
@@ -7,7 +7,7 @@ import type { JobType } from '../domain/job-type.ts';
 import type { Compiled, DefinitionProblem } from './compiled.ts';
 
 const schedulesMax = 100;
-/** As much as a caller may post (JOB_BODY_BYTES_MAX). */
+/** As many bytes as a caller may post (JOB_BODY_BYTES_MAX). */
 const argsBytesMax = 65_536;
 
 const entrySchema = z.strictObject(
@@ -34,7 +34,7 @@ interface Entry extends Omit<z.output<typeof entrySchema>, 'schedule'> {
 
 export interface ReadCron {
   entries: readonly Entry[];
-  /** Whether there may be several. */
+  /** Whether `cron` is a list. */
   isList: boolean;
   problems: readonly DefinitionProblem[];
 }
@@ -61,7 +61,7 @@ function readEntry(given: unknown, field: string): { entry: Entry } | { problems
       ? { field: issue.keys.map((key) => `${field}.${key}`).join(', '), message: 'is no field of a schedule' }
       : { field: [field, ...issue.path].map(String).join('.'), message: issue.message },
   );
-  // Also where something else is wrong, so that everything is named at once.
+  // The pattern is checked even when another field is wrong, so that all problems are reported at once.
   const pattern = parsed.success ? parsed.data.schedule : (given as { schedule?: unknown } | null)?.schedule;
   if (typeof pattern !== 'string') return { problems };
   const times = readPattern(pattern, parsed.success ? parsed.data.timeZone : 'UTC');
@@ -70,14 +70,14 @@ function readEntry(given: unknown, field: string): { entry: Entry } | { problems
   return { entry: { ...parsed.data, pattern: pattern.trim().replace(/\s+/g, ' '), times } };
 }
 
-/** It stays the same while a list is reordered or grows, and changes with the schedule. */
+/** A name from the schedule's content: it stays the same while a list is reordered or grows, and changes with the schedule. */
 function nameByContent({ pattern, timeZone }: Entry, argsJson: string): string {
   return bytesOf(digestOf(JSON.stringify([pattern, timeZone, argsJson])))
     .toString('hex')
     .slice(0, 8);
 }
 
-/** The type with its schedules, whose arguments its schema has accepted. */
+/** Adds schedules to a type whose schema has accepted their arguments. */
 export function scheduleType({ entries, isList }: ReadCron, type: JobType): Compiled {
   if (entries.length === 0) return { type };
   const problems: DefinitionProblem[] = [];

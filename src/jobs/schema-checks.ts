@@ -1,5 +1,5 @@
-// Looks into a schema for what JSON Schema does not show: asynchronous functions. A synchronous check of such a schema
-// throws, with the first body that reaches them.
+// Searches a schema for asynchronous functions, which JSON Schema does not show. A synchronous check of such a schema throws as
+// soon as a body reaches them.
 
 const asyncFunction = Object.getPrototypeOf(async () => undefined) as object;
 const isAsynchronous = (value: unknown): boolean =>

@@ -1,5 +1,5 @@
-// Fills the worker's slots over the connections of one client. A connection serves many slots (docs/decisions/0011-worker-
-// slots.md).
+// Fills the worker's slots over the connections of one client. A connection serves many slots
+// (docs/decisions/0011-worker-slots.md).
 import type { Connection } from '../connection.ts';
 import type { FaktoryClient } from '../client.ts';
 import type { SourceLog } from './clients.ts';

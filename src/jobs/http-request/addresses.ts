@@ -1,35 +1,35 @@
-// Which addresses the whole internet can reach, and which addresses a range has. The names of the special ranges are
-// ipaddr.js's: it keeps IANA's registries of them, and an address that it cannot read is an exception and not a "no".
+// Which addresses the whole internet can reach, and which addresses a range has. ipaddr.js keeps IANA's registries of special
+// ranges. It throws for an address that it cannot read.
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 type Address = ReturnType<typeof ipaddr.parse>;
 
-/** Undefined for what is no address, and for one with a zone: it is of one link. */
+/** Undefined for a text that is no address, and for an address with a zone, which is valid on one link only. */
 function read(text: string): Address | undefined {
   const family = isIP(text);
   if (family === 0 || text.includes('%')) return undefined;
-  // In hexadecimal: ipaddr.js takes `::8.8.8.8` for `::ffff:8.8.8.8`, which is another address.
+  // In hexadecimal, because ipaddr.js reads `::8.8.8.8` as `::ffff:8.8.8.8`, which is another address.
   const plain = family === 4 ? text : new URL(`http://[${text}]/`).hostname.slice(1, -1);
   return withoutWrapping(ipaddr.parse(plain));
 }
 
-/** NAT64's well-known prefix (RFC 6052). It is followed by the IPv4 address that is meant. */
+/** NAT64's well-known prefix (RFC 6052). The IPv4 address follows it. */
 const nat64 = ipaddr.parseCIDR('64:ff9b::/96');
 
-/** The IPv4 address that an IPv6 address stands for, IPv4-mapped or of NAT64: that one is connected to. */
+/** The IPv4 address inside an IPv4-mapped or NAT64 address, because the system connects to that address. */
 function withoutWrapping(address: Address): Address {
   if (!('parts' in address)) return address;
   if (address.isIPv4MappedAddress()) return address.toIPv4Address();
   return address.match(nat64) ? ipaddr.fromByteArray(address.toByteArray().slice(-4)) : address;
 }
 
-/** All that IANA has given out for use (RFC 4291): outside of it ipaddr.js calls unassigned addresses `unicast`, too. */
+/** The range that IANA has given out for use (RFC 4291). ipaddr.js calls unassigned addresses outside of it `unicast`, too. */
 const globalUnicast = ipaddr.parseCIDR('2000::/3');
-/** Azure's services for its own machines, metadata among them; the one such address that looks public. */
+/** Azure's services for its own machines, metadata among them. No other address of this kind looks public. */
 const azureHost = '168.63.129.16';
 
-/** No loopback, private, link-local (metadata), carrier, multicast, reserved or unassigned address, in whatever form. */
+/** False for a loopback, private, link-local (metadata), carrier, multicast, reserved or unassigned address, in any form. */
 export function isGloballyRoutable(text: string): boolean {
   const address = read(text);
   if (address === undefined || address.range() !== 'unicast') return false;
@@ -38,7 +38,7 @@ export function isGloballyRoutable(text: string): boolean {
 
 export type Ranges = (address: string) => boolean;
 
-/** @param ranges as `10.0.0.0/8`, `fd00::/8` */
+/** @param ranges for example `10.0.0.0/8` and `fd00::/8` */
 export function createRanges(ranges: readonly string[]): Ranges {
   const parsed = ranges.map((range) => ipaddr.parseCIDR(range));
   return (text) => {

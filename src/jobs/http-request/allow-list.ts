@@ -1,21 +1,21 @@
-// What HTTP_REQUEST_ALLOW lets through: a URL before its host is resolved, and the addresses that it resolved to.
+// Decides by HTTP_REQUEST_ALLOW: about a URL before its host is resolved, and about the addresses of the host.
 import { isIP } from 'node:net';
 import type { AllowedHost } from '../../domain/allowed-host.ts';
 import { createRanges, isGloballyRoutable } from './addresses.ts';
 
 export interface AllowList {
-  /** A sentence without its subject when no entry names the URL, or it is one that nothing can name. */
+  /** A sentence without its subject when no entry names the URL, or no entry can. */
   problemOf(url: string): string | undefined;
   /** @param address of the host of this URL, which has passed `problemOf` */
   takesAddress(url: URL, address: string): boolean;
-  /** A URL that is named, for examples. */
+  /** A URL that an entry names, for examples. */
   readonly example: string;
 }
 
 const defaultPorts: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443 };
 const portOf = ({ port, protocol }: URL): number => (port === '' ? (defaultPorts[protocol] as number) : Number(port));
 
-/** Without the brackets of IPv6. */
+/** The host without the brackets of IPv6. */
 export const hostOf = ({ hostname }: URL): string => hostname.replace(/^\[(.*)\]$/, '$1');
 
 type NamedHost = Extract<AllowedHost, { kind: 'host' }>;
@@ -35,7 +35,7 @@ export function createAllowList(entries: readonly AllowedHost[]): AllowList {
 
   return {
     problemOf(text) {
-      // The URL reader drops line breaks and turns backslashes into slashes: something else would be called than is written.
+      // The URL parser drops line breaks and turns backslashes into slashes, so the request would go elsewhere than the text says.
       if (/[\u0000-\u0020\u007f\\]/.test(text)) return 'must have no spaces, control characters or backslashes';
       if (!URL.canParse(text)) return 'must be a URL, with its scheme';
       const url = new URL(text);

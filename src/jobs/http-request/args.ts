@@ -1,4 +1,4 @@
-// The arguments of the type `http_request`, and all that can be wrong with them.
+// The arguments of the type `http_request`, and their checks.
 import { z } from 'zod';
 import type { AllowList } from './allow-list.ts';
 import { findHeaderProblems } from './headers.ts';

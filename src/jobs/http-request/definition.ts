@@ -5,7 +5,7 @@ import { createAllowList } from './allow-list.ts';
 import { createArgs, timeoutSecondsMax } from './args.ts';
 import { createDelivery, type DeliveryParts, type HttpRequestSettings } from './delivery.ts';
 
-/** 10 s belong to the end of a job, and as much to a start that is slow. */
+/** 10 s are for the end of a job, and 10 s for a slow start. */
 const reserveFor = timeoutSecondsMax + 20;
 
 export function createHttpRequest(settings: HttpRequestSettings, parts?: DeliveryParts) {

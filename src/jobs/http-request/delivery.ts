@@ -1,4 +1,5 @@
-// One attempt of a job of the type http_request: resolve, check, sign, send, and what the response means for the job.
+// One attempt of a job of the type http_request: it resolves the host, checks the addresses, signs, sends, and judges the
+// response.
 import type { LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
@@ -10,22 +11,22 @@ import { exchange, type Received } from './exchange.ts';
 import { sign } from './signature.ts';
 
 export interface HttpRequestSettings {
-  /** HTTP_REQUEST_ALLOW. */
+  /** The entries of HTTP_REQUEST_ALLOW. */
   allow: readonly AllowedHost[];
-  /** HTTP_REQUEST_SECRET: none, one or two. */
+  /** The secrets of HTTP_REQUEST_SECRET: none, one or two. */
   secrets: readonly string[];
-  /** The response's text is cut so that the result has at most so many bytes of JSON. */
+  /** The most bytes of JSON of the result. The response's text is cut to fit. */
   resultBytesMax: number;
 }
 
 export type Resolve = (host: string) => Promise<readonly LookupAddress[]>;
 
-/** For tests. */
+/** Replaced by tests. */
 export interface DeliveryParts {
-  /** Default: the system's, /etc/hosts included. */
+  /** Default: the system's resolver, /etc/hosts included. */
   resolve?: Resolve;
   nowMs?: () => number;
-  /** Fires after so long. */
+  /** Makes a signal that fires after this time. */
   timeout?: (ms: number) => AbortSignal;
 }
 
@@ -35,18 +36,18 @@ export interface Delivered {
   body: string;
 }
 
-/** The broker runs the job again. Its name is the `errtype` of the job. */
+/** An error after which the broker runs the job again. Its name is the job's `errtype`. */
 class DeliveryError extends Error {
   override readonly name = 'DeliveryError';
 }
 
 const addressesMax = 8;
-/** Of a response that is no success, in the job's error. */
+/** The most characters of a refusing response that the job's error repeats. */
 const excerptCharsMax = 200;
-/** Of the result's JSON, besides the text. */
+/** Bytes of the result's JSON besides the text. */
 const resultOverheadBytes = 64;
 const jidPattern = /^[\x21-\x7e]{1,255}$/;
-/** The receiver is busy, or broken: a later attempt may succeed. */
+/** Statuses of a busy or broken receiver: a later attempt may succeed. */
 const retriedStatuses: ReadonlySet<number> = new Set([408, 425, 429]);
 
 export function createDelivery(
@@ -95,7 +96,7 @@ export function createDelivery(
   };
 }
 
-/** When none of several addresses can be connected to, Node's error has a code only. */
+/** When no address accepts a connection, Node's error has a code only. */
 function messageOf(error: unknown): string {
   const { message, code = 'unknown error' } = error as NodeJS.ErrnoException;
   return message === '' ? code : message;
@@ -108,7 +109,7 @@ function contentOf({ json, body }: HttpRequestArgs): { body: Buffer; type: strin
   return body === undefined ? undefined : { body: Buffer.from(body), type: 'text/plain; charset=utf-8' };
 }
 
-/** A Content-Type of the caller wins, in whatever case its name is written. */
+/** A Content-Type of the caller counts first, in any case of its name. */
 function withDefault(headers: HttpRequestArgs['headers'] = {}, type: string | undefined): Record<string, string> {
   const has = Object.keys(headers).some((name) => name.toLowerCase() === 'content-type');
   return has || type === undefined ? headers : { 'Content-Type': type, ...headers };
@@ -116,7 +117,7 @@ function withDefault(headers: HttpRequestArgs['headers'] = {}, type: string | un
 
 const resolveBySystem: Resolve = (host) => lookup(host, { all: true, verbatim: true });
 
-/** The system's resolver cannot be stopped: it goes on, and nobody waits for it. */
+/** The system's resolver cannot be stopped. After the time it goes on without a listener. */
 async function resolveInTime(url: URL, resolve: Resolve, stop: AbortSignal): Promise<readonly LookupAddress[]> {
   const host = hostOf(url);
   const family = isIP(host);
@@ -138,7 +139,7 @@ const describeRefused = (host: string, addresses: readonly LookupAddress[]): str
   `${host} is at ${addresses.map(({ address }) => address).join(', ')}: not globally routable, and no range of ` +
   'HTTP_REQUEST_ALLOW, nor an entry with scheme and port, names it';
 
-/** Retried by the broker, at its own times, or not at all. */
+/** An error after which the broker retries at its own times, or a permanent error. */
 function errorOf(host: string, { status, location, body }: Received): Error {
   const excerpt = textOf(body, body.length * 6 + 2).slice(0, excerptCharsMax);
   const to = location === undefined ? '' : ` to ${location.slice(0, excerptCharsMax)}, which is not followed`;
@@ -146,7 +147,7 @@ function errorOf(host: string, { status, location, body }: Received): Error {
   return retriedStatuses.has(status) || status >= 500 ? new DeliveryError(message) : new PermanentError(message);
 }
 
-/** As UTF-8, without a character that was cut, and short enough: JSON writes a control character as six bytes. */
+/** The text as UTF-8, without a character that was cut, and short enough. JSON writes a control character as six bytes. */
 function textOf(body: Buffer, jsonBytesMax: number): string {
   for (let length = body.length; ; length = Math.floor(length * 0.8)) {
     const text = new TextDecoder().decode(body.subarray(0, length), { stream: true });

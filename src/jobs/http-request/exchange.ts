@@ -1,5 +1,5 @@
-// One HTTP request to addresses that were checked, and the beginning of the response. A connection of its own each time:
-// no pool that could hand out a connection to an address of another check, no proxy of the environment, no redirects.
+// One HTTP request to addresses that were checked, and the beginning of the response. Each request has a connection of its own: a
+// pool could reuse a connection to an address of another check. It uses no proxy of the environment and follows no redirects.
 import type { LookupAddress } from 'node:dns';
 import { request as requestHttp, type ClientRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import { request as requestHttps, type RequestOptions } from 'node:https';
@@ -11,9 +11,9 @@ export interface ExchangeOptions {
   url: URL;
   headers: OutgoingHttpHeaders;
   body: Buffer | undefined;
-  /** Connected to in this order, until a connection opens. */
+  /** The addresses to connect to, in this order, until a connection opens. */
   addresses: readonly LookupAddress[];
-  /** Ends it, wherever it is. */
+  /** Ends the exchange at any stage. */
   signal: AbortSignal;
 }
 
@@ -27,10 +27,13 @@ export interface Received {
 }
 
 export const bodyBytesMax = 16_384;
-/** Node's 250 ms would give up a receiver on another continent whose name has several addresses. */
+/** Node's default of 250 ms would give up on a receiver on another continent whose name has several addresses. */
 const attemptTimeoutMs = 2000;
 
-/** Rejects when there is no response: with the error of the network or, when `signal` has fired, with one that says how far it came. */
+/**
+ * Rejects when there is no response: with the error of the network, or, when `signal` has fired, with an error that names the
+ * stage.
+ */
 export function exchange({ method, url, headers, body, addresses, signal }: ExchangeOptions): Promise<Received> {
   const request = url.protocol === 'https:' ? requestHttps : requestHttp;
   return new Promise((resolve, reject) => {
@@ -44,7 +47,7 @@ export function exchange({ method, url, headers, body, addresses, signal }: Exch
       agent: false,
       lookup: lookupOf(addresses),
       autoSelectFamilyAttemptTimeout: attemptTimeoutMs,
-      // NODE_TLS_REJECT_UNAUTHORIZED would turn it off for the whole process.
+      // Set here, because NODE_TLS_REJECT_UNAUTHORIZED would turn the check off for the whole process.
       rejectUnauthorized: true,
       signal,
     };
@@ -56,7 +59,7 @@ export function exchange({ method, url, headers, body, addresses, signal }: Exch
       stage = 'reading the response';
       readBody(outgoing, response, resolve);
     });
-    // Without a listener it would be an error of the connection.
+    // Without a listener an upgrade would be an error of the connection.
     outgoing.on('upgrade', (response, socket) => {
       finish(outgoing, response, [], false, resolve);
       socket.destroy();
@@ -66,7 +69,7 @@ export function exchange({ method, url, headers, body, addresses, signal }: Exch
   });
 }
 
-/** The addresses that were checked, whatever the name resolves to by now. */
+/** Returns the addresses that were checked, even when the name resolves to others now. */
 function lookupOf(addresses: readonly LookupAddress[]): LookupFunction {
   return (_hostname, options, callback) => {
     const [first] = addresses as [LookupAddress];
@@ -89,7 +92,7 @@ function readBody(outgoing: ClientRequest, response: IncomingMessage, resolve: (
   response.on('error', () => over(true));
 }
 
-/** What is not read yet is not wanted: the connection is closed. */
+/** Closes the connection, because the rest of the body is not wanted. */
 function finish(
   outgoing: ClientRequest,
   { statusCode, headers }: IncomingMessage,

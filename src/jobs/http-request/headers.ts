@@ -1,23 +1,23 @@
-// Which headers a caller may have sent.
+// The headers that a caller may have sent.
 
 const countMax = 50;
 /** Many receivers take 8 KiB of headers in all. */
 const bytesMax = 6144;
-// RFC 9110, 5.6.2 and 5.5; bytes above ASCII are read differently everywhere.
+// RFC 9110, 5.6.2 and 5.5. Receivers read bytes above ASCII differently.
 const namePattern = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,200}$/;
 const valuePattern = /^(?:[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?)?$/;
 
-/** They frame the message, belong to one connection (RFC 9110, 7.6.1), or say who the receiver is. */
+/** These headers frame the message, belong to one connection (RFC 9110, 7.6.1), or name the receiver. */
 const framing: ReadonlySet<string> = new Set([
   ...['connection', 'content-length', 'expect', 'host', 'http2-settings', 'keep-alive', 'te', 'trailer'],
   ...['transfer-encoding', 'upgrade'],
 ]);
 const isFraming = (name: string): boolean => framing.has(name) || name.startsWith('proxy-');
-/** By these a receiver verifies a request, or recognizes a repeated delivery. */
+/** A receiver verifies a request, or recognizes a repeated delivery, by these headers. */
 const isOurs = (name: string): boolean => name === 'idempotency-key' || name.startsWith('work-factory-');
 
 export interface HeaderProblem {
-  /** Undefined: of all headers together. */
+  /** Undefined: the problem concerns all headers together. */
   name: string | undefined;
   message: string;
 }
