@@ -1,5 +1,5 @@
-// The HTTP side as one list of calls: server, hooks, routes, in the order in which a request meets them. Knows the
-// broker and the results only as interfaces of domain/. Relies on fastify 5.
+// The HTTP side as one list of calls: server, hooks and routes, in the order in which a request meets them. It knows the broker
+// and the results only as interfaces of domain/. Relies on fastify 5.
 import compress from '@fastify/compress';
 import {
   fastify,
@@ -57,19 +57,22 @@ export interface AppOptions
     Omit<CronRouteOptions, 'protect'>,
     Omit<ProbesOptions, 'authenticate' | 'lag' | 'results'> {
   logger: FastifyBaseLogger;
-  /** When there are any, /jobs* and /metrics want one of them. */
+  /** When there are any, /jobs* and /metrics require one of them. */
   apiKeys?: readonly string[];
-  /** Undefined where nobody operates the broker over HTTP: its routes are not there. */
+  /** Undefined: nobody may operate the broker over HTTP, and the routes of operators do not exist. */
   operator?: Operator | undefined;
-  /** Undefined where no copies are made: the route is not there. */
+  /** Undefined: no copies can be made, and the route does not exist. */
   backups?: Backups | undefined;
-  /** When there are any, the routes of operators want one of them, else what /jobs wants. */
+  /** When there are any, the routes of operators require one of them, otherwise the keys of /jobs. */
   adminKeys?: readonly string[] | undefined;
   /** Undefined: there is no console, and / leads to the API document. */
   console?: ConsoleOptions | undefined;
-  /** Connections of all callers. */
+  /** The most connections of all callers together. */
   connectionsMax?: number;
-  /** The share of one address, of 10,000 connections; of fewer in proportion. This machine and trusted proxies have no such limit. */
+  /**
+   * The most connections of one address, out of 10,000, and of fewer in proportion. This machine and trusted proxies have no such
+   * limit.
+   */
   connectionsPerAddressMax?: number | undefined;
   trustedProxies?: readonly string[] | undefined;
   keepAliveMs?: number | undefined;
@@ -81,7 +84,7 @@ export interface AppOptions
 
 const encodings: ('br' | 'gzip' | 'deflate' | 'identity')[] = ['br', 'gzip', 'deflate', 'identity'];
 
-/** The whole HTTP side, ready to listen. Closes nothing that it was given. */
+/** Makes the whole HTTP side, ready to listen. It closes nothing that it was given. */
 export function createApp(options: AppOptions): FastifyInstance {
   const { clock, draining, metrics, logger, connectionsMax = limits.connectionsMax } = options;
   const { connectionsPerAddressMax: perAddressMax = limits.connectionsMax / 4 } = options;
@@ -99,15 +102,15 @@ export function createApp(options: AppOptions): FastifyInstance {
   const app = createServer(options, connections, places);
   const lag = createEventLoopLag(clock);
   const allowedMethods = createAllowedMethods({ job_id: jidPattern });
-  // `other` and `none` stand for whatever the caller made up.
+  // `other` and `none` replace the method and the path of the caller.
   const observeUnrouted = metrics.httpRequests('other', 'none');
   const countUnrouted = (status: number): void => observeUnrouted(status, 0);
   useJsonOnly(app);
-  // Handlers check what they read: the schemas of routes are for the document and the serializers.
+  // Handlers check their input themselves. The schemas of routes serve the document and the serializers.
   app.setValidatorCompiler(() => () => true);
   app.setSerializerCompiler(compileSerializer);
   app.setErrorHandler(handleError);
-  // For files of /docs that are not there; paths without a route end in the guard below.
+  // For files of /docs that do not exist. Other unknown paths end in the guard below.
   app.setNotFoundHandler(() => {
     throw new AppError('not_found', 'There is nothing at this path');
   });
@@ -148,20 +151,20 @@ function createServer(options: AppOptions, connections: Connections, places: Pla
       setResponseHeaders(request, reply, { draining, connections });
       handleError(error, request, reply);
     },
-    // While the port is closing, the producer decides on requests of open connections.
+    // While the port is closing, the producer decides about requests on open connections.
     return503OnClosing: false,
     bodyLimit: limits.singleBodyBytesMax,
     requestTimeout: limits.requestTimeoutMs,
     keepAliveTimeout: keepAliveMs,
-    // A backstop for silent sockets, beyond the longest that a response may take.
+    // A last limit for silent sockets, longer than any response may take.
     connectionTimeout: Math.max(enqueueTimeoutMs, limits.waitSecondsMax * 1000) + limits.slowReaderTimeoutMs,
-    // Ids have a check of their own whose response is 422.
+    // Ids have a check of their own, whose response is 422.
     routerOptions: { maxParamLength: limits.headerBytesMax },
     http: {
       headersTimeout: limits.headersTimeoutMs,
       connectionsCheckingInterval: limits.connectionsCheckMs,
       maxHeaderSize: limits.headerBytesMax,
-      // Checked by our own guard, whose response is a problem.
+      // Our own guard checks the header, and its response is a problem.
       requireHostHeader: false,
       insecureHTTPParser: false,
     },
@@ -169,13 +172,13 @@ function createServer(options: AppOptions, connections: Connections, places: Pla
   connections.watch(app.server);
   places.watch(app.server);
   refuseTunnels(app.server);
-  // A caller that sends no more still gets its responses: by default Node closes the connection under them.
+  // A caller that sends no more still gets its responses. By default Node would close the connection before them.
   Object.assign(app.server, { httpAllowHalfOpen: true });
-  // A backstop: connections that were just told to go are not gone before this turn of the event loop ends.
+  // A last limit: connections that were told to go are still there until this turn of the event loop ends.
   app.server.maxConnections = connectionsMax + Math.min(limits.listenBacklog, Math.ceil(connectionsMax / 2));
   meetExpectations(app.server);
-  // One logger for all, given here only: a child per request costs more than everything else that we do with it, and a logger
-  // of the framework's own costs every request two listeners on the end of its response.
+  // One logger for all requests. A child for each request would cost more than all other code of ours, and the framework's own
+  // logger costs every request two listeners on the end of its response.
   app.setChildLoggerFactory(() => logger);
   return app;
 }
@@ -195,13 +198,13 @@ function registerRoutes(app: FastifyInstance, options: AppOptions, { lag, budget
   const once = createOnce(options);
   const keyHooks = [keyHook, adminKeyHook].filter((hook) => hook !== undefined);
   registerApiDocument(app, { version, keyHooks, checksHosts: hosts !== undefined });
-  // The responses of the hot routes are far too small to be worth compressing.
+  // The responses of these routes are far too small to be worth compressing.
   app.register(async (singles) => {
     await singles.register(compress, { globalCompression: false, requestEncodings: encodings });
     budget.watch(singles);
     registerJobRoutes(singles, { ...options, once, protect });
   });
-  // Its response is written while lines are read: compressed it would be held back.
+  // A compressor would hold back its response, which is written while lines are read.
   app.register(async (streams) => registerStreamRoute(streams, { ...options, protect, budget, connections }));
   app.register(async (others) => {
     await others.register(compress, { encodings, requestEncodings: encodings, threshold: limits.compressFromBytes });

@@ -2,90 +2,117 @@
 
 /** A job is below 1 KiB; 16 KiB of `[[[[` cost 1-2 ms to parse. */
 export const singleBodyBytesMax = 16_384;
-/** Arrays and objects in a body, and within each other: a batch of 1,000 jobs has 1,002, three deep. */
+/** The most arrays and objects in a body, and their deepest nesting. A batch of 1,000 jobs has 1,002, three deep. */
 export const structureLimits = { countMax: 50_000, depthMax: 1000 };
-/** Arrays and objects cost little in bodies up to this size, which is that of a batch of 1,000 jobs. */
+/** Bodies up to this size, that of a batch of 1,000 jobs, are not checked: arrays and objects cost little there. */
 export const structureCheckedFromBytes = 65_536;
-/** All bodies that are being read, decoded, but small plain ones: 256 of the longest batches. A container of compose has 512 MiB. */
+/**
+ * The most bytes of all bodies that are being read and decoded, small plain bodies excepted: 256 of the longest batches. A
+ * container of compose has 512 MiB.
+ */
 export const bodiesBytesMax = 134_217_728;
 /** Node's own default. Nothing here needs it, but a browser sends the cookies of all that a host serves. */
 export const headerBytesMax = 16_384;
-/** Fastify's defaults leave a dripped body open for ever and dripped headers for 87 s. */
+/** With Fastify's defaults a body that comes byte by byte would stay open for ever, and such headers for 87 s. */
 export const headersTimeoutMs = 5000;
 export const requestTimeoutMs = 10_000;
 /** How often Node looks for requests beyond the two timeouts above. */
 export const connectionsCheckMs = 1000;
-/** Longer than the idle time of common proxies (60 s), so that it is the proxy that closes. */
+/** Longer than the idle time of common proxies (60 s), so that the proxy closes first. */
 export const keepAliveTimeoutMs = 72_000;
-/** Each costs about 7 KiB. */
+/** Each connection costs about 7 KiB. */
 export const connectionsMax = 10_000;
-/** The last of these connections are for /health and /ready alone: an orchestrator that gets no response kills the process. */
+/** The last connections serve only /health and /ready, because an orchestrator that gets no response kills the process. */
 export const spareConnectionsMax = 64;
-/** The share of the files that the process may have open: the broker, the store of results and the logs need the others. */
+/**
+ * Callers may use this share of the files that the process may have open. The broker, the store of results and the logs need the
+ * rest.
+ */
 export const connectionsShareOfFiles = 0.5;
 /**
- * Connections that the kernel holds until we take them (it allows net.core.somaxconn, 4096). Beyond Node's 511 callers that come in
- * a crowd would wait a second or more until they are let in: the kernel drops their SYN.
+ * Connections that the kernel holds until the process accepts them (it allows net.core.somaxconn, 4096). With Node's 511, callers
+ * in a crowd would wait a second or more, because the kernel drops their SYN.
  */
 export const listenBacklog = 4096;
-/** A caller that reads nothing of a large response for this long is cut off. */
+/** The connection of a caller that reads nothing of a large response for this long is closed. */
 export const slowReaderTimeoutMs = 10_000;
-/** A caller that has not read all of a large response by then is cut off: 25 KB a second for the largest file of /docs. */
+/**
+ * The connection of a caller that has not read all of a large response after this time is closed: 25 KB a second for the largest
+ * file of /docs.
+ */
 export const readingTimeoutMs = 60_000;
-/** After the last response of a connection: time for the caller to read it before unread input makes the kernel reset it. */
+/** The time for a caller to read the last response of a connection. After it unread input makes the kernel reset the connection. */
 export const lingerMs = 1000;
-/** Responses up to this size fit the kernel's send buffer and hold no memory of ours. */
+/** Responses up to this size fit the kernel's send buffer and take no memory of the process. */
 export const smallResponseBytesMax = 16_384;
 /** Responses above this size are compressed when the caller asks for it. */
 export const compressFromBytes = 1024;
 /** The longest `?wait=`. */
 export const waitSecondsMax = 30;
-/** The share of all connections whose response may be held (`?wait=`), so that jobs can still be posted. Above it the present state is sent at once. */
+/**
+ * The share of connections whose response may be held (`?wait=`), so that jobs can still be posted. Above it the present state is
+ * sent at once.
+ */
 export const waitersShare = 0.5;
-/** Jobs that are being cancelled at once. The broker is given 100 together: five rounds, which it must be able to do while callers wait. */
+/** The most jobs that are being cancelled. The broker gets 100 together: five rounds, which it must manage while callers wait. */
 export const cancellationsMax = 500;
-/** A scheduled job that is due so soon may be queued meanwhile; Faktory's scheduler looks every 5 s, and clocks differ. */
+/** A scheduled job that is due within this time may already be queued: Faktory's scheduler looks every 5 s, and clocks differ. */
 export const cancelMarginMs = 10_000;
-/** Jobs of a page of `GET /sets/{set}`: the largest is about 2 MB. */
+/** Jobs of a page of `GET /sets/{set}`. The largest page has about 2 MB. */
 export const setPageJobs = { default: 100, max: 1000 };
-/** Characters of a job in such a page: of its arguments' JSON, its error and each name. Any client may have pushed the job. */
+/**
+ * The most characters of a job in such a page: of its arguments' JSON, its error and each name. Any client may have pushed the
+ * job.
+ */
 export const setArgsCharsMax = 1000;
 export const setErrorCharsMax = 500;
 export const setNameCharsMax = 200;
-/** A line of a stream, without its newline: the arguments of a job may have as much. */
+/** The most bytes of a line of a stream, without its newline. The arguments of a job have the same limit. */
 export const streamLineBytesMax = 65_536;
-/** Lines of a stream that are read and pushed in one turn of the event loop: a full frame by default, and about a millisecond of work. */
+/**
+ * The most lines of a stream that are read and pushed in one turn of the event loop: a full frame by default, and about a
+ * millisecond of work.
+ */
 export const streamSliceLinesMax = 100;
-/** The same in characters, where lines are long: parsing 64 KiB takes as long as the largest body of a single job. */
+/** The same limit in characters, for long lines. Parsing 64 KiB takes as long as the largest body of a single job. */
 export const streamSliceCharsMax = 65_536;
-/** Lines of all streams on their way to the broker, and of one stream that are not reported: ten full frames, as ten connections take them. */
+/**
+ * The most lines of all streams on their way to the broker, and of one stream without a report: ten full frames, for ten
+ * connections.
+ */
 export const streamLinesMax = 1000;
-/** The same in bytes of their jobs. */
+/** The same limit in bytes of the lines' jobs. */
 export const streamBytesMax = 1_048_576;
-/** The share of streams in the room for waiting jobs: the rest is for single jobs and batches. */
+/** The share of waiting jobs that streams may use. The rest is for single jobs and batches. */
 export const streamPendingShare = 0.5;
-/** The most that one stream holds: its lines above, a chunk and the rest of a line, as bytes and as text. Taken from the memory for bodies. */
+/**
+ * The most bytes that one stream holds: its lines above, a chunk and the rest of a line, as bytes and as text. They count as
+ * memory for bodies.
+ */
 export const streamHeldBytes = 2_097_152;
-/** Streams at once: half of the memory for bodies. */
+/** The most streams at once: half of the memory for bodies. */
 export const streamsMax = 32;
-/** A stream ends when for so long no byte came, and none was taken. A broker that hangs is given up sooner by default; common proxies wait as long. */
+/**
+ * A stream ends when no byte has come, and none was taken, for this long. A broker that hangs is given up sooner by default.
+ * Common proxies wait as long.
+ */
 export const streamIdleMs = 60_000;
-/** Actions of operators at once; an action whose caller got 504 counts until it ends. */
+/** The most actions of operators at once. An action whose caller got 504 counts until it ends. */
 export const actionsMax = 32;
-/** How long the caller of a backup waits for it: 1 to 6 GB. Node's fetch waits 300 s for a response. */
+/** How long the caller of a backup waits for it, which is enough for 1 to 6 GB. Node's fetch waits 300 s for a response. */
 export const backupTimeoutMs = 240_000;
-/** How long a browser may remember what a page of a named origin may send; two hours is the most that Chromium takes. */
+/** How long a browser may remember what a page of another origin may send. Chromium takes two hours at most. */
 export const preflightSeconds = 7200;
-/** Ids in the body of one action, and the bytes of that body: each id may have `setNameCharsMax` characters. */
+/** The most ids in the body of one action, and the bytes of that body. Each id may have `setNameCharsMax` characters. */
 export const actionJobsMax = 1000;
 export const actionBodyBytesMax = 262_144;
-/** Between two readings of the console, which all pages share. */
+/** The time between two readings of the console, which all pages share. */
 export const consoleTickMs = 1000;
-/** Pages that watch at once, each a connection and some KB a second. */
+/** The most pages that watch at once. Each takes a connection and some KB a second. */
 export const consoleWatchersMax = 32;
-/** A page that takes nothing for so many readings is cut off; what it did not take is left out, not kept. */
+/** A page that takes nothing for this many readings is disconnected. Events that it did not take are left out, not kept. */
 export const consoleMissedMax = 15;
-/** Five minutes, some 50 KB for a page that is opened. */
+/** Five minutes, some 50 KB for each page that is opened. */
 export const consoleHistoryPoints = 300;
-/** Queues that are shown, the fullest ones. */
+/** The most queues that are shown. They are the fullest. */
 export const consoleQueuesMax = 100;

@@ -11,7 +11,7 @@ export interface EventsOptions {
   feed: Feed;
   draining: AbortSignal;
   connections: Connections;
-  /** Asks for a key of an operator. */
+  /** Requires a key of an operator. */
   protect: readonly onRequestHookHandler[];
 }
 
@@ -42,7 +42,7 @@ export function registerConsoleEvents(app: FastifyInstance, options: EventsOptio
   });
 }
 
-/** The response is out of the framework's hands: it would take it for a large one that must end. */
+/** Writes the head without the framework, which would treat the response as a large one that must end. */
 function writeHead(request: FastifyRequest, reply: FastifyReply, options: EventsOptions): void {
   setResponseHeaders(request, reply, options);
   reply.hijack();
@@ -50,12 +50,12 @@ function writeHead(request: FastifyRequest, reply: FastifyReply, options: Events
     ...(reply.getHeaders() as Record<string, string>),
     'content-type': 'text/event-stream',
     'cache-control': 'no-store',
-    // nginx would collect it otherwise.
+    // Without this header nginx would collect the events.
     'x-accel-buffering': 'no',
   });
 }
 
-/** Keeps nothing for a page that does not read: what it misses is old when it reads again. */
+/** Writes events, and keeps nothing for a page that does not read: the events would be old when it reads again. */
 function createWriter({ raw: { socket } }: FastifyRequest, { raw: response }: FastifyReply): (event: string) => void {
   let missed = 0;
   return (event) => {

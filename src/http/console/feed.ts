@@ -1,4 +1,4 @@
-// The live figures: one reading a second for all who watch, and none while nobody does. The last minutes are kept, so that a
+// The live metrics: one reading a second for all pages that watch, and none without a page. The last minutes are kept, so that a
 // page that is opened again has its charts.
 import type { BrokerPoll, BrokerState } from '../../domain/broker-state.ts';
 import type { Clock, Timer } from '../../domain/clock.ts';
@@ -14,9 +14,9 @@ export interface FeedOptions {
   poll: BrokerPoll;
   readiness: Readiness;
   clock: Clock;
-  /** The last lines of this process's log that warn; another array when there are new ones. */
+  /** The latest lines of this process's log at warn or above. There is another array after each new line. */
   troubles: () => readonly Trouble[];
-  /** Says whose figures they are. */
+  /** Names the process whose metrics these are. */
   about: object;
 }
 
@@ -28,9 +28,9 @@ export interface Feed {
   opening(): string;
 }
 
-/** Rates are those of the last seconds: at a job every other second they would jump otherwise. */
+/** Rates cover the last seconds: with a job every other second they would jump otherwise. */
 const rateTicks = 5;
-/** After a longer pause a rate would be of another time. */
+/** After a longer pause a rate would mix two times. */
 const gapMs = 3 * consoleTickMs;
 
 const eventOf = (name: string, data: object): string => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
@@ -43,7 +43,7 @@ export function createFeed({ metrics, poll, readiness, clock, troubles, about }:
   let timer: Timer | undefined;
   let isReading = false;
 
-  /** All troubles when some are new: there are few. */
+  /** All troubles when some are new, because there are few. */
   function newTroubles(): object {
     const now = troubles();
     if (now === told) return {};
@@ -89,9 +89,9 @@ export function createFeed({ metrics, poll, readiness, clock, troubles, about }:
 }
 
 interface Points {
-  /** The oldest first. */
+  /** The points so far, the oldest first. */
   readonly history: readonly Point[];
-  /** Null: of one moment alone there is no rate. */
+  /** Null: one reading alone makes no rate. */
   add(counters: Pick<Counts, 'offered' | 'responses'>, state: BrokerState | undefined): Point | null;
 }
 

@@ -5,7 +5,7 @@ import { readSeries, type Series } from './metrics-page.ts';
 
 /** Counters at one moment, of which two make a rate. */
 export interface Counts {
-  /** By a clock that does not jump. */
+  /** The time by a clock that does not jump. */
   readonly atMs: number;
   /** Jobs offered over HTTP, by outcome. */
   readonly offered: Readonly<Record<string, number>>;
@@ -61,7 +61,10 @@ const total = (series: readonly Series[]): number | undefined =>
 
 export const queuedJobs = (queues: readonly QueueState[]): number => queues.reduce((sum, { depth }) => sum + depth, 0);
 
-/** The paused queues, which somebody wants to resume, and the fullest ones; by name. A page of 10,000 rows is of no use to anybody. */
+/**
+ * The paused queues, because somebody may want to resume them, and the fullest queues, by name. Nobody reads a page of 10,000
+ * rows.
+ */
 function shownQueues(queues: readonly QueueState[]): object[] {
   const weight = ({ depth, isPaused }: QueueState): number => (isPaused ? Infinity : depth);
   return [...queues]
@@ -124,7 +127,7 @@ function describeTypes(read: Read): object[] {
       'operation',
     );
   const [succeeded, failed] = [endedAs('succeeded'), endedAs('failed')];
-  // Workers elsewhere have counts of their own.
+  // Workers in other processes count for themselves.
   const runsHere = read('worker_slots').length > 0;
   return [...new Set([...Object.keys(enqueued), ...Object.keys(succeeded), ...Object.keys(failed)])]
     .sort()
@@ -136,7 +139,7 @@ function describeTypes(read: Read): object[] {
     }));
 }
 
-/** Streams last as long as their callers like. */
+/** Streams are left out, because they last as long as their callers like. */
 const isEnqueuing = ({ labels: { http_request_method: method, http_route: route = '' } }: Series): boolean =>
   method === 'POST' && route.startsWith('/jobs') && route !== '/jobs/stream';
 

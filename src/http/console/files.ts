@@ -1,4 +1,4 @@
-// The files of the page: plain HTML, CSS and ES modules of the folder console/, as they are in the repository. Read once.
+// The files of the page: plain HTML, CSS and ES modules of the folder console/, served unchanged. They are read once.
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { extname } from 'node:path';
@@ -7,11 +7,11 @@ import { fileURLToPath } from 'node:url';
 export interface PageFile {
   readonly bytes: Buffer;
   readonly type: string;
-  /** For If-None-Match. Weak: the same for the bytes as they are and compressed. */
+  /** For If-None-Match. It is weak, because it is the same for the plain and the compressed bytes. */
   readonly etag: string;
 }
 
-/** Anything else in the folder is not served. */
+/** Files with other endings are not served. */
 const types: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
   '.css': 'text/css; charset=utf-8',
@@ -19,7 +19,7 @@ const types: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
-/** Beside src, and beside what it is compiled to. */
+/** The folder console/ lies beside src, and beside the folder to which src is compiled. */
 function folderOf(from: string): URL {
   const folder = new URL('../../../console/', from);
   if (existsSync(folder)) return folder;

@@ -1,5 +1,5 @@
-// Reads series back from a page of metrics. The page, and not the registry: of several API processes only the page has the
-// sum of all (src/supervisor/metrics-page.ts).
+// Reads series from a page of metrics. It reads the page and not the registry, because with several API processes only the page
+// has the sum of all (src/supervisor/metrics-page.ts).
 
 export interface Series {
   readonly labels: Readonly<Record<string, string>>;

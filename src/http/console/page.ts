@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../problems/errors.ts';
 import { pageFiles, type PageFile } from './files.ts';
 
-/** All from here, nothing inline, and no text that becomes markup (Trusted Types). */
+/** All content comes from this service, nothing is inline, and no text becomes markup (Trusted Types). */
 export const pagePolicy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -18,7 +18,7 @@ export const pagePolicy = [
 ].join('; ');
 
 function send(request: FastifyRequest, reply: FastifyReply, { bytes, type, etag }: PageFile): FastifyReply {
-  // Files of two versions of this program do not fit each other: each is asked for anew.
+  // Files of two versions of this program do not fit each other, so the browser asks for each file anew.
   reply.header('cache-control', 'no-cache').header('etag', etag).header('referrer-policy', 'no-referrer');
   reply.header('content-security-policy', pagePolicy);
   if (request.headers['if-none-match'] === etag) return reply.code(304).send();

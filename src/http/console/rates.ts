@@ -1,7 +1,7 @@
-// A point of the console's charts, from the counters of two moments.
+// A point of the console's charts, from two readings of the counters.
 import type { Counts } from './figures.ts';
 
-/** Jobs a second, seconds, jobs. Null: nothing to tell. */
+/** In jobs a second, seconds, and jobs. Null: there is no value. */
 export interface Point {
   /** Milliseconds since 1970. */
   readonly at: number;
@@ -10,10 +10,10 @@ export interface Point {
   readonly rejected: number;
   readonly refused: number;
   readonly unknown: number;
-  /** Jobs that ended, and attempts that failed, by whichever worker. */
+  /** Jobs that ended, and attempts that failed, by any worker. */
   readonly processed: number | null;
   readonly failed: number | null;
-  /** Of the responses to POST /jobs*. */
+  /** The time in which half of the responses to POST /jobs* were ready. */
   readonly p50: number | null;
   readonly p95: number | null;
   /** Jobs in all queues, and the age of the oldest of them. */
@@ -21,13 +21,13 @@ export interface Point {
   readonly latency: number | null;
 }
 
-/** Three digits are more than a chart shows. */
+/** Three digits are more than a chart can show. */
 const short = (value: number): number => Number(value.toPrecision(3));
 
-/** A process that was killed took its counts along: a sum may fall. */
+/** The sum over processes may fall, because a process that was killed takes its counts with it. */
 const rateOf = (before: number, now: number, seconds: number): number => short(Math.max(0, now - before) / seconds);
 
-/** Linear within a bucket; of the last bucket, its lower edge. Undefined without an observation. */
+/** Linear within a bucket, and the lower edge of the last bucket. Undefined without an observation. */
 export function quantileOf(buckets: ReadonlyMap<number, number>, share: number): number | undefined {
   const sorted = [...buckets].sort(([one], [other]) => one - other);
   const rank = share * (sorted.at(-1)?.[1] ?? 0);
@@ -45,11 +45,11 @@ function since(before: Counts['responses'], now: Counts['responses']): ReadonlyM
   return fell ? new Map() : new Map([...now].map(([upper, count]) => [upper, count - (before.get(upper) ?? 0)]));
 }
 
-/** The rate of a count of the broker; null when the broker did not tell it both times. */
+/** The rate of a count of the broker. Null: the broker lacks one of both values. */
 const brokerRate = (before: number | undefined, now: number | undefined, seconds: number): number | null =>
   before === undefined || now === undefined ? null : rateOf(before, now, seconds);
 
-/** Fields that are no rate. */
+/** Fields that are not rates. */
 export type Levels = Pick<Point, 'at' | 'queued' | 'latency'>;
 
 export function pointBetween(before: Counts, now: Counts, levels: Levels): Point {

@@ -8,13 +8,13 @@ import { registerConsolePage } from './page.ts';
 export type ConsoleOptions = Pick<FeedOptions, 'poll' | 'troubles' | 'about'>;
 
 interface Surroundings extends Pick<FeedOptions, 'metrics' | 'clock'>, Pick<EventsOptions, 'draining' | 'connections'> {
-  /** Undefined where nobody operates the broker over HTTP: the page then has no figures. */
+  /** Undefined: nobody may operate the broker over HTTP, and the page shows no metrics. */
   operator?: Operator | undefined;
-  /** Asks for a key of an operator. */
+  /** Requires a key of an operator. */
   operatorHook: onRequestHookHandler | undefined;
 }
 
-/** To be called when `readiness` of the app is there. */
+/** Call it when `readiness` of the app exists. */
 export function registerConsole(app: FastifyInstance, options: ConsoleOptions, surroundings: Surroundings): void {
   registerConsolePage(app);
   const { operator, operatorHook, metrics, clock, draining, connections } = surroundings;

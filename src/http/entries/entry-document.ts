@@ -1,4 +1,4 @@
-// One job as the API document shows it, flat or explicit, made from the types. Requests are read by entry.ts.
+// One job in the API document, flat or explicit, made from the types. entry.ts reads the requests.
 import { z } from 'zod';
 import type { JobRegistry, JobType } from '../../domain/job-type.ts';
 import { optionFields } from './job-options.ts';
@@ -13,7 +13,7 @@ const flatOf = ({ name, body }: JobType): z.ZodType => z.intersection(z.object({
 const explicitOf = ({ name, args }: JobType): z.ZodType =>
   z.strictObject({ operation: z.literal(name), args, ...optionFields });
 
-/** Types whose arguments are a tuple are explicit in either form. */
+/** A type whose arguments are a tuple has only the explicit form. */
 const isFlatToo = ({ body }: JobType): boolean => !('shape' in body && Object.hasOwn(body.shape as object, 'args'));
 
 /** `*` at the end of a jobtype stands for any rest. */
@@ -35,7 +35,7 @@ const foreignOf = (jobtypes: readonly string[]): z.ZodType =>
 
 const later = '2030-12-01T08:00:00Z';
 
-/** Examples that are accepted as they stand. */
+/** Examples that the service accepts unchanged. */
 function examplesOf({ types }: JobRegistry): unknown[] {
   return types.flatMap(({ name, examples: [example], bodyExamples: [body] }) =>
     example === undefined

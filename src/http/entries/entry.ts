@@ -19,7 +19,7 @@ import { lockName } from './uniqueness.ts';
 import { createFlatReader } from './flat-form.ts';
 
 export interface EntryOptions extends ExplicitFormOptions {
-  /** Arguments with more bytes of JSON travel compressed, where their type says so; 0: none do. */
+  /** Arguments with more bytes of JSON are sent compressed, where their type says so. 0: never. */
   payloadCompressBytes: number;
 }
 
@@ -53,14 +53,14 @@ export function createEntryReader(options: EntryOptions): EntryReader {
 }
 
 export interface JobMaker {
-  /** At once, in the type's own queue. */
+  /** Makes a job for the type's own queue, to run at once. */
   make(type: JobType, args: JobArgs, jid?: string): Job;
   makeOrdered(order: Order, nowMs: number): Job;
 }
 
 /**
- * For a jobtype without a definition: Faktory's own `retry`, and its `reserve_for` (contribsys/faktory server/commands.go,
- * v1.9.4: 1,800 s), because other people's jobs may run longer than a minute.
+ * The fields of a jobtype without a definition: Faktory's own `retry` and `reserve_for` (contribsys/faktory server/commands.go,
+ * v1.9.4: 1,800 s), because jobs of other programs may run longer than a minute.
  */
 const foreign = { name: 'other', queue: 'default', retry: 25, reserveForSeconds: 1800 };
 

@@ -1,4 +1,4 @@
-// The explicit form of a job: `operation` or `jobtype`, `args`, and options beside them. Unknown fields are refused: a
+// The explicit form of a job: `operation` or `jobtype`, `args`, and options beside them. Unknown fields are refused, because a
 // job with a misspelt option would not run as its caller expects.
 import type { JobOptions, Uniqueness } from '../../domain/job.ts';
 import type { ArgsReading, Issues, JobRegistry, JobType } from '../../domain/job-type.ts';
@@ -10,7 +10,7 @@ import { lockName, uniquenessOf } from './uniqueness.ts';
 
 export interface ExplicitFormOptions {
   registry: JobRegistry;
-  /** Queues that jobs may name in place of their type's. */
+  /** Queues that a job may name in place of the queue of its type. */
   enqueueQueues: readonly string[];
   /** The most bytes of a body with one job, and of the JSON of its arguments. */
   jobBodyBytesMax: number;
@@ -18,15 +18,15 @@ export interface ExplicitFormOptions {
   passthroughJobtypes: readonly string[];
 }
 
-/** A job as it was asked for. */
+/** A job as its caller ordered it. */
 export interface Order {
-  /** Undefined: a jobtype that is passed through. */
+  /** Undefined: the jobtype has no definition and is passed through. */
   type: JobType | undefined;
   jobtype: string;
   args: Extract<ArgsReading, { success: true }>['args'];
   /** Undefined: the job has the options of its type, and runs at once. */
   options: JobOptions | undefined;
-  /** For the job's record; a flat job has none before it runs. */
+  /** For the job's record. A flat job has none before it runs. */
   requestId: string | undefined;
   unique?: Uniqueness | undefined;
 }
@@ -36,12 +36,12 @@ export interface Refusal {
   /** The name of a type, or `other`: a label of metrics. */
   operation: string;
   issues: Issues;
-  /** In place of a detail that is made from the issues. */
+  /** Replaces the detail that is made from the issues. */
   detail?: string;
 }
 
 const known: ReadonlySet<string> = new Set(['operation', 'jobtype', 'args', ...Object.keys(optionFields)]);
-/** UTF-8 has no lone surrogates: another character would reach the broker. */
+/** UTF-8 has no lone surrogates, so the broker would get another character. */
 const jobtypePattern = /^[^\p{Cc}\p{Cs}]{1,200}$/u;
 
 export const isExplicit = (entry: Readonly<Record<string, unknown>>): boolean =>

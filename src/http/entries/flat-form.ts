@@ -1,12 +1,12 @@
-// The flat form of a job: arguments only. Unknown fields are ignored, as in the guide. An option is refused, because its caller
-// expects that it works: a job with `at` ran at once.
+// The flat form of a job: arguments only. Unknown fields are ignored, as the guide of the original service has it. An option is
+// refused, because its caller expects that it works.
 import { z } from 'zod';
 import type { ArgsReading, Issues, JobType } from '../../domain/job-type.ts';
 
 const options = [
   ...['queue', 'at', 'delay_seconds', 'retry', 'reserve_for', 'expires_at', 'expires_in_seconds', 'custom'],
   ...['key', 'unique_for', 'unique_key', 'jobtype', 'args'],
-  // Names of such options in other services.
+  // The names of these options in other services.
   ...['delay', 'priority'],
 ];
 
@@ -21,7 +21,7 @@ interface ArgumentsSchema {
   allOf?: ArgumentsSchema[];
 }
 
-/** True when a value of this schema may have the field, in one of its forms at least. */
+/** True when a value of this schema may have the field, in at least one of its forms. */
 function takes(schema: ArgumentsSchema, name: string): boolean {
   const { properties = {}, additionalProperties = false, anyOf = [], oneOf = [], allOf = [] } = schema;
   return (
@@ -34,13 +34,13 @@ function takes(schema: ArgumentsSchema, name: string): boolean {
 /** Reads a body, or a flat entry, of one type. */
 export type FlatReader = (body: unknown) => ArgsReading;
 
-/** @param argsBytesMax of the JSON of one job's arguments: what the worker decodes at most */
+/** @param argsBytesMax the most bytes of JSON of a job's arguments, which are the most that the worker decodes */
 export function createFlatReader(type: JobType, argsBytesMax: number): FlatReader {
   const check = createArgsCheck(type, argsBytesMax);
   return (body) => check(body, type.readFlat(body));
 }
 
-/** Checks that are not in the schema of a type: options among the arguments, and the size of the arguments. */
+/** Checks that the schema of a type lacks: options among the arguments, and the size of the arguments. */
 export function createArgsCheck(
   type: JobType,
   argsBytesMax: number,
@@ -53,13 +53,13 @@ export function createArgsCheck(
   };
 }
 
-/** The JSON of arguments can be longer than the text that came: `1e20` becomes 21 digits. */
+/** The JSON of arguments can be longer than the text of the request: `1e20` becomes 21 digits. */
 export function checkSize(reading: ArgsReading, argsBytesMax: number): ArgsReading {
   if (!reading.success || reading.args.jsonBytes + brackets <= argsBytesMax) return reading;
   return { success: false, issues: [{ path: [], message: `must be at most ${argsBytesMax} bytes of JSON` }] };
 }
 
-/** Bytes of the array that the arguments travel in. */
+/** The bytes of the array around the arguments. */
 const brackets = 2;
 
 /** Finds the options in a body, or in a flat entry, of a type whose bodies have this schema. */
@@ -68,7 +68,7 @@ export function createOptionFinder(schema: z.ZodType): (body: unknown) => Issues
   const refused = new Set(options.filter((name) => !takes(argumentsSchema, name)));
   return (body) => {
     if (typeof body !== 'object' || body === null) return none;
-    // The names of the body are looked up, because most bodies have two or three.
+    // Looks up the names in the body, because most bodies have two or three.
     for (const name in body) if (refused.has(name)) return issuesOf(body, refused);
     return none;
   };

@@ -1,4 +1,4 @@
-// The options of the explicit form: a job has them in place of its type's. Each is checked.
+// The options of the explicit form, which replace those of the job's type, and their checks.
 import { z } from 'zod';
 import type { JobOptions } from '../../domain/job.ts';
 import { encodeJson, isObject } from '../../domain/json-structure.ts';
@@ -92,7 +92,7 @@ export interface ReadOptions {
   unique: UniqueOptions | undefined;
 }
 
-/** Reads the options among the fields of an explicit job; other fields are the caller's to check. */
+/** Reads the options among the fields of an explicit job. The caller checks the other fields. */
 export function readOptions(fields: object, nowMs: number): ReadOptions | { issues: Issues } {
   const parsed = optionsSchema.safeParse(fields);
   if (!parsed.success) return { issues: parsed.error.issues };

@@ -1,14 +1,14 @@
-// Times that callers write: RFC 3339, and nothing that only looks like it.
+// Times that callers write: RFC 3339 and no other format.
 
 const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(\.\d{1,9})?(?:[Zz]|([+-])(\d\d):(\d\d))$/;
 
 export const timeMessage = 'must be RFC 3339 with an offset, like 2026-12-01T08:00:00Z';
-/** An offset may lead past this time; Go reads no year of five digits. */
+/** An offset may lead past the year 9999, but Go reads no year of five digits. */
 const lastMs = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 const minuteMs = 60_000;
 
 /**
- * Milliseconds since 1970; undefined when the text is no such time. A leap second (`:60`) is none here: neither Go nor
+ * Milliseconds since 1970. Undefined: the text is no such time. A leap second (`:60`) is none here, because neither Go nor
  * JavaScript can hold it.
  */
 export function parseTime(text: string): number | undefined {
@@ -29,5 +29,5 @@ export function parseTime(text: string): number | undefined {
 
 type Six = [number, number, number, number, number, number];
 
-/** As Faktory and the embedded broker read it. */
+/** Writes a time as Faktory and the embedded broker read it. */
 export const writeTime = (ms: number): string => new Date(ms).toISOString();

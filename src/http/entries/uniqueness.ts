@@ -1,4 +1,4 @@
-// When two unique jobs are the same: `unique_for` and `unique_key` of an explicit job.
+// Decides when two unique jobs are the same: by `unique_for` and `unique_key` of an explicit job.
 import { bytesOf, digestOf } from '../../domain/digest.ts';
 import type { Uniqueness } from '../../domain/job.ts';
 import type { JobArgs } from '../../domain/job-args.ts';
@@ -10,7 +10,7 @@ export interface UniqueOptions {
   key: string | undefined;
 }
 
-/** JSON with sorted names, so that the order in which they came does not count. */
+/** JSON with sorted names, so that the order of the caller's names does not count. */
 function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
@@ -19,7 +19,7 @@ function canonical(value: unknown): string {
   return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${canonical(field)}`).join(',')}}`;
 }
 
-/** The arithmetic has its `request_id` among the arguments. */
+/** Removes the `request_id` of the arithmetic, which is among the arguments. */
 function withoutRequestId(type: JobType | undefined, { value }: JobArgs): unknown {
   if (type?.runs !== 'inline') return value;
   const { request_id: _, ...args } = value as { request_id?: unknown };
@@ -35,5 +35,5 @@ export function uniquenessOf(
   return { id: digestOf(text), ms: seconds * 1000 };
 }
 
-/** As the broker and the worker find it in `custom.unique_key`. */
+/** The name of the lock, as the broker and the worker find it in `custom.unique_key`. */
 export const lockName = ({ id }: Uniqueness): string => bytesOf(id).toString('base64url');

@@ -1,4 +1,4 @@
-// From a request with a key to the claim of the key, and from the outcomes of its jobs to the settlement of the claim.
+// Makes the claim of a request's key, and the settlement of the claim from the outcomes of the request's jobs.
 import type { FastifyRequest } from 'fastify';
 import type { Digest } from '../../domain/digest.ts';
 import type { Job } from '../../domain/job.ts';
@@ -11,7 +11,7 @@ import type { Problem } from '../problems/problem.ts';
 
 export type EnqueueResponse = { readonly status: number; readonly body: object } | { readonly problem: Problem };
 
-/** The jobs of a request, read and checked, and how it is responded to. */
+/** The jobs of a request, read and checked, and how to make its response. */
 export interface Attempt {
   readonly jobs: readonly Job[];
   /** @param outcomes one for each job */
@@ -20,10 +20,10 @@ export interface Attempt {
   onOutcomes(outcomes: readonly Outcome[]): void;
 }
 
-/** All jobs are enqueued and no other job stands in, so the response is the claim's. */
+/** True when all jobs are enqueued and none has a stand-in. Then the response is that of the claim. */
 export const areEnqueued = (outcomes: readonly Outcome[]): boolean =>
   outcomes.every((outcome) => outcome.kind === 'enqueued' && outcome.standIn === undefined);
-/** The unknown outcome of a job that stands in does not count. */
+/** The unknown outcome of a stand-in does not count. */
 const isUnknown = (outcome: Outcome | undefined): boolean =>
   outcome?.kind === 'unknown' && outcome.standIn === undefined;
 export const encodeResponse = ({ status, body }: Extract<EnqueueResponse, { status: number }>): KeptResponse => ({
@@ -33,7 +33,7 @@ export const encodeResponse = ({ status, body }: Extract<EnqueueResponse, { stat
 export const keptOf = (response: EnqueueResponse): KeptResponse | undefined =>
   'problem' in response ? undefined : encodeResponse(response);
 
-/** A refused request claims nothing, and looks for the response of an earlier request with its key. */
+/** The claim of a request. A refused request claims nothing; it looks for the response of an earlier request with its key. */
 export function claimOf(request: FastifyRequest, attempt: Attempt | AppError, entryKey: EntryKey | undefined): Claim {
   const id = entryKey ? idOf(request, 'entry', entryKey.key) : idOf(request, 'header', readKeyHeader(request));
   const fingerprint = entryKey ? entryKey.fingerprint : (fingerprintOf(request) as Digest);

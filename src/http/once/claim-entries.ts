@@ -76,7 +76,7 @@ export async function claimEntries(
 
 const settledAs = { enqueued: 'done', refused: 'refused', unknown: 'unknown' } as const;
 
-/** An entry that another job stands in for has pushed nothing: the entry is a duplicate, or its key is free again. */
+/** An entry with a stand-in has pushed nothing: it is a duplicate, or its key is free again. */
 function settlementOf(claim: Claim, outcome: Outcome): Settlement {
   if (outcome.kind === 'refused' || outcome.standIn === undefined) return { claim, outcome: settledAs[outcome.kind] };
   if (outcome.kind === 'unknown') return { claim, outcome: 'refused' };

@@ -1,4 +1,4 @@
-// `key` of an explicit entry.
+// Reads `key` of an explicit entry.
 import { digestOf, type Digest } from '../../domain/digest.ts';
 import type { Job } from '../../domain/job.ts';
 import { isExplicit } from '../entries/explicit-form.ts';
@@ -17,7 +17,7 @@ export interface KeyedEntry extends EntryKey {
   readonly job: Job | undefined;
 }
 
-/** An entry whose key came before, with the result of the earlier entry. */
+/** An entry whose key was sent before, with the result of the earlier entry. */
 export interface FoundEntry {
   readonly result: BatchResult;
   /** One sentence for the response's `errors`; undefined where the entry is enqueued. */

@@ -1,5 +1,5 @@
-// The key of a request is claimed before anything is pushed and settled after; a repetition gets the first response
-// (docs/decisions/0022-idempotency-keys.md). `push` is also for unique jobs without a key.
+// Claims the key of a request before anything is pushed, and settles the claim after the push. A repeated request gets the first
+// response (docs/decisions/0022-idempotency-keys.md). `push` also serves unique jobs without a key.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Claim, KeptResponse, Verdict } from '../../domain/keys.ts';
 import type { Outcome } from '../../domain/producer.ts';
@@ -93,7 +93,7 @@ export function createOnce(options: OnceOptions): Once {
           return respondUnknown(keys, request, reply, verdict);
         case 'absent':
           if (attempt instanceof AppError) throw attempt;
-          // It has no job to push: the response is that of no jobs.
+          // There are no jobs to push, so the response is that of no jobs.
           return send(reply, attempt.responseOf([]));
       }
     },
@@ -118,7 +118,7 @@ async function respondUnknown(
 const send = (reply: FastifyReply, response: EnqueueResponse): FastifyReply =>
   'problem' in response ? sendProblem(reply, response.problem) : sendKept(reply, encodeResponse(response));
 
-/** Sends the very bytes that are kept. */
+/** Sends the same bytes as the first response. */
 const sendKept = (reply: FastifyReply, { status, body }: KeptResponse): FastifyReply =>
   reply.code(status).header('content-type', jsonContentType).send(body);
 

@@ -1,11 +1,11 @@
-// Jobs of a request that fails because the store of keys takes nothing: they are counted like every other refusal.
+// Counts the jobs of a request that fails because the store of keys takes nothing, like every other refusal.
 import type { Job } from '../../domain/job.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import { AppError } from '../problems/errors.ts';
 
 export type JobCounter = Pick<Metrics, 'job'>;
 
-/** A caller who sends a key to a deployment that keeps none is at fault. */
+/** A caller that sends a key to a deployment without keys is at fault. */
 export function countRefusedByKeys(metrics: JobCounter, jobs: readonly Job[], { code }: AppError): void {
   const outcome = code === 'keys_not_kept' ? 'rejected' : 'refused';
   for (const { operation, queue } of jobs) metrics.job(operation, outcome, queue);

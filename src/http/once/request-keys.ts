@@ -1,4 +1,4 @@
-// The store of keys as requests use it: its failures become responses, and its verdicts are counted.
+// The store of keys for requests: its failures become responses, and its verdicts are counted.
 import type { FastifyRequest } from 'fastify';
 import { KeyStoreError, type Claim, type KeyOutcome, type KeyStore } from '../../domain/keys.ts';
 import { isEnded, type JobRecord, type ResultStore } from '../../domain/results.ts';
@@ -15,16 +15,16 @@ export interface RequestKeysOptions {
 
 export interface RequestKeys {
   readonly store: KeyStore | undefined;
-  /** Claims keys for a request. Rejects with the failure that becomes the response. */
+  /** Claims keys for a request. Rejects with the failure that is sent to the caller. */
   claim(request: FastifyRequest, claims: readonly Claim[]): ReturnType<KeyStore['claim']>;
-  /** Whether a worker is seen to have had all these jobs, whose outcome was unknown: then they were stored. */
+  /** True when records show that a worker has had all these jobs, whose outcome was unknown: then they were stored. */
   areStored(jids: readonly string[]): Promise<boolean>;
   count(request: FastifyRequest, outcome: KeyOutcome, jids: readonly string[]): void;
 }
 
-/** The most records read at the same time. The first record without a sign of a worker ends the search. */
+/** The most records that are read at once. The first record without a sign of a worker ends the search. */
 const readAtOnce = 50;
-/** Only a worker writes these fields: a record alone may be of a job that was not stored. */
+/** Only a worker writes these fields. A record alone may belong to a job that was not stored. */
 const wasSeen = (record: JobRecord | undefined): boolean =>
   isEnded(record) || record?.started_at !== undefined || record?.attempts !== undefined;
 

@@ -1,4 +1,4 @@
-// Pushes jobs that keys or locks were claimed for, and settles the claims by the outcomes of the jobs.
+// Pushes jobs with claims of keys or locks, and settles the claims by the outcomes of the jobs.
 import type { FastifyRequest } from 'fastify';
 import type { Clock } from '../../domain/clock.ts';
 import type { Job } from '../../domain/job.ts';
@@ -7,11 +7,11 @@ import { refused, unknown, type Outcome, type JobProducer } from '../../domain/p
 import { lockJobs, type Locked } from './locks.ts';
 import type { RequestKeys } from './request-keys.ts';
 
-/** Claims of keys that jobs are pushed for. */
+/** Claims of keys for the jobs of a push. */
 export interface Claimed {
   /** @param outcomes of all jobs */
   settlementsOf(outcomes: readonly Outcome[]): readonly Settlement[];
-  /** Called with the jobs that will be pushed; `complete` turns their outcomes into the outcomes of all jobs. */
+  /** Called with the jobs that will be pushed. `complete` turns their outcomes into the outcomes of all jobs. */
   onLocked?(pushed: readonly Job[], complete: (outcomes: readonly Outcome[]) => readonly Outcome[]): void;
 }
 
@@ -56,7 +56,7 @@ export function createSettledPush({ keys, producer, clock, enqueueTimeoutMs }: S
     return jobs.length === 1 ? [await producer.push(first, lateMs)] : producer.pushBulk(jobs, lateMs);
   }
 
-  /** When the locks cannot be taken, the keys are free again. */
+  /** Takes the locks. When that fails, the keys are free again. */
   async function lock(request: FastifyRequest, jobs: readonly Job[], { settlementsOf }: Claimed): Promise<Locked> {
     try {
       return await lockJobs(keys, request, jobs);
@@ -70,11 +70,11 @@ export function createSettledPush({ keys, producer, clock, enqueueTimeoutMs }: S
     const hasLocks = jobs.some(({ unique }) => unique !== undefined);
     const locked = hasLocks ? await lock(request, jobs, claimed) : unlocked(jobs);
     claimed.onLocked?.(locked.jobs, locked.complete);
-    // Deadlines come in the order of the pushes (group-commit.ts): the caller's own, which is earlier, needs a timer.
+    // Deadlines must come in the order of the pushes (group-commit.ts), so the caller's own, earlier deadline needs a timer.
     const lateMs = clock.now() + enqueueTimeoutMs;
     let settled: Promise<void> | undefined;
     const ended = pushNow(locked.jobs, lateMs).then((outcomes) => {
-      // Also when the broker replies after the caller was told that the outcome is unknown.
+      // Settled also when the broker replies after the caller was told that the outcome is unknown.
       settled = keys.store?.settle([
         ...claimed.settlementsOf(locked.complete(outcomes)),
         ...locked.settlementsOf(outcomes),
@@ -83,7 +83,7 @@ export function createSettledPush({ keys, producer, clock, enqueueTimeoutMs }: S
     });
     const outcomes = await (lateMs - deadlineMs <= lateMsMax ? ended : inTime(ended, deadlineMs));
     if (outcomes === undefined) return locked.complete(locked.jobs.map(() => noReplyInTime));
-    // A repetition gets the same response only after this. A store that hangs delays nobody beyond the deadline.
+    // A repeated request gets the same response only after this. A store that hangs delays no caller beyond the deadline.
     if (settled !== undefined) await inTime(settled, deadlineMs);
     return locked.complete(outcomes);
   };

@@ -17,7 +17,7 @@ export function createAddressRange(ranges: readonly string[]): AddressRange {
 
 export const isLoopback = createAddressRange(['127.0.0.0/8', '::1']);
 
-/** The unit that limits count: an IPv4 address, or an IPv6 network of 64 bits, the least that a customer gets (RFC 6177). */
+/** The unit that limits count: an IPv4 address, or an IPv6 network of 64 bits, the smallest that a customer gets (RFC 6177). */
 export function sourceOf(address = ''): string {
   if (!isIPv6(address)) return address;
   const mapped = /^::ffff:([\d.]+)$/i.exec(address)?.[1];

@@ -1,4 +1,4 @@
-// Which methods a path has, learnt from the routes as they are registered: the difference between 404 and 405.
+// Which methods a path has. It learns them from the routes as they are registered, and so tells 404 from 405.
 import type { RouteOptions } from 'fastify';
 
 interface AllowedMethods {
@@ -16,7 +16,8 @@ interface Pattern {
 /**
  * Knows static paths, and paths with parameters as whole segments.
  *
- * @param parameters their patterns, by name: a path whose segment does not match does not exist. Without a pattern any segment does
+ * @param parameters the patterns of parameters, by name. A path whose segment does not match does not exist; without a pattern
+ *   any segment matches.
  */
 export function createAllowedMethods(parameters: Readonly<Record<string, RegExp>>): AllowedMethods {
   const methodsOf = new Map<string, Set<string>>();

@@ -1,4 +1,4 @@
-// `Authorization: Bearer KEY`. Keys are kept and compared as SHA-256 digests: these have equal lengths, and every comparison
+// `Authorization: Bearer KEY`. Keys are kept and compared as SHA-256 digests, which have equal lengths, so that every comparison
 // takes the same time. Neither keys nor digests are logged.
 import { timingSafeEqual } from 'node:crypto';
 import type { onRequestHookHandler } from 'fastify';

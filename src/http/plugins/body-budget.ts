@@ -1,6 +1,6 @@
-// The bodies that are being read: until one is whole it holds memory that no limit of jobs counts. The bytes that have
-// arrived are counted, after decoding; Content-Length is not. When the budget is used up, the bodies that were sent slowest
-// are given up, so that others are read.
+// Limits the memory of bodies that are being read, which no limit of jobs counts until a body is whole. It counts the bytes that
+// have arrived, after decoding; Content-Length does not count. When the budget is used up, the bodies that were sent slowest are
+// given up, so that others can be read.
 import type {
   FastifyInstance,
   FastifyReply,
@@ -18,9 +18,9 @@ import { rateOf, type Places } from '../server/places.ts';
 const decoderBytes = 65_536;
 
 export interface BodyBudget {
-  /** For the routes with a body that are registered from now on. Register the plugin that decodes before. */
+  /** Counts the bodies of routes that are registered later. Register the plugin that decodes before it. */
   watch(app: FastifyInstance): void;
-  /** For a stream, whose body is never held as a whole: so many bytes from its head to the end of its response. */
+  /** For a stream, whose body is never held as a whole: reserves this many bytes from its head to the end of its response. */
   reserve(bytes: number): onRequestHookHandler;
 }
 
@@ -49,7 +49,7 @@ export function createBodyBudget({ clock, connections, places, budgetBytes }: Bo
     if (heldBytes > budgetBytes) makeRoom();
   }
 
-  /** Gives up an eighth at once: otherwise every chunk would have to look through all bodies. */
+  /** Gives up an eighth at once. Otherwise every chunk would have to search all bodies. */
   function makeRoom(): void {
     const nowMs = clock.now();
     const slowest = [...held.keys()]
@@ -68,7 +68,7 @@ export function createBodyBudget({ clock, connections, places, budgetBytes }: Bo
   /** Refuses with `overloaded` when nothing is left and no body can be given up. */
   const enter: onRequestHookHandler = (request, reply, done) => {
     const { 'content-encoding': coding, 'content-length': length } = request.headers;
-    // Most bodies are small and plain: the number of places limits them.
+    // Most bodies are small and plain. The number of connections limits them.
     if (coding === undefined && Number(length) <= singleBodyBytesMax) return done();
     hold(request, reply, coding === undefined ? 0 : decoderBytes, done);
   };
@@ -82,7 +82,7 @@ export function createBodyBudget({ clock, connections, places, budgetBytes }: Bo
     done();
   }
 
-  /** Counts the bytes that arrive, after decoding. A whole body becomes jobs in the same turn, and they have limits of their own. */
+  /** Counts the bytes that arrive, after decoding. A whole body becomes jobs in the same turn, which have limits of their own. */
   const count: preParsingHookHandler = (request, _reply, payload, done) => {
     if (held.has(request)) {
       payload.on('data', (chunk: Buffer) => add(request, chunk.length));

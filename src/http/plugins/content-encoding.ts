@@ -1,5 +1,5 @@
-// Codings of a body as RFC 9110 section 8.4.1 has them: a list, in any case, `x-gzip` another name of `gzip`. The plugin that
-// decodes knows lower-case names only, and no lists.
+// Reads Content-Encoding as RFC 9110 section 8.4.1 defines it: a list, in any case, with `x-gzip` as another name of `gzip`. The
+// plugin that decodes knows lower-case names only, and no lists.
 import type { IncomingHttpHeaders } from 'node:http';
 
 /** Removes the header when the body is not encoded. A list of two codings stays, and is refused. */

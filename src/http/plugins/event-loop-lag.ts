@@ -1,5 +1,5 @@
-// Says whether the event loop is so far behind that work should be refused: a sampled timer, no cost per request.
-// A refusal costs as much as an acceptance, so this is the last resort, not admission.
+// Says whether the event loop is so late that work should be refused. It samples a timer and costs requests nothing. A refusal
+// costs as much as an acceptance, so this is the last resort; admission comes first.
 import type { Clock, Timer } from '../../domain/clock.ts';
 
 const sampleEveryMs = 250;

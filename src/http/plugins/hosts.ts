@@ -1,5 +1,5 @@
-// Which names of this service a request may use. A page in a browser may have its own name resolve to 127.0.0.1 (DNS
-// rebinding): to the browser this service is then the page's own, and only the Host header tells.
+// The host names that a request may use. A page in a browser may have its own name resolve to 127.0.0.1 (DNS rebinding). To the
+// browser this service is then the page's own, and only the Host header shows the difference.
 import type { IncomingMessage } from 'node:http';
 import { isLoopback } from './addresses.ts';
 
@@ -13,8 +13,8 @@ interface HostsOptions {
 }
 
 /**
- * The names of this service; undefined when every name is accepted. That is so with API keys, which a page does not have, and on
- * a network address, which a page could reach without DNS rebinding, too.
+ * The accepted names of this service. Undefined: every name is accepted, because API keys are set, which such a page does not
+ * have, or because the address is on a network, where a page could reach it without DNS rebinding, too.
  */
 export function acceptedHosts({ address, apiKeys, allowedHosts }: HostsOptions): readonly string[] | undefined {
   if (apiKeys.length > 0 || !isLoopback(address)) return undefined;
@@ -24,15 +24,15 @@ export function acceptedHosts({ address, apiKeys, allowedHosts }: HostsOptions):
 /** An address in the form that a URL has. */
 export const bracketed = (address: string): string => (address.includes(':') ? `[${address}]` : address);
 
-/** The target's own authority wins over the Host header (RFC 9112 section 3.2.2). */
+/** The authority in the request's target counts before the Host header (RFC 9112 section 3.2.2). */
 const authorityOf = ({ url = '', headers }: IncomingMessage): string | undefined =>
   url.startsWith('/') ? headers.host : (/^https?:\/\/([^/?#]*)/i.exec(url)?.[1] ?? headers.host);
 
-/** Says whether a request is for one of these names, with any port. HTTP/1.0 may name none, and no browser speaks it. */
+/** True when a request is for one of these names, with any port. HTTP/1.0 may name no host, and no browser speaks it. */
 export function createHostCheck(names: readonly string[]): (request: IncomingMessage) => boolean {
   const escaped = names.map((name) => name.replace(/[.[\]]/g, String.raw`\$&`));
   const pattern = new RegExp(`^(?:${escaped.join('|')})(?::\\d{0,5})?$`, 'i');
-  // Most callers name the same host again and again.
+  // Most callers name the same host each time.
   let lastAccepted = ownNames[0] as string;
   return (request) => {
     const authority = authorityOf(request) ?? lastAccepted;

@@ -7,13 +7,13 @@ import { structureCheckedFromBytes, structureLimits } from '../limits.ts';
 
 const charset = /;\s*charset\s*=\s*"?([^";,\s]*)/gi;
 
-/** JSON is UTF-8 (RFC 8259 section 8.1); another charset would be read wrongly, not refused, by the parser. */
+/** JSON is UTF-8 (RFC 8259 section 8.1). The parser would misread another charset instead of refusing it. */
 export function isUtf8(contentType: string): boolean {
   for (const [, name] of contentType.matchAll(charset)) if (!/^utf-?8$/i.test(name ?? '')) return false;
   return true;
 }
 
-/** A key in any spelling of JSON: each letter as it is, or escaped. */
+/** Matches a key in any spelling of JSON, with each letter plain or escaped. */
 function keyPattern(key: string): RegExp {
   const letters = Array.from(key, (letter) => {
     const digits = letter.charCodeAt(0).toString(16);
@@ -31,15 +31,15 @@ const mayBePoisoned = (text: string): boolean =>
   text.includes('__proto__') || text.includes('constructor') || text.includes(String.raw`\u`);
 
 /**
- * Such keys are dangerous for code that copies objects; there is none here. They are searched for in the text: a search in the
- * parsed value, as in the framework's own parser (secure-json-parse), takes four times as long as parsing `[[[[`.
+ * Such keys are dangerous for code that copies objects; this program has none. They are searched for in the text, because a
+ * search in the parsed value, as in the framework's own parser (secure-json-parse), takes four times as long as parsing `[[[[`.
  */
 const isPoisoned = (text: string): boolean =>
   mayBePoisoned(text) && (proto.test(text) || (constructor.test(text) && prototype.test(text)));
 
 /** The value of a JSON text; undefined when the text is not JSON, or has a key like __proto__. */
 export function readJson(text: string): { readonly value: unknown } | undefined {
-  // The caller is not told where the text is broken: finding the place takes as long as parsing.
+  // The response does not say where the text is broken, because finding the place takes as long as parsing.
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
   try {
@@ -72,8 +72,8 @@ export function useJsonOnly(app: FastifyInstance): void {
     if (contentType.length !== 'application/json'.length && !isUtf8(contentType)) {
       return done(new AppError('unsupported_media_type', 'Send application/json in UTF-8'));
     }
-    // An inflater ends at the first byte after its text, and later bytes could still break the request: its caller would read
-    // "not enqueued" for a job that is pushed.
+    // An inflater ends at the first byte after its text, and later bytes could still break the request. Its caller would then
+    // read "not enqueued" for a job that is pushed.
     if (!request.raw.readableEnded)
       return done(new AppError('malformed_json', 'Bytes follow the end of the compressed body'));
     if (body === '' && request.routeOptions.config.bodyMayBeEmpty === true) return done(null, {});

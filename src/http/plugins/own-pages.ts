@@ -1,5 +1,5 @@
-// Requests that change how the service works must not come from a page of another site. Their content type is one that no form
-// has, and when the browser tells the origin of the page, it is this service.
+// Requests that change how the service works must not come from a page of another site. So their content type must be one that no
+// form can send, and when the browser names the origin of the page, it must be this service.
 import type { FastifyRequest, onRequestHookHandler } from 'fastify';
 import { AppError } from '../problems/errors.ts';
 
@@ -15,7 +15,7 @@ function isFromHere({ headers }: FastifyRequest): boolean {
   const { 'sec-fetch-site': site, origin, host } = headers;
   if (site !== undefined) return site === 'same-origin';
   if (origin === undefined) return true;
-  // The host only: a proxy may speak another scheme than this service.
+  // Only the host is compared, because a proxy may use another scheme than this service.
   return URL.canParse(origin) && new URL(origin).host === host?.toLowerCase();
 }
 
@@ -29,11 +29,11 @@ const otherOrigin = (): AppError =>
 export const refuseOtherOrigins: onRequestHookHandler = (request, _reply, done) =>
   done(isFromHere(request) ? undefined : otherOrigin());
 
-/** For every POST and DELETE of an operator. Comes behind the hook that asks for a key. */
+/** For every POST and DELETE of an operator. It runs after the hook that requires a key. */
 export const refuseOtherPages: onRequestHookHandler = (request, _reply, done) =>
   done(problemOf(request, isFromHere(request)));
 
-/** For requests of callers, among them pages of CORS_ORIGINS. */
+/** For requests of callers, who may be pages of CORS_ORIGINS. */
 export const refuseUnnamedPages: onRequestHookHandler = (request, _reply, done) =>
   done(problemOf(request, request.isFromNamedOrigin || isFromHere(request)));
 

@@ -1,5 +1,5 @@
-// The checks of every request before its route, in one synchronous hook. Node and llhttp refuse most requests that could be
-// read in two ways; the others are refused here.
+// The checks of every request before its route, in one synchronous hook. Node and llhttp refuse most requests that could be read
+// in two ways. This hook refuses the rest.
 import type { IncomingMessage } from 'node:http';
 import type { onRequestHookHandler } from 'fastify';
 import { AppError, errorTable } from '../problems/errors.ts';
@@ -13,7 +13,7 @@ const headersMax = 64;
 const probes: ReadonlySet<string> = new Set(['/health', '/ready']);
 const notOurs = 'Use localhost or 127.0.0.1; ALLOWED_HOSTS, or API_KEYS, opens other names';
 
-/** Exactly one Host (RFC 9112 section 3.2; HTTP/1.0 may have none) and a sane number of header fields. */
+/** Exactly one Host (RFC 9112 section 3.2; HTTP/1.0 may have none) and a limited number of header fields. */
 function checkHeaders(rawHeaders: readonly string[], httpVersion: string): AppError | undefined {
   // Names and values alternate.
   if (rawHeaders.length > 2 * headersMax) {
@@ -29,22 +29,22 @@ function checkHeaders(rawHeaders: readonly string[], httpVersion: string): AppEr
 }
 
 interface RequestGuardOptions {
-  /** Methods of a path that exists, in the form of the Allow header; undefined for any other path. */
+  /** The methods of a path that exists, as in the Allow header. Undefined: the path does not exist. */
   allowedMethods: (path: string) => string | undefined;
-  /** The detail of the response to a request for another path. */
+  /** The end of the detail for a path that does not exist. */
   operations: string;
   /** Counts a request that has no route. */
   countUnrouted: (status: number) => void;
   connections: Connections;
   places: Pick<Places, 'isSpare'>;
-  /** Whether a request names this service; undefined when every name is accepted. */
+  /** True when the request names this service. Undefined: every name is accepted. */
   isForUs: ((request: IncomingMessage) => boolean) | undefined;
 }
 
 export function createRequestGuard(options: RequestGuardOptions): onRequestHookHandler {
   const { allowedMethods, operations, countUnrouted, connections, places, isForUs } = options;
   return (request, reply, done) => {
-    // The last response of the connection is on its way.
+    // The last response of the connection is already being sent.
     if (connections.isEnding(request.raw.socket)) {
       request.raw.resume();
       return void reply.hijack();
@@ -56,7 +56,7 @@ export function createRequestGuard(options: RequestGuardOptions): onRequestHookH
     }
     if (isForUs?.(request.raw) === false) return done(new AppError('misdirected_request', notOurs));
     if (!isExpectationMet(request.raw)) {
-      // Its caller may wait for `100 Continue` before it sends the body.
+      // The caller may wait for `100 Continue` before it sends the body.
       reply.header('connection', 'close');
       return done(new AppError('expectation_failed', 'Only 100-continue can be expected'));
     }
@@ -67,7 +67,7 @@ export function createRequestGuard(options: RequestGuardOptions): onRequestHookH
     normalizeContentEncoding(request.raw.headers);
     if (!request.is404) return done();
     if (isPreflight(request)) return respondToPreflight(request, reply);
-    // Before the body is read: a wrong path is 404 whatever its content type.
+    // Checked before the body is read, so that a wrong path is 404 whatever its content type is.
     const path = request.url.split('?', 1)[0] as string;
     const allow = allowedMethods(path);
     const code = allow === undefined ? 'not_found' : 'method_not_allowed';

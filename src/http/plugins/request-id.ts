@@ -1,11 +1,11 @@
-// Ids of requests: `x-request-id` of every response and `instance` of every problem. The caller's own id is kept when it
-// is harmless in a header and in a log line; otherwise a process-unique one is made, cheaply: every request needs one.
+// Ids of requests, for `x-request-id` of every response and `instance` of every problem. The caller's own id is kept when it is
+// harmless in a header and in a log line. Otherwise an id is made that is unique in the process.
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
 const harmless = /^[A-Za-z0-9._-]{1,64}$/;
 
-/** Returns a maker of ids; two makers share none. */
+/** Returns a function that makes ids. Two such functions never make the same id. */
 export function createRequestIds(): (request: Pick<IncomingMessage, 'headers'>) => string {
   const prefix = randomBytes(6).toString('hex');
   let count = 0;

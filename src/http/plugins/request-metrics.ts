@@ -17,7 +17,7 @@ interface RequestMetricsOptions {
   logger: FastifyBaseLogger;
 }
 
-/** To be called before any route is registered. */
+/** Call it before any route is registered. */
 export function observeRequests(app: FastifyInstance, { metrics, clock, logger }: RequestMetricsOptions): void {
   // The level may change while the program runs.
   const isLogged = (): boolean => logger.level === 'debug' || logger.level === 'trace';

@@ -18,7 +18,7 @@ export function setResponseHeaders(
   reply.header('x-request-id', request.id);
   reply.header('x-content-type-options', 'nosniff');
   if (draining.aborted) reply.header('connection', 'close');
-  // Later requests of this connection still need their responses. After a bad body the framework would end the connection.
+  // Later requests of this connection still need their responses, but after a bad body the framework would end the connection.
   if (reply.getHeader('connection') === 'close' && !connections.endWith(reply.raw)) {
     reply.removeHeader('connection');
     reply.raw.removeHeader('connection');
@@ -30,13 +30,13 @@ const isSmall = (payload: unknown): boolean =>
   ((typeof payload === 'string' || Buffer.isBuffer(payload)) && payload.length <= smallResponseBytesMax);
 
 /**
- * There are two limits: one from the last byte that the caller took, which also holds for responses that wait behind this one,
- * and one for the whole response, because a byte now and then would keep a place for ever.
+ * Two limits: one counts from the last byte that the caller took, and holds also for responses that wait behind this one. The
+ * other is for the whole response, because a byte now and then would keep a connection open for ever.
  */
 function limitReading({ raw: { socket }, server }: FastifyRequest, { raw }: FastifyReply, clock: Clock): void {
   const cutOff = (): void => void socket.destroy();
   raw.setTimeout(slowReaderTimeoutMs, cutOff);
-  // Before Node's own listener, which gives the socket to the next response.
+  // Added before Node's own listener, which gives the socket to the next response.
   raw.prependOnceListener('finish', () => socket.setTimeout(server.server.timeout));
   const timer = clock.after(readingTimeoutMs, cutOff);
   raw.once('close', () => timer.cancel());
@@ -47,7 +47,7 @@ export function createResponseHook(options: ResponseHeadersOptions & { clock: Cl
   return (request, reply, payload, done) => {
     setResponseHeaders(request, reply, options);
     const { socket } = request.raw;
-    // An injected request has no socket. A small response needs the limit, too, when earlier responses are not read yet.
+    // An injected request has no socket. A small response needs the limit, too, while earlier responses are unread.
     if (socket instanceof Socket && (!isSmall(payload) || socket.writableNeedDrain))
       limitReading(request, reply, options.clock);
     done();

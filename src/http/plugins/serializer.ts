@@ -1,5 +1,5 @@
-// Responses are written by fast-json-stringify, from the zod schemas that are also in the API document. A serializer that
-// validates costs five times as much.
+// Writes responses with fast-json-stringify, from the zod schemas that are also in the API document. A serializer that validates
+// would cost five times as much.
 import fastJsonStringify, { type Schema } from 'fast-json-stringify';
 import type { FastifySerializerCompiler } from 'fastify';
 import { z } from 'zod';

@@ -15,7 +15,7 @@ const badEncoding: FrameworkFailure = {
   detail: 'The body cannot be decoded with its Content-Encoding',
 };
 
-// Without the option curl sends a form.
+// curl sends a form unless this option is given.
 const sendJson = "Send application/json in UTF-8; curl: -H 'content-type: application/json'";
 
 // Codes of fastify 5.12 (lib/errors.js), @fastify/compress 9.2 and @fastify/static, which serves /docs.
@@ -30,12 +30,13 @@ const frameworkFailures: ReadonlyMap<string, FrameworkFailure> = new Map([
   ['FST_CP_ERR_INVALID_CONTENT', badEncoding],
 ]);
 
-// Errors of @fastify/send have a status and no code: a file of /docs, asked for by a bad path, condition or range.
+// Errors of @fastify/send have a status and no code. They come from a request for a file of /docs with a bad path, condition or
+// range.
 const badFileRequest: Problem = { code: 'bad_request', detail: 'The path, conditions or ranges cannot be met' };
 const isCallersFault = (error: unknown): boolean =>
   error instanceof Error && 'statusCode' in error && Math.floor(Number(error.statusCode) / 100) === 4;
 
-// The caller has closed the connection while it sent the body: the response is not read, and this is no bug.
+// The caller has closed the connection while it sent the body. Nobody reads the response, and it is no bug.
 const aborted: Problem = { code: 'bad_request', detail: 'The request ended before its body' };
 const internal: Problem = { code: 'internal', detail: 'An error on our side; the log has it under this instance' };
 

@@ -44,13 +44,13 @@ export const errorTable = {
 
 export type ErrorCode = keyof typeof errorTable;
 
-/** An expected failure. Everything else that is thrown is a bug, and its response is `internal`. */
+/** An expected failure. Anything else that is thrown is a bug, and its response is `internal`. */
 export class AppError extends Error {
   readonly code: ErrorCode;
   /** Further fields of the response, for example `limit_bytes`. */
   readonly fields: Readonly<Record<string, unknown>>;
 
-  /** @param detail goes to the caller, so it holds no secret and no text of a dependency */
+  /** @param detail is sent to the caller, so it holds no secret and no text of a dependency */
   constructor(code: ErrorCode, detail: string, fields: Readonly<Record<string, unknown>> = {}, cause?: unknown) {
     super(detail, { cause });
     this.code = code;

@@ -13,11 +13,11 @@ export interface Problem {
 
 export const problemContentType = 'application/problem+json';
 
-/** True where a caller has to know whether a job may run after all. */
+/** True when a caller must know whether a job may still run. */
 const concernsJobs = (request: FastifyRequest): boolean =>
   request.method === 'POST' && (request.routeOptions.url ?? request.url).startsWith('/jobs');
 
-// A bug may have come before the write or after it, and a request that is in progress may be stored or not.
+// A bug may have happened before or after the write, and a request that is in progress may be stored or not.
 const open: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['outcome_unknown', 'in_progress', 'internal']);
 const outcomeOf = (code: ErrorCode): 'unknown' | 'not_enqueued' => (open.has(code) ? 'unknown' : 'not_enqueued');
 
@@ -51,7 +51,7 @@ export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply
   if (retryAfter !== undefined) reply.header('retry-after', retryAfter);
   if (code === 'unauthorized') reply.header('www-authenticate', 'Bearer');
   if (code === 'shutting_down') reply.header('connection', 'close');
-  // As bytes: to a string Fastify would add a charset, which this type does not have.
+  // Sent as bytes, because Fastify would add a charset to a string, which this type does not have.
   const body = Buffer.from(renderProblem(problem, request.id, concernsJobs(request)));
   return reply.code(errorTable[code].status).header('content-type', problemContentType).send(body);
 }

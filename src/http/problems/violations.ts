@@ -14,13 +14,13 @@ export const violationsMax = 20;
 
 type Issue = Pick<z.core.$ZodIssue, 'path' | 'message'> & { code?: string };
 
-// zod's own words for a wrong type are about its input, not about the caller's JSON.
+// zod's own sentences for a wrong type are about its input, not about the caller's JSON.
 const messageOf = (issue: Issue): string =>
   issue.code === 'invalid_type' && issue.path.length === 0 ? 'must be an object' : issue.message;
 
 const escape = (key: PropertyKey): string => String(key).replaceAll('~', '~0').replaceAll('/', '~1');
 
-/** @param prefix the pointer of the value that the issues are about */
+/** @param prefix the pointer of the value to which the issues belong */
 export const toViolations = (issues: readonly Issue[], prefix = ''): Violation[] =>
   issues.slice(0, violationsMax).map((issue) => ({
     pointer: prefix + issue.path.map((key) => `/${cut(escape(key))}`).join(''),
@@ -42,17 +42,17 @@ export const violationFields = (violations: readonly Violation[], total: number)
   violations_total: total,
 });
 
-/** The failure for a body, or a part of the request, that did not pass. */
+/** The failure for a body, or a part of the request, that is not valid. */
 export const invalid = (issues: readonly Issue[]): AppError =>
   new AppError('validation_failed', describeIssues(issues), violationFields(toViolations(issues), issues.length));
 
-/** No body has no fields. @throws AppError with 422 */
+/** A missing body counts as an empty object. @throws AppError with 422 */
 export function readBody<Schema extends z.ZodType>(schema: Schema, body: unknown): z.output<Schema> {
   const { success, data, error } = schema.safeParse(body === undefined ? {} : body);
   if (!success) throw invalid(error.issues);
   return data;
 }
 
-/** One violation, of a part of the request that is not its body. */
+/** One violation in a part of the request that is not its body. */
 export const invalidPart = (pointer: string, message: string): AppError =>
   new AppError('validation_failed', `${pointer.slice(1)} ${message}`, violationFields([{ pointer, message }], 1));

@@ -19,7 +19,7 @@ const description = [
     .join('\n'),
 ].join('\n\n');
 
-// The page's own code needs inline styles; the plugin adds the hashes of its inline scripts.
+// The code of the page needs inline styles. The plugin adds the hashes of its inline scripts.
 const contentSecurityPolicy = {
   'default-src': ["'self'"],
   'img-src': ["'self'", 'data:'],
@@ -30,7 +30,7 @@ const contentSecurityPolicy = {
   'frame-ancestors': ["'none'"],
 };
 
-/** Described here: a schema in the routes would be checked for every request. */
+/** Described here, because a schema in the routes would be checked for every request. */
 const keyHeaders = z.object({
   [keyHeader]: z
     .string()
@@ -41,18 +41,18 @@ const keyHeaders = z.object({
 
 interface ApiDocumentOptions {
   version: string;
-  /** The hooks that ask for a key, where keys are set: the routes that have one are described so. */
+  /** The hooks that require a key, where keys are set. The document marks the routes that have such a hook. */
   keyHooks: readonly onRequestHookHandler[];
   /** Whether a request for another name is refused. */
   checksHosts: boolean;
 }
 
-/** The document itself. It knows the routes that are registered after it. */
+/** Makes the document. It knows the routes that are registered after it. */
 export function registerApiDocument(
   app: FastifyInstance,
   { version, keyHooks, checksHosts }: ApiDocumentOptions,
 ): void {
-  /** Responses that hooks give: they are not in the schemas of the routes. */
+  /** Adds the responses of hooks, which the schemas of routes lack. */
   function describeHooks(schema: FastifySchema, { onRequest, method, url }: RouteOptions): FastifySchema {
     if (schema.hide === true) return schema;
     const takesKey = method === 'POST' && url.startsWith('/jobs') && url !== streamPath;
@@ -83,8 +83,8 @@ export function registerApiDocument(
 }
 
 /**
- * The page's links are relative, because a proxy may serve it below a path that it removes. A request by a URL from which the
- * links would be wrong is redirected. The plugin itself compares the end of the URL, query included.
+ * Where to redirect a request whose URL would make the links of the page wrong. They are relative, because a proxy may serve the
+ * page below a path that it removes. The plugin itself compares the end of the URL, query included.
  */
 function locationOfPage(url: string): string | undefined {
   const path = url.split('?', 1)[0] as string;
@@ -99,11 +99,11 @@ const leadToPage: onRequestHookHandler = (request, reply, done) => {
   reply.redirect(location);
 };
 
-/** In place of the console, where that is off. */
+/** Replaces the console where it is off. */
 export const leadToDocument = (app: FastifyInstance): void =>
   void app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect('docs/'));
 
-/** The routes that show it. */
+/** Registers the routes that show the document. */
 export function registerDocumentRoutes(app: FastifyInstance): void {
   const hidden = { schema: { hide: true } };
   app.get('/openapi.json', hidden, () => app.swagger());
@@ -114,7 +114,7 @@ export function registerDocumentRoutes(app: FastifyInstance): void {
     routePrefix: '/docs',
     staticCSP: contentSecurityPolicy,
     uiHooks: { onRequest: leadToPage },
-    // Requests that are tried out on the page go to the page's own origin. The page reads its document from below /docs.
+    // Requests that are tried out on the page go to the page's own origin. The page reads its document from a path below /docs.
     transformSpecification: (document) => ({ ...document, servers: [{ url: '../' }] }),
     transformSpecificationClone: false,
   });

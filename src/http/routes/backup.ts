@@ -1,4 +1,4 @@
-// POST /admin/backup: a consistent copy of what this process keeps on its disk, made while it goes on.
+// POST /admin/backup: a consistent copy of the data that this process keeps on its disk, made while it runs.
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { BackupError, backupNamePattern, type BackupReport, type Backups } from '../../domain/backup.ts';
@@ -54,7 +54,7 @@ export function registerBackup(app: FastifyInstance, { backups, ...options }: Ba
   };
   app.post('/admin/backup', { schema, ...actions.route }, async (request, reply) => {
     const data = readBody(asked, request.body);
-    // The connection is silent meanwhile; Node sets its own time again behind the response.
+    // The connection is silent meanwhile. Node sets its own limit again after the response.
     reply.raw.setTimeout(backupTimeoutMs + slowReaderTimeoutMs, () => request.raw.socket.destroy());
     const about = { action: 'backup', name: data.name };
     const report = await actions.run(request, about, () => create(backups, data.name));

@@ -18,7 +18,7 @@ export interface RejectedEntry {
   index: number;
   code: Refusal['code'] | 'key_reused';
   detail: string;
-  /** One sentence for the response's `errors`, in the original service's words. */
+  /** A sentence for the response's `errors`, as the original service wrote it. */
   error: string;
   /** A type's name, or `other`; a label of metrics. */
   operation: string;
@@ -35,7 +35,7 @@ export interface BatchEntries {
   found: FoundEntry[];
 }
 
-/** The entries of the body, still unchecked. Rejects with `validation_failed` or `too_many_jobs`. */
+/** The entries of the body, not yet checked. Throws `validation_failed` or `too_many_jobs`. */
 export function readEnvelope(body: unknown, jobsMax: number): readonly unknown[] {
   if (body === undefined) throw new AppError('malformed_json', 'The body is empty');
   const jobs = isObject(body) ? body['jobs'] : undefined;
@@ -51,7 +51,7 @@ export function readEnvelope(body: unknown, jobsMax: number): readonly unknown[]
 const badEnvelope = (pointer: string, message: string): AppError =>
   new AppError('validation_failed', `The body ${message}`, violationFields([{ pointer, message }], 1));
 
-/** @param hasKey the request has a key of its own */
+/** @param hasKey the request itself has a key */
 export type BatchReader = (entries: readonly unknown[], hasKey: boolean) => BatchEntries;
 
 export function createBatchReader(options: EntryOptions): BatchReader {
@@ -87,10 +87,10 @@ function reject(index: number, { code, operation, issues, detail }: Refusal): Re
   return { index, code, detail: description, error, operation, violations };
 }
 
-/** The first of their violations, and how many there are. */
+/** The first violations, and how many there are. */
 export function collectViolations(rejected: readonly RejectedEntry[]): Record<string, unknown> {
   const total = rejected.reduce((sum, { violations }) => sum + violations.length, 0);
-  // One entry has at least one violation.
+  // Each entry has at least one violation.
   return violationFields(
     rejected.slice(0, violationsMax).flatMap(({ violations }) => violations),
     total,

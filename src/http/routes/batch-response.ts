@@ -1,5 +1,5 @@
-// The response to a batch, from its entries and the outcomes of its jobs, by one pure function. When some are stored it is 206.
-// When none is stored it is never 2xx.
+// Makes the response to a batch from its entries and the outcomes of its jobs. It is 206 when a part is stored, and never 2xx
+// when none is stored.
 import type { ErrorCode } from '../problems/errors.ts';
 import type { Job } from '../../domain/job.ts';
 import type { Outcome, RefusalCode } from '../../domain/producer.ts';
@@ -47,7 +47,7 @@ export function createBatchResponse(entries: BatchEntries, outcomes: readonly Ou
   };
   if (counts.enqueued > 0) return { status: 206, body };
   const code = codeOfNoneStored(tally);
-  // The ids that a caller may have to look for.
+  // The ids that a caller may want to look for.
   if (code === 'outcome_unknown') body.job_ids = idsOf('unknown');
   return { problem: toProblem(code, rejected, body) };
 }
@@ -119,7 +119,7 @@ function resultOf(index: number, job: Job, outcome: Outcome, tally: Tally): Batc
 function codeOfNoneStored({ counts, refusals }: Tally): ErrorCode {
   if (counts.unknown > 0) return 'outcome_unknown';
   if (counts.failed === 0) return 'validation_failed';
-  // Of several reasons the most general: when the broker is away, a retry at another process meets the same broker.
+  // Of several reasons the most general counts. When the broker is away, a retry at another process would meet the same broker.
   const order: readonly RefusalCode[] = ['broker_unavailable', 'broker_refused', 'overloaded', 'shutting_down'];
   return problemCodeOf(order.find((code) => refusals.has(code)) as RefusalCode);
 }

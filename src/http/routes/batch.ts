@@ -22,9 +22,9 @@ import { fingerprintOf } from '../once/idempotency-key.ts';
 import { countIfRefusedByKeys } from '../once/refused-by-keys.ts';
 
 export interface BatchRouteOptions extends JobRoutesOptions {
-  /** Entries of one request. */
+  /** The most entries of one request. */
   batchMaxJobs: number;
-  /** Decoded bytes of its body. */
+  /** The most bytes of its body, after decoding. */
   batchBodyBytesMax: number;
 }
 
@@ -42,7 +42,7 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
   app.post('/jobs/batch', route, async (request, reply) => {
     const { body } = request;
     const hasKey = fingerprintOf(request) !== undefined;
-    // The handler runs in the turn in which the last byte of the body arrived.
+    // The handler runs in the turn of the event loop in which the last byte of the body arrived.
     const deadlineMs = clock.now() + enqueueTimeoutMs;
     const entries = readEntries(readEnvelope(body, batchMaxJobs), hasKey);
     const { jobs } = entries;
@@ -63,7 +63,7 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
     return respond(reply, entries, outcomes);
   });
 
-  /** Entries with keys of their own. */
+  /** Pushes entries with keys of their own. */
   async function pushKeyed(
     request: FastifyRequest,
     reply: FastifyReply,
@@ -90,7 +90,7 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
   }
 }
 
-/** For metrics. */
+/** Counts jobs for the metrics. */
 export function countJobs(
   metrics: Pick<Metrics, 'job'>,
   { jobs, rejected }: BatchEntries,

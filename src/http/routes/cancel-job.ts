@@ -20,7 +20,7 @@ export interface CancelJobOptions {
   /** Undefined when this deployment keeps no results. */
   results: ResultStore | undefined;
   remover: JobRemover;
-  /** Where locks of unique jobs are. */
+  /** The store with the locks of unique jobs. */
   keys: KeyStore | undefined;
   protect: readonly onRequestHookHandler[];
 }
@@ -64,7 +64,7 @@ export function registerCancelJob(
     if (underWay >= cancellationsMax) throw new AppError('overloaded', 'Too many jobs are being cancelled');
     underWay++;
     const { unique_key: lock } = await cancelJob(jid, { results, remover, reply }).finally(() => underWay--);
-    // A broker in this process has released the lock already.
+    // A broker in this process has freed the lock already.
     if (keys && typeof lock === 'string') await unlock(keys, lock, jid);
     return { job_id: jid, state: 'cancelled' as const };
   });
@@ -94,7 +94,7 @@ async function cancelJob(jid: string, means: Means): Promise<JobRecord> {
   }
   if (remover.tells) {
     if (!(await remove(jid, remover))) throw started();
-    // The job is cancelled, also when the store does not take the record.
+    // The job is cancelled even when the store does not take the record.
     await results.put([record]).catch((error: unknown) => storeAway(error, reply));
     return known;
   }
@@ -112,7 +112,7 @@ const remove = (jid: string, remover: JobRemover): Promise<boolean> =>
     throw new AppError(isAway ? 'broker_unavailable' : 'outcome_unknown', error.message, fields, error.cause);
   });
 
-/** The record keeps workers from running the job. Without the removal the broker would keep the job until its time. */
+/** The record already keeps workers from running the job. Without the removal the broker would keep it until its time. */
 const tidyUp = (jid: string, { remover, reply }: Means): Promise<void> =>
   remover.remove(jid).then(
     () => undefined,
@@ -123,7 +123,7 @@ const tidyUp = (jid: string, { remover, reply }: Means): Promise<void> =>
 const started = (): AppError =>
   new AppError('not_cancellable', 'The job has started, or nobody can tell that it has not');
 
-/** Only the broker's schedule holds it, and will do so for a while. */
+/** True when only the broker's schedule has the job, and will have it for some time. */
 const isFarAway = ({ state, at }: JobRecord): boolean =>
   state === 'scheduled' && Date.parse(at ?? '') >= Date.now() + cancelMarginMs;
 

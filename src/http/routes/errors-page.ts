@@ -1,4 +1,4 @@
-// GET /docs/errors: what each `code` means, made from the table of errors. The `type` of a problem points here.
+// GET /docs/errors: the meaning of each `code`, made from the table of errors. The `type` of a problem points here.
 import { errorTable, type ErrorCode } from '../problems/errors.ts';
 
 export const errorsPath = '/docs/errors';
@@ -13,7 +13,7 @@ function rowOf(code: ErrorCode): string {
   return `<tr id="${code}">${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
 }
 
-/** Titles are our own texts and hold nothing to escape. */
+/** Titles are our own texts and need no escaping. */
 export const errorsPage = [
   '<!DOCTYPE html>',
   '<html lang="en">',

@@ -1,5 +1,5 @@
-// GET /jobs/{job_id}: the record of a job, at once or when the job ends (`?wait=`). A held response is sent when the store tells
-// the end, when the caller goes away, or when the drain begins. The store is never polled.
+// GET /jobs/{job_id}: the record of a job, at once or when the job ends (`?wait=`). A held response is sent when the store
+// reports the end, when the caller goes away, or when the drain begins. The store is never polled.
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, onRequestHookHandler } from 'fastify';
 import { z } from 'zod';
@@ -18,7 +18,7 @@ export interface JobStateOptions {
   results: ResultStore | undefined;
   /** Fires when the drain begins. */
   draining: AbortSignal;
-  /** Responses that are held at once. */
+  /** The most responses that are held at once. */
   waitersMax: number;
   protect: readonly onRequestHookHandler[];
 }
@@ -30,7 +30,7 @@ const problems = [
   'results_unavailable',
   'overloaded',
 ] as const;
-/** A number as JSON has it, of which `Number` would take more. */
+/** A number as in JSON. `Number` would accept other texts, too. */
 const waitPattern = /^\d{1,2}(\.\d{1,20})?(e-\d{1,3})?$/i;
 
 export function registerJobState(app: FastifyInstance, options: JobStateOptions): void {
@@ -58,7 +58,7 @@ export function registerJobState(app: FastifyInstance, options: JobStateOptions)
   });
 }
 
-/** These have routes of their own, as the names of operations have. */
+/** Reads the id. These paths have routes of their own, like the names of operations. */
 export function readJobId(params: unknown, registry: JobRegistry, reply: FastifyReply): string {
   const { job_id: jobId } = params as { job_id: string };
   if (jobId === 'batch' || jobId === 'stream' || registry.byName(jobId) !== undefined) {
@@ -76,7 +76,7 @@ export const notKept = (): AppError =>
   new AppError('results_not_kept', 'This deployment keeps no results: RESULTS_URL is not set');
 export const notKnown = (): AppError => new AppError('not_found', 'This job is not known here; it may still exist');
 
-/** When the store does not answer, nothing is known of the job: the response is not 404. */
+/** When the store does not answer, nothing is known of the job, so the response is not 404. */
 export function storeAway(error: unknown, reply: FastifyReply): AppError {
   // src/roles/measured-results.ts warns once that the store is away.
   reply.log.debug({ err: error, request_id: reply.request.id }, 'the store of results did not answer');
@@ -107,14 +107,17 @@ async function lookUp(
 }
 
 interface Waiters {
-  /** A signal for one held response; undefined when none may be held: draining, too many, or one on this connection. */
+  /**
+   * A signal for one held response. Undefined: no response may be held, because of the drain, the limit, or another held response
+   * on this connection.
+   */
   enter(socket: Socket, reply: FastifyReply): AbortSignal | undefined;
 }
 
-/** One listener on the drain for all of them: signals warn from the eleventh on. */
+/** All waiters share one listener on the drain, because Node warns when a signal has eleven. */
 function createWaiters(draining: AbortSignal, waitersMax: number): Waiters {
   const held = new Set<AbortController>();
-  // Pipelined requests would otherwise let one caller hold all that may be held.
+  // Pipelined requests would otherwise let one caller use up the limit.
   const holding = new WeakSet<Socket>();
   draining.addEventListener('abort', () => held.forEach((controller) => controller.abort()), { once: true });
   return {
@@ -123,10 +126,11 @@ function createWaiters(draining: AbortSignal, waitersMax: number): Waiters {
       holding.add(socket);
       const controller = new AbortController();
       held.add(controller);
-      // A caller that sends no more may still read, but one that has gone away looks the same.
+      // A caller that sends no more may still read, but a caller that has gone away looks the same.
       const leave = (): void => controller.abort();
       socket.once('end', leave);
-      // After the response, and when the caller goes away before it: Node 20 does not tell a response that waits behind another.
+      // Released after the response, and when the caller goes away before it. Node 20 does not report that to a response that
+      // waits behind another.
       const release = (): void => {
         held.delete(controller);
         holding.delete(socket);

@@ -1,5 +1,5 @@
-// POST /jobs/{operation} and POST /jobs: one job; the response follows the broker's own reply for it. The hot routes: one type of
-// job is one route, and nothing here makes a timer, a signal or a hook per request.
+// POST /jobs/{operation} and POST /jobs: one job. The response follows the broker's own reply for it. Most requests come here:
+// each type of job is a route, and no request costs a timer, a signal or a hook of its own.
 import type { FastifyInstance, FastifyReply, onRequestHookHandler } from 'fastify';
 import type { Clock } from '../../domain/clock.ts';
 import { AppError, type ErrorCode } from '../problems/errors.ts';
@@ -34,19 +34,19 @@ export interface JobRoutesOptions extends EntryOptions {
   producer: JobProducer;
   metrics: Metrics;
   clock: Clock;
-  /** From the last byte of the body to the response. */
+  /** The most time from the last byte of the body to the response. */
   enqueueTimeoutMs: number;
   /** For requests with a key. */
   once: Once;
-  /** Hooks before the body is read: keys, overload. */
+  /** Hooks before the body is read: they check keys and overload. */
   protect: readonly onRequestHookHandler[];
 }
 
-/** A refusal by the broker itself is, to the caller, a broker that is not available. */
+/** For the caller, a refusal by the broker itself means that the broker is not available. */
 export const problemCodeOf = (code: RefusalCode): ErrorCode =>
   code === 'broker_refused' ? 'broker_unavailable' : code;
 
-/** The failure for a body that its schema did not accept. An empty body without a type was never parsed. */
+/** The failure for a body that does not fit its schema. An empty body without a type was never parsed. */
 const invalidBody = (body: unknown, error: Parameters<typeof invalid>[0]): AppError =>
   body === undefined ? new AppError('malformed_json', 'The body is empty') : invalid(error);
 
@@ -74,7 +74,7 @@ function registerType(app: FastifyInstance, type: JobType, maker: JobMaker, opti
   app.post(`/jobs/${name}`, route, async (request, reply) => {
     const { body } = request;
     const hasKey = fingerprintOf(request) !== undefined;
-    // The handler runs in the turn in which the last byte of the body arrived.
+    // The handler runs in the turn of the event loop in which the last byte of the body arrived.
     const deadlineMs = clock.now() + enqueueTimeoutMs;
     const reading = readFlat(body);
     if (!reading.success) {
@@ -164,7 +164,7 @@ function problemOf({ jid }: Job, outcome: Failed): Problem {
 const sendFailure = (reply: FastifyReply, job: Job, outcome: Failed): FastifyReply =>
   sendProblem(reply, problemOf(job, outcome));
 
-/** One job of a request with a key. */
+/** The attempt for the one job of a request with a key. */
 function attemptOf(job: Job, accepted: object, metrics: Metrics): Attempt {
   return {
     jobs: [job],

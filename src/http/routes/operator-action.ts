@@ -1,4 +1,4 @@
-// One action of an operator: who may do it, within which time, and the line of the log that names who did it.
+// One action of an operator: its key, its time limit, and the line of the log that names who acted.
 import type { FastifyRequest, onRequestHookHandler } from 'fastify';
 import type { Clock } from '../../domain/clock.ts';
 import { inTime } from '../../domain/in-time.ts';
@@ -12,9 +12,9 @@ import { withProblems } from './operator-responses.ts';
 export interface OperatorRouteOptions {
   operator: Operator;
   clock: Clock;
-  /** After it the response to an action is `outcome_unknown`, and the action goes on. */
+  /** After this time the response to an action is `outcome_unknown`, and the action goes on. */
   actionTimeoutMs: number;
-  /** Asks for a key of an operator. */
+  /** Requires a key of an operator. */
   protect: readonly onRequestHookHandler[];
 }
 
@@ -24,7 +24,7 @@ type About = Readonly<{ action: string } & Record<string, unknown>>;
 export interface Actions {
   /** Options of the routes, besides their schema. */
   readonly route: { config: { bodyMayBeEmpty: true }; onRequest: onRequestHookHandler[] };
-  /** Rejects with the failure for the caller; `toldOf` gives the log line fields of the value. */
+  /** Rejects with the failure for the caller. `toldOf` makes fields of the log line from the value. */
   run<Value>(
     request: FastifyRequest,
     about: About,

@@ -64,7 +64,7 @@ function argsOf(args: unknown): unknown {
   return text.length <= setArgsCharsMax ? args : cut(text, setArgsCharsMax);
 }
 
-/** A job with its texts cut: every client of the broker may have pushed it. */
+/** A job with shortened texts, because any client of the broker may have pushed it. */
 export const jobIn = (job: SetJob): z.infer<typeof setPage>['jobs'][number] => ({
   job_id: cut(job.jid, setNameCharsMax),
   jobtype: cut(job.jobtype, setNameCharsMax),

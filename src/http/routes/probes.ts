@@ -1,4 +1,4 @@
-// GET /health, /ready, /metrics: for operators. Liveness never asks the broker. Readiness names the failed check, and what an
+// GET /health, /ready, /metrics: for operators. /health never asks the broker. /ready names the failed check, and what an
 // acknowledgement survives.
 import type { FastifyInstance, onRequestHookHandler } from 'fastify';
 import { z } from 'zod';
@@ -23,10 +23,10 @@ export interface ProbesOptions {
   durability: string;
   keys: KeyStore | undefined;
   results: Pick<ResultStore, 'check'> | undefined;
-  /** The stores of results and keys count: without them the process is not ready. */
+  /** True: the stores of results and keys count, and without them the process is not ready. */
   resultsRequired?: boolean;
   draining: AbortSignal;
-  /** Why the worker of this process does not work; absent where there is none. */
+  /** Why the worker of this process does not work. Absent: it has no worker. */
   workerProblem?: (() => string | undefined) | undefined;
   lag: EventLoopLag;
   /** Guards /metrics when API keys are set. */
@@ -54,7 +54,7 @@ export function createReadiness(options: Omit<ProbesOptions, 'authenticate' | 'm
       ...stores,
     };
     const report = reportOf(checks, weak, { durability, keys: keys?.durability ?? 'none' });
-    // Jobs are stored and wait: to turn callers away would lose them.
+    // The worker does not count: jobs are stored and wait, while a service that is not ready would lose them.
     const worker = workerProblem && { worker: checkOf(workerProblem()) };
     return { ...report, body: { ...report.body, ...worker } };
   };

@@ -30,7 +30,7 @@ const affected = z.object({ affected: z.int().min(0) });
 const untold = z.object({ affected: z.null() }).meta({ description: 'Faktory does not tell how many it were' });
 const setParam = z.enum(setNames);
 
-/** Ids in a log line: a request may name a thousand. */
+/** The most ids in a log line: a request may name a thousand. */
 const idsLoggedMax = 20;
 
 type Change = (request: FastifyRequest, change: SetChange) => Promise<number | undefined>;

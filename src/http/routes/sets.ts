@@ -1,4 +1,4 @@
-// GET /sets/{set}: the jobs that are scheduled, wait for another attempt, or are dead, a page at a time.
+// GET /sets/{set}: the jobs that are scheduled, wait for another attempt, or are dead, page by page.
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { setNames } from '../../domain/operator.ts';

@@ -34,15 +34,15 @@ export interface StreamRouteOptions extends Omit<JobRoutesOptions, 'once'>, Pick
   connections: Connections;
   budget: BodyBudget;
   draining: AbortSignal;
-  /** The limits of all jobs that wait and are in flight (`src/enqueue/admission.ts`): streams take a share. */
+  /** The limits of all jobs that wait and are in flight (`src/enqueue/admission.ts`). Streams may use a share. */
   pendingJobsMax?: number | undefined;
   pendingBytesMax?: number | undefined;
-  /** For tests. */
+  /** Set by tests. */
   streamIdleMs?: number | undefined;
 }
 
 export const streamPath = '/jobs/stream';
-/** Of `from`, which has 15 digits at most. */
+/** The largest value of `from`, which has at most 15 digits. */
 const lineMax = 999_999_999_999_999;
 
 const problems = [
@@ -55,7 +55,7 @@ const problems = [
 
 const atMost = (limit: number, ofPending = Infinity): number => Math.min(limit, ofPending * streamPendingShare);
 
-/** On an instance of its own: it has another parser than all other routes. */
+/** Registered on an instance of its own, because it has another parser than all other routes. */
 export function registerStreamRoute(app: FastifyInstance, options: StreamRouteOptions): void {
   const { clock, metrics, draining, connections, budget, protect, pendingJobsMax, pendingBytesMax } = options;
   const producer = createPatientProducer({ next: options.producer, clock, draining });
@@ -112,7 +112,7 @@ function takeNdjsonOnly(app: FastifyInstance): void {
 }
 
 function readRequest({ body, query, headers }: FastifyRequest): StreamAsked {
-  // Without a content type and a body no parser was asked.
+  // Without a content type and a body no parser was called.
   if (body === undefined) throw new AppError('unsupported_media_type', sendNdjson);
   if (headers['content-encoding'] !== undefined)
     throw new AppError('unsupported_media_type', 'The lines of a stream are sent without Content-Encoding');

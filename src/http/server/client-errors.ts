@@ -9,7 +9,7 @@ import { headerBytesMax, headersTimeoutMs, requestTimeoutMs } from '../limits.ts
 import { evictedCode } from './places.ts';
 import { problemContentType, renderProblem, retryAfterSeconds, type Problem } from '../problems/problem.ts';
 
-/** The rest of such a request could still arrive. Nothing more may be read. */
+/** The rest of such a request may still arrive, so nothing more may be read. */
 export const timeoutCode = 'ERR_HTTP_REQUEST_TIMEOUT';
 const codes: Readonly<Record<string, ErrorCode>> = {
   [timeoutCode]: 'request_timeout',
@@ -31,7 +31,7 @@ const problemOf = (error: NodeJS.ErrnoException): Problem => {
 
 function renderResponse(problem: Problem, instance: string): string {
   const { status, title } = errorTable[problem.code];
-  // No part of such a request reached the code that enqueues.
+  // No part of such a request has reached the code that enqueues.
   const body = renderProblem(problem, instance, true);
   const retryAfter = retryAfterSeconds(problem.code);
   const headers = {
@@ -75,10 +75,10 @@ export function createClientErrorHandler(
     };
     if (response.req.complete) return endAfterIt();
     const refuseItsBody = (): void => {
-      // After a timeout the rest of the request may have come while its response waited for its turn.
+      // After a timeout the rest of the request may have arrived while its response waited behind others.
       if (response.headersSent || response.req.complete) return endAfterIt();
       refuse();
-      // A late request can still be completed: it must not be enqueued after this "not enqueued".
+      // A late request can still become complete. It must not be enqueued after this "not enqueued".
       if (error.code === timeoutCode || error.code === evictedCode) socket.destroy();
       else connections.leave(socket);
     };
@@ -87,7 +87,7 @@ export function createClientErrorHandler(
     else refuseItsBody();
   };
 
-  /** False when this was announced as the last response, or when the caller still sends a request that has its response. */
+  /** False when this was announced as the last response, or when the caller still sends a request whose response was written. */
   function isOpenAfter(response: ServerResponse, socket: Socket): boolean {
     return response.req.complete && response.shouldKeepAlive && !connections.isEnding(socket);
   }

@@ -24,7 +24,7 @@ export interface Connection {
   response: ServerResponse | undefined;
   /** Set while that response is a stream. */
   stream?: StreamUnderWay | undefined;
-  /** When the head of that request had been read; before the first request, when the connection came. */
+  /** When the head of that request had been read. Before the first request: when the connection came. */
   sinceMs: number;
 }
 
@@ -32,29 +32,32 @@ export interface Connection {
 export type HttpConnectionState = 'idle' | 'receiving' | 'answering';
 
 export interface Connections {
-  /** From the server's first connection on. */
+  /** Watches the server, from its first connection on. */
   watch(server: Server): void;
   /** The open connections. */
   entries(): Iterable<readonly [HttpSocket, Connection]>;
   get(socket: Socket): Connection | undefined;
   counts(): Record<HttpConnectionState, number>;
   latestResponse(socket: Socket): ServerResponse | undefined;
-  /** Makes this response the last of its connection; false when more requests have been read, and it cannot be. */
+  /** Makes this response the last of its connection. False: more requests have been read, so it cannot be the last. */
   endWith(response: ServerResponse): boolean;
-  /** Requests that are read from now on are not accepted: their caller was, or will be, told that they are not enqueued. */
+  /** Requests that are read from now on are not accepted: their callers learn that they are not enqueued. */
   takeNoMore(socket: Socket): void;
   isEnding(socket: Socket): boolean;
   /** Ends the sending side and gives the caller time to read: a reset makes the kernel drop bytes that were sent before. */
   leave(socket: Socket): void;
 }
 
-/** A stream pipeline that fails takes `socket` away from a request; Node's own `client` stays (lib/_http_incoming.js). */
+/**
+ * The socket of a response. A stream pipeline that fails removes `socket` from its request, but Node's own `client` stays
+ * (lib/_http_incoming.js).
+ */
 const socketOf = ({ req }: ServerResponse): Socket | undefined => (req as typeof req & { client?: Socket }).client;
 
 export function stateOf(socket: HttpSocket, { response, stream }: Connection): HttpConnectionState {
   if (response === undefined) return 'receiving';
   if (response.writableFinished) return 'idle';
-  // A later request is being read: the requests before it were read whole.
+  // When a later request is being read, the requests before it were read whole.
   const isBehind = (socket._httpMessage ?? response) !== response;
   return response.req.complete || isBehind || stream?.isOwed === true ? 'answering' : 'receiving';
 }
@@ -80,7 +83,7 @@ export function createConnections(clock: Clock): Connections {
         // Node calls this after the last response.
         socket.destroySoon = () => leave(socket);
       });
-      // Before the framework's own listener, which may respond at once.
+      // Added before the framework's own listener, which may respond at once.
       server.prependListener('request', ({ socket }, response) => {
         const connection = open.get(socket);
         if (connection === undefined) return;
@@ -100,7 +103,8 @@ export function createConnections(clock: Clock): Connections {
     endWith(response) {
       const socket = socketOf(response);
       const connection = socket && open.get(socket);
-      // A connection of another server: `localhost` may be two addresses, and the framework then makes a second server.
+      // The connection belongs to another server: for `localhost`, which may be two addresses, the framework makes a second
+      // server.
       if (connection === undefined) return true;
       if (connection.response !== response) return false;
       ending.add(socket as Socket);

@@ -6,23 +6,26 @@ import type { FastifyInstance } from 'fastify';
 import type { Clock, Timer } from '../../domain/clock.ts';
 import type { Connections } from './connections.ts';
 
-/** The reason of a drain when a successor listens at the same port: connections close, and /ready is still 200. */
+/** The reason of a drain when another process listens at the same port. Connections close, and /ready is still 200. */
 export const replaced = 'replaced';
 
 const sweepEveryMs = 50;
-/** Time for the rest of a request that is being sent when the port closes. */
+/** How long the rest of a request may take that is being sent when the port closes. */
 const incompleteMsMax = 1000;
-/** Time for a caller to read its last response. */
+/** How long a caller may take to read its last response. */
 const unreadMsMax = 1000;
 
 const isResponseDue = (response: ServerResponse | undefined): boolean =>
   response !== undefined && response.req.complete && !response.writableFinished;
 
-/** After the port closed, connections end as soon as their last response is sent. */
+/** After the port has closed, connections end as soon as their last response is sent. */
 export function closeIdleConnections(app: FastifyInstance, clock: Clock, connections: Connections): void {
   const unreadSinceMs = new WeakMap<ServerResponse, number>();
 
-  /** A caller that does not read its response would delay the end until the process is killed. */
+  /**
+   * Closes the connection of a caller that does not read its response, because it would delay the end until the process is
+   * killed.
+   */
   function cutUnread(): void {
     for (const [socket] of connections.entries()) {
       const response = socket._httpMessage;

@@ -1,11 +1,11 @@
-// Which connection holds which place, counted for all connections and for each address. It decides nothing.
+// Which connection holds which place, counted for all connections and for each address. places.ts decides who must go.
 import type { Socket } from 'node:net';
 import { sourceOf, type AddressRange } from '../plugins/addresses.ts';
 
 /** Connections whose number has a limit: all of them, or the connections of one address. */
 export interface Group {
   count: number;
-  /** Before it no member is looked for that may go. */
+  /** Before this time the group is not searched for a member that may go. */
   nextLookMs: number;
 }
 
@@ -20,7 +20,7 @@ export interface HeldPlaces {
   readonly size: number;
   /** The last places, for probes. */
   readonly spare: ReadonlySet<Socket>;
-  /** The group of an address; undefined when the address has no limit of its own. */
+  /** The group of an address. Undefined: the address has no limit of its own. */
   groupOf(address: string | undefined): AddressGroup | undefined;
   add(socket: Socket, group: AddressGroup | undefined, isSpare: boolean): void;
   release(socket: Socket): void;
@@ -28,7 +28,7 @@ export interface HeldPlaces {
   counts(socket: Socket, group: Group): boolean;
 }
 
-/** @param isShared addresses without a limit: many callers are behind each */
+/** @param isShared addresses without a limit, because many callers are behind each of them */
 export function createHeldPlaces(isShared: AddressRange): HeldPlaces {
   const held = new Map<Socket, AddressGroup | undefined>();
   const groups = new Map<string, AddressGroup>();

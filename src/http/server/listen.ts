@@ -1,12 +1,12 @@
-// The server listens on one address. For a name that has several, such as `localhost`, the framework would make more servers,
-// and our guards are not on them.
+// Makes the server listen on one address. For a name with several addresses, such as `localhost`, the framework would make more
+// servers, which lack our guards.
 import { lookup } from 'node:dns/promises';
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { bracketed } from '../plugins/hosts.ts';
 import { listenBacklog } from '../limits.ts';
 
-/** The address of a name that the server listens on. */
+/** The address at which a name is listened on. */
 export const resolveHost = async (host: string): Promise<string> =>
   (await lookup(host, { order: 'ipv4first' })).address;
 

@@ -1,5 +1,6 @@
-// Who may be connected. When places run low, the connections that have sent least for longest go first, never one whose
-// response is due. One address has a share of the places. The last places are for probes, so that operators can see the service.
+// Decides who may be connected. When places run low, the connections that have sent least for longest are closed first, and never
+// a connection whose response is due. One address has a share of the places. The last places are for probes, so that operators
+// can see the service.
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyBaseLogger } from 'fastify';
@@ -8,14 +9,14 @@ import type { AddressRange } from '../plugins/addresses.ts';
 import { stateOf, type Connection, type Connections, type HttpSocket } from './connections.ts';
 import { createHeldPlaces, type Group } from './held-places.ts';
 
-/** The code of the `clientError` by which a caller in mid-body is told that the place was needed. */
+/** The code of the `clientError` for a caller whose connection is closed in the middle of a body to make room. */
 export const evictedCode = 'ERR_PLACE_NEEDED';
 
-/** Connections that go at once: otherwise each new connection would look through all of them. */
+/** How many connections are closed at once. Otherwise each new connection would have to search all of them. */
 const goAtOnce = 64;
-/** A caller that has just come, or just got a response, has had no time to send. */
+/** A caller that has just come, or has just got a response, had no time to send yet. */
 const graceMs = 100;
-/** After a search that found nobody who may go. */
+/** The pause after a search that found no connection to close. */
 const pauseMs = 10;
 const logPauseMs = 10_000;
 
@@ -23,7 +24,7 @@ export interface PlacesOptions {
   clock: Clock;
   connections: Connections;
   logger: Pick<FastifyBaseLogger, 'warn'>;
-  /** This machine and trusted proxies: many callers behind one address. */
+  /** Addresses of this machine and of trusted proxies, which many callers share. */
   isShared: AddressRange;
   perAddressMax: number;
   placesMax: number;
@@ -40,7 +41,7 @@ export interface Places {
   evict(socket: HttpSocket): boolean;
 }
 
-/** Bytes a millisecond of the request under way; the 1,024 are for whoever has just begun. */
+/** Bytes a millisecond of the request under way. 1,024 bytes are added for a request that has just begun. */
 export const rateOf = (socket: Socket, { sinceMs }: Connection, nowMs: number): number =>
   (socket.bytesRead + 1024) / (nowMs - sinceMs + 1);
 
@@ -73,7 +74,7 @@ export function createPlaces(options: PlacesOptions): Places {
     return leaving.length > 0;
   }
 
-  /** A probe that has sent nothing yet makes room for the next one. */
+  /** True when a spare place is free. A probe that has sent nothing yet makes room for the next. */
   function hasSpare(): boolean {
     if (spare.size >= spareMax) [...spare].find((other) => evict(other));
     return spare.size < spareMax;
@@ -106,7 +107,7 @@ export function createPlaces(options: PlacesOptions): Places {
   };
 }
 
-/** Idle connections, the longest idle first; then the connections that send most slowly. Never one whose response is due. */
+/** Idle connections, the longest idle first, then the connections that send most slowly. Never a connection whose response is due. */
 function firstToGo(connections: Connections, mayGo: (socket: Socket) => boolean, nowMs: number): HttpSocket[] {
   const found: { socket: HttpSocket; isIdle: boolean; rate: number }[] = [];
   for (const [socket, connection] of connections.entries()) {
@@ -120,7 +121,7 @@ function firstToGo(connections: Connections, mayGo: (socket: Socket) => boolean,
   return found.slice(0, goAtOnce).map(({ socket }) => socket);
 }
 
-/** A line of the log when connections were closed, every ten seconds at most. */
+/** Writes a line to the log when connections were closed, at most every ten seconds. */
 function createClosedLog(
   { clock, logger }: Pick<PlacesOptions, 'clock' | 'logger'>,
   closed: Places['closed'],

@@ -1,5 +1,5 @@
-// The bytes of a request, a chunk for each call of `next`. Bytes that are not asked for stay in the kernel, and so the caller
-// has to wait.
+// The bytes of a request, a chunk for each call of `next`. Bytes that are not asked for stay in the kernel, so the caller has to
+// wait.
 import type { Readable } from 'node:stream';
 
 export interface BodyChunks {
@@ -24,7 +24,7 @@ export function createBodyChunks(body: Readable): BodyChunks {
   body.on('readable', onReadable);
   body.on('end', stop);
   body.on('close', stop);
-  // `close` follows.
+  // The event `close` follows.
   body.on('error', () => undefined);
   return {
     async next() {

@@ -1,6 +1,6 @@
 // A producer that waits for room. When too much work waits, a single job or a batch is refused at once (admission.ts); a stream
-// stops reading instead. Only that refusal is tried again, because then certainly nothing was sent. When the broker is away,
-// the lines are refused at once.
+// stops reading instead. Only that refusal is tried again, because then certainly nothing was sent. When the broker is away, the
+// lines are refused at once.
 import type { Clock } from '../../domain/clock.ts';
 import type { Outcome, JobProducer } from '../../domain/producer.ts';
 
@@ -14,7 +14,7 @@ const isOverloaded = (outcome: Outcome | undefined): boolean =>
 export interface PatientProducerOptions {
   next: JobProducer;
   clock: Clock;
-  /** Aborted when the stream is over: the wait ends. */
+  /** Fires when the stream is over. Then the wait ends. */
   draining: AbortSignal;
 }
 

@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http';
 import { createFifo, type Fifo } from '../../domain/fifo.ts';
 import type { LineResult } from './slice.ts';
 
-/** `errors`: lines that are not enqueued; `summary`: none. */
+/** `errors`: lines that are not enqueued. `summary`: no lines. */
 export const reportModes = ['all', 'errors', 'summary'] as const;
 export type ReportMode = (typeof reportModes)[number];
 
@@ -35,7 +35,7 @@ export interface Reports {
   wake(): void;
 }
 
-/** Lines that leave together. */
+/** Lines that are pushed together. */
 interface Pending {
   readonly lines: number;
   readonly bytes: number;

@@ -1,5 +1,5 @@
-// A stream on its connection: head, timers, drain, and the half-closed end of a request that was not read to its end. It has
-// timers of its own: Node's timers for a request are the same for all routes, and a stream may take hours (docs/streams.md).
+// Serves a stream on its connection: its head, timers, drain, and the end of a request that was not read whole. It has timers of
+// its own, because Node's timers for a request are the same for all routes, and a stream may take hours (docs/streams.md).
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Readable } from 'node:stream';
 import { streamIdleMs } from '../limits.ts';
@@ -27,7 +27,7 @@ export interface StreamAsked {
 const idle: StreamEnd = { code: 'request_timeout', detail: 'No byte came for too long' };
 const notHttp: StreamEnd = { code: 'bad_request', detail: 'The bytes received are not a valid HTTP/1.1 request' };
 
-/** The response is not sent by the framework, which would pipe it and limit its time. */
+/** Writes the head without the framework, which would pipe the response and limit its time. */
 function writeHead(request: FastifyRequest, reply: FastifyReply, options: ServeStreamOptions): void {
   setResponseHeaders(request, reply, options);
   const headers = {
@@ -62,7 +62,7 @@ export function serveStream(
     },
     fail({ code }: NodeJS.ErrnoException) {
       if (code === timeoutCode) {
-        // Node's limit for a whole request does not apply to a stream. After the port has closed the limit is the drain's.
+        // Node's limit for a whole request does not apply to a stream. After the port has closed the limit of the drain applies.
         if (draining.aborted) socket.destroy();
       } else if (code === 'ECONNRESET' || code === evictedCode || !socket.writable) socket.destroy();
       else stream.end(notHttp);
@@ -80,7 +80,7 @@ export function serveStream(
     if (stream.isOwed) return void socket.setTimeout(idleMs);
     stream.end(idle);
   });
-  // Before Node's own listener, which hands the socket on.
+  // Added before Node's own listener, which gives the socket to the next response.
   response.prependOnceListener('finish', () => {
     socket.setTimeout(request.server.server.timeout);
     if (request.raw.complete) return;

@@ -19,13 +19,13 @@ export type ReaderState = 'reading' | 'whole' | 'too long' | 'stopped';
 
 export interface SliceReader {
   readonly state: ReaderState;
-  /** In the order of the lines. Ends when the state is no longer `reading`. */
+  /** The slices in the order of the lines. Ends when the state is no longer `reading`. */
   slices(): AsyncGenerator<LineSlice>;
   /** Ends `slices()`; no further byte is read. */
   stop(): void;
 }
 
-/** @param from the first line that is given; the first line of the body is 1 */
+/** @param from the first line that is given, counted from 1 */
 export function createSliceReader(body: Readable, from: number): SliceReader {
   const chunks = createBodyChunks(body);
   const splitter = createLineSplitter({ from, bytesMax: streamLineBytesMax });
@@ -43,7 +43,7 @@ export function createSliceReader(body: Readable, from: number): SliceReader {
       yield { first: first + start, texts: texts.slice(start, stopAt) };
       start = stopAt;
     }
-    // The next bytes may be a part of that line: nothing is read after it.
+    // The next bytes may belong to that line, so nothing is read after it.
     if (isNextTooLong) end('too long');
   }
 

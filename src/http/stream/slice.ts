@@ -1,5 +1,5 @@
-// A slice: some lines of a stream that are read and pushed together, as the entries of a batch are. A line that is no JSON is
-// rejected like any other bad entry.
+// A slice: lines of a stream that are read and pushed together, like the entries of a batch. A line that is no JSON is rejected
+// like any other bad entry.
 import type { FastifyRequest } from 'fastify';
 import type { Clock } from '../../domain/clock.ts';
 import type { Outcome, JobProducer } from '../../domain/producer.ts';
@@ -17,7 +17,7 @@ import type { BatchResult } from '../routes/schemas.ts';
 
 export interface SliceOptions extends EntryOptions {
   producer: JobProducer;
-  /** Must push to the same producer. */
+  /** It must push to the same producer. */
   once: Once;
   metrics: Pick<Metrics, 'job'>;
   clock: Clock;
@@ -47,7 +47,7 @@ interface Part {
   places: number[];
 }
 
-/** White space as JSON has it. */
+/** White space of JSON. */
 const empty = /^[ \t\r]*$/;
 
 const notJson = {
@@ -56,7 +56,7 @@ const notJson = {
   detail: 'The line is not JSON, or it holds a key like __proto__',
 } as const;
 
-/** For entries with a key, and for unique ones, the store of keys is asked. An entry whose field is wrong may be here, too. */
+/** True for entries with a key and for unique jobs, which need the store of keys. An entry with a wrong field may be among them. */
 const isForOnce = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && ('key' in value || 'unique_for' in value);
 
@@ -108,7 +108,7 @@ export function createSlicePusher(options: SliceOptions): SlicePusher {
 
 const noOutcome: Outcome = { kind: 'refused', code: 'overloaded', detail: '' };
 
-/** The values of the lines, by their way to the broker, and a result for each line, to be completed by its outcome. */
+/** Sorts the values of the lines by their way to the broker, and prepares a result for each line, which the outcomes complete. */
 function sortLines(
   first: number,
   texts: readonly string[],

@@ -75,7 +75,7 @@ export function createStream(
     for await (const slice of reader.slices()) {
       if (!(await pushReported(slice))) return;
       nextLine = slice.first + slice.texts.length;
-      // Other requests have their turn: a slice takes about a millisecond.
+      // Lets other requests have their turn: a slice takes about a millisecond.
       await new Promise<void>((resolve) => clock.soon(resolve));
     }
     if (reader.state === 'too long') rejectNext();
@@ -165,8 +165,8 @@ function createReportedPush(
 }
 
 /**
- * A caller that writes while it reads learns from the summary that it need not send more, and gets some time to read it. Some
- * clients (undici, which is Node's fetch) drop unread reports when a response is complete before its request.
+ * Gives a caller that writes while it reads some time to read the summary, which says that no more lines are needed. Some clients
+ * (undici, which is Node's fetch) drop unread reports when a response is complete before its request.
  */
 function untilGone(body: Readable, clock: Clock): Promise<void> {
   return new Promise((resolve) => {

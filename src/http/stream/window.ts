@@ -17,7 +17,7 @@ export interface WindowLimits {
 
 /** Room for one slice. */
 export interface Room {
-  /** Tells the real size of the slice. Until then its lines count as the most that a slice may have. */
+  /** Sets the real size of the slice. Until then it counts as the largest that a slice may be. */
   use(lines: number, bytes: number): void;
   /** @param tookMs from the push to the outcome; undefined: nothing was pushed */
   release(tookMs: number | undefined): void;
