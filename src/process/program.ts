@@ -4,12 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { ConfigError, type Config } from '../config/load.ts';
 import { configWarnings } from '../config/warnings.ts';
-import { startAllInOne } from '../roles/all-in-one.ts';
-import { startApi } from '../roles/api.ts';
-import { startApiProcesses } from '../roles/api-processes.ts';
-import { startBroker } from '../roles/broker.ts';
-import { RoleError, type Role, type Running } from '../roles/role.ts';
-import { startWorker } from '../roles/worker.ts';
+import { RoleError, type Role, type RoleContext, type Running } from '../roles/role.ts';
 import { joinSupervisor } from '../supervisor/member.ts';
 import type { RoleName } from './command-line.ts';
 import type { DebugSwitch } from './debug-switch.ts';
@@ -27,8 +22,6 @@ export interface ProgramOptions {
   /** Prints the error that ends the start, to standard error. */
   printError: (text: unknown) => void;
 }
-
-const roles: Readonly<Record<RoleName, Role>> = { api: startApi, worker: startWorker, broker: startBroker };
 
 /** Resolves with the exit code, when the role has stopped or cannot start. */
 export async function runProgram(options: ProgramOptions): Promise<number> {
@@ -58,10 +51,10 @@ async function runRole(
   if (stop.reason) return endBeforeStart(log, stop.reason.error);
   const fail = (error: Error): void => stop.request({ error });
   const member = joinSupervisor(fail);
-  const start = roleOf(name, config, member !== undefined);
   // A terminal that closes sends SIGHUP, too. So with a terminal SIGHUP is a stop.
   const onRestart = (restart: () => void): void => void (hasTerminal() || stop.reserve('SIGHUP', restart));
-  const running = start({ config, log, version, lostLogLines: lostLines, troubles, fail, member, onRestart });
+  const context = { config, log, version, lostLogLines: lostLines, troubles, fail, member, onRestart };
+  const running = loadRole(name, context).then((start) => start(context));
   void running.then(
     () => member?.tellReady(),
     () => undefined,
@@ -71,16 +64,23 @@ async function runRole(
   return endInTime({ running, stop, log, timeoutMs: config.SHUTDOWN_TIMEOUT_MS - flushMs });
 }
 
-/** @throws RoleError when several processes are wanted where one holds the broker */
-function roleOf(name: RoleName | undefined, config: Config, isMember: boolean): Role {
-  const role = name ? roles[name] : config.FAKTORY_URL ? startApi : startAllInOne;
+/**
+ * A process loads its own role only: without the API a worker or a broker starts in half the time and holds 16 MB less.
+ * @throws RoleError when several processes are wanted where one holds the broker
+ */
+async function loadRole(name: RoleName | undefined, { config, member }: RoleContext): Promise<Role> {
+  if (name === 'worker') return (await import('../roles/worker.ts')).startWorker;
+  if (name === 'broker') return (await import('../roles/broker.ts')).startBroker;
   const count = config.API_PROCESSES === 'auto' ? availableParallelism() : config.API_PROCESSES;
-  if (role === startApi) return count > 1 && !isMember ? startApiProcesses(count) : role;
-  if (role === startAllInOne && config.API_PROCESSES !== 'auto' && count > 1)
+  if (name === 'api' || config.FAKTORY_URL) {
+    if (count === 1 || member) return (await import('../roles/api.ts')).startApi;
+    return (await import('../roles/api-processes.ts')).startApiProcesses(count);
+  }
+  if (config.API_PROCESSES !== 'auto' && count > 1)
     throw new RoleError(
       `API_PROCESSES=${count} needs FAKTORY_URL: without it the broker is in this process, and the API with it.`,
     );
-  return role;
+  return (await import('../roles/all-in-one.ts')).startAllInOne;
 }
 
 /** The part of SHUTDOWN_TIMEOUT_MS for the last lines of a log whose reader is slow. */

@@ -49,13 +49,23 @@ describe('a start', () => {
     return seen;
   }
 
+  const roleFiles = ['all-in-one', 'api', 'api-processes', 'worker', 'broker'].map((name) => `src/roles/${name}.ts`);
+
   it('loads nothing of the commands, nor of the client', () => {
-    const files = [...loadedWith('src/main.ts'), ...loadedWith('src/process/program.ts')];
+    const files = ['src/main.ts', 'src/process/program.ts', ...roleFiles].flatMap((file) => [...loadedWith(file)]);
     assert.ok(files.length > 100, 'no files found');
     assert.deepEqual(
       files.filter((file) => /^src\/(cli|client)\//.test(file)),
       [],
     );
+  });
+
+  it('loads no other role', () => {
+    const loaded = (file: string, rooms: RegExp): string[] => [...loadedWith(file)].filter((name) => rooms.test(name));
+    assert.deepEqual(loaded('src/process/program.ts', /^src\/(http|worker|broker|faktory|enqueue)\//), []);
+    assert.deepEqual(loaded('src/roles/worker.ts', /^src\/(http|broker|enqueue)\//), []);
+    assert.deepEqual(loaded('src/roles/broker.ts', /^src\/(http|worker|faktory|enqueue)\//), []);
+    assert.deepEqual(loaded('src/roles/api-processes.ts', /^src\/(http|worker|broker|faktory|enqueue)\//), []);
   });
 
   it('of a command loads none of the service', () => {
