@@ -1,5 +1,5 @@
-// The fault matrix: one row for each fault, what callers see of it, and the test that shows it. Tests report what they saw
-// with `showed`; `npm run test:faults` gathers that for docs/reliability.md.
+// The fault matrix: one row for each fault, with what must hold and the test that shows it. Tests report their figures with
+// `showed`, and `npm run test:faults` collects the figures for docs/reliability.md.
 import { appendFileSync } from 'node:fs';
 
 export interface FaultRow {
@@ -7,7 +7,7 @@ export interface FaultRow {
   fault: string;
   /** What must hold. */
   promise: string;
-  /** The file below test/ that shows it, and calls `showed` with the id of the row. */
+  /** The file below test/ whose test shows it, and calls `showed` with the id of the row. */
   shownBy: string;
 }
 
@@ -43,119 +43,120 @@ export const matrix = {
   // The client, against a broker and a path that do anything at any time.
   simulation: {
     fault:
-      'Schedules of faults drawn from seeds: connections cut at any byte, stalls, crashes, lies, a process that stands still',
-    promise: 'promises 1 to 6, held against what the simulated broker stored',
+      'Schedules of faults drawn from seeds: connections cut at any byte, stalls, crashes, wrong replies, a process that is suspended',
+    promise: 'Promises 1 to 6 hold, compared with what the simulated broker has stored',
     shownBy: simulation,
   },
   'planted-bugs': {
-    fault: 'A client with a bug on purpose: the list below',
-    promise: 'the checker of the simulation sees each of them within 500 schedules',
+    fault: 'The client has one of the bugs listed below, on purpose',
+    promise: 'The checker of the simulation finds each bug within 500 schedules',
     shownBy: simulation,
   },
 
   // Bytes on the way to the broker, on real sockets.
   'frame-cut': {
-    fault: 'A frame of jobs ends at any byte, by RST, FIN or silence; plain TCP and TLS',
-    promise: 'unknown, never a false no; the broker has not seen it unless its last byte arrived',
+    fault: 'The connection ends at any byte of a frame of jobs, by RST, FIN or silence, on plain TCP and TLS',
+    promise:
+      'The outcome is unknown, never a false refusal. The broker has the frame only when its last byte has arrived',
     shownBy: byteOffsets,
   },
   'reply-cut': {
-    fault: 'Its reply ends at any byte, in the same ways',
-    promise: 'unknown until the last byte; as answered with it',
+    fault: 'The connection ends at any byte of the reply, in the same ways',
+    promise: "The outcome is unknown before the last byte of the reply, and the broker's after it",
     shownBy: byteOffsets,
   },
   'frames-cut': {
-    fault: 'Three frames on one connection, they or their replies cut at any byte',
-    promise: 'each has its own true answer',
+    fault: 'The connection ends at any byte of three frames, or of their replies',
+    promise: 'Each frame gets its own, true outcome',
     shownBy: byteOffsets,
   },
   'write-interrupted': {
     fault: 'A connection ends at any moment of a write that the kernel takes in pieces',
-    promise: 'what is called not sent never arrived whole',
+    promise: 'A frame that is reported as not sent has never arrived whole',
     shownBy: unsent,
   },
   'write-stalled': {
-    fault: 'The path takes a part of a frame and stalls, until the write timeout, RST or FIN',
-    promise: 'refused as not enqueued, and never seen whole',
+    fault: 'The network takes a part of a frame and stalls, until the write timeout, RST or FIN',
+    promise: 'The jobs are refused as not enqueued, and the broker never gets the whole frame',
     shownBy: unsent,
   },
   'broker-deaf': {
     fault: 'The broker stops reading',
-    promise: 'what the kernel did not take is refused at the write timeout',
+    promise: 'A frame that the kernel has not taken is refused at the write timeout',
     shownBy: outages,
   },
   'path-bad': {
-    fault: 'One byte at a time, everything in lumps, jitter, little bandwidth',
-    promise: 'no answer differs',
+    fault: 'The network delivers one byte at a time, or everything in bursts, or with jitter, or with little bandwidth',
+    promise: 'Every job has the outcome that it has on a good network',
     shownBy: outages,
   },
   'path-black-hole': {
-    fault: 'The path swallows everything sent, or everything answered',
+    fault: 'The network drops everything that is sent, or every reply',
     promise:
-      'unknown at the read timeout; enqueued again once it heals, over a new connection at once when only the old ones are dead',
+      'The jobs are unknown at the read timeout. Jobs are enqueued again when the network works, and at once over a new connection when only the old connections are dead',
     shownBy: outages,
   },
   'path-garbage': {
-    fault: 'Garbage inside a reply',
-    promise: 'unknown, and the connection is left',
+    fault: 'A reply contains garbage',
+    promise: 'The jobs are unknown, and the connection is not used again',
     shownBy: outages,
   },
   'path-flaps': {
-    fault: 'All connections are cut again and again under traffic',
-    promise: 'every answer is true, and it always comes back',
+    fault: 'All connections are cut again and again under load',
+    promise: 'Every outcome is true, and jobs are enqueued again after each cut',
     shownBy: outages,
   },
 
   // The broker itself.
   'broker-killed': {
-    fault: 'The broker is killed and comes back, twice, under traffic',
-    promise: 'every answer is true; it goes on without a restart',
+    fault: 'The broker is killed and comes back, twice, under load',
+    promise: 'Every outcome is true, and jobs are enqueued again without a restart of the API',
     shownBy: outages,
   },
   'broker-away': {
     fault: 'The broker is away',
-    promise: 'the first job waits for the attempt, all others are refused at once, with the reason',
+    promise: 'The first job waits for the attempt to connect. All others are refused at once, with the reason',
     shownBy: outages,
   },
   'broker-absent': {
-    fault: 'The broker was never there when the process started',
-    promise: 'jobs are refused after the first attempt, and enqueued once it is there',
+    fault: 'The broker is not there when the process starts',
+    promise: 'Jobs are refused after the first attempt to connect, and enqueued when the broker is there',
     shownBy: outages,
   },
   'broker-hangs-up': {
-    fault: 'The broker hangs up after every frame, or within its reply',
-    promise: 'the next connection takes over; what has no whole reply is unknown',
+    fault: 'The broker closes the connection after every frame, or within its reply',
+    promise: 'The next connection is used, and jobs without a whole reply are unknown',
     shownBy: outages,
   },
   'broker-hangs': {
-    fault: 'The broker reads and never answers, or never greets',
+    fault: 'The broker reads and never replies, or never greets',
     promise:
-      'unknown at the read timeout; while no connection has answered INFO since, refused within 50 ms, with one line each way; refused at the connect timeout',
+      'The jobs are unknown at the read timeout. While no connection has a reply to INFO, jobs are refused within 50 ms, and the log has one line at the beginning and one at the end. Without a greeting jobs are refused at the connect timeout',
     shownBy: outages,
   },
   'broker-hangs-unseen': {
-    fault: 'The broker hangs, and new connections vanish as well: no packet of theirs is answered',
-    promise: 'a further attempt to connect every 700 ms; enqueued again within 1 s of the return',
+    fault: 'The broker hangs, and none of the packets of new connections gets a response',
+    promise: 'Another attempt to connect begins every 700 ms, and jobs are enqueued again within 1 s of the return',
     shownBy: outages,
   },
   'broker-half-hangs': {
     fault: 'Two of four connections hang',
-    promise: 'jobs go over the other two, and only what was on the first two is unknown',
+    promise: 'Jobs leave over the other two, and only the jobs on the first two are unknown',
     shownBy: outages,
   },
   'broker-refuses-one': {
     fault: 'The broker refuses one job of a frame that many callers share',
-    promise: 'that caller alone is told',
+    promise: 'Only the caller of that job gets the refusal',
     shownBy: outages,
   },
   'broker-refuses-all': {
-    fault: 'The broker is over its connection limit, or shuts down',
-    promise: 'refused as not enqueued, and nothing was read',
+    fault: 'The broker has reached its connection limit, or shuts down',
+    promise: 'The jobs are refused as not enqueued, and the broker has read none of them',
     shownBy: outages,
   },
   'close-while-hung': {
     fault: 'The process ends while the broker hangs',
-    promise: 'what is in flight is answered by its deadline, and no socket is left',
+    promise: 'Every job in flight has an outcome at its deadline, and no socket stays open',
     shownBy: outages,
   },
 
@@ -163,299 +164,306 @@ export const matrix = {
   'outage-timed': {
     fault: 'The broker is killed under steady load, stays away some seconds, and returns on its port',
     promise:
-      'refusals in at most 5 ms (p99; until its process starts on the same processors), one attempt to connect per pause, 99 % success within 1 s of its return, no restart',
+      "Refusals take at most 5 ms (p99; until the broker's process starts on the same processors). There is one attempt to connect per pause. Within 1 s of the return 99 % of the jobs are enqueued, without a restart of the API",
     shownBy: recovery,
   },
   'crash-loop-timed': {
-    fault: 'The same again and again, every few seconds',
-    promise: 'the same, each time',
+    fault: 'The broker is killed and returns again and again, every few seconds',
+    promise: 'The same holds each time',
     shownBy: recovery,
   },
   'absent-timed': {
     fault: 'The broker is not there when the API starts',
-    promise: 'refusals in at most 5 ms (p99); 99 % success within 1 s of its coming',
+    promise: 'Refusals take at most 5 ms (p99). Within 1 s of its coming 99 % of the jobs are enqueued',
     shownBy: recovery,
   },
   overload: {
-    fault: 'Eight times as many jobs as the broker can store, by callers that wait for nobody',
+    fault: 'Callers that do not wait for responses post eight times as many jobs as the broker can store',
     promise:
-      'at least 95 % of the peak is stored and answered, none of it late; the others are refused in at most 5 ms (p99; after the first quarter, in which thousands connect)',
+      'At least 95 % of the peak is stored and acknowledged, and no response is late. The other jobs are refused in at most 5 ms (p99; after the first quarter, in which thousands of callers connect)',
     shownBy: overload,
   },
   'overload-cpu': {
     fault:
-      '9,000 callers at once, and more that come at four times the rate that the API process has processor time for',
+      '9,000 callers post at once, and more come at four times the rate for which the API process has processor time',
     promise:
-      'at least 60 % of the peak is stored and answered, all stored that is answered so, no answer but a clear one; no exit',
+      'At least 60 % of the peak is stored and acknowledged, every acknowledged job is stored, every outcome is clear, and the process does not end',
     shownBy: overload,
   },
   'batch-flood': {
-    fault: 'A flood of large batches next to a few single jobs',
-    promise: 'the single jobs are not starved',
+    fault: 'Large batches come without pause, beside a few single jobs',
+    promise: 'The single jobs are accepted',
     shownBy: overload,
   },
 
   // A real Faktory.
   checker: {
     fault:
-      'None: histories with one lie in each (lost, refused and run, invented, mixed up, doubled) for the checker of the rows below',
-    promise: 'it finds each of them, and nothing in a history without one',
+      'None. The checker of the rows below gets histories with one error in each: a job that is lost, refused and run, invented, mixed up or doubled',
+    promise: 'The checker finds each error, and finds none in a history without an error',
     shownBy: conservation,
   },
   'faktory-no-fault': {
-    fault: 'None: batches and single jobs at full speed on a real Faktory',
-    promise: 'as many jobs in its queue as were answered 202, and as many run: none lost, none twice',
+    fault: 'None. Batches and single jobs are posted at full speed to a real Faktory',
+    promise: 'Faktory has stored, and workers have run, exactly the jobs that were acknowledged with 202',
     shownBy: realFaktory,
   },
   'faktory-restarted': {
-    fault: 'A real Faktory is stopped, then killed, under traffic, and comes back',
-    promise: 'acknowledged <= stored <= acknowledged + unknown; it goes on without a restart',
+    fault: 'A real Faktory is stopped, then killed, under load, and comes back',
+    promise:
+      'acknowledged <= stored <= acknowledged + unknown, and jobs are enqueued again without a restart of the API',
     shownBy: realFaktory,
   },
 
   'broker-killed-fsync': {
     fault:
-      'kill -9 of Faktory and its Redis at random moments under singles and batches, with appendfsync always. What a process wrote to the kernel outlives it: this tests the order of writes and answers, not the disk',
-    promise: 'no acknowledged job is lost, no refused one is there, none is there twice; all run afterwards',
+      'kill -9 of Faktory and its Redis at random moments under load of single jobs and batches, with appendfsync always. Bytes that a process has written to the kernel outlive the process, so this tests the order of writes and replies, not the disk',
+    promise: 'No acknowledged job is lost, no refused job is stored, no job is stored twice, and all run afterwards',
     shownBy: durability,
   },
   'broker-killed-stock': {
-    fault: 'The same with Redis as Faktory sets it up, which only takes snapshots: a control',
+    fault: 'A control: the same with Redis as Faktory sets it up, with snapshots only',
     promise:
-      'the checker sees the loss; /ready names the class that was declared (here none: `unknown`), never `fsync`',
+      'The checker finds the loss. /ready reports the durability that was declared (here none, so `unknown`), never `fsync`',
     shownBy: durability,
   },
 
   'operator-flush': {
-    fault: 'An operator empties Faktory (FLUSH) under load: a control',
-    promise: 'the checker sees the loss, of jobs from before it only',
+    fault: 'A control: an operator empties Faktory (FLUSH) under load',
+    promise: 'The checker finds the loss, which concerns only jobs from before the FLUSH',
     shownBy: stalls,
   },
   'redis-frozen-2s': {
-    fault: "Faktory's Redis stands still for 2 s under load",
-    promise: 'late answers, all of them clear; one copy of each job',
+    fault: "Faktory's Redis is suspended for 2 s under load",
+    promise: 'Responses are late, every outcome is clear, and each job is stored once',
     shownBy: stalls,
   },
   'redis-frozen-4s': {
-    fault: 'The same for 4 s: Faktory sends a command again after 3 s',
+    fault: 'The same for 4 s. Faktory sends a command again after 3 s',
     promise:
-      'late answers; unknown only where Faktory gave up by itself; second copies only of jobs that were under way, with the same id',
+      'Responses are late. Outcomes are unknown only where Faktory itself gave up. Only jobs that were under way are stored twice, under the same id',
     shownBy: stalls,
   },
   'redis-frozen-8s': {
-    fault: 'The same for 8 s: Faktory gives up after 6 s, and Redis runs the command all the same',
-    promise: 'what the error was for is unknown, never refused',
+    fault: 'The same for 8 s. Faktory gives up after 6 s, and Redis still runs the command',
+    promise: 'Jobs for which Faktory reported an error are unknown, never refused',
     shownBy: stalls,
   },
   'redis-frozen-fetch': {
     fault:
-      'The same for 7 s while a worker fetches: Faktory takes a job from its queue and reserves it in two steps, and gives up between them',
-    promise: 'none of ours: the checker sees the loss, of as many jobs as the worker has slots at most',
+      'The same for 7 s while a worker fetches. Faktory takes a job from its queue and reserves it in two steps, and gives up between them',
+    promise: 'Nothing is promised: the checker finds the loss, of at most as many jobs as the worker has slots',
     shownBy: stalls,
   },
   'faktory-frozen-5s': {
-    fault: 'Faktory itself stands still for 5 s under load, less than the read timeout',
-    promise: 'late answers; unknown only where Faktory gave up by itself; one copy of each job',
+    fault: 'Faktory itself is suspended for 5 s under load, which is less than the read timeout',
+    promise: 'Responses are late. Outcomes are unknown only where Faktory itself gave up. Each job is stored once',
     shownBy: stalls,
   },
   'faktory-frozen-13s': {
-    fault: 'The same for 13 s, more than that',
+    fault: 'The same for 13 s, which is more than the read timeout',
     promise:
-      'what was under way is unknown at the read timeout, what comes then is refused; enqueued again within 1 s of its return; the log says each once',
+      'Jobs that were under way are unknown at the read timeout, and later jobs are refused. Jobs are enqueued again within 1 s of the return. The log has one line for each change',
     shownBy: stalls,
   },
   'faktory-disk-full': {
     fault:
-      "The disk of Faktory's Redis is full (a limit of file size stands in for it), as Faktory sets Redis up: it refuses writes once a snapshot has failed",
+      "The disk of Faktory's Redis is full (a limit of file size stands in for it). Redis is set up as Faktory does it, and refuses writes when a snapshot has failed",
     promise:
-      'refused with the reason, /ready says 503; enqueued again by itself when there is room; nothing acknowledged is lost',
+      'Jobs are refused with the reason, and /ready says 503. Jobs are enqueued again, without help, when there is room. No acknowledged job is lost',
     shownBy: diskFull,
   },
   'faktory-disk-full-fsync': {
-    fault: 'The same with appendfsync always: Redis ends itself at the first write that fails, and Faktory with it',
-    promise: 'what was acknowledged is there after the restart; what was in flight is unknown',
+    fault: 'The same with appendfsync always: Redis ends at the first write that fails, and Faktory ends with it',
+    promise: 'Acknowledged jobs are there after the restart, and jobs that were in flight are unknown',
     shownBy: diskFull,
   },
 
   // The embedded broker.
   'embedded-killed': {
     fault: 'kill -9 of the embedded broker at random moments under load, on a disk that loses what was not synced',
-    promise: 'no acknowledged job is lost, no acknowledged ACK undone',
+    promise: 'No acknowledged job is lost, and no acknowledged ACK is undone',
     shownBy: kill,
   },
   'embedded-unsynced': {
-    fault: 'The same with a broker that does not sync: a control',
-    promise: 'the test sees the loss',
+    fault: 'A control: the same with a broker that does not sync',
+    promise: 'The test finds the loss',
     shownBy: kill,
   },
   'store-fails': {
-    fault: 'A write to its disk fails (full, broken)',
-    promise: 'the commands of that write are unknown, those behind it refused, and none of them is stored',
+    fault: "A write to the embedded broker's disk fails (full, broken)",
+    promise: 'The commands of that write are unknown, later commands are refused, and no refused job is stored',
     shownBy: storeFailure,
   },
   'store-returns': {
     fault: 'The disk works again',
-    promise: 'so does the broker, by itself; what was acknowledged before is there once',
+    promise: 'The broker works again without a restart, and every job that was acknowledged before is there once',
     shownBy: storeFailure,
   },
   'store-kept': {
-    fault: 'The disk kept a write that it had called failed',
-    promise: 'the job is there: unknown meant unknown',
+    fault: 'The disk has kept a write that it reported as failed',
+    promise: 'The job is there, as its outcome "unknown" allows',
     shownBy: storeFailure,
   },
   'store-flaps': {
     fault: 'Writes fail now and then under many connections, or for good',
-    promise: 'every command is answered once, all acknowledged jobs are held; four tries a second to open it at most',
+    promise:
+      'Every command gets one reply, and all acknowledged jobs are there. The broker tries at most four times a second to open the store',
     shownBy: storeFailure,
   },
   'embedded-disk-full': {
     fault: 'The disk of the embedded broker, as a process, is full under load (a limit of file size stands in for it)',
     promise:
-      'refused or unknown, each truly; enqueued again by itself when there is room; nothing acknowledged is lost, also by a kill -9 then',
+      'Every outcome is refused or unknown, and true. Jobs are enqueued again, without help, when there is room. No acknowledged job is lost, even by a kill -9 at that time',
     shownBy: diskFull,
   },
 
   'broker-fuzzed': {
     fault:
-      '100,000 broken lines from a seed: binary, cut, long and deep ones, commands before HELLO, wrong types, huge counts',
+      '100,000 broken lines from a seed: binary, cut, long and deep lines, commands before HELLO, wrong types, huge counts',
     promise:
-      'every line is answered or ends its connection; what is acknowledged is stored and nothing else; memory is flat, other clients are served',
+      'Every line gets a reply or ends its connection. Exactly the acknowledged jobs are stored. Memory stays flat, and other clients are served',
     shownBy: brokerAbuse,
   },
   'broker-flooded': {
-    fault: 'Connections up to its limit and beyond, silent ones, HELLOs sent byte by byte',
+    fault:
+      "Clients open connections up to the broker's limit and beyond, some silent, some with a HELLO sent byte by byte",
     promise:
-      'those who are in are served at once; the others are told, or gone after 2 s; there is room again afterwards',
+      'Clients within the limit are served at once. The others get an error, or are disconnected after 2 s. Afterwards there is room again',
     shownBy: brokerAbuse,
   },
   'broker-wrong-password': {
-    fault: 'A stream of wrong passwords, each of which costs thousands of hashes',
-    promise: 'none gets in, and others are served in between',
+    fault: 'Clients send wrong passwords without pause, each of which costs thousands of hashes',
+    promise: 'No such client gets in, and others are served meanwhile',
     shownBy: brokerAbuse,
   },
 
   // Workers and results.
   'worker-killed': {
     fault: 'kill -9 of workers at random moments under load',
-    promise: 'every acknowledged job has its result in the end',
+    promise: 'Every acknowledged job has its result in the end',
     shownBy: workers,
   },
   'worker-restarted': {
     fault: 'Workers under two host names are stopped and started in turn under load',
-    promise: 'every job has its result, none runs twice, and the exit code is 0',
+    promise: 'Every job has its result, no job runs twice, and the exit code is 0',
     shownBy: workers,
   },
   'handlers-killed': {
     fault: 'kill -9 of workers, with asynchronous jobs in handler processes, at random moments under load',
-    promise: 'every job has its result in the end',
+    promise: 'Every job has its result in the end',
     shownBy: handlers,
   },
   'handlers-stopped': {
     fault: 'SIGTERM of a worker with 50 jobs of 60 s under way',
-    promise: 'exit code 0 within SHUTDOWN_TIMEOUT_MS; each job starts elsewhere within 2 s of the exit',
+    promise: 'The exit code is 0 within SHUTDOWN_TIMEOUT_MS, and each job starts elsewhere within 2 s of the exit',
     shownBy: handlers,
   },
   'all-in-one-killed': {
     fault: 'kill -9 of the all-in-one with 50 jobs of 60 s under way, and a start on the same folder',
-    promise: 'all run again within 10 s of the return, an attempt counted',
+    promise: 'All jobs run again within 10 s of the return, and an attempt is counted',
     shownBy: lostWorkers,
   },
   'worker-lost': {
-    fault: 'kill -9 of a worker of the embedded broker with 50 jobs of 60 s under way, while another one waits',
-    promise: 'all run again there within 20 s',
+    fault: 'kill -9 of a worker of the embedded broker with 50 jobs of 60 s under way, while another worker waits',
+    promise: 'The other worker runs all jobs within 20 s',
     shownBy: lostWorkers,
   },
   'worker-cut-off': {
     fault: 'The connections of such a worker break, and come back after 5 s',
-    promise: 'it keeps its jobs, and none runs twice',
+    promise: 'The worker keeps its jobs, and none runs twice',
     shownBy: lostWorkers,
   },
   'job-kills': {
     fault: 'A job kills the all-in-one in each of its runs',
-    promise: 'it is dead after `retry` further attempts, and the jobs behind it run',
+    promise: 'The job is dead after `retry` further attempts, and the jobs behind it run',
     shownBy: lostWorkers,
   },
   'results-killed': {
     fault: 'The Redis of the results is killed for a while under load, and comes back',
-    promise: 'every job has its result in the end; enqueueing does not notice',
+    promise: 'Every job has its result in the end, and enqueueing goes on unchanged',
     shownBy: workers,
   },
   'results-frozen': {
-    fault: 'The same Redis stands still for a while',
-    promise: 'the same',
+    fault: 'The same Redis is suspended for a while',
+    promise: 'The same holds',
     shownBy: workers,
   },
 
   // The API process.
   'api-restarted': {
-    fault: 'API processes behind a balancer are restarted in turn under load; callers retry refused connections only',
+    fault: 'API processes behind a balancer are restarted in turn under load. Callers retry only refused connections',
     promise:
-      'no request fails, no job is lost; the exit takes the drain delay, the longest enqueue in flight, and 2 s at most',
+      'No request fails, and no job is lost. The exit takes at most the drain delay, the longest enqueue in flight, and 2 s',
     shownBy: rolling,
   },
   'api-stopped': {
     fault: 'SIGTERM while enqueues are in flight at a broker that is slow, or hangs',
-    promise: 'each is answered, truly; the exit takes no longer than the drain delay, the longest of them, and 2 s',
+    promise: 'Each request gets a true response. The exit takes at most the drain delay, the longest request, and 2 s',
     shownBy: rolling,
   },
 
   // The client of callers.
   'client-embedded': {
     fault:
-      'Singles and batches by work-factory/client over a path that cuts and stalls its connections, while the all-in-one is killed and restarted',
-    promise: 'each job is enqueued, and is there once. Without keys jobs are there twice: a control',
+      'work-factory/client posts single jobs and batches over a network that cuts and stalls its connections, while the all-in-one is killed and restarted',
+    promise: 'Each job is enqueued, and stored once. Without keys, as a control, jobs are stored twice',
     shownBy: client,
   },
   'client-faktory': {
     fault: 'The same with two API processes behind one port, in front of a real Faktory, killed in turn',
     promise:
-      'no job is there twice, each that is reported as enqueued is there, and what is missing is reported as unknown',
+      'No job is stored twice, every job that is reported as enqueued is stored, and every job that is missing is reported as unknown',
     shownBy: client,
   },
   'stream-cut': {
-    fault: 'A stream is cut at random lines and sent again with `?from`, the line behind the last one reported',
-    promise: 'every line reported as enqueued is there; none is there twice but those sent and not reported at a cut',
+    fault: 'A stream is cut at random lines and sent again with `?from`, from the line after the last report',
+    promise:
+      'Every line that is reported as enqueued is stored. Only lines that were sent and not reported at a cut are stored twice',
     shownBy: streams,
   },
   'stream-memory': {
-    fault: '1,000,000 lines in one stream, whose reader stops for 20 s in the middle, on the embedded broker',
-    promise: 'all are enqueued, by a process that stays below 256 MiB, the broker and its index of these jobs included',
+    fault: 'One stream posts 1,000,000 lines to the embedded broker, and its reader stops for 20 s in the middle',
+    promise:
+      'All jobs are enqueued by a process that stays below 256 MiB, including the broker and its index of these jobs',
     shownBy: streams,
   },
 
   // Callers who send anything.
   'fuzzed-requests': {
     fault:
-      '1,000,000 requests from a seed, each broken in up to four ways: heads, framing, encodings, bodies, pipelines',
+      '1,000,000 requests from a seed, each broken in up to four ways: headers, framing, encodings, bodies, pipelines',
     promise:
-      'no answer is a 5xx other than 503 and 504, each is well-formed and has its problem; no exit, flat memory, and what is enqueued is answered',
+      'No response is a 5xx other than 503 and 504. Every response is well formed and has its problem. The process does not end, memory stays flat, and every enqueued job is acknowledged',
     shownBy: fuzz,
   },
   'pipelined-behind-refused': {
-    fault: 'A request that is refused, or no request at all, between two good ones on one connection',
-    promise: 'a job is enqueued only when it is answered',
+    fault: 'Between two good requests on one connection comes a request that is refused, or bytes that are no request',
+    promise: 'A job is enqueued only when its request gets a response',
     shownBy: pipelining,
   },
   'cron-processes': {
     fault:
-      'Three API processes with schedules of seconds: one is restarted, one is killed, and the Redis of their keys stands still for a while',
-    promise: 'no tick is enqueued twice; one that is not there was told as refused or unknown',
+      'Three API processes have schedules of seconds. One process is restarted, one is killed, and the Redis of their keys is suspended for a while',
+    promise: 'No tick is enqueued twice, and every tick that is missing was reported as refused or unknown',
     shownBy: cron,
   },
   'keys-redis': {
-    fault: 'The Redis of keys stands still, is killed or is full while callers ask again with their keys, on Faktory',
-    promise: 'never a second job, never "enqueued" without one; requests without keys do not notice',
+    fault: 'The Redis of keys is suspended, killed or full while callers repeat requests with their keys, on Faktory',
+    promise:
+      'No key makes a second job, and no response says "enqueued" without a job. Requests without keys go on unchanged',
     shownBy: keysRedis,
   },
   'backup-kill': {
-    fault: 'A copy is made under load, and the service is killed after it; another one is killed while it makes a copy',
+    fault:
+      'A backup is made under load, and the service is killed after it. Another service is killed while it makes a backup',
     promise:
-      'the first holds every job that was acknowledged before it began, with its key and results; the second is not taken for whole',
+      'The first backup has every job that was acknowledged before it began, with its key and result. The second is not taken for whole',
     shownBy: backups,
   },
   'worst-body': {
-    fault: 'The costliest bodies that are let in, plain and compressed',
-    promise: 'parsing and checking adds at most 2 ms on a single route, 50 ms on a batch',
+    fault: 'Callers send the costliest bodies that are accepted, plain and compressed',
+    promise: 'Parsing and checking adds at most 2 ms to a request with a single job, and 50 ms to a batch',
     shownBy: bodyCost,
   },
 } as const satisfies Record<string, FaultRow>;
