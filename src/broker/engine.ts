@@ -47,7 +47,6 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     store,
     groupBytesMax: limits.groupBytesMax,
     finish: () => state.finish(),
-    onCommitted: () => state.committed(),
     onGroup: options.onGroup,
     onFailed: (error) => repair.begin(error),
   });

@@ -38,10 +38,8 @@ export interface State {
   lastSequence(): number;
   /** Jobs in all queues. */
   queued(): number;
-  /** Called before a group is written: adds the changes of all parts to it. */
-  finish(): void;
-  /** Called when the group that was finished last is on disk. */
-  committed(): void;
+  /** Called before a group is written: adds the changes of all parts to it. Returns a function that is called when the group is on disk. */
+  finish(): () => void;
   dispose(): void;
 }
 
@@ -108,13 +106,13 @@ export function createState({ meta, ...found }: Recovery, options: StateOptions)
     lastSequence: () => sequence,
     queued: queues.jobs,
     finish() {
-      queues.finish();
+      const onQueuesStored = queues.finish();
       ledger.put(metaKey, sealJson(metaKey, metaOf(state, streams)));
-      streams.finish();
-    },
-    committed() {
-      queues.committed();
-      streams.committed();
+      const onStreamsStored = streams.finish();
+      return () => {
+        onQueuesStored();
+        onStreamsStored();
+      };
     },
     dispose() {
       state.keys.dispose();

@@ -17,6 +17,8 @@ export interface FaultyStore {
 }
 
 export function createFaultyStore(): FaultyStore {
+  // A write rejects when a write before it was not stored.
+  let hasFailed = false;
   const faulty: FaultyStore = {
     fault: undefined,
     writesToFail: 0,
@@ -27,7 +29,8 @@ export function createFaultyStore(): FaultyStore {
       ...store,
       async write(operations) {
         faulty.writes++;
-        if (faulty.fault === undefined && faulty.writesToFail === 0) return store.write(operations);
+        if (faulty.fault === undefined && faulty.writesToFail === 0 && !hasFailed) return store.write(operations);
+        hasFailed = true;
         if (faulty.keepsFailed) await store.write(operations);
         if (faulty.writesToFail > 0) faulty.writesToFail--;
         throw new Error(faulty.fault ?? 'one write failed');
@@ -35,6 +38,7 @@ export function createFaultyStore(): FaultyStore {
       async reopen() {
         if (faulty.fault !== undefined) throw new Error(faulty.fault);
         faulty.reopened++;
+        hasFailed = false;
         await store.reopen();
       },
     }),

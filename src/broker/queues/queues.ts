@@ -20,10 +20,8 @@ export interface Queues {
   remove(name: string): void;
   /** Jobs in all queues. */
   jobs(): number;
-  /** Called before a group is written: adds the changes of all queues to it. */
-  finish(): void;
-  /** Called when the group that was finished last is on disk. */
-  committed(): void;
+  /** Called before a group is written: adds the changes of all queues to it. Returns a function that is called when the group is on disk. */
+  finish(): () => void;
   dispose(): void;
 }
 
@@ -45,7 +43,6 @@ export function createQueues(options: QueuesOptions): Queues {
   const window = createWindow(options.windowBytesMax);
   const byName = new Map<string, AmendedQueue>();
   let changed = new Set<AmendedQueue>();
-  let written = new Set<AmendedQueue>();
 
   function add(name: string, record: QueueRecord): AmendedQueue {
     function onChanged(size: number): void {
@@ -85,11 +82,12 @@ export function createQueues(options: QueuesOptions): Queues {
       return sum;
     },
     finish() {
-      for (const queue of changed) queue.finish();
-      [written, changed] = [changed, new Set()];
-    },
-    committed() {
-      for (const queue of written) queue.committed();
+      const written = changed;
+      changed = new Set();
+      for (const queue of written) queue.finish();
+      return () => {
+        for (const queue of written) queue.committed();
+      };
     },
     dispose() {
       for (const queue of byName.values()) queue.dispose();

@@ -10,9 +10,13 @@ import { openSegment, type OpenSegment } from './segment.ts';
 import { damagedIn, StoreError, type Store, type StoreOperation } from './store.ts';
 import { createWriteBehind } from './write-behind.ts';
 
-/** The record of the format, as it is stored. Format 1 had no log; the key of this record held its counters then. In format 2 the files of the log had no header. */
+/**
+ * The record of the format, as it is stored. Format 1 had no log; the key of this record held its counters then. In format 2
+ * the files of the log had no header. In format 3 no group overlaps another: a folder that was closed in order has this format,
+ * and programs that know no overlapping groups open it.
+ */
 interface FormatRecord extends LogState {
-  format: 2 | 3;
+  format: 2 | 3 | 4;
   /** The store was closed in order: the log holds nothing that LevelDB lacks. */
   closed: boolean;
 }
@@ -31,7 +35,7 @@ const lastKey = Buffer.alloc(5, 0xff);
 const formatOperation = (record: Omit<FormatRecord, 'format'>): StoreOperation => ({
   type: 'put',
   key: formatKey,
-  value: sealJson(formatKey, { format: 3, ...record }),
+  value: sealJson(formatKey, { format: record.closed ? 3 : 4, ...record }),
 });
 
 type Found = FormatRecord | { readonly format: 1; readonly queues?: number } | undefined;
@@ -42,8 +46,8 @@ async function readFormat(level: LevelStore, folder: string): Promise<Found> {
   const [key, value] = first;
   if (!key.equals(formatKey)) throw damagedIn(folder, 'the record of their format is missing');
   const record = unsealJson<{ format: number }>(key, value);
-  if ([1, 2, 3].includes(record.format)) return record as Found;
-  throw new StoreError('failed', `the broker's data have the format ${record.format}, this program knows 1 to 3`);
+  if ([1, 2, 3, 4].includes(record.format)) return record as Found;
+  throw new StoreError('failed', `the broker's data have the format ${record.format}, this program knows 1 to 4`);
 }
 
 async function bringUpToDate(level: LevelStore, folder: string, found: Found): Promise<void> {
@@ -69,7 +73,7 @@ async function bringUpToDate(level: LevelStore, folder: string, found: Found): P
 }
 
 async function replay(level: LevelStore, folder: string, found: FormatRecord): Promise<void> {
-  const groups = await readLog(folder, found, found.format === 3);
+  const groups = await readLog(folder, found, found.format !== 2);
   let operations: StoreOperation[] = [];
   let bytes = 0;
   for (const group of groups) {
@@ -114,6 +118,8 @@ async function start(level: LevelStore, folder: string, options: DurableStoreOpt
     epoch,
     segmentBytes: options.segmentBytes ?? segmentBytesDefault,
     openSegment: options.openSegment ?? openSegment,
+    untilRoom: behind.untilRoom,
+    onStored: behind.add,
     checkpoint,
   });
 
@@ -136,11 +142,7 @@ async function start(level: LevelStore, folder: string, options: DurableStoreOpt
   }
 
   return {
-    async write(operations) {
-      await behind.untilRoom();
-      await log.append(operations);
-      behind.add(operations, log.sequence);
-    },
+    write: (operations) => log.append(operations),
     async get(keys) {
       // Records that LevelDB lacks are in memory: to look there costs no write.
       const found = keys.map((key) => behind.find(key));

@@ -8,6 +8,8 @@ export interface GroupPlace {
   readonly epoch: number;
   /** Counts the groups of an epoch, from 1. */
   readonly sequence: number;
+  /** The group before was still being written when this group was encoded; every group before that was stored. */
+  readonly overlaps: boolean;
 }
 
 export interface GroupRecord extends GroupPlace {
@@ -16,8 +18,9 @@ export interface GroupRecord extends GroupPlace {
   readonly end: number;
 }
 
-/** The header: magic, CRC-32 of all that follows it, length of the body, epoch, sequence. */
+/** The header: magic, CRC-32 of all that follows it, length of the body (its highest bit is `overlaps`), epoch, sequence. */
 const headerBytes = 4 + 4 + 4 + 6 + 6;
+const overlapsBit = 2 ** 31;
 const magic = Buffer.from('WFG1');
 /** In front of a `put`: 1, length of the key, length of the value. In front of a `del`: 0, length of the key. */
 const putBytes = 1 + 2 + 4;
@@ -26,12 +29,18 @@ const delBytes = 1 + 2;
 const bytesOf = (operation: StoreOperation): number =>
   operation.key.length + (operation.type === 'put' ? putBytes + operation.value.length : delBytes);
 
-export function encodeGroup({ epoch, sequence }: GroupPlace, operations: readonly StoreOperation[]): Buffer {
-  let size = headerBytes;
-  for (const operation of operations) size += bytesOf(operation);
+/** The size of the record of these operations, in bytes. */
+export function bytesOfGroup(operations: readonly StoreOperation[]): number {
+  let bytes = headerBytes;
+  for (const operation of operations) bytes += bytesOf(operation);
+  return bytes;
+}
+
+export function encodeGroup({ epoch, sequence, overlaps }: GroupPlace, operations: readonly StoreOperation[]): Buffer {
+  const size = bytesOfGroup(operations);
   const bytes = Buffer.allocUnsafe(size);
   magic.copy(bytes);
-  bytes.writeUInt32BE(size - headerBytes, 8);
+  bytes.writeUInt32BE(size - headerBytes + (overlaps ? overlapsBit : 0), 8);
   bytes.writeUIntBE(epoch, 12, 6);
   bytes.writeUIntBE(sequence, 18, 6);
   let offset = headerBytes;
@@ -69,8 +78,10 @@ export function readGroup(
 ): GroupRecord | undefined {
   const bodyStart = start + headerBytes;
   if (bodyStart > bytes.length || bytes.compare(magic, 0, 4, start, start + 4) !== 0) return undefined;
-  const end = bodyStart + bytes.readUInt32BE(start + 8);
-  const place = { epoch: bytes.readUIntBE(start + 12, 6), sequence: bytes.readUIntBE(start + 18, 6) };
+  const length = bytes.readUInt32BE(start + 8);
+  const overlaps = length >= overlapsBit;
+  const end = bodyStart + (overlaps ? length - overlapsBit : length);
+  const place = { epoch: bytes.readUIntBE(start + 12, 6), sequence: bytes.readUIntBE(start + 18, 6), overlaps };
   if (end > bytes.length || !isWanted(place)) return undefined;
   if (bytes.readUInt32BE(start + 4) !== crc32(bytes.subarray(start + 8, end))) return undefined;
   return { ...place, operations: readOperations(bytes.subarray(bodyStart, end)), end };

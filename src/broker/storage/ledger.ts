@@ -1,6 +1,6 @@
 // The embedded broker's groups: changes of commands are gathered and written together, synced once, and their replies are sent
-// after that. While one group is being synced the next one gathers, so the slower the disk the larger the groups.
-import type { Store, StoreOperation } from './store.ts';
+// after that. While groups are being synced the next one gathers, so the slower the disk the larger the groups.
+import { writesMax, type Store, type StoreOperation } from './store.ts';
 
 export type GroupOutcome = 'stored' | 'unknown' | 'not stored';
 
@@ -14,7 +14,7 @@ export interface Ledger {
   del(key: Buffer): void;
   /** Marks the group as changed: the option `finish` will add about `size` bytes to it. */
   touch(size: number): void;
-  /** Called after the input of this turn of the event loop: the group is written now, or after the write in flight. */
+  /** Called after the input of this turn of the event loop: the group is written now, or after a write in flight. */
   flush(): void;
   /** Returns the number of the gathering group and tells `listener` its end; returns 0, and tells nothing, when nothing has changed. */
   join(listener: GroupListener): number;
@@ -22,7 +22,7 @@ export interface Ledger {
   joinIfFull(listener: GroupListener): boolean;
   /** Why nothing can be written now, or undefined. */
   failure(): string | undefined;
-  /** Waits for the write in flight, then refuses the group that gathers. All else is refused, too, until `mend`. */
+  /** Waits for the writes in flight, then refuses the group that gathers. All else is refused, too, until `mend`. */
   breakDown(detail: string): Promise<void>;
   mend(): void;
   /** Resolves when nothing gathers and nothing is in flight. */
@@ -32,11 +32,11 @@ export interface Ledger {
 interface LedgerOptions {
   store: Store;
   groupBytesMax: number;
-  /** Called right before each write: puts changes that are written once per group. */
-  finish: () => void;
-  onCommitted: () => void;
+  /** Called right before each write: puts changes that are written once per group. Returns a function that is called when the group is stored. */
+  finish: () => () => void;
   /** Called after each write, successful or not, with its time and its size in bytes. */
   onGroup?: ((ms: number, bytes: number) => void) | undefined;
+  /** Called with the first failure; no group is written after it, until `mend`. */
   onFailed: (error: unknown) => void;
 }
 
@@ -52,6 +52,13 @@ interface Group {
   hasChanged: boolean;
 }
 
+interface Write {
+  /** Of the changes that were gathered, without those of `finish`. */
+  readonly bytes: number;
+  /** Never rejects. */
+  readonly ended: Promise<void>;
+}
+
 const createGroup = (number: number): Group => ({
   number,
   operations: [],
@@ -63,7 +70,8 @@ const createGroup = (number: number): Group => ({
 class GroupLedger implements Ledger {
   readonly #options: LedgerOptions;
   #gathering = createGroup(1);
-  #inFlight: Promise<void> | undefined;
+  /** The writes in flight, oldest first. They end in this order. */
+  readonly #inFlight: Write[] = [];
   #isScheduled = false;
   #failure: string | undefined;
 
@@ -84,7 +92,7 @@ class GroupLedger implements Ledger {
   touch(size: number): void {
     this.#gathering.bytes += size;
     this.#gathering.hasChanged = true;
-    if (this.#isScheduled || this.#inFlight || this.#failure !== undefined) return;
+    if (this.#isScheduled || this.#failure !== undefined || !this.#hasTurn()) return;
     this.#isScheduled = true;
     // After the input of this turn of the event loop: all its changes are one group.
     setImmediate(() => {
@@ -94,14 +102,14 @@ class GroupLedger implements Ledger {
   }
 
   flush(): void {
-    if (!this.#inFlight && this.#failure === undefined) this.#write();
+    if (this.#gathering.hasChanged && this.#failure === undefined && this.#hasTurn()) this.#write();
   }
 
   join(listener: GroupListener): number {
     if (!this.#gathering.hasChanged) return 0;
     this.#gathering.listeners.add(listener);
     // No write is in flight whose end would refuse this change, so it is refused here.
-    if (this.#failure !== undefined && !this.#inFlight) queueMicrotask(() => this.#refuseGathered());
+    if (this.#failure !== undefined && this.#inFlight.length === 0) queueMicrotask(() => this.#refuseGathered());
     return this.#gathering.number;
   }
 
@@ -117,7 +125,7 @@ class GroupLedger implements Ledger {
 
   async breakDown(detail: string): Promise<void> {
     this.#failure ??= detail;
-    await this.#inFlight;
+    await this.#inFlight.at(-1)?.ended;
     this.#refuseGathered();
   }
 
@@ -128,24 +136,34 @@ class GroupLedger implements Ledger {
   }
 
   async drain(): Promise<void> {
-    while (this.#failure === undefined && (this.#inFlight || this.#isScheduled || this.#gathering.hasChanged)) {
-      await (this.#inFlight ?? new Promise((resolve) => setImmediate(resolve)));
+    while (this.#failure === undefined && (this.#inFlight.length > 0 || this.#gathering.hasChanged)) {
+      await (this.#inFlight.at(-1)?.ended ?? new Promise((resolve) => setImmediate(resolve)));
     }
   }
 
+  /** Whether the gathering group may be written: alone, or beside a group that is not larger, so that many callers make few groups. */
+  #hasTurn(): boolean {
+    const [write] = this.#inFlight;
+    return write === undefined || (this.#inFlight.length < writesMax && this.#gathering.bytes >= write.bytes);
+  }
+
   #write(): void {
-    if (!this.#gathering.hasChanged) return;
     const { store, finish, onGroup } = this.#options;
-    finish();
+    const { bytes } = this.#gathering;
+    const onStored = finish();
     const group = this.#beginNext();
     const startMs = performance.now();
-    this.#inFlight = store
+    const ended = store
       .write(group.operations)
-      .finally(() => onGroup?.(performance.now() - startMs, group.bytes))
+      .finally(() => {
+        this.#inFlight.shift();
+        onGroup?.(performance.now() - startMs, group.bytes);
+      })
       .then(
-        () => this.#stored(group),
+        () => this.#stored(group, onStored),
         (error: unknown) => this.#failed(group, error),
       );
+    this.#inFlight.push({ bytes, ended });
   }
 
   /** Returns the group that gathered until now. */
@@ -155,22 +173,26 @@ class GroupLedger implements Ledger {
     return group;
   }
 
-  #stored(group: Group): void {
-    this.#inFlight = undefined;
-    this.#options.onCommitted();
+  #stored(group: Group, onStored: () => void): void {
+    onStored();
     // The next sync starts before these replies are written: the disk is the slower part.
     this.flush();
     settle(group, 'stored', '');
-    if (this.#failure !== undefined) this.#refuseGathered();
+    this.#refuseAfterFailure();
   }
 
   #failed(group: Group, error: unknown): void {
-    this.#inFlight = undefined;
+    const isFirst = this.#failure === undefined;
     const detail = messageOf(error);
     this.#failure ??= detail;
     settle(group, 'unknown', detail);
-    this.#refuseGathered();
-    this.#options.onFailed(error);
+    this.#refuseAfterFailure();
+    if (isFirst) this.#options.onFailed(error);
+  }
+
+  /** Groups end in order: the gathering group is refused after the writes in flight. */
+  #refuseAfterFailure(): void {
+    if (this.#failure !== undefined && this.#inFlight.length === 0) this.#refuseGathered();
   }
 
   /** The group was never given to the store, so it is certainly not stored. */

@@ -1,9 +1,10 @@
-// The log in front of LevelDB: two files that take turns. Each group is one write and one sync; a full file is used again
-// when LevelDB has all of it on disk (docs/decisions/0015-log-before-leveldb.md).
+// The log in front of LevelDB: two files that take turns. Each group is one write and one sync, and two groups may be written
+// at once (docs/decisions/0039-overlapping-groups.md); a full file is used again when LevelDB has all of it on disk
+// (docs/decisions/0015-log-before-leveldb.md).
 import { existsSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { encodeGroup, hasGroup, readGroup, type GroupPlace, type GroupRecord } from './group-record.ts';
+import { bytesOfGroup, encodeGroup, hasGroup, readGroup, type GroupPlace, type GroupRecord } from './group-record.ts';
 import type { OpenSegment, Segment } from './segment.ts';
 import { damagedIn, type StoreOperation } from './store.ts';
 
@@ -17,9 +18,12 @@ export interface LogState {
 }
 
 export interface Log {
-  /** The group that was stored last. */
+  /** All groups up to this one are stored. */
   readonly sequence: number;
-  /** Resolves when the group survives a crash. One call at a time, and no call after a failure. */
+  /**
+   * Resolves when the group, and every group before it, survives a crash; rejects when one of them may not. At most
+   * `writesMax` calls at a time, and no call after a failure.
+   */
   append(operations: readonly StoreOperation[]): Promise<void>;
   close(): Promise<void>;
 }
@@ -29,6 +33,10 @@ interface LogOptions {
   epoch: number;
   segmentBytes: number;
   openSegment: OpenSegment;
+  /** Each group waits for it before it is written. */
+  untilRoom: () => Promise<void>;
+  /** Called with each group once it is stored, in order. */
+  onStored: (operations: readonly StoreOperation[], sequence: number) => void;
   /** Brings all groups up to this one to LevelDB's disk. */
   checkpoint: (sequence: number) => Promise<void>;
 }
@@ -66,8 +74,8 @@ function readChain(bytes: Buffer, start: number, epoch: number): { groups: Group
 }
 
 /**
- * The groups that LevelDB may lack, in order. A group that was cut off at the end was never acknowledged; anything else that
- * is missing is damage.
+ * The groups that LevelDB may lack, in order. A group that was cut off at the end was never acknowledged, nor was a group
+ * behind it that overlaps it; anything else that is missing is damage.
  * @param hasHeaders false: the files are of format 2, and begin with a group
  */
 export async function readLog(folder: string, state: LogState, hasHeaders = true): Promise<GroupRecord[]> {
@@ -88,7 +96,9 @@ export async function readLog(folder: string, state: LogState, hasHeaders = true
   if (gap !== -1) throw damagedIn(folder, `the log lacks the group ${synced + 1 + gap}`);
   const last = synced + groups.length;
   if (last < applied) throw damagedIn(folder, `the log ends at the group ${last}, of ${applied} at least`);
-  const isLater = (place: GroupPlace): boolean => place.epoch === epoch && place.sequence > last;
+  const wasCutOffWith = (place: GroupPlace): boolean => place.overlaps && place.sequence === last + 2;
+  const isLater = (place: GroupPlace): boolean =>
+    place.epoch === epoch && place.sequence > last && !wasCutOffWith(place);
   for (const { bytes, end } of chains) {
     if (hasGroup(bytes, end, isLater)) throw damagedIn(folder, `the log lacks the group ${last + 1}`);
   }
@@ -102,15 +112,27 @@ export async function hasLog(folder: string): Promise<boolean> {
   return bytes.some((file) => [0, header.length].some((at) => readGroup(file, at, () => true) !== undefined));
 }
 
+interface PlacedGroup {
+  readonly segment: Segment;
+  readonly offset: number;
+  readonly bytes: Buffer;
+}
+
 /** Makes the files that are missing. The contents of existing files belong to an earlier epoch now. */
-export async function startLog({ folder, epoch, segmentBytes, openSegment, checkpoint }: LogOptions): Promise<Log> {
+export async function startLog(options: LogOptions): Promise<Log> {
+  const { folder, epoch, segmentBytes, openSegment, checkpoint, untilRoom, onStored } = options;
   const [path, otherPath] = segmentPaths(folder);
   const opened: Segment[] = [];
   let current = await openOne(path);
   /** The other file, once it may be written from its start. */
   let free = untilNeeded(openOne(otherPath));
   let offset = header.length;
-  let sequence = 0;
+  /** The last group that has a place. */
+  let placed = 0;
+  /** All groups up to this one are stored. */
+  let stored = 0;
+  let placing: Promise<unknown> = Promise.resolve();
+  let storing: Promise<void> = Promise.resolve();
 
   async function openOne(file: string): Promise<Segment> {
     const segment = await openSegment(file, segmentBytes);
@@ -124,25 +146,40 @@ export async function startLog({ folder, epoch, segmentBytes, openSegment, check
     return segment;
   }
 
-  /** Called before the first group of the other file: all groups of the present one are stored, so its checkpoint begins. */
+  /** All groups of the present file are stored, so its checkpoint begins. */
   async function changeFile(): Promise<void> {
     const full = current;
     current = await free;
     offset = header.length;
-    free = untilNeeded(checkpoint(sequence).then(() => full));
+    free = untilNeeded(checkpoint(stored).then(() => full));
+  }
+
+  /** @param before resolves when every group before this one is stored */
+  async function place(operations: readonly StoreOperation[], before: Promise<void>): Promise<PlacedGroup> {
+    await untilRoom();
+    // A group that is larger than a file makes its file larger.
+    if (offset > header.length && offset + bytesOfGroup(operations) > segmentBytes) {
+      await before;
+      await changeFile();
+    }
+    const sequence = ++placed;
+    const bytes = encodeGroup({ epoch, sequence, overlaps: stored < sequence - 1 }, operations);
+    const group = { segment: current, offset, bytes };
+    offset += bytes.length;
+    return group;
   }
 
   return {
     get sequence() {
-      return sequence;
+      return stored;
     },
-    async append(operations) {
-      const bytes = encodeGroup({ epoch, sequence: sequence + 1 }, operations);
-      // A group that is larger than a file makes its file larger.
-      if (offset > header.length && offset + bytes.length > segmentBytes) await changeFile();
-      await current.write(bytes, offset);
-      offset += bytes.length;
-      sequence++;
+    append(operations) {
+      const before = storing;
+      const group = placing.then(() => place(operations, before));
+      placing = group;
+      const written = group.then(({ segment, bytes, offset: position }) => segment.write(bytes, position));
+      storing = Promise.all([before, written]).then(() => onStored(operations, ++stored));
+      return storing;
     },
     async close() {
       await free.catch(() => {});

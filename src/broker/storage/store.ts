@@ -5,10 +5,16 @@ export type StoreOperation =
   | { readonly type: 'put'; readonly key: Buffer; readonly value: Buffer }
   | { readonly type: 'del'; readonly key: Buffer };
 
+/** While one batch is synced another may begin: a disk syncs two in little more time than one. The log tells damage from a crash for no more. */
+export const writesMax = 2;
+
 export type StoreRecord = readonly [key: Buffer, value: Buffer];
 
 export interface Store {
-  /** Resolves when the batch, and every batch before it, survives a crash of the machine. One call at a time. */
+  /**
+   * Resolves when the batch, and every batch before it, survives a crash of the machine; rejects when one of them may not.
+   * At most `writesMax` calls at a time.
+   */
   write(operations: StoreOperation[]): Promise<void>;
   /** The last value under each key, in the order of the keys; undefined for a key without a value. */
   get(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]>;

@@ -5,24 +5,22 @@ export interface Streams {
   last(): number;
   next(): number;
   forget(stream: number): void;
-  /** Called before a group is written. */
-  finish(): void;
-  /** Called when the group that was finished last is on disk. */
-  committed(): void;
+  /** Called before a group is written. Returns a function that is called when the group is on disk. */
+  finish(): () => void;
 }
 
 /** @param clear deletes the keys of a stream; what a crash leaves is swept at the next open */
 export function createStreams(found: number, clear: (stream: number) => void): Streams {
   let last = found;
   let forgotten: number[] = [];
-  let written: number[] = [];
   return {
     last: () => last,
     next: () => ++last,
     forget: (stream) => void forgotten.push(stream),
     finish() {
-      [written, forgotten] = [forgotten, []];
+      const written = forgotten;
+      forgotten = [];
+      return () => written.forEach(clear);
     },
-    committed: () => written.forEach(clear),
   };
 }

@@ -22,8 +22,7 @@ function open() {
   const ledger = createLedger({
     store,
     groupBytesMax: 1e6,
-    finish() {},
-    onCommitted() {},
+    finish: () => () => {},
     onFailed: (error) => assert.fail(String(error)),
   });
   let sequence = 0;

@@ -25,8 +25,10 @@ async function open() {
   const ledger = createLedger({
     store,
     groupBytesMax: 1e9,
-    finish: () => queues.forEach((queue) => queue.finish()),
-    onCommitted: () => queues.forEach((queue) => queue.committed()),
+    finish() {
+      queues.forEach((queue) => queue.finish());
+      return () => queues.forEach((queue) => queue.committed());
+    },
     onFailed: (error) => assert.fail(String(error)),
   });
 

@@ -1,5 +1,5 @@
-// The log and LevelDB together, on a disk that loses at a crash what was not synced and tears the write in flight: what the
-// store holds after the crash is what was acknowledged, or that and the group in flight.
+// The log and LevelDB together, on a disk that loses at a crash what was not synced and tears the writes in flight: what the
+// store holds after the crash is what was acknowledged, or that and the first groups in flight.
 import assert from 'node:assert/strict';
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -40,8 +40,8 @@ function createMachine(folder: string) {
   const losing = losingUnsynced(true);
   let level: LevelStore | undefined;
   const machine = {
-    /** Of the next write to the log only so many bytes reach the disk, and the write fails. */
-    tearAt: undefined as number | undefined,
+    /** For each of the next writes to the log: how many of its bytes reach the disk before it fails; undefined: it succeeds. */
+    tears: [] as (number | undefined)[],
     /** What LevelDB is given fails. */
     levelFails: false,
     /** LevelDB takes so many writes. */
@@ -79,9 +79,9 @@ function createMachine(folder: string) {
         return {
           ...inner,
           async write(data, position) {
-            if (machine.tearAt === undefined) return inner.write(data, position);
-            const part = data.subarray(0, Math.min(data.length, machine.tearAt));
-            machine.tearAt = undefined;
+            const tear = machine.tears.shift();
+            if (tear === undefined) return inner.write(data, position);
+            const part = data.subarray(0, Math.min(data.length, tear));
             if (part.length > 0) await inner.write(part, position);
             throw new Error('EIO: i/o error');
           },
@@ -113,12 +113,15 @@ const operation = fc.oneof(
     arbitrary: fc.record({ type: fc.constant('del' as const), key: fc.nat(30).map((place) => streamKey(16, place)) }),
   },
 );
+const operations = fc.array(operation, { minLength: 1, maxLength: 8 });
+const tear = fc.option(fc.nat(600), { nil: undefined });
 const step = fc.oneof(
-  { weight: 12, arbitrary: fc.record({ write: fc.array(operation, { minLength: 1, maxLength: 8 }) }) },
+  { weight: 12, arbitrary: fc.record({ write: operations }) },
   { weight: 1, arbitrary: fc.record({ read: fc.constant(true) }) },
   { weight: 1, arbitrary: fc.record({ crash: fc.constantFrom('looks', 'goes on') }) },
   { weight: 1, arbitrary: fc.record({ flushTurns: fc.nat(40) }) },
-  { weight: 1, arbitrary: fc.record({ tear: fc.nat(600), reopens: fc.boolean() }) },
+  { weight: 4, arbitrary: fc.record({ writeTwo: fc.tuple(operations, operations) }) },
+  { weight: 2, arbitrary: fc.record({ tears: fc.tuple(tear, tear), two: fc.boolean(), reopens: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ levelFails: fc.constantFrom('crash', 'reopen', 'close') }) },
   { weight: 1, arbitrary: fc.record({ close: fc.constant(true) }) },
 );
@@ -134,13 +137,14 @@ it('holds what was acknowledged, through crashes, torn writes, a failing LevelDB
       let store = await machine.open();
       let content: Content = new Map();
 
-      /** After a failed write: `pending` is in it as a whole, or not at all. */
-      async function settleUnknown(pending: readonly StoreOperation[]): Promise<void> {
+      /** After failed writes: the first of `pending` are in it as a whole, the others not at all. */
+      async function settleUnknown(...pending: (readonly StoreOperation[])[]): Promise<void> {
         const found = await contentOf(store);
-        const withIt = apply(content, pending);
-        const expected = [...found].join() === [...withIt].join() ? withIt : content;
-        assert.deepEqual(found, expected);
-        content = found;
+        for (const write of pending) {
+          if ([...found].join() === [...content].join()) break;
+          content = apply(content, write);
+        }
+        assert.deepEqual(found, content);
       }
       async function crash(): Promise<void> {
         await machine.crash();
@@ -162,13 +166,27 @@ it('holds what was acknowledged, through crashes, torn writes, a failing LevelDB
           await store.close();
           store = await machine.open();
           assert.deepEqual(await contentOf(store), content);
-        } else if ('tear' in one) {
-          const pending: StoreOperation[] = [{ type: 'put', key: streamKey(16, 99), value: Buffer.alloc(300, 1) }];
-          machine.tearAt = one.tear;
-          await assert.rejects(store.write(pending), /EIO/);
+        } else if ('writeTwo' in one) {
+          await Promise.all(one.writeTwo.map((write) => store.write([...write])));
+          for (const write of one.writeTwo) content = apply(content, write);
+        } else if ('tears' in one) {
+          const pending = [99, 98]
+            .slice(0, one.two ? 2 : 1)
+            .map((place): StoreOperation[] => [
+              { type: 'put', key: streamKey(16, place), value: Buffer.alloc(300, content.size) },
+            ]);
+          machine.tears = one.tears.slice(0, pending.length);
+          const failsFrom = machine.tears.findIndex((at) => at !== undefined);
+          const acknowledged = failsFrom === -1 ? pending.length : failsFrom;
+          const results = await Promise.allSettled(pending.map((write) => store.write(write)));
+          // A second write for which there was no room in the file was not begun.
+          machine.tears = [];
+          results.forEach(({ status }, index) => assert.equal(status === 'fulfilled', index < acknowledged));
+          for (const write of pending.slice(0, acknowledged)) content = apply(content, write);
+          if (acknowledged === pending.length) continue;
           if (one.reopens) await store.reopen();
           else await crash();
-          await settleUnknown(pending);
+          await settleUnknown(...pending.slice(acknowledged));
         } else {
           machine.levelFails = true;
           const pending: StoreOperation[] = [{ type: 'put', key: streamKey(16, 98), value: Buffer.alloc(700, 2) }];
@@ -240,7 +258,9 @@ async function writeFormat2(folder: string, closed: boolean): Promise<void> {
     sync: true,
   });
   await level.close();
-  const groups = [2, 3].map((place, index) => encodeGroup({ epoch: 5, sequence: index + 1 }, [put(place)]));
+  const groups = [2, 3].map((place, index) =>
+    encodeGroup({ epoch: 5, sequence: index + 1, overlaps: false }, [put(place)]),
+  );
   writeFileSync(join(folder, 'groups.0'), Buffer.concat([...groups, Buffer.alloc(segmentBytes)]));
   writeFileSync(join(folder, 'groups.1'), Buffer.alloc(segmentBytes));
 }

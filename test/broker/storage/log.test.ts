@@ -4,9 +4,10 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, readlinkSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { encodeGroup } from '../../../src/broker/storage/group-record.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { encodeGroup, hasGroup } from '../../../src/broker/storage/group-record.ts';
 import { makeLogFiles, readLog, startLog, type LogState } from '../../../src/broker/storage/log.ts';
-import { openSegment } from '../../../src/broker/storage/segment.ts';
+import { openSegment, type OpenSegment } from '../../../src/broker/storage/segment.ts';
 import { streamKey } from '../../../src/broker/storage/records.ts';
 import type { StoreError, StoreOperation } from '../../../src/broker/storage/store.ts';
 import { brokerFolder } from '../../helpers/broker.ts';
@@ -22,16 +23,47 @@ const group = (place: number, bytes = 100): StoreOperation[] => [
   { type: 'del', key: streamKey(17, place) },
 ];
 
-async function open(t: TestContext, checkpoint: (sequence: number) => Promise<void> = async () => {}) {
+async function open(t: TestContext, options: Partial<Parameters<typeof startLog>[0]> = {}) {
   const folder = brokerFolder();
+  const stored: number[] = [];
   await makeLogFiles(folder);
-  const log = await startLog({ folder, epoch, segmentBytes, openSegment, checkpoint });
+  const log = await startLog({
+    folder,
+    epoch,
+    segmentBytes,
+    openSegment,
+    untilRoom: async () => {},
+    onStored: (_operations, sequence) => void stored.push(sequence),
+    checkpoint: async () => {},
+    ...options,
+  });
   t.after(() => log.close());
-  return { folder, log, file: join(folder, 'groups.0'), otherFile: join(folder, 'groups.1') };
+  return { folder, log, stored, file: join(folder, 'groups.0'), otherFile: join(folder, 'groups.1') };
 }
 
 const sequences = async (folder: string, state = fresh): Promise<number[]> =>
   (await readLog(folder, state)).map(({ sequence }) => sequence);
+
+/** Segments whose writes wait for the test. */
+function createHeldSegments() {
+  /** The writes that were begun, in order: each goes on, or fails, when it is called. */
+  const writes: ((error?: Error) => void)[] = [];
+  const openHeld: OpenSegment = async (path, bytes) => {
+    const segment = await openSegment(path, bytes);
+    return {
+      ...segment,
+      async write(data, position) {
+        await new Promise<void>((resolve, reject) => writes.push((error) => (error ? reject(error) : resolve())));
+        await segment.write(data, position);
+      },
+    };
+  };
+  return { writes, openSegment: openHeld };
+}
+
+async function untilDone(isDone: () => boolean): Promise<void> {
+  for (let ms = 0; ms < 10_000 && !isDone(); ms++) await sleep(1);
+}
 
 const isDamage = (error: StoreError): boolean => error.code === 'damaged';
 
@@ -51,13 +83,13 @@ describe('the log', () => {
     const { folder, log, file } = await open(t);
     for (let place = 1; place <= 3; place++) await log.append(group(place));
     const whole = readFileSync(file);
-    const bytes = encodeGroup({ epoch, sequence: 1 }, group(1)).length;
+    const bytes = encodeGroup({ epoch, sequence: 1, overlaps: false }, group(1)).length;
     const start = headerBytes + 2 * bytes;
     const end = start + bytes;
     // What the file held before: zeros, or groups of its last use.
     const stale = Buffer.alloc(segmentBytes);
     for (let at = headerBytes; at + bytes < segmentBytes; at += bytes) {
-      encodeGroup({ epoch: epoch - 1, sequence: 4 }, group(9)).copy(stale, at);
+      encodeGroup({ epoch: epoch - 1, sequence: 4, overlaps: false }, group(9)).copy(stale, at);
     }
     for (let cut = start; cut <= end; cut++) {
       for (const rest of [Buffer.alloc(0), Buffer.alloc(segmentBytes - cut), stale.subarray(cut)]) {
@@ -71,7 +103,7 @@ describe('the log', () => {
     const { folder, log, file } = await open(t);
     for (let place = 1; place <= 3; place++) await log.append(group(place));
     const whole = readFileSync(file);
-    const end = headerBytes + 2 * encodeGroup({ epoch, sequence: 1 }, group(1)).length;
+    const end = headerBytes + 2 * encodeGroup({ epoch, sequence: 1, overlaps: false }, group(1)).length;
     for (let at = 0; at < end; at++) {
       const changed = Buffer.from(whole);
       changed.writeUInt8(changed.readUInt8(at) ^ 1, at);
@@ -84,7 +116,7 @@ describe('the log', () => {
     const { folder, log, file } = await open(t);
     for (let place = 1; place <= 3; place++) await log.append(group(place));
     const whole = readFileSync(file);
-    const bytes = encodeGroup({ epoch, sequence: 1 }, group(1)).length;
+    const bytes = encodeGroup({ epoch, sequence: 1, overlaps: false }, group(1)).length;
     const ends = [1, 2, 3].map((count) => headerBytes + count * bytes) as [number, number, number];
     const edges = [0, headerBytes, ...ends, segmentBytes].flatMap((at) => [at - 1, at, at + 1]);
     for (const from of edges.filter((at) => at >= 0)) {
@@ -138,9 +170,11 @@ describe('the log', () => {
   it('takes its files in turn, each again when all that it holds was brought to LevelDB', async (t) => {
     const ended: (() => void)[] = [];
     const asked: number[] = [];
-    const { folder, log, file, otherFile } = await open(t, (sequence) => {
-      asked.push(sequence);
-      return new Promise((resolve) => ended.push(resolve));
+    const { folder, log, file, otherFile } = await open(t, {
+      checkpoint(sequence) {
+        asked.push(sequence);
+        return new Promise((resolve) => ended.push(resolve));
+      },
     });
     // Three groups fill a file.
     for (let place = 1; place <= 4; place++) await log.append(group(place, 1000));
@@ -161,7 +195,7 @@ describe('the log', () => {
   });
 
   it('takes nothing more when a full file cannot be brought to LevelDB', async (t) => {
-    const { folder, log } = await open(t, () => Promise.reject(new Error('ENOSPC')));
+    const { folder, log } = await open(t, { checkpoint: () => Promise.reject(new Error('ENOSPC')) });
     for (let place = 1; place <= 6; place++) await log.append(group(place, 1000));
     await assert.rejects(log.append(group(7, 1000)), /ENOSPC/);
     assert.deepEqual(await sequences(folder), [1, 2, 3, 4, 5, 6]);
@@ -192,5 +226,112 @@ describe('the log', () => {
     assert.equal(fds.length, 1);
     const flags = /^flags:\s+(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fds[0]}`, 'utf8'))?.[1];
     assert.notEqual(Number.parseInt(String(flags), 8) & 0o10000, 0, `flags ${flags}`);
+  });
+});
+
+describe('two groups that are written at once', () => {
+  /** Four groups of the same size: the third and the fourth were written at once. */
+  async function write(t: TestContext) {
+    const opened = await open(t);
+    const { log } = opened;
+    for (let place = 1; place <= 2; place++) await log.append(group(place));
+    await Promise.all([log.append(group(3)), log.append(group(4))]);
+    const bytes = encodeGroup({ epoch, sequence: 1, overlaps: false }, group(1)).length;
+    const startOf = (sequence: number): number => headerBytes + (sequence - 1) * bytes;
+    return { ...opened, startOf };
+  }
+
+  it('are given back', async (t) => {
+    const { folder, log, stored } = await write(t);
+    assert.deepEqual(await sequences(folder), [1, 2, 3, 4]);
+    assert.deepEqual([stored, log.sequence], [[1, 2, 3, 4], 4]);
+  });
+
+  it('are missing from the first that was cut off on, at any byte', async (t) => {
+    const { folder, file, startOf } = await write(t);
+    const whole = readFileSync(file);
+    for (let at = startOf(3); at < startOf(5); at++) {
+      const changed = Buffer.from(whole);
+      changed.writeUInt8(changed.readUInt8(at) ^ 1, at);
+      writeFileSync(file, changed);
+      assert.deepEqual(await sequences(folder), at < startOf(4) ? [1, 2] : [1, 2, 3], `byte ${at}`);
+    }
+  });
+
+  it('are damaged when they were stored before a later group was written', async (t) => {
+    const { folder, log, file, startOf } = await write(t);
+    await log.append(group(5));
+    const whole = readFileSync(file);
+    for (let at = startOf(3); at < startOf(5); at++) {
+      const changed = Buffer.from(whole);
+      changed.writeUInt8(changed.readUInt8(at) ^ 1, at);
+      writeFileSync(file, changed);
+      await assert.rejects(readLog(folder, fresh), isDamage, `byte ${at}`);
+    }
+  });
+
+  it('are damaged when the group before them was changed', async (t) => {
+    const { folder, file, startOf } = await write(t);
+    const changed = readFileSync(file);
+    changed.writeUInt8(changed.readUInt8(startOf(3) - 1) ^ 1, startOf(3) - 1);
+    writeFileSync(file, changed);
+    await assert.rejects(readLog(folder, fresh), isDamage);
+  });
+
+  it('are acknowledged in order, although the second is on disk first', async (t) => {
+    const { writes, openSegment } = createHeldSegments();
+    const { folder, log, stored } = await open(t, { openSegment });
+    const first = log.append(group(1));
+    const second = log.append(group(2));
+    await untilDone(() => writes.length === 2);
+    writes[1]?.();
+    await sleep(20);
+    assert.deepEqual([stored, await sequences(folder)], [[], []]);
+    writes[0]?.();
+    await Promise.all([first, second]);
+    assert.deepEqual(
+      [stored, await sequences(folder)],
+      [
+        [1, 2],
+        [1, 2],
+      ],
+    );
+  });
+
+  it('are both refused when the first fails, and only the second when the second fails', async (t) => {
+    for (const failing of [0, 1]) {
+      const { writes, openSegment } = createHeldSegments();
+      const { folder, log, stored } = await open(t, { openSegment });
+      const results = Promise.allSettled([log.append(group(1)), log.append(group(2))]);
+      await untilDone(() => writes.length === 2);
+      writes.forEach((proceed, index) => proceed(index === failing ? new Error('EIO') : undefined));
+      const expected = failing === 0 ? ['rejected', 'rejected'] : ['fulfilled', 'rejected'];
+      assert.deepEqual(
+        (await results).map(({ status }) => status),
+        expected,
+      );
+      assert.deepEqual(await sequences(folder), failing === 0 ? [] : [1]);
+      assert.deepEqual(stored, failing === 0 ? [] : [1]);
+    }
+  });
+
+  it('are not on both sides of a change of files: the second waits until the first is stored', async (t) => {
+    const { writes, openSegment } = createHeldSegments();
+    const asked: number[][] = [];
+    const { folder, log, stored, otherFile } = await open(t, {
+      openSegment,
+      checkpoint: async (sequence) => void asked.push([sequence, ...stored]),
+    });
+    const all = [1, 2, 3].map((place) => log.append(group(place, 1500)));
+    await untilDone(() => writes.length === 2);
+    await sleep(20);
+    assert.deepEqual([writes.length, asked], [2, []]);
+    for (const proceed of writes) proceed();
+    await untilDone(() => writes.length === 3);
+    assert.deepEqual(asked, [[2, 1, 2]]);
+    writes[2]?.();
+    await Promise.all(all);
+    assert.deepEqual(await sequences(folder), [1, 2, 3]);
+    assert.ok(hasGroup(readFileSync(otherFile), headerBytes, ({ sequence, overlaps }) => sequence === 3 && !overlaps));
   });
 });
