@@ -67,7 +67,7 @@ export async function compile(root: string): Promise<string> {
   const packagesMs = Math.max(sinceMs, modifiedMs(join(root, 'node_modules/.package-lock.json')));
   if (modifiedMs(join(output, 'node_modules')) <= packagesMs) await compileDependencies(root, output);
   for (const folder of ['src', 'test', 'bench']) await compileFolder(join(root, folder), join(output, folder), sinceMs);
-  // src/http/console/files.ts looks for it beside its own folder.
+  // src/http/console/page.ts looks for it beside its own folder.
   const page = join(output, 'console');
   if (!existsSync(page)) symlinkSync(join(root, 'console'), page);
   // src/main.ts reads its version from there; another run may do so at this moment.

@@ -4,9 +4,7 @@ import { z } from 'zod';
 import { brokerVariables } from './broker-variables.ts';
 import { jobVariables } from './job-variables.ts';
 import { keyVariables } from './key-variables.ts';
-import { monitorVariables } from './monitor-variables.ts';
 import { operatorVariables } from './operator-variables.ts';
-import { processVariables } from './process-variables.ts';
 import {
   bindAddress,
   commaList,
@@ -121,7 +119,6 @@ export const variables = {
     reason: 'The most bytes of one batch request after decoding. The process does nothing else while it parses them.',
   },
   ...jobVariables,
-  ...processVariables,
   JOBS_DIR: {
     schema: z.string(),
     default: './jobs',
@@ -229,7 +226,6 @@ export const variables = {
     reason:
       'How long an idle connection of a caller stays open: longer than the balancer in front holds it, 60 s mostly, so that no request meets a closing one. Requests under way have timers of their own.',
   },
-  ...monitorVariables,
   LOG_LEVEL: {
     schema: z.enum(logLevels, `one of ${logLevels.join(', ')}`),
     default: 'info',

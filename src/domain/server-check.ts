@@ -2,6 +2,7 @@
 // twice at a time. The check ends in bounded time even when the server is silent.
 import { causeOf } from './cause.ts';
 import type { Clock } from './clock.ts';
+import { inTime } from './in-time.ts';
 
 export interface ServerCheckOptions {
   clock: Clock;
@@ -23,7 +24,7 @@ export function createServerCheck(options: ServerCheckOptions): () => Promise<st
   let latest: { atMs: number; reason: string | undefined } | undefined;
 
   async function ask(): Promise<string | undefined> {
-    const reason = await withinTime(options);
+    const reason = await reasonOf(options);
     latest = { atMs: clock.now(), reason };
     underWay = undefined;
     return reason;
@@ -37,20 +38,12 @@ export function createServerCheck(options: ServerCheckOptions): () => Promise<st
 }
 
 /** The reason is one of our own texts, because a server's text may contain an address or a password. */
-function withinTime({ clock, name, ask }: ServerCheckOptions): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    // The text is that of causeOf, because the server's client may notice the same silence first.
-    const timer = clock.after(timeoutMs, () => resolve(`${name} cannot be used: it does not answer in time`));
-    const settle = (reason: string | undefined): void => {
-      timer.cancel();
-      resolve(reason);
-    };
-    ask().then(
-      () => settle(undefined),
-      (error: unknown) => {
-        const cause = causeOf(error);
-        settle(`${name} cannot be used: ${cause ?? 'the log says why'}`);
-      },
-    );
-  });
+async function reasonOf({ clock, name, ask }: ServerCheckOptions): Promise<string | undefined> {
+  const lateError = (): Error => new Error('no reply');
+  try {
+    await inTime(ask(), { clock, timeoutMs, lateError });
+    return undefined;
+  } catch (error) {
+    return `${name} cannot be used: ${causeOf(error) ?? 'the log says why'}`;
+  }
 }

@@ -1,5 +1,5 @@
-// The common part of the four operations of the original service. They keep its encoded jobs and its messages, and run in the
-// worker's own process. Definitions of JOBS_DIR can do neither.
+// The four operations of the original service. They keep its encoded jobs and its messages, and run in the worker's own
+// process. Definitions of JOBS_DIR can do neither.
 import { z } from 'zod';
 import type { ArgsReading, InlineEnd, JobType } from '../domain/job-type.ts';
 import { requestId } from '../domain/request-id.ts';
@@ -9,22 +9,23 @@ import { isObject } from '../domain/json-structure.ts';
 const operand = z.number('must be a finite number');
 
 export const twoNumbers = z.object({ a: operand, b: operand, request_id: requestId });
-export const twoNumbersNonZero = twoNumbers.extend({
+const twoNumbersNonZero = twoNumbers.extend({
   b: operand.refine((b) => b !== 0, 'must not be zero').meta({ not: { const: 0 } }),
 });
 
 type TwoNumbers = z.output<typeof twoNumbers>;
 
-export interface Arithmetic {
+interface Arithmetic {
   name: string;
   /** The sign between the operands in messages. */
   symbol: string;
-  schema: z.ZodType<TwoNumbers>;
+  /** Default: two finite numbers. */
+  schema?: z.ZodType<TwoNumbers>;
   compute: (a: number, b: number) => number;
   example: { a: number; b: number; result: number };
 }
 
-export function createArithmetic({ name, symbol, schema, compute, example }: Arithmetic): JobType {
+export function createArithmetic({ name, symbol, schema = twoNumbers, compute, example }: Arithmetic): JobType {
   const { a, b, result } = example;
   return {
     name,
@@ -87,3 +88,16 @@ function numbersOf(given: unknown): { a?: number; b?: number } {
   const { a, b } = given as { a?: unknown; b?: unknown };
   return { ...(typeof a === 'number' && { a }), ...(typeof b === 'number' && { b }) };
 }
+
+export const arithmetic: readonly JobType[] = [
+  createArithmetic({ name: 'add', symbol: '+', compute: (a, b) => a + b, example: { a: 1, b: 2, result: 3 } }),
+  createArithmetic({ name: 'subtract', symbol: '-', compute: (a, b) => a - b, example: { a: 1, b: 2, result: -1 } }),
+  createArithmetic({ name: 'multiply', symbol: '×', compute: (a, b) => a * b, example: { a: 1, b: 2, result: 2 } }),
+  createArithmetic({
+    name: 'divide',
+    symbol: '÷',
+    schema: twoNumbersNonZero,
+    compute: (a, b) => a / b,
+    example: { a: 1, b: 2, result: 0.5 },
+  }),
+];

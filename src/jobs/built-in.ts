@@ -1,14 +1,11 @@
 // The types that need no file: the arithmetic, which is always there, and definitions that variables turn on.
 import type { JobType } from '../domain/job-type.ts';
-import { add } from './add.ts';
+import { arithmetic } from './arithmetic.ts';
 import type { Defined } from './define-job.ts';
-import { divide } from './divide.ts';
 import { createHttpRequest } from './http-request/definition.ts';
 import type { HttpRequestSettings } from './http-request/delivery.ts';
-import { multiply } from './multiply.ts';
-import { subtract } from './subtract.ts';
 
-export const builtInTypes: readonly JobType[] = [add, subtract, multiply, divide];
+export const builtInTypes: readonly JobType[] = arithmetic;
 
 /** Plain JSON, because it is sent to handler processes. */
 export interface BuiltInSettings {

@@ -2,9 +2,8 @@
 // looked at once a second, because a Redis that refuses to publish sends neither a message nor an error here.
 import type { Redis } from 'ioredis';
 import { systemClock, type Timer } from '../domain/clock.ts';
-import type { RedisLog } from './redis-connection.ts';
+import { createTrouble, type RedisLog } from './redis-connection.ts';
 import { endedChannel, type RedisRecords } from './redis-records.ts';
-import { createSubscription, type Subscription } from './redis-subscription.ts';
 import type { Waiters } from './waiters.ts';
 
 export interface RedisEnds {
@@ -61,4 +60,54 @@ export function createRedisEnds({ connect, records, waiters, log }: RedisEndsOpt
       subscription?.close();
     },
   };
+}
+
+interface SubscriptionOptions {
+  redis: Redis;
+  channel: string;
+  log: RedisLog;
+  /** Called after every loss, too: messages that were published meanwhile did not arrive. */
+  onSubscribed: () => void;
+  onMessage: (text: string) => void;
+}
+
+interface Subscription {
+  /** Subscribes, unless that is done or under way. */
+  retry(): void;
+  close(): void;
+}
+
+/**
+ * The subscription of a process. A Redis that refuses it (an ACL without the channel) is asked again on the same connection,
+ * because it would refuse a new connection as well.
+ */
+function createSubscription({ redis, channel, log, onSubscribed, onMessage }: SubscriptionOptions): Subscription {
+  const refusal = createTrouble(
+    log,
+    'Redis refuses the subscription: waiters look once a second',
+    'Redis takes the subscription again',
+  );
+  /** Ends with its connection. */
+  let isAsked = false;
+
+  function retry(): void {
+    if (isAsked || redis.status !== 'ready') return;
+    isAsked = true;
+    redis.subscribe(channel).then(
+      () => {
+        refusal.ended();
+        onSubscribed();
+      },
+      (error: unknown) => {
+        isAsked = false;
+        // A connection that is lost has its own line in the log.
+        if ((error as Error).name === 'ReplyError') refusal.began(error as Error);
+      },
+    );
+  }
+
+  redis.on('ready', retry);
+  redis.on('close', () => (isAsked = false));
+  redis.on('message', (_channel, text: string) => onMessage(text));
+  return { retry, close: () => redis.disconnect() };
 }

@@ -1,8 +1,8 @@
 // The queues of a worker process, in groups. The queues of a group share WORKER_CONCURRENCY slots. A queue whose type has
 // `ownSlots` is a group by itself, so that its slow jobs hold up no other queue (docs/decisions/0029-own-slots.md).
+import { hostname } from 'node:os';
 import type { Config } from '../config/load.ts';
 import type { JobRegistry } from '../domain/job-type.ts';
-import { createWid } from '../faktory/source/wid.ts';
 
 export interface QueueGroup {
   queues: readonly string[];
@@ -30,3 +30,9 @@ export function createQueueGroups(
 const queuesOf = ({ types }: JobRegistry): string[] => [
   ...new Set(types.filter(({ runs }) => runs !== 'elsewhere').map(({ queue }) => queue)),
 ];
+
+/** Unique to one worker: a later worker with the same host and process id has another. */
+export function createWid(random: () => number): string {
+  const suffix = Math.floor(random() * 2 ** 32);
+  return `${hostname()}-${process.pid}-${suffix.toString(16).padStart(8, '0')}`;
+}

@@ -1,7 +1,6 @@
 // Whether the stores answer, as a metric.
 import type { Metrics } from '../metrics/metrics.ts';
-import type { MeasuredKeys } from './measured-keys.ts';
-import type { MeasuredResults } from './measured-results.ts';
+import type { MeasuredKeys, MeasuredResults } from './measured-stores.ts';
 
 export interface Stores {
   results: Pick<MeasuredResults, 'isUp'> | undefined;

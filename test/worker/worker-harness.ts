@@ -9,7 +9,7 @@ import {
   type FaktorySource,
   type FaktorySourceOptions,
 } from '../../src/faktory/source/faktory-source.ts';
-import { createWid } from '../../src/faktory/source/wid.ts';
+import { createWid } from '../../src/roles/queue-groups.ts';
 import { createArithmetic, twoNumbers } from '../../src/jobs/arithmetic.ts';
 import type { EndedRun } from '../../src/worker/ended-run.ts';
 import { createWorker, type Worker, type WorkerOptions } from '../../src/worker/worker.ts';

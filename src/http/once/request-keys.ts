@@ -34,7 +34,7 @@ export function createRequestKeys({ keys, results, metrics }: RequestKeysOptions
   function failureOf(request: FastifyRequest, error: unknown): Error {
     metrics.key('unavailable');
     if (!(error instanceof KeyStoreError)) return error as Error;
-    // src/roles/measured-keys.ts warns once for all requests.
+    // src/roles/measured-stores.ts warns once for all requests.
     request.log.debug({ err: error, request_id: request.id }, 'the store of keys took no key');
     if (error.reason === 'unkept') return notKept(error.message);
     const why = error.reason === 'full' ? 'is full' : 'does not answer';

@@ -78,7 +78,7 @@ export const notKnown = (): AppError => new AppError('not_found', 'This job is n
 
 /** When the store does not answer, nothing is known of the job, so the response is not 404. */
 export function storeAway(error: unknown, reply: FastifyReply): AppError {
-  // src/roles/measured-results.ts warns once that the store is away.
+  // src/roles/measured-stores.ts warns once that the store is away.
   reply.log.debug({ err: error, request_id: reply.request.id }, 'the store of results did not answer');
   return new AppError('results_unavailable', 'The result store does not answer; the job may still exist');
 }
