@@ -18,13 +18,16 @@ setFlagsFromString('--no-allocation-site-pretenuring');
 // Only the user that runs the program may read the files of the data folder. LevelDB makes files as the umask says.
 process.umask(0o077);
 
+/** Kept, because `process.exit` throws while a file of JOBS_DIR is loaded (src/jobs/load-jobs.ts). */
+const exit = process.exit.bind(process);
+
 /** Fires at the first signal. The second signal ends the program at once, with the exit code that shells use for it. */
 function interruptSignal(ignored: readonly NodeJS.Signals[]): AbortSignal {
   const controller = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, (_name: NodeJS.Signals, number: number) => {
       if (ignored.includes(name)) return;
-      if (controller.signal.aborted) process.exit(128 + number);
+      if (controller.signal.aborted) exit(128 + number);
       controller.abort(name);
     });
   }
@@ -64,4 +67,4 @@ const code = await main().catch((error: unknown) => {
   return 1;
 });
 closeGoneTerminals();
-process.exit(code);
+exit(code);

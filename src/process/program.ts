@@ -55,12 +55,18 @@ async function runRole(
   const onRestart = (restart: () => void): void => void (hasTerminal() || stop.reserve('SIGHUP', restart));
   const context = { config, log, version, lostLogLines: lostLines, troubles, fail, member, onRestart };
   const running = loadRole(name, context).then((start) => start(context));
+  let hasStarted = false;
   void running.then(
-    () => member?.tellReady(),
+    () => {
+      hasStarted = true;
+      member?.tellReady();
+    },
     () => undefined,
   );
   await Promise.race([running, stop.requested]);
-  await stop.requested;
+  const { error } = await stop.requested;
+  // The supervisor replies to no `listen` any more, so the start would never end.
+  if (member?.isOrphaned && !hasStarted) return endBeforeStart(log, error);
   return endInTime({ running, stop, log, timeoutMs: config.SHUTDOWN_TIMEOUT_MS - flushMs });
 }
 

@@ -7,6 +7,8 @@ export interface Member {
   tellReady(): void;
   /** True when another process listens at the same port and replaces this process. */
   readonly isReplaced: boolean;
+  /** True when the supervisor is gone. */
+  readonly isOrphaned: boolean;
   /** Resolves when the supervisor has the final counts of this process. */
   tellLastCounts(metrics: MetricSnapshot[]): Promise<void>;
   /** @param read called when somebody reads /metrics of any API process */
@@ -44,6 +46,9 @@ export function joinSupervisor(onOrphaned: (error: Error) => void): Member | und
   return {
     get isReplaced() {
       return isReplaced;
+    },
+    get isOrphaned() {
+      return !worker.isConnected();
     },
     tellLastCounts: (metrics) =>
       new Promise((resolve) => {

@@ -1,6 +1,10 @@
 // Several API processes behind one port, as an operator has them: started, restarted under load, killed, stopped.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startService, type Service } from '../helpers/service.ts';
@@ -64,6 +68,12 @@ async function countOf(url: string, metric: RegExp): Promise<number> {
   return Number(metric.exec(page)?.[1] ?? Number.NaN);
 }
 
+/** A file of JOBS_DIR that waits without end. */
+const stuckJob = `
+import { appendFileSync } from 'node:fs';
+appendFileSync(process.env.STARTS, '.');
+await new Promise(() => undefined);`;
+
 describe('API_PROCESSES=2', () => {
   it('restarts under load on SIGHUP without a failed request, and goes on counting', async (t) => {
     const { api, url } = await startTwo(t);
@@ -99,6 +109,26 @@ describe('API_PROCESSES=2', () => {
       const own = api.lines.filter((line) => line['pid'] === pid).map(({ msg }) => msg);
       assert.ok(own.includes('stopping'), own.join(', '));
     }
+  });
+
+  it('ends a process at once that is still starting when the supervisor is killed', async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), 'jobs-'));
+    t.after(() => rm(folder, { recursive: true, force: true }));
+    const starts = join(folder, '_starts');
+    await writeFile(starts, '');
+    await writeFile(join(folder, 'stuck.mjs'), stuckJob);
+    const env = { API_PROCESSES: '2', FAKTORY_URL: 'tcp://127.0.0.1:1', JOBS_DIR: folder, STARTS: starts };
+    const api = startService(t, env, 'api', false);
+    while ((await readFile(starts, 'utf8')) === '') await sleep(20);
+    // All processes have closed their output.
+    const closed = once(api.process, 'close');
+    api.process.kill('SIGKILL');
+    await closed;
+    const ends = api.lines.filter(({ msg }) => msg?.startsWith('stopp'));
+    assert.deepEqual(
+      ends.map(({ msg }) => msg),
+      ['stopped before the start'],
+    );
   });
 
   it('is refused in the process that holds the broker', async (t) => {
