@@ -17,7 +17,7 @@ export interface RecordFile {
 const mark = Buffer.from('Work Factory copy');
 const headBytes = 8;
 /**
- * After this many bytes the file is synced, and a pause of the same length follows. So the copy takes at most half of the disk's
+ * After this many bytes the file is synced, and a pause as long as that took follows: the copy uses at most half of the disk's
  * time.
  */
 const stepBytes = 1024 * 1024;

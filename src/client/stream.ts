@@ -131,10 +131,7 @@ async function* readReports(
   }
 }
 
-/**
- * Lines that were sent, and whose reports did not come, may be stored. A line with a key makes the same job when it is sent
- * again.
- */
+/** Lines that were sent and not reported may be stored. A line with a key makes the same job when it is sent again. */
 function settleUnknown(lines: StreamLines, end: SessionEnd): void {
   if (end.kind !== 'failed' || end.failure.outcome === 'not_enqueued') return;
   const { code, detail } = end.failure;

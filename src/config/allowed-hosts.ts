@@ -29,10 +29,7 @@ export function readAllowedHost(text: string): AllowedHost | undefined {
   };
 }
 
-/**
- * The host as a URL contains it. Undefined: no URL can have this host, or a URL would change it (`0x7f.1` becomes
- * `127.0.0.1`).
- */
+/** The host as in a URL. Undefined: no URL can have it, or a URL would change it (`0x7f.1` becomes `127.0.0.1`). */
 function nameOf(host: string): string | undefined {
   if (!URL.canParse(`https://${host}/`) || host.startsWith('.') || host.endsWith('.') || host.includes('..'))
     return undefined;

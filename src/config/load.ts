@@ -62,10 +62,7 @@ export function problemOf(name: VariableName, text: string, accepts: string): Co
   return { variable: name, got, accepts };
 }
 
-/**
- * Editors, `docker run --env-file` and unit files leave these characters around a value. They would silently become a part
- * of it.
- */
+/** Editors, `docker run --env-file` and unit files leave these characters around a value, and they would become a part of it. */
 function wrappingOf(text: string): string | undefined {
   if (/[\u0000-\u001f\u007f]/.test(text)) return 'no control characters (a CR is what Windows ends a line with)';
   if (text !== text.trim()) return 'no spaces around it';

@@ -101,10 +101,7 @@ export const path = z
   .string()
   .refine((text) => !/^~|\$[\w{(]/.test(text), 'a path without "~" and "$NAME": nothing replaces them here');
 
-/**
- * Like Faktory's own FAKTORY_PASSWORD (cli/cli.go, v1.9.4): a value that begins with "/" names a file that holds the
- * password.
- */
+/** As in Faktory (cli/cli.go, v1.9.4): a value that begins with "/" names a file that holds the password. */
 export const password = z.string().transform((text, context) => {
   if (!text.startsWith('/')) return text;
   try {

@@ -36,10 +36,7 @@ function insteadOf(name: string, env: Environment): string | undefined {
   return ownPrefix.test(name) ? 'there is no variable of this name' : undefined;
 }
 
-/**
- * The variable that the given name looks like. Undefined when that variable is set as well: the name belongs to another
- * program then.
- */
+/** The variable that the name looks like. Undefined when it is set as well: then the name belongs to another program. */
 const meantBy = (name: string, env: Environment): VariableName | undefined =>
   variableNames.find((known) => !env[known] && isNear(letters(name), letters(known)));
 

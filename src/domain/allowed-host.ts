@@ -9,9 +9,6 @@ export type AllowedHost =
       /** The host as in a URL: lower case, punycode. `*.example.com` matches every name that ends in `.example.com`. */
       readonly host: string;
       readonly port: number;
-      /**
-       * True when its address need not be globally routable, because the entry has a scheme and a port, or its host is an
-       * address.
-       */
+      /** True: its address need not be globally routable, because the entry has scheme and port, or its host is an address. */
       readonly trustsAddress: boolean;
     };

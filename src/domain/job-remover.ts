@@ -11,10 +11,7 @@ export interface JobRemover {
   close(): Promise<void>;
 }
 
-/**
- * Why the outcome of a removal is not known. `unknown`: the broker was asked, and the job may be removed. `away`: it was not
- * asked.
- */
+/** `unknown`: the broker was asked, and the job may be removed. `away`: it was not asked. */
 export class RemovalError extends Error {
   readonly outcome: 'away' | 'unknown';
 

@@ -26,10 +26,7 @@ export interface JobType {
   readonly compress: boolean;
   /** The jobs of its queue run in slots of their own. */
   readonly ownSlots: boolean;
-  /**
-   * `inline`: in the worker's own process, in the turn of the event loop in which the job came. `elsewhere`: by workers of other
-   * programs.
-   */
+  /** `inline`: in the worker's process, in the turn in which the job came. `elsewhere`: by workers of other programs. */
   readonly runs: 'inline' | 'in handler process' | 'elsewhere';
   readonly examples: readonly JobExample[];
   /** Its schedules; undefined: it has none. */

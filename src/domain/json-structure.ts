@@ -24,10 +24,7 @@ export interface StructureLimits {
   countMax: number;
 }
 
-/**
- * True when the text holds more of them, or deeper ones, than the limits allow. For a text that is no JSON the result may be
- * either.
- */
+/** True when the text holds more of them, or deeper ones, than the limits allow. For a text that is no JSON it may be either. */
 export function isOverbuilt(text: string, { depthMax, countMax }: StructureLimits): boolean {
   let depth = 0;
   let count = 0;

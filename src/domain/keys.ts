@@ -111,10 +111,7 @@ export interface KeyStore {
   close(): Promise<void>;
 }
 
-/**
- * `unkept`: this store is not fit for keys, and will not be until its operator changes it. `away` and `full` may pass by
- * themselves.
- */
+/** `unkept`: this store is not fit for keys until its operator changes it. `away` and `full` may pass by themselves. */
 export class KeyStoreError extends Error {
   readonly reason: 'away' | 'full' | 'unkept';
 

@@ -29,10 +29,7 @@ export interface FramePump {
   close(): void;
 }
 
-/**
- * A frame with at least this many waiting jobs may leave before the end of the turn. A smaller frame costs more than the wait
- * that it saves.
- */
+/** From this many waiting jobs on, a frame may leave before the end of the turn. A smaller frame costs more than it saves. */
 const earlyFrameJobsMin = 16;
 
 export function createFramePump(options: FramePumpOptions, unsettled: Unsettled): FramePump {
@@ -120,18 +117,12 @@ function createAfterTurn(clock: Clock, run: () => void): () => void {
   };
 }
 
-/**
- * Decides when a frame that is not full may leave. Full frames do not ask, so the wait counts from the last frame that was not
- * full.
- */
+/** Decides when a frame that is not full may leave. Full frames do not ask: the wait counts from the last that was not full. */
 function createPace(clock: Clock, onTime: () => void) {
   let lastMs = -Infinity;
   let timer: Timer | undefined;
   return {
-    /**
-     * True when `waitMs` have passed since the last such frame: this frame leaves now. Otherwise `onTime` is called when they
-     * have passed.
-     */
+    /** True when `waitMs` have passed since the last such frame. Otherwise `onTime` is called when they have passed. */
     leaveNowOrLater(waitMs: number): boolean {
       const now = clock.now();
       const leftMs = lastMs + waitMs - now;

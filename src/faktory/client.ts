@@ -57,10 +57,7 @@ export class FaktoryClient extends Client {
    * connection one after another, with a round trip to its Redis for each job (contribsys/faktory server/commands.go, v1.9.4).
    */
   storesInGroups = false;
-  /**
-   * True when the broker's last INFO said that it queues jobs again that a worker gives back by a FAIL or by END
-   * (docs/broker.md).
-   */
+  /** True when the broker's last INFO said that it requeues jobs that a worker gives back by a FAIL or by END (docs/broker.md). */
   takesBack = false;
   /** True when the broker's last INFO said that it replies to waiting FETCHes as soon as their connection sends no more. */
   endsFetches = false;

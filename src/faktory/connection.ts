@@ -112,10 +112,7 @@ export class Connection {
     if (this.#commandsInWrite === 0) this.#write();
   }
 
-  /**
-   * For faktory-worker's Client. Resolves with a simple or bulk text, or with null for nil. Rejects with a ReplyError or the
-   * reason of the loss.
-   */
+  /** For faktory-worker's Client. Resolves with a simple or bulk text, or null for nil. Rejects with a ReplyError or the loss. */
   send(command: readonly string[]): Promise<string | null> {
     return new Promise((resolve, reject) => {
       this.exchange(command.join(' '), {

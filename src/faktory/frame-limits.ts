@@ -14,10 +14,7 @@ export interface FrameLimits extends Capacity {
 
 /** On a long path a frame leaves about this often. The number of frames in flight is the round trip divided by this interval. */
 const frameIntervalMs = 0.5;
-/**
- * Smaller frames make a batch at most some 3 ms faster. On a longer path that does not matter, unless the broker syncs for each
- * job.
- */
+/** Smaller frames make a batch at most some 3 ms faster: that matters only on a short path, or when the broker syncs for each job. */
 const nearMs = 5;
 /** A lost connection makes at most this many frames unknown. */
 const framesPerConnectionMax = 32;

@@ -70,7 +70,7 @@ export interface AppOptions
   /** The most connections of all callers together. */
   connectionsMax?: number;
   /**
-   * The most connections of one address, out of 10,000, and of fewer in proportion. This machine and trusted proxies have no such
+   * The most connections of one address, out of 10,000, and of fewer in proportion. This machine and trusted proxies have no
    * limit.
    */
   connectionsPerAddressMax?: number | undefined;

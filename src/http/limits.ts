@@ -24,10 +24,7 @@ export const keepAliveTimeoutMs = 72_000;
 export const connectionsMax = 10_000;
 /** The last connections serve only /health and /ready, because an orchestrator that gets no response kills the process. */
 export const spareConnectionsMax = 64;
-/**
- * Callers may use this share of the files that the process may have open. The broker, the store of results and the logs need the
- * rest.
- */
+/** The share of the process's open files for callers. The broker, the store of results and the logs need the rest. */
 export const connectionsShareOfFiles = 0.5;
 /**
  * Connections that the kernel holds until the process accepts them (it allows net.core.somaxconn, 4096). With Node's 511, callers
@@ -37,8 +34,8 @@ export const listenBacklog = 4096;
 /** The connection of a caller that reads nothing of a large response for this long is closed. */
 export const slowReaderTimeoutMs = 10_000;
 /**
- * The connection of a caller that has not read all of a large response after this time is closed: 25 KB a second for the largest
- * file of /docs.
+ * The most time for a caller to read a large response: 25 KB a second for the largest file of /docs. Then its connection is
+ * closed.
  */
 export const readingTimeoutMs = 60_000;
 /** The time for a caller to read the last response of a connection. After it unread input makes the kernel reset the connection. */
@@ -50,8 +47,8 @@ export const compressFromBytes = 1024;
 /** The longest `?wait=`. */
 export const waitSecondsMax = 30;
 /**
- * The share of connections whose response may be held (`?wait=`), so that jobs can still be posted. Above it the present state is
- * sent at once.
+ * The share of connections whose response may be held (`?wait=`), so that jobs can still be posted. The others get the state at
+ * once.
  */
 export const waitersShare = 0.5;
 /** The most jobs that are being cancelled. The broker gets 100 together: five rounds, which it must manage while callers wait. */
@@ -60,42 +57,30 @@ export const cancellationsMax = 500;
 export const cancelMarginMs = 10_000;
 /** Jobs of a page of `GET /sets/{set}`. The largest page has about 2 MB. */
 export const setPageJobs = { default: 100, max: 1000 };
-/**
- * The most characters of a job in such a page: of its arguments' JSON, its error and each name. Any client may have pushed the
- * job.
- */
+/** The most characters of its arguments' JSON, its error and each name in such a page. Any client may have pushed the job. */
 export const setArgsCharsMax = 1000;
 export const setErrorCharsMax = 500;
 export const setNameCharsMax = 200;
 /** The most bytes of a line of a stream, without its newline. The arguments of a job have the same limit. */
 export const streamLineBytesMax = 65_536;
-/**
- * The most lines of a stream that are read and pushed in one turn of the event loop: a full frame by default, and about a
- * millisecond of work.
- */
+/** The most lines of a stream that are read and pushed in one turn: a full frame by default, and about a millisecond of work. */
 export const streamSliceLinesMax = 100;
 /** The same limit in characters, for long lines. Parsing 64 KiB takes as long as the largest body of a single job. */
 export const streamSliceCharsMax = 65_536;
-/**
- * The most lines of all streams on their way to the broker, and of one stream without a report: ten full frames, for ten
- * connections.
- */
+/** The most lines of all streams on their way to the broker, and of one stream without a report: ten frames, for ten connections. */
 export const streamLinesMax = 1000;
 /** The same limit in bytes of the lines' jobs. */
 export const streamBytesMax = 1_048_576;
 /** The share of waiting jobs that streams may use. The rest is for single jobs and batches. */
 export const streamPendingShare = 0.5;
 /**
- * The most bytes that one stream holds: its lines above, a chunk and the rest of a line, as bytes and as text. They count as
- * memory for bodies.
+ * The most bytes that one stream holds: its lines, a chunk and the rest of a line, as bytes and as text. Part of
+ * `bodiesBytesMax`.
  */
 export const streamHeldBytes = 2_097_152;
 /** The most streams at once: half of the memory for bodies. */
 export const streamsMax = 32;
-/**
- * A stream ends when no byte has come, and none was taken, for this long. A broker that hangs is given up sooner by default.
- * Common proxies wait as long.
- */
+/** A stream ends after this long without a byte in either direction. A broker that hangs is given up sooner. Proxies wait as long. */
 export const streamIdleMs = 60_000;
 /** The most actions of operators at once. An action whose caller got 504 counts until it ends. */
 export const actionsMax = 32;

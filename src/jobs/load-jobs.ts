@@ -124,10 +124,7 @@ async function importInTime(url: string): Promise<{ default?: unknown }> {
   }
 }
 
-/**
- * The error of an import lacks the line. `node --check` prints it, as `PATH:LINE`. The broken file may be one that this file
- * imports.
- */
+/** An import's error lacks the line, which `node --check` prints as `PATH:LINE`. An imported file may be the broken one. */
 async function describeSyntaxError(path: string, { message }: SyntaxError): Promise<string> {
   const [, line] = await promisify(execFile)(process.execPath, ['--check', path], { timeout: 10_000 }).then(
     () => [],

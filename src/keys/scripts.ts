@@ -10,10 +10,7 @@ export const headChars = 1 + fingerprintChars + ownerChars;
 /** The outcome of a claim that its caller gave up before the reply. */
 export const withdrawn = 'withdrawn';
 
-/**
- * How long a withdrawn claim is remembered. A claim that is held up, for example by a Redis that hangs, arrives within this
- * time.
- */
+/** How long a withdrawn claim is remembered: a claim that is held up, for example by a Redis that hangs, arrives before. */
 const withdrawnMs = 60_000;
 
 const ownerOf = (record: string): string => `string.sub(${record}, ${headChars - ownerChars + 1}, ${headChars})`;

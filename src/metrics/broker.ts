@@ -18,10 +18,7 @@ export interface BrokerReading {
 export interface BrokerMetrics {
   /** One group that the embedded broker synced, or failed to sync. */
   brokerGroup(seconds: number, bytes: number): void;
-  /**
-   * Sets the function that asks the broker when the page is read. The page waits half a second for it at most. The function
-   * set last counts.
-   */
+  /** Sets the function that asks the broker when the page is read, which waits half a second at most. The last one set counts. */
   readBrokerState(poll: BrokerPoll): void;
   readBroker(read: () => Readonly<BrokerReading>): void;
 }

@@ -17,10 +17,7 @@ export interface StoreMetrics {
   tick(operation: string, outcome: TickOutcome): void;
   /** One call to the store of results. */
   resultCall(operation: ResultOperation, seconds: number, hasReplied: boolean): void;
-  /**
-   * Sets the function that says whether each store replied to its last call; undefined before the first. The function set
-   * last counts.
-   */
+  /** Sets the function that says whether each store replied to its last call; undefined before the first. The last one set counts. */
   readStores(read: () => { results: boolean | undefined; keys: boolean | undefined }): void;
 }
 

@@ -22,10 +22,7 @@ export interface EmbeddedResults extends ResultStore {
   records(): AsyncIterable<readonly CopiedRecord[]>;
 }
 
-/**
- * A group that has only ids waits this long for more: with few callers a write for each frame would cost as much as the
- * frame.
- */
+/** A group of ids alone waits this long for more: with few callers a write for each frame would cost as much as the frame. */
 const idsLingerMs = 20;
 
 /** Rejects with a text for the operator when the folder cannot be opened, for example because another process has it. */

@@ -24,10 +24,7 @@ const redisOptions = {
   autoResubscribe: false,
 } satisfies RedisOptions;
 
-/**
- * After a failover the host name leads to another server. Where it does not, this pause limits how often connections are
- * made.
- */
+/** After a failover the host name leads to another server. Where it does not, this limits how often connections are made. */
 const reconnectPauseMs = 5000;
 /** Longer than any attempt to connect, which ends with an event of its own. */
 const readyMsMax = 8000;
@@ -37,10 +34,7 @@ export function openRedis(name: string, url: string, log: RedisLog): Redis {
   const redis = new Redis(url, { ...redisOptions, reconnectOnError: isMovedAway });
   const trouble = createTrouble(log, 'Redis is away', 'Redis is there again', { store: name });
 
-  /**
-   * The caller of the command logs the refusal. The error of a script contains READONLY (Redis 6), other errors begin with
-   * it.
-   */
+  /** The caller of the command logs the refusal. A script's error contains READONLY (Redis 6), other errors begin with it. */
   function isMovedAway({ message }: Error): boolean {
     const now = performance.now();
     if (!message.includes('READONLY') || now - reconnectedMs < reconnectPauseMs) return false;

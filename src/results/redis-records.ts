@@ -56,10 +56,7 @@ for i, key in ipairs(KEYS) do
 end`;
 const rememberScript = `
 for i, key in ipairs(KEYS) do redis.call('SET', key, ARGV[2 * i], 'EX', ARGV[2 * i - 1], 'NX') end`;
-/**
- * Checks `isWaiting` and writes in one step, so that no worker comes in between. KEYS has the record's key, ARGV the TTL,
- * the id, the record.
- */
+/** Checks `isWaiting` and writes, with no worker in between. KEYS has the record's key, ARGV the TTL, the id, the record. */
 const cancelScript = `
 local old = redis.call('GET', KEYS[1])
 local isRead, known = pcall(cjson.decode, old or '{}')

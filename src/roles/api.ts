@@ -170,10 +170,7 @@ const aboutProcess = ({ version, member }: RoleContext): object => ({
   all_processes: member !== undefined,
 });
 
-/**
- * Without ADMIN_KEYS operators may use the API from this machine only. Behind a proxy the API cannot tell where a request comes
- * from.
- */
+/** Without ADMIN_KEYS the API is operated from this machine only. Behind a proxy nobody can tell where a request comes from. */
 function isOperable({ ADMIN_KEYS, ALLOWED_HOSTS, TRUSTED_PROXIES }: Config, address: string): boolean {
   if (ADMIN_KEYS !== undefined) return true;
   return isLoopback(address) && ALLOWED_HOSTS === undefined && TRUSTED_PROXIES === undefined;

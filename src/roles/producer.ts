@@ -15,10 +15,7 @@ export interface ProducerParts {
   metrics: Metrics;
 }
 
-/**
- * One initial TCP window (10 segments of 1,448 bytes with timestamps) holds the frame and its FWP bytes: 100 jobs of the
- * arithmetic.
- */
+/** One initial TCP window (10 segments of 1,448 bytes) holds the frame and its FWP bytes: 100 jobs of the arithmetic. */
 const frameBytesMax = 14_400;
 
 /**

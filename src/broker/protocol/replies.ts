@@ -4,10 +4,7 @@
 export const ok = '+OK\r\n';
 export const nil = '$-1\r\n';
 
-/**
- * Makes one line of any text. A line break inside would begin the next reply, and other control characters would spoil a
- * terminal.
- */
+/** One line from any text: a line break would begin the next reply, and other control characters would spoil a terminal. */
 export const error = (text: string): string => `-ERR ${text.replace(/\p{Cc}+/gu, ' ')}\r\n`;
 
 /** The length counts bytes, not characters. */

@@ -26,10 +26,7 @@ export const lookEveryMs = 1000;
 
 export function createLostWorkers(options: LostWorkersOptions): LostWorkers {
   const { state, workers, endings, lostAfterMs, onLost } = options;
-  /**
-   * In how many looks in a row each worker was missing. Looks are counted, not time, because clocks jump and a process may be
-   * suspended.
-   */
+  /** In how many looks in a row each worker was missing. Time does not count: clocks jump, and a process may be suspended. */
   let missing = new Map<string, number>();
 
   function takeBack(lost: ReadonlySet<string>): number {

@@ -28,10 +28,7 @@ export interface Reservations {
   release(jid: string): Reservation | undefined;
   /** Takes out this reservation. False: it has ended already. */
   remove(reservation: Reservation): boolean;
-  /**
-   * Takes out this reservation. Its record stays, with this text, for the head of the job's queue. Undefined: it has ended
-   * already.
-   */
+  /** Takes out this reservation. Its record stays, with this text, for the head of its queue. Undefined: it has ended already. */
   requeue(reservation: Reservation, text: string): Reservation | undefined;
   /** Called when the record of a requeued job is no longer needed. */
   dropReturned(place: number): void;

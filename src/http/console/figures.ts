@@ -61,10 +61,7 @@ const total = (series: readonly Series[]): number | undefined =>
 
 export const queuedJobs = (queues: readonly QueueState[]): number => queues.reduce((sum, { depth }) => sum + depth, 0);
 
-/**
- * The paused queues, because somebody may want to resume them, and the fullest queues, by name. Nobody reads a page of 10,000
- * rows.
- */
+/** The paused queues, because somebody may want to resume them, and the fullest queues, by name. Nobody reads 10,000 rows. */
 function shownQueues(queues: readonly QueueState[]): object[] {
   const weight = ({ depth, isPaused }: QueueState): number => (isPaused ? Infinity : depth);
   return [...queues]

@@ -107,10 +107,7 @@ async function lookUp(
 }
 
 interface Waiters {
-  /**
-   * A signal for one held response. Undefined: no response may be held, because of the drain, the limit, or another held response
-   * on this connection.
-   */
+  /** A signal for one held response. Undefined: draining, too many are held, or this connection has one already. */
   enter(socket: Socket, reply: FastifyReply): AbortSignal | undefined;
 }
 

@@ -48,10 +48,7 @@ export interface Connections {
   leave(socket: Socket): void;
 }
 
-/**
- * The socket of a response. A stream pipeline that fails removes `socket` from its request, but Node's own `client` stays
- * (lib/_http_incoming.js).
- */
+/** A stream pipeline that fails removes `socket` from its request. Node's own `client` stays (lib/_http_incoming.js). */
 const socketOf = ({ req }: ServerResponse): Socket | undefined => (req as typeof req & { client?: Socket }).client;
 
 export function stateOf(socket: HttpSocket, { response, stream }: Connection): HttpConnectionState {

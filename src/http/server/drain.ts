@@ -22,10 +22,7 @@ const isResponseDue = (response: ServerResponse | undefined): boolean =>
 export function closeIdleConnections(app: FastifyInstance, clock: Clock, connections: Connections): void {
   const unreadSinceMs = new WeakMap<ServerResponse, number>();
 
-  /**
-   * Closes the connection of a caller that does not read its response, because it would delay the end until the process is
-   * killed.
-   */
+  /** Closes connections whose callers do not read their responses: they would delay the end until the process is killed. */
   function cutUnread(): void {
     for (const [socket] of connections.entries()) {
       const response = socket._httpMessage;

@@ -30,10 +30,7 @@ export const bodyBytesMax = 16_384;
 /** Node's default of 250 ms would give up on a receiver on another continent whose name has several addresses. */
 const attemptTimeoutMs = 2000;
 
-/**
- * Rejects when there is no response: with the error of the network, or, when `signal` has fired, with an error that names the
- * stage.
- */
+/** Rejects without a response: with the network's error or, when `signal` has fired, with an error that names the stage. */
 export function exchange({ method, url, headers, body, addresses, signal }: ExchangeOptions): Promise<Received> {
   const request = url.protocol === 'https:' ? requestHttps : requestHttp;
   return new Promise((resolve, reject) => {
