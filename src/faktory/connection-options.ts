@@ -1,6 +1,7 @@
-// Options of a connection.
+// What a connection is given: its options, and what each command calls when it ends.
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../domain/clock.ts';
+import type { Reply } from './reply-reader.ts';
 
 export interface ConnectionOptions {
   /** Opens the socket: a plain one or TLS. */
@@ -24,4 +25,17 @@ export interface ConnectionOptions {
   onCommand?: ((line: string, ms: number, outcome: 'ok' | 'refused' | 'lost') => void) | undefined;
   /** Called when the connection is given up because the broker has sent nothing since `sinceMs`, before its commands are lost. */
   onSilence?: (sinceMs: number) => void;
+}
+
+/** The connection ended before the reply. */
+export interface Loss {
+  /** False only when it is certain that the broker cannot have read the command. */
+  maybeSent: boolean;
+  reason: Error;
+}
+
+/** Waits for the reply to one command. Exactly one of the two functions is called, once. */
+export interface ReplyHandler {
+  onReply(reply: Reply): void;
+  onLost(loss: Loss): void;
 }

@@ -4,9 +4,8 @@
 import type { Duplex } from 'node:stream';
 import { OwnCause } from '../domain/cause.ts';
 import { createFifo } from '../domain/fifo.ts';
-import type { ConnectionOptions } from './connection-options.ts';
+import type { ConnectionOptions, ReplyHandler } from './connection-options.ts';
 import { parseGreeting, type Greeting } from './greeting.ts';
-import type { ReplyHandler } from './reply-handler.ts';
 import { createReplyReader, ProtocolError, type Reply } from './reply-reader.ts';
 import { createWatchdog } from './watchdog.ts';
 

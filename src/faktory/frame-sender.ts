@@ -8,7 +8,7 @@ import { ProtocolError } from './reply-reader.ts';
 import { createFrameLimits } from './frame-limits.ts';
 import { leastBusy } from './least-busy.ts';
 import type { Connection } from './connection.ts';
-import type { Loss } from './reply-handler.ts';
+import type { Loss } from './connection-options.ts';
 
 export interface FrameSenderOptions {
   client: FaktoryClient;

@@ -20,7 +20,7 @@ import { openJobs } from './jobs.ts';
 import type { BrokerLink } from './link.ts';
 import { measureKeys, measureResults } from './measured-stores.ts';
 import { createQueueGroups } from './queue-groups.ts';
-import { openRedisResults } from './results.ts';
+import { openRedisResults } from './redis-stores.ts';
 import type { BrokerOptions } from '../broker/broker.ts';
 import type { EndedJob } from '../broker/queues/ended.ts';
 import { RoleError, type RoleContext, type Running } from './role.ts';

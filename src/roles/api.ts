@@ -25,8 +25,7 @@ import { openProducer } from './producer.ts';
 import { measureKeys, type MeasuredKeys, measureResults, type MeasuredResults } from './measured-stores.ts';
 import { watchProcess } from './monitor.ts';
 import { watchStores } from './watch-stores.ts';
-import { openRedisKeys, openRedisTicks } from './keys.ts';
-import { openRedisResults } from './results.ts';
+import { openRedisKeys, openRedisResults, openRedisTicks } from './redis-stores.ts';
 import { requireFaktory, RoleError, type RoleContext, type Running } from './role.ts';
 
 export interface ApiParts {

@@ -19,9 +19,8 @@ import { builtInSettings, openJobs } from './jobs.ts';
 import { measureKeys, measureResults } from './measured-stores.ts';
 import { watchProcess } from './monitor.ts';
 import { watchStores } from './watch-stores.ts';
-import { openRedisKeys } from './keys.ts';
 import { createQueueGroups, type QueueGroup } from './queue-groups.ts';
-import { openRedisResults } from './results.ts';
+import { openRedisKeys, openRedisResults } from './redis-stores.ts';
 import { watchWorkers, type WorkersWatch } from './worker-metrics.ts';
 import { requireFaktory, type RoleContext, type Running } from './role.ts';
 

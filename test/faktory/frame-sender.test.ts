@@ -4,7 +4,7 @@ import { systemClock } from '../../src/domain/clock.ts';
 import type { Job } from '../../src/domain/job.ts';
 import type { Outcome, FrameSender } from '../../src/domain/producer.ts';
 import type { FaktoryClient } from '../../src/faktory/client.ts';
-import type { ReplyHandler } from '../../src/faktory/reply-handler.ts';
+import type { ReplyHandler } from '../../src/faktory/connection-options.ts';
 import { createFrameSender } from '../../src/faktory/frame-sender.ts';
 import { createFakeClock, type FakeClock } from '../helpers/fake-clock.ts';
 import { startBroker } from '../helpers/broker.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Connection } from '../../src/faktory/connection.ts';
 import { ProtocolError, type Reply } from '../../src/faktory/reply-reader.ts';
-import type { ReplyHandler } from '../../src/faktory/reply-handler.ts';
+import type { ReplyHandler } from '../../src/faktory/connection-options.ts';
 import { createStandings } from '../../src/faktory/standings.ts';
 import { createFakeClock } from '../helpers/fake-clock.ts';
 import { assertFitsDetail } from '../helpers/outcomes.ts';

@@ -9,7 +9,7 @@ import type { Job } from '../../src/domain/job.ts';
 import { createArithmeticJob } from '../helpers/jobs.ts';
 import type { Outcome } from '../../src/domain/producer.ts';
 import { Connection } from '../../src/faktory/connection.ts';
-import type { Loss } from '../../src/faktory/reply-handler.ts';
+import type { Loss } from '../../src/faktory/connection-options.ts';
 import { assertTrueOutcomes } from '../helpers/outcomes.ts';
 import { createRandom, startFaultProxy, type CutKind } from '../helpers/fault-proxy.ts';
 import { createProducer } from '../helpers/producer.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { pino } from 'pino';
 import { loadConfig } from '../../src/config/load.ts';
-import { openRedisResults } from '../../src/roles/results.ts';
+import { openRedisResults } from '../../src/roles/redis-stores.ts';
 import { RoleError, type RoleContext } from '../../src/roles/role.ts';
 
 const contextOf = (env: Record<string, string>): RoleContext => ({

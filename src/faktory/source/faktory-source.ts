@@ -1,5 +1,6 @@
 // JobSource over FWP: the connections of a worker, its FETCHes, ACKs, FAILs and BEATs.
 import type { JobSource, JobSourceEvents, Reported } from '../../domain/job-source.ts';
+import type { FaktoryClient } from '../client.ts';
 import {
   createAwayLog,
   createClients,
@@ -11,7 +12,6 @@ import { createFetchSilence } from './fetch-silence.ts';
 import { createFetcher } from './fetcher.ts';
 import { createHeartbeat } from './heartbeat.ts';
 import { createReporter } from './reporter.ts';
-import { requeueFailed } from './requeue-failed.ts';
 
 export interface FaktorySourceOptions<End extends Reported> extends SourceClientsOptions, JobSourceEvents<End> {
   wid: string;
@@ -96,4 +96,27 @@ export function createFaktorySource<End extends Reported>(options: FaktorySource
       await Promise.all(Object.values(clients).map((client) => client.close()));
     },
   };
+}
+
+/**
+ * Requeues jobs after their FAIL. They are in the retries or, where no retry is left, in the dead. Resolves when both MUTATEs have
+ * ended, whether they succeeded or not.
+ */
+async function requeueFailed(
+  client: Pick<FaktoryClient, 'send'>,
+  jids: readonly string[],
+  log: SourceLog,
+): Promise<void> {
+  // A space would end the command (contribsys/faktory server/mutate.go, v1.9.4). This program makes no such jid.
+  const sent = jids.filter((jid) => !/\s/.test(jid));
+  await Promise.all(
+    ['retries', 'dead'].map(async (target) => {
+      try {
+        await client.send(['MUTATE', JSON.stringify({ cmd: 'requeue', target, filter: { jids: sent } })]);
+      } catch (error) {
+        const { message } = error as Error;
+        log.warn({ target, jobs: sent.length, error: message }, 'jobs given back are not queued again at once');
+      }
+    }),
+  );
 }

@@ -1,11 +1,10 @@
 // The checks of every request before its route, in one synchronous hook. Node and llhttp refuse most requests that could be read
 // in two ways. This hook refuses the rest.
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { onRequestHookHandler } from 'fastify';
 import { AppError, errorTable } from '../problems/errors.ts';
 import type { Connections } from '../server/connections.ts';
 import { respondToPreflight, isPreflight } from './cors.ts';
-import { normalizeContentEncoding } from './content-encoding.ts';
 import { isExpectationMet } from '../server/expectations.ts';
 import type { Places } from '../server/places.ts';
 
@@ -77,4 +76,24 @@ export function createRequestGuard(options: RequestGuardOptions): onRequestHookH
     reply.header('allow', allow);
     done(new AppError(code, `This path accepts ${allow}${hint}`));
   };
+}
+
+/**
+ * Reads Content-Encoding as RFC 9110 section 8.4.1 defines it: a list, in any case, with `x-gzip` as another name of `gzip`. The
+ * plugin that decodes knows lower-case names only, and no lists. The header is removed when the body is not encoded. A list of two
+ * codings stays, and is refused.
+ */
+function normalizeContentEncoding(headers: IncomingHttpHeaders): void {
+  const codings = headers['content-encoding']
+    ?.split(',')
+    .map((coding) =>
+      coding
+        .trim()
+        .toLowerCase()
+        .replace(/^x-gzip$/, 'gzip'),
+    )
+    .filter((coding) => coding !== '' && coding !== 'identity');
+  if (codings === undefined) return;
+  if (codings.length === 0) delete headers['content-encoding'];
+  else headers['content-encoding'] = codings.join(', ');
 }

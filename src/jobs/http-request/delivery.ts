@@ -1,5 +1,6 @@
 // One attempt of a job of the type http_request: it resolves the host, checks the addresses, signs, sends, and judges the
 // response.
+import { createHmac } from 'node:crypto';
 import type { LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
@@ -8,7 +9,6 @@ import { PermanentError, type JobContext } from '../define-job.ts';
 import { hostOf, type AllowList } from './allow-list.ts';
 import type { HttpRequestArgs } from './args.ts';
 import { exchange, type Received } from './exchange.ts';
-import { sign } from './signature.ts';
 
 export interface HttpRequestSettings {
   /** The entries of HTTP_REQUEST_ALLOW. */
@@ -153,4 +153,24 @@ function textOf(body: Buffer, jsonBytesMax: number): string {
     const text = new TextDecoder().decode(body.subarray(0, length), { stream: true });
     if (length === 0 || Buffer.byteLength(JSON.stringify(text)) <= jsonBytesMax) return text;
   }
+}
+
+interface Signed {
+  /** Unix time, s. */
+  seconds: number;
+  method: string;
+  /** The URL of the request. */
+  url: string;
+  body: Buffer;
+}
+
+/**
+ * Work-Factory-Signature: a receiver verifies with it that this service sent the request, to this URL, and when. It is
+ * `t=<unix>,v1=<hex>`, with a `v1=` for each secret, because the receiver may know either while they are changed.
+ */
+function sign(secrets: readonly string[], { seconds, method, url, body }: Signed): string {
+  const signatures = secrets.map((secret) =>
+    createHmac('sha256', secret).update(`${seconds}.${method}.${url}.`).update(body).digest('hex'),
+  );
+  return [`t=${seconds}`, ...signatures.map((signature) => `v1=${signature}`)].join(',');
 }

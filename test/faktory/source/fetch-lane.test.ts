@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { Connection } from '../../../src/faktory/connection.ts';
-import type { ReplyHandler } from '../../../src/faktory/reply-handler.ts';
+import type { ReplyHandler } from '../../../src/faktory/connection-options.ts';
 import type { Reply } from '../../../src/faktory/reply-reader.ts';
 import { createFetchLane } from '../../../src/faktory/source/fetch-lane.ts';
 import { createFetchSilence } from '../../../src/faktory/source/fetch-silence.ts';

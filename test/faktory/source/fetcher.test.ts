@@ -6,7 +6,7 @@ import { Redis } from 'ioredis';
 import { systemClock } from '../../../src/domain/clock.ts';
 import type { FaktoryClient } from '../../../src/faktory/client.ts';
 import type { Connection } from '../../../src/faktory/connection.ts';
-import type { ReplyHandler } from '../../../src/faktory/reply-handler.ts';
+import type { ReplyHandler } from '../../../src/faktory/connection-options.ts';
 import { createFaktorySource } from '../../../src/faktory/source/faktory-source.ts';
 import { createFetchSilence } from '../../../src/faktory/source/fetch-silence.ts';
 import { createFetcher } from '../../../src/faktory/source/fetcher.ts';
