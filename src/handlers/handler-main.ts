@@ -8,7 +8,7 @@ import { createContext, type OpenContext } from './job-context.ts';
 import { createLineReader } from './line-reader.ts';
 import { createLineWriter } from './line-writer.ts';
 import { formatMessage, type HandlerSettings, type ToHandler } from './messages.ts';
-import { makeThreadsAsNice } from './niceness.ts';
+import { becomeNice } from './niceness.ts';
 import { runHandler, type Run } from './run-handler.ts';
 
 const socket = new Socket({ fd: messagesFd, readable: true, writable: true });
@@ -56,13 +56,13 @@ function createRunner(
 let runner: Runner | undefined;
 
 async function begin(settings: HandlerSettings): Promise<void> {
-  // The worker has made this process nicer before it sent the message.
-  makeThreadsAsNice();
   const jobs = await loadJobs(settings.jobsDir, settings.builtIn).catch((error: unknown) => {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exit(1);
   });
   runner = createRunner(jobs, settings);
+  // Not before: on a busy machine the start would take long, and meanwhile no job runs.
+  becomeNice();
   write(formatMessage({ type: 'ready' }));
 }
 

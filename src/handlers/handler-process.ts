@@ -8,7 +8,6 @@ import type { Clock } from '../domain/clock.ts';
 import { createLineReader } from './line-reader.ts';
 import { createLineWriter } from './line-writer.ts';
 import { formatMessage, lineBytesMax, readFromHandler, type FromHandler, type HandlerSettings } from './messages.ts';
-import { makeNicer } from './niceness.ts';
 
 /** The socket of messages. Node's own channel has no limit, and a wrong byte on it throws in the worker. */
 export const messagesFd = 3;
@@ -31,8 +30,6 @@ export interface HandlerProcess {
   close(): Promise<void>;
 }
 
-/** On a busy machine the worker and the API get about nine times the processor time of a job that computes. */
-const nicerSteps = 10;
 const outputLineBytesMax = 8192;
 /** Time to read what it wrote before it ended. A process that it has started may hold its socket open. */
 const lastWordsMs = 500;
@@ -43,7 +40,6 @@ export function startHandlerProcess(options: HandlerProcessOptions): HandlerProc
   const child = spawn(process.execPath, command(), { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
   // A process that could not be started has no socket.
   const socket = ((child.stdio as ChildProcess['stdio'] | undefined)?.[messagesFd] ?? new Socket()) as Socket;
-  if (child.pid !== undefined) makeNicer(child.pid, nicerSteps);
   let isOver = false;
   let hasExited = false;
   const exited = new Promise<string>((resolve) => {

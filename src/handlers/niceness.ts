@@ -1,24 +1,16 @@
-// How much a handler process leaves to the worker and the API where processors are short.
+// A handler process leaves the processors to the worker and the API where they are short (docs/decisions/0040-nice-handlers.md).
 import { readdirSync } from 'node:fs';
-import { getPriority, setPriority } from 'node:os';
-
-const nicenessMax = 19;
-
-/** Makes a process nicer than this one: its first thread, and the threads that are started from then on. */
-export function makeNicer(pid: number, steps: number): void {
-  setPriority(pid, Math.min(nicenessMax, getPriority() + steps));
-}
+import { constants, setPriority } from 'node:os';
 
 /**
- * Makes every thread of this process as nice as its first one. On Linux each thread has its own niceness (setpriority(2)), and
- * V8's and libuv's threads may have been started before `makeNicer`.
+ * Makes this process as nice as can be. On Linux each thread has its own niceness (setpriority(2)); a thread that starts later
+ * has the niceness of the thread that starts it.
  */
-export function makeThreadsAsNice(): void {
-  if (process.platform !== 'linux') return;
-  const niceness = getPriority();
-  for (const thread of readdirSync('/proc/self/task')) {
+export function becomeNice(): void {
+  const threads = process.platform === 'linux' ? readdirSync('/proc/self/task').map(Number) : [process.pid];
+  for (const thread of threads) {
     try {
-      setPriority(Number(thread), niceness);
+      setPriority(thread, constants.priority.PRIORITY_LOW);
     } catch {
       // The thread has ended.
     }

@@ -90,8 +90,8 @@ describe('a handler process', () => {
     await run(handlers, 'stat', {});
     const threads = process.platform === 'linux' ? readdirSync(`/proc/${pid}/task`).map(Number) : [pid];
     assert.deepEqual(
-      threads.map((thread) => getPriority(thread) - getPriority()),
-      threads.map(() => 10),
+      threads.map((thread) => getPriority(thread)),
+      threads.map(() => 19),
     );
   });
 
