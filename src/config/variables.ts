@@ -196,7 +196,6 @@ export const variables = {
     reason:
       'When set, /jobs and /metrics want `Authorization: Bearer KEY`. Several, so that they can be rotated. `NAME:KEY` gives callers idempotency keys of their own; two keys may have one name.',
   },
-  ...operatorVariables,
   ALLOWED_HOSTS: {
     schema: commaList(
       /^([A-Za-z0-9][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])$/,
@@ -226,6 +225,7 @@ export const variables = {
     reason:
       'How long an idle connection of a caller stays open: longer than the balancer in front holds it, 60 s mostly, so that no request meets a closing one. Requests under way have timers of their own.',
   },
+  ...operatorVariables,
   LOG_LEVEL: {
     schema: z.enum(logLevels, `one of ${logLevels.join(', ')}`),
     default: 'info',
