@@ -14,7 +14,7 @@ export interface RestoredJobs {
   readonly working: number;
 }
 
-/** Rejects with a StoreError when the records are not those of a whole store. */
+/** Rejects with a StoreError when the records are not a whole store. */
 export async function restoreStore(
   folder: string,
   pages: AsyncIterable<readonly StoreRecord[]>,

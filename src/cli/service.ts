@@ -75,7 +75,7 @@ export function openService({ env, signal, options }: Given, timeoutSeconds = 60
 }
 
 /** The errors never show the URL: it may hold a password. */
-export function readUrl(text: string): string {
+function readUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol))
     throw new UsageError('the URL of the service must be like http://127.0.0.1:3000');

@@ -15,7 +15,7 @@ export interface Outgoing {
 export interface ApiResponse {
   readonly status: number;
   readonly body: Readonly<Record<string, unknown>>;
-  /** The response is that of an earlier request with the same key. */
+  /** True: the response is that of an earlier request with the same key. */
   readonly isReplayed: boolean;
 }
 

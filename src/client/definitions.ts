@@ -32,7 +32,7 @@ export type OperationOf<Map extends Definitions<Map>> = keyof ArgsOf<Map> & stri
 export interface JobOptions {
   /** Shown in logs and in the job's state. */
   readonly requestId?: string | undefined;
-  /** Default: that of the definition. */
+  /** Default: the queue of the definition. */
   readonly queue?: string | undefined;
   /** When the job is queued. */
   readonly at?: Date | string | undefined;

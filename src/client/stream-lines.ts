@@ -125,10 +125,10 @@ export function createStreamLines({ source, tell, untilWanted }: StreamLinesOpti
   return {
     async waitBehind(line) {
       while (nextBehind(line) === undefined) {
-        // Whoever asked for it may have gone.
+        // The caller that asked for it may have gone.
         if (failure) throw failure.error;
         if (isOver) return false;
-        // One at a time, whoever asks.
+        // Only one item is pulled at a time, however many callers ask.
         pulling ??= pull().finally(() => (pulling = undefined));
         await pulling;
       }

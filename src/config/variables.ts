@@ -18,7 +18,7 @@ import {
   type Variable,
 } from './values.ts';
 
-export const durabilityClasses = ['fsync', 'second', 'snapshot', 'memory', 'unknown'] as const;
+const durabilityClasses = ['fsync', 'second', 'snapshot', 'memory', 'unknown'] as const;
 export type Durability = (typeof durabilityClasses)[number];
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;

@@ -65,7 +65,7 @@ export function encodeJson(value: unknown): { json: string } | { problem: string
     const json = JSON.stringify(value);
     if (isFlat(json) || !isOverbuilt(json, limits)) return { json };
   } catch {
-    // RangeError: the stack is too small for so many levels.
+    // A RangeError: the value has more levels than the stack.
   }
   return { problem: `must be at most ${depthMax} levels deep` };
 }

@@ -3,7 +3,7 @@
 // unknown, `w` withdrawn.
 
 export const fingerprintChars = 43;
-export const ownerChars = 36;
+const ownerChars = 36;
 /** The length of the state, the fingerprint and the owner. */
 export const headChars = 1 + fingerprintChars + ownerChars;
 

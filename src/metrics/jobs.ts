@@ -6,7 +6,7 @@ import { readBy } from './read.ts';
 import { createCounter, createOneHistogram, type Count } from './tally.ts';
 
 /** `rejected` is the caller's fault; the others are the outcomes of jobs that were offered to the broker. */
-export const jobOutcomes = ['enqueued', 'duplicate', 'rejected', 'refused', 'unknown'] as const;
+const jobOutcomes = ['enqueued', 'duplicate', 'rejected', 'refused', 'unknown'] as const;
 export type JobOutcome = (typeof jobOutcomes)[number];
 /** The name of a type, or `other` for every job of no type of ours. */
 export type OperationLabel = string;

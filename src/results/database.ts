@@ -25,7 +25,7 @@ export async function openDatabase(dataDir: string): Promise<ClassicLevel> {
   }
 }
 
-/** @param error of `openDatabase`, or of reading what it opened */
+/** @param error an error of `openDatabase`, or of reading the database */
 export function openError(dataDir: string, error: unknown): Error {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : (error as Error);
   const folder = resolve(dataDir);

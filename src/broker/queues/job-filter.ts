@@ -39,7 +39,7 @@ const failureFields: readonly (keyof JobFailure)[] = [
 const escaped = /[<>&\u2028\u2029]/g;
 
 /** The job as Go writes it: objects with sorted names, its failure in the order of the struct. */
-export function goText(text: string): string {
+function goText(text: string): string {
   const job = JSON.parse(text) as FaktoryJob;
   const { failure, custom, args } = job;
   const fields = {

@@ -20,7 +20,10 @@ export interface Store {
   get(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]>;
   /** Records with from <= key < to in key order, as they are when it is called; at least one if there is one. */
   page(from: Buffer, to: Buffer, recordsMax: number, bytesMax: number): Promise<StoreRecord[]>;
-  /** All records but that of the format, in key order and in pages, as they are between two writes soon after the first page is asked for. */
+  /**
+   * All records except the format's, in key order and in pages, as they are between two writes soon after the first page is asked
+   * for.
+   */
   records(): AsyncIterable<readonly StoreRecord[]>;
   /** Deletes from <= key < to; a crash may leave some. */
   clear(from: Buffer, to: Buffer): Promise<void>;

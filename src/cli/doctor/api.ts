@@ -58,7 +58,7 @@ async function checkReadiness(send: Service['send']): Promise<Finding[]> {
   return findings;
 }
 
-/** A check of /ready has the name of what it looks at. */
+/** The part of the service that a check of /ready is about. */
 const aboutOf = (check: string): Finding['about'] =>
   check === 'broker' || check === 'results' || check === 'keys' ? check : 'api';
 

@@ -8,7 +8,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../problems/errors.ts';
 
 /** All content comes from this service, nothing is inline, and no text becomes markup (Trusted Types). */
-export const pagePolicy = [
+const pagePolicy = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
@@ -45,7 +45,7 @@ function folderOf(from: string): URL {
 
 let files: ReadonlyMap<string, PageFile> | undefined;
 
-/** By name: `index.html` and what it loads. Throws when the folder is missing. */
+/** The files by name: `index.html` and the files that it loads. Throws when the folder is missing. */
 function pageFiles(): ReadonlyMap<string, PageFile> {
   if (files !== undefined) return files;
   const folder = folderOf(import.meta.url);

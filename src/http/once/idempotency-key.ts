@@ -20,7 +20,7 @@ export const setCaller = (request: FastifyRequest, name: string): void => void c
 
 export const keyHeader = 'idempotency-key';
 export const replayedHeader = 'idempotency-replayed';
-export const keyCharsMax = 255;
+const keyCharsMax = 255;
 export const keyPattern = /^[\x21-\x7e]{1,255}$/;
 export const keyMessage = `must be 1 to ${keyCharsMax} visible ASCII characters`;
 

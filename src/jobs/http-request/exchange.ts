@@ -26,7 +26,7 @@ export interface Received {
   isBroken: boolean;
 }
 
-export const bodyBytesMax = 16_384;
+const bodyBytesMax = 16_384;
 /** Node's default of 250 ms would give up on a receiver on another continent whose name has several addresses. */
 const attemptTimeoutMs = 2000;
 
