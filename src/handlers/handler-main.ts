@@ -61,7 +61,7 @@ async function begin(settings: HandlerSettings): Promise<void> {
     process.exit(1);
   });
   runner = createRunner(jobs, settings);
-  // Not before: on a busy machine the start would take long, and meanwhile no job runs.
+  // Not earlier: on a busy machine the start would take long, and no job runs meanwhile.
   becomeNice();
   write(formatMessage({ type: 'ready' }));
 }

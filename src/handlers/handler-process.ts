@@ -1,4 +1,4 @@
-// One handler process as the worker sees it: its messages, its output, and its end.
+// One handler process, as the worker sees it: its messages, its output, and its end.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { Socket } from 'node:net';
 import { extname } from 'node:path';
@@ -16,22 +16,25 @@ export interface HandlerProcessOptions {
   settings: HandlerSettings;
   clock: Clock;
   onMessage: (message: FromHandler) => void;
-  /** A line of its standard output or error, cut where it is too long. */
+  /** Called with a line of its standard output or error, cut when it is too long. */
   onOutput: (line: string) => void;
-  /** It has ended, or was killed because it sent a line that is no message. Called once, and not after `kill`. */
+  /**
+   * Called when the process has ended, or was killed because it sent a line that is no message. Called once, and not after
+   * `kill`.
+   */
   onGone: (reason: string) => void;
 }
 
 export interface HandlerProcess {
   send(line: string): void;
-  /** Ends it at once. Nothing that it sends is read any more. */
+  /** Ends the process at once. Nothing that it sends is read any more. */
   kill(): void;
-  /** Gives it a moment to end by itself. Resolves when it has ended. */
+  /** Lets the process end by itself for a moment. Resolves when it has ended. */
   close(): Promise<void>;
 }
 
 const outputLineBytesMax = 8192;
-/** Time to read what it wrote before it ended. A process that it has started may hold its socket open. */
+/** The time to read what the process wrote before it ended. A process that it has started may keep its socket open. */
 const lastWordsMs = 500;
 const closeMsMax = 500;
 

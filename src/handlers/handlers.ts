@@ -1,4 +1,4 @@
-// Runs jobs in handler processes, many side by side in each.
+// Runs jobs in handler processes, many at the same time in each.
 import type { Clock } from '../domain/clock.ts';
 import type { HandlerProcess, HandlerProcessOptions } from './handler-process.ts';
 import { createLane } from './lane.ts';
@@ -8,7 +8,7 @@ import { countProcesses, type HandlerCounts } from './supervisor.ts';
 import { createWaitingRuns } from './waiting-runs.ts';
 
 export interface HandlersOptions {
-  /** HANDLER_PROCESSES. */
+  /** The value of HANDLER_PROCESSES. */
   processes: number;
   startProcess: (events: Pick<HandlerProcessOptions, 'onMessage' | 'onOutput' | 'onGone'>) => HandlerProcess;
   clock: Clock;
@@ -25,9 +25,9 @@ export interface Handlers {
   readonly processes: Readonly<HandlerCounts>;
   start(): void;
   run(job: HandlerJob): void;
-  /** The worker stops: fires the signals. From now on a run that throws is given back, and so is a job that comes. */
+  /** The worker stops: fires the signals. From now on a run that throws is requeued, and so is a job that comes. */
   interrupt(): void;
-  /** Gives back the jobs that still run. */
+  /** Requeues the jobs that still run. */
   requeue(): void;
   close(): Promise<void>;
 }

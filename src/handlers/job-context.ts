@@ -13,7 +13,7 @@ export interface ContextOptions {
 export interface OpenContext {
   context: JobContext;
   abort(reason: AbortReason): void;
-  /** The run has ended: from now on nothing is sent for it. */
+  /** The run has ended. Nothing more is sent for it. */
   end(): void;
 }
 

@@ -12,9 +12,9 @@ export interface LaneOptions {
   budget: LineBudget;
   log: HandlerLog;
   onReady: () => void;
-  /** The process has ended by itself. */
+  /** Called when the process has ended by itself. */
   onGone: (reason: string) => void;
-  /** The process was killed because it hung. */
+  /** Called when the process was killed because it hung. */
   onReplaced: () => void;
   onEnd: (run: Run, end: RunEnd) => void;
 }
@@ -23,17 +23,17 @@ export interface Lane {
   readonly supervisor: Supervisor;
   /** Jobs in the process. */
   readonly size: number;
-  /** Only while the process is ready. */
+  /** Begins a run. Only while the process is ready. */
   begin(run: Run): void;
   /** Fires the signals of all runs. */
   interrupt(): void;
-  /** Ends all runs as given back. */
+  /** Ends all runs, whose jobs are requeued. */
   requeue(reason: string): void;
 }
 
-/** Between `signal` and the end of a job that does not heed it. */
+/** The time between the signal and the end of a job that ignores it. */
 export const graceMs = 5000;
-/** Runs that were given up still hold memory and connections. A new process holds nothing. */
+/** Runs that were given up still hold memory and connections. A new process frees them. */
 const abandonedMax = 10;
 
 const isEnd = (message: FromHandler): message is HandlerEnd =>
@@ -60,7 +60,7 @@ function timeoutEnd({ id, job: { timeoutMs, reservedMs } }: Run): RunEnd {
 export function createLane(options: LaneOptions): Lane {
   const { clock, budget, log, onReady, onEnd } = options;
   const runs = new Map<number, Run>();
-  /** Ids of runs that were given up and go on. */
+  /** The ids of runs that were given up and go on. */
   const abandoned = new Set<number>();
   const supervisor = createSupervisor({ start: options.startProcess, clock, budget, onReady, onMessage, onGone });
 

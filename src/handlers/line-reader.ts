@@ -2,7 +2,7 @@
 
 export interface LineReaderOptions {
   bytesMax: number;
-  /** `isCut`: the line is longer, and the rest of it is dropped. */
+  /** `isCut`: the line is longer than the limit, and the rest of it is dropped. */
   onLine: (line: string, isCut: boolean) => void;
 }
 
@@ -10,7 +10,7 @@ const newline = 0x0a;
 
 export interface LineReader {
   read(chunk: Buffer): void;
-  /** The stream has ended: the bytes after the last newline are a line, too. */
+  /** Call it when the stream has ended: the bytes after the last newline are a line, too. */
   end(): void;
 }
 

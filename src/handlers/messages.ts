@@ -33,7 +33,7 @@ const levels = ['debug', 'info', 'warn', 'error'] as const;
 
 const fromHandler = z.discriminatedUnion('type', [
   z.object({ type: z.literal('succeeded'), id, result: z.unknown() }),
-  /** It fails in the same way every time. */
+  /** The job would fail in the same way every time. */
   z.object({ type: z.literal('failed'), id, errtype: z.string(), message: z.string() }),
   z.object({
     type: z.literal('threw'),
@@ -73,7 +73,7 @@ export function readFromHandler(line: string): FromHandler | undefined {
   }
 }
 
-/** @param text the job's JSON as it was fetched: it is not encoded a second time */
+/** @param text the job's JSON as it was fetched, which is not encoded a second time */
 export function formatRun(run: Omit<Extract<ToHandler, { type: 'run' }>, 'type' | 'job'>, text: string): string {
   const { id: number, name, attempt } = run;
   const head = `{"type":"run","id":${number},"name":${JSON.stringify(name)},"attempt":${attempt},"job":`;

@@ -26,7 +26,7 @@ const messageCharsMax = 1000;
 const backtraceLinesMax = 50;
 const backtraceLineCharsMax = 500;
 
-/** Resolves with the message that tells the worker, as a line. */
+/** Resolves with the line of the message for the worker. */
 export async function runHandler(options: HandlerRun): Promise<string> {
   const { id, type, run, job, context, argsBytesMax, resultBytesMax } = options;
   const given = readArgs(type, job, argsBytesMax);
@@ -86,14 +86,14 @@ const describeIssues = (issues: Issues): string =>
 
 function formatThrown(id: number, thrown: unknown): string {
   const { name, message, stack } = describe(thrown);
-  // Known by its name: its class may be of another copy of this package.
+  // Recognized by its name, because its class may come from another copy of this package.
   if (name === 'PermanentError') return formatFailed(id, name, message);
   const lines = stack.split('\n', backtraceLinesMax + 1).slice(1);
   const backtrace = lines.map((line) => line.trim().slice(0, backtraceLineCharsMax));
   return formatMessage({ type: 'threw', id, errtype: name, message, backtrace });
 }
 
-/** Anything can be thrown, also an object whose fields throw when they are read. */
+/** Anything can be thrown, even an object whose fields throw when they are read. */
 function describe(thrown: unknown): { name: string; message: string; stack: string } {
   try {
     if (typeof thrown !== 'object' || thrown === null || !('message' in thrown))

@@ -1,38 +1,38 @@
-// One job in the hands of the handler processes.
+// One job that a handler process runs, or that waits for a process.
 import type { Timer } from '../domain/clock.ts';
 import type { HandlerEnd } from './messages.ts';
 
 export interface HandlerJob {
   jid: string;
-  /** Of its type. */
+  /** The name of the job's type. */
   name: string;
-  /** As it was fetched. */
+  /** The job's JSON, as it was fetched. */
   text: string;
   attempt: number;
-  /** From the moment that a process takes it. */
+  /** The most time from the moment in which a process takes the job. */
   timeoutMs: number;
-  /** From now on. By then the job has ended, or is given back without having run. */
+  /** The most time from now. After it the job has ended, or is requeued without having run. */
   reservedMs: number;
   onEnd: (end: RunEnd) => void;
   onProgress: (percent: number, note: string | undefined) => void;
 }
 
-/** `given back`: the job did not end, and is to be requeued. */
+/** `requeued`: the job did not end, and is to run elsewhere. */
 export type RunEnd = HandlerEnd | { type: 'requeued'; reason: string };
 
 export interface Run {
   id: number;
   job: HandlerJob;
   untilMs: number;
-  /** The end of its time, in its process or in the wait for a process. */
+  /** Ends the job's time, in its process or while it waits for a process. */
   timer: Timer | undefined;
-  /** Its process has replied to `abort`. */
+  /** True when its process has replied to `abort`. */
   isHeard: boolean;
 }
 
 export const requeued = (reason: string): RunEnd => ({ type: 'requeued', reason });
 
-/** The broker retries the job: nobody knows how far it came. */
+/** The broker retries the job, because nobody knows how far it came. */
 export const lostRun = (id: number, errtype: string, message: string): RunEnd => ({
   type: 'threw',
   id,

@@ -13,7 +13,7 @@ export interface SupervisorOptions {
   onReady: () => void;
   onMessage: (message: Exclude<FromHandler, { type: 'ready' }>) => void;
   /**
-   * It has ended by itself, with the jobs that it ran.
+   * Called when the process has ended by itself, and its jobs with it.
    *
    * @param lastWords the last line that it wrote, which often says why
    */
@@ -21,24 +21,24 @@ export interface SupervisorOptions {
 }
 
 export interface Supervisor {
-  /** It takes jobs. */
+  /** True while the process takes jobs. */
   readonly isReady: boolean;
-  /** How often it has ended by itself. */
+  /** How often the process has ended by itself. */
   readonly ended: number;
-  /** How often it was killed because it hung. */
+  /** How often the process was killed because it hung. */
   readonly replaced: number;
   start(): void;
   send(line: string): void;
-  /** Kills the process and starts another. What becomes of the jobs that it ran is up to the caller. */
+  /** Kills the process and starts another. The caller decides about the jobs that it ran. */
   replace(): void;
   close(): Promise<void>;
 }
 
 export interface HandlerCounts {
-  /** Processes that take jobs, and those that are being started. */
+  /** How many processes take jobs, and how many are being started. */
   ready: number;
   starting: number;
-  /** Since the start: processes that ended by themselves, and those that were killed because they hung. */
+  /** Since the start: how many processes ended by themselves, and how many were killed because they hung. */
   ended: number;
   replaced: number;
 }
@@ -53,10 +53,10 @@ export function countProcesses(supervisors: readonly Supervisor[]): HandlerCount
   return counts;
 }
 
-/** At its longest a start that fails costs little, and yet a worker recovers soon after its file was corrected. */
+/** The longest pause costs little when each start fails, and a worker still recovers soon after its file was corrected. */
 const pause = { minMs: 100, maxMs: 10_000 };
 const lastWordsCharsMax = 300;
-/** A process that has lived so long has not failed at its start. */
+/** A process that has lived this long has not failed at its start. */
 const livedMs = 10_000;
 
 export function createSupervisor({ start, clock, budget, onReady, onMessage, onGone }: SupervisorOptions): Supervisor {

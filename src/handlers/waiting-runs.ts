@@ -5,7 +5,7 @@ import { requeued, type Run } from './run.ts';
 export interface WaitingRuns extends Iterable<Run> {
   readonly size: number;
   add(run: Run): void;
-  /** A process takes it. */
+  /** Call it when a process takes the run. */
   remove(run: Run): void;
   requeue(reason: string): void;
 }

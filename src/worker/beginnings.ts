@@ -8,10 +8,10 @@ import type { WorkerLog } from './job-log.ts';
 export interface Beginning {
   job: FetchedJob;
   operation: string;
-  /** The record is stored: the job may run. */
+  /** Called when the record is stored: the job may run. */
   onBegun: () => void;
   onCancelled: () => void;
-  /** The store did not answer in time. */
+  /** Called when the store did not answer in time. */
   onGivenUp: () => void;
 }
 
@@ -19,7 +19,7 @@ export interface Beginnings {
   /** Jobs whose record is not stored yet. */
   readonly size: number;
   add(beginning: Beginning): void;
-  /** Begins what was added. */
+  /** Stores the records of the added jobs. */
   flush(): void;
   /** Gives up all jobs, also those that come later. */
   close(): void;
@@ -35,16 +35,16 @@ export interface BeginningsOptions {
 const retryForMs = 15_000;
 const retryPauseMs = 500;
 
-/** Whether the job was scheduled or retried, and so may have been cancelled. */
+/** True when the job was scheduled or retried, so that it may have been cancelled. */
 export const hasWaited = ({ at, failure }: FetchedJob): boolean => typeof at === 'string' || Boolean(failure);
 
 export function createBeginnings({ results, clock, log }: BeginningsOptions): Beginnings {
   let added: Beginning[] = [];
-  /** All jobs, those in `added` too. */
+  /** All jobs, including those in `added`. */
   const open = new Set<Beginning>();
   let isClosed = false;
 
-  /** The record that is stored afterwards decides: a beginning never replaces an end, and a job that began is not cancelled. */
+  /** The record that the store has afterwards decides: a beginning never replaces an end, and a job that began is not cancelled. */
   async function begin(group: readonly Beginning[]): Promise<(JobRecord | undefined)[]> {
     await results.put(group.map(recordOf));
     return Promise.all(group.map(({ job }) => results.get(job.jid)));

@@ -13,7 +13,7 @@ export interface EndedRun {
   operation: OperationLabel;
   /** `requeued`: the job did not end here, and is to run elsewhere. */
   outcome: WorkerOutcome | 'requeued';
-  /** Undefined: the job is of another service, which keeps its state, or nothing new is known of it. */
+  /** Undefined: the job belongs to another service, which keeps its state, or nothing new is known of it. */
   record: JobRecord | undefined;
   /** Undefined: the job is done and is acknowledged. */
   failure: Failure | undefined;
@@ -32,7 +32,7 @@ export interface Ran {
   logged: Readonly<Record<string, unknown>>;
 }
 
-/** Recorded once and acknowledged: it succeeded, or will fail the same way every time. */
+/** For a job that is recorded once and acknowledged: it succeeded, or would fail in the same way every time. */
 export function createEnd(
   { job, operation, about, logged }: Ran,
   outcome: WorkerOutcome,
@@ -51,7 +51,10 @@ export function createEnd(
   };
 }
 
-/** The broker is told, and retries as the job says. Between retries the job is pending, with its error. */
+/**
+ * For a job whose failure the broker gets, and which is retried as the job says. Between retries the job is pending, with its
+ * error.
+ */
 export function createFailedEnd({ job, operation, about, logged }: Ran, failure: Failure): EndedRun {
   const { jid } = job;
   const failEffect = failEffectOf(job);
@@ -69,7 +72,7 @@ export function createRequeuedEnd(ran: Ran, reason: string): EndedRun {
   return { ...end, outcome: 'requeued', record: end.failEffect === 'gone' ? end.record : undefined };
 }
 
-/** As the embedded broker takes it. */
+/** The end of a job that the embedded broker requeues at once. */
 export const queuedAgain = (end: EndedRun): EndedRun => ({ ...end, failEffect: 'queued again', record: undefined });
 
 function ended(job: FetchedJob, state: JobRecord['state'], about: Omit<JobRecord, 'job_id' | 'state'>): JobRecord {
@@ -84,19 +87,22 @@ export function createUnknownEnd(job: FetchedJob): EndedRun {
   return { ...createFailedEnd(ran, { errtype: 'UnknownJobtype', message, backtrace: [] }), record: undefined };
 }
 
-/** Not run: its `expires_at` is over. */
+/** For a job that is not run, because its `expires_at` is over. */
 export function createExpiredEnd(job: FetchedJob, operation: OperationLabel, about: Ran['about']): EndedRun {
   const attempts = attemptsOf(job) - 1;
   const end = createEnd({ job, operation, about, logged: { attempts } }, 'expired', {});
   return { ...end, record: { ...(end.record as JobRecord), attempts } };
 }
 
-/** Not run: its record was `cancelled` before. */
+/** For a job that is not run, because its record is `cancelled`. */
 export function createCancelledEnd(job: FetchedJob, operation: OperationLabel): EndedRun {
   return { ...createEnd({ job, operation, about: {}, logged: {} }, 'cancelled', {}), record: undefined };
 }
 
-/** Not run: the result store does not answer, so it may have been cancelled. The broker keeps it for another attempt. */
+/**
+ * For a job that is not run, because the result store does not answer and it may be cancelled. The broker keeps it for another
+ * attempt.
+ */
 export function createNotBegunEnd(job: FetchedJob, operation: OperationLabel): EndedRun {
   const failure = { errtype: 'NotBegun', message: 'the result store did not answer', backtrace: [] };
   return { ...createFailedEnd({ job, operation, about: {}, logged: {} }, failure), record: undefined };

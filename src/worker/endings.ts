@@ -12,9 +12,9 @@ export interface EndingsOptions {
   source: Pick<JobSource<EndedRun>, 'reporting' | 'takesBack' | 'ack' | 'fail' | 'requeue'>;
   results: ResultStore | undefined;
   clock: Clock;
-  /** A job is over, or the store takes writes. */
+  /** Called when a job is over, or the store takes writes. */
   onChange: () => void;
-  /** A unique job is over. */
+  /** Called when a unique job is over. */
   onUnlocked?: ((lock: string, jid: string) => void) | undefined;
   log: WorkerLog;
 }
@@ -22,19 +22,19 @@ export interface EndingsOptions {
 export interface Endings {
   /** Jobs that ran and are not stored yet. */
   readonly storing: number;
-  /** Nothing is under way. */
+  /** True when nothing is under way. */
   readonly isIdle: boolean;
-  /** The store takes writes. */
+  /** True while the store takes writes. */
   readonly takesResults: boolean;
   start(): void;
   add(end: EndedRun): void;
-  /** To be called when the broker has replied to the ACK or FAIL of an end. */
+  /** Call it when the broker has replied to the ACK or FAIL of an end. */
   onTold(told: Told<EndedRun>): void;
-  /** To be called when the report of an end is over. */
+  /** Call it when the report of an end is over. */
   onOver(end: EndedRun): void;
-  /** Stores what was added in this turn. */
+  /** Stores the ends that were added in this turn. */
   flush(): void;
-  /** From now on the broker is told and nothing is stored. Returns how many records were not stored. */
+  /** From now on the broker gets the ends, and nothing is stored. Returns how many records were not stored. */
   cutShort(): number;
   /** Jobs to requeue are not reported from now on: the broker requeues them when the worker has ended. */
   leaveToBroker(): void;

@@ -5,14 +5,14 @@ export interface FetchedJob {
   jobtype: string;
   args?: unknown;
   queue?: unknown;
-  /** The broker writes its default into a pushed job that has none (contribsys/faktory server/commands.go, v1.9.4). */
+  /** The broker writes its default into a pushed job without `retry` (contribsys/faktory server/commands.go, v1.9.4). */
   retry?: number | null;
   reserve_for?: unknown;
   /** Set when the job was scheduled. */
   at?: unknown;
   enqueued_at?: unknown;
   custom?: Readonly<Record<string, unknown>> | null;
-  /** As the broker, or the client that pushed the job, has written it. */
+  /** Written by the broker, or by the client that pushed the job. */
   failure?: { retry_count?: unknown } | null;
 }
 
@@ -40,14 +40,14 @@ export function failEffectOf(job: FetchedJob): Exclude<FailEffect, 'queued again
   return attemptsOf(job) > retry ? 'dead' : 'retried';
 }
 
-/** This run included (contribsys/faktory manager/retry.go: retry_count is 0 after the first failure). */
+/** The number of attempts, including this run (contribsys/faktory manager/retry.go: retry_count is 0 after the first failure). */
 export function attemptsOf({ failure }: FetchedJob): number {
   if (typeof failure !== 'object' || failure === null) return 1;
   const { retry_count: count } = failure;
   return typeof count === 'number' && Number.isSafeInteger(count) && count >= 0 ? count + 2 : 2;
 }
 
-/** Fields of the record of any job, as far as they are known. */
+/** The known fields of the record of any job. */
 export function aboutOf(job: FetchedJob): Record<string, unknown> {
   const { at, enqueued_at, custom } = job;
   const requestId = custom?.['request_id'];
@@ -60,13 +60,13 @@ export function aboutOf(job: FetchedJob): Record<string, unknown> {
   };
 }
 
-/** The name of its lock, if it is a unique job. */
+/** The name of the job's lock. Undefined: the job is not unique. */
 export function lockOf({ custom }: FetchedJob): string | undefined {
   const lock = custom?.['unique_key'];
   return typeof lock === 'string' ? lock : undefined;
 }
 
-/** `custom.expires_at`, as Faktory Enterprise has it. */
+/** Reads `custom.expires_at`, as in Faktory Enterprise. */
 export function isExpired({ custom }: FetchedJob, nowMs: number): boolean {
   const expiresAt = custom?.['expires_at'];
   return typeof expiresAt === 'string' && Date.parse(expiresAt) <= nowMs;

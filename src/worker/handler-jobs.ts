@@ -1,4 +1,4 @@
-// The jobs that run in handler processes: how long each may run, what is recorded of it, and how it ended.
+// The jobs that run in handler processes: how long each may run, the start of its record, and its end.
 import type { Clock } from '../domain/clock.ts';
 import type { JobType } from '../domain/job-type.ts';
 import type { JobRecord, ResultStore } from '../domain/results.ts';
@@ -17,7 +17,7 @@ export interface HandlerJobsOptions {
 
 export type RunHandlerJob = (job: FetchedJob, text: string, type: JobType) => void;
 
-/** Left of a reservation for telling the broker how the job ended. */
+/** The part of a reservation that is kept for reporting how the job ended. */
 const reserveMarginSeconds = 10;
 
 function reservedMsOf(job: FetchedJob, { reserveForSeconds }: JobType): number {

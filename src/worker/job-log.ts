@@ -53,7 +53,7 @@ export function createJobLog(log: WorkerLog, clock: Clock): JobLog {
   };
 }
 
-/** Enough to find the line of the job's own file. */
+/** As many as are needed to find the line in the job's own file. */
 const backtraceLinesMax = 5;
 
 const failEffects: Readonly<Record<FailEffect, string>> = {
@@ -70,7 +70,7 @@ function writeLine(log: WorkerLog, { end, failure, isKnown }: Told<EndedRun>): v
   if (failure) {
     const effect = isKnown ? failEffects[end.failEffect] : 'the broker did not know it any more';
     if (end.outcome === 'requeued') {
-      // Faktory is asked later to queue the other jobs again.
+      // Faktory gets the request to requeue the other jobs later.
       const isSettled = !isKnown || end.failEffect === 'gone' || end.failEffect === 'queued again';
       return log.warn({ ...about, reason: failure.message }, `job given back${isSettled ? `: ${effect}` : ''}`);
     }

@@ -22,19 +22,19 @@ export interface JobRunsOptions {
   results: ResultStore | undefined;
   clock: Clock;
   onEnd: (end: EndedRun, seconds: number) => void;
-  /** A job runs now. */
+  /** Called when a job begins to run. */
   onStart?: ((job: FetchedJob) => void) | undefined;
   log: WorkerLog;
 }
 
 export interface JobRuns {
-  /** Jobs in handler processes, and jobs for which it is not known yet whether they run. */
+  /** Jobs in handler processes, and jobs for which the store is still asked whether they may run. */
   readonly size: number;
-  /** Takes a job as FETCH brings it. */
+  /** Takes the text of a fetched job. */
   take(text: string): void;
   /** Called when all jobs of this turn were taken. */
   flush(): void;
-  /** Begins no job any more. */
+  /** No job begins after this call. */
   close(): void;
 }
 

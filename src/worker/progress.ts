@@ -5,7 +5,7 @@ import type { JobRecord, ResultStore } from '../domain/results.ts';
 
 export interface ProgressKeeper {
   note(record: JobRecord): void;
-  /** The job has ended: its progress is not stored any more. */
+  /** Call it when the job has ended: its progress is not stored any more. */
   drop(jid: string): void;
 }
 

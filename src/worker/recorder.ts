@@ -1,5 +1,5 @@
-// Stores the records of jobs that ran in the same turn with one call, before the broker is told. A store that refuses them
-// is asked again for a while; then the broker gets the jobs back.
+// Stores the records of jobs that ran in the same turn with one call, before the broker is told. When the store refuses them, it
+// is asked again for some time; then the broker gets the jobs back.
 import type { Clock } from '../domain/clock.ts';
 import type { JobRecord, ResultStore } from '../domain/results.ts';
 import type { WorkerLog } from './job-log.ts';
@@ -10,15 +10,15 @@ export interface RecorderOptions {
   results: ResultStore;
   clock: Clock;
   onStored: (ends: readonly EndedRun[]) => void;
-  /** The store did not take them in time. */
+  /** Called when the store did not take the records in time. */
   onGivenUp: (ends: readonly EndedRun[]) => void;
-  /** The store takes writes, for the first time or again. */
+  /** Called when the store takes writes, for the first time or again. */
   onUp: () => void;
   log: WorkerLog;
 }
 
 export interface Recorder {
-  /** Jobs whose records are not stored yet. The caller keeps them few. */
+  /** Jobs whose records are not stored yet. The caller limits their number. */
   readonly size: number;
   /** True while the store is known to take writes. */
   readonly isUp: boolean;
@@ -38,7 +38,7 @@ interface Entry {
 
 /** Records of one command to the store. More would delay the store's other callers. */
 const groupMax = 500;
-/** A restart of Redis takes less. The time for the ACK added, it is well below the 60 s of a reservation. */
+/** A restart of Redis takes less time. Together with the time for the ACK it is well below the 60 s of a reservation. */
 const retryForMs = 15_000;
 
 export function createRecorder({ results, clock, onStored, onGivenUp, onUp, log }: RecorderOptions): Recorder {

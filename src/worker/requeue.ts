@@ -8,13 +8,13 @@ import type { WorkerLog } from './job-log.ts';
 export interface Requeue {
   /** FAILs without a reply, and groups of jobs that are being queued again. */
   readonly pending: number;
-  /** The end to report with a FAIL; undefined: none is reported. */
+  /** Returns the end to report with a FAIL. Undefined: there is nothing to report. */
   enter(end: EndedRun): EndedRun | undefined;
   /** From now on no FAIL is reported: the broker requeues the jobs of a worker that ends. */
   leaveToBroker(): void;
-  /** The broker has taken the FAIL. */
+  /** Call it when the broker has taken the FAIL. */
   failed(end: EndedRun): void;
-  /** The FAIL is over, taken or not. */
+  /** Call it when the FAIL is over, whether the broker took it or not. */
   over(): void;
 }
 

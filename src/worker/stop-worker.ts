@@ -6,14 +6,14 @@ import type { WorkerParts } from './worker-parts.ts';
 
 /** The share of a stop's time in which jobs may still end. */
 const waitShare = 0.75;
-/** Enough for the replies of the broker; with the roles' own 2 s it makes 5 s before the end of SHUTDOWN_TIMEOUT_MS. */
+/** The time for the replies of the broker. With the roles' own 2 s it makes 5 s before the end of SHUTDOWN_TIMEOUT_MS. */
 const lastMs = 3000;
 const noop = (): void => undefined;
 
-/** The worker fetches no more. Resolves within `timeoutMs`, also when the broker is gone. */
+/** Ends a worker that fetches no more. Resolves within `timeoutMs`, even when the broker is gone. */
 export async function stopWorker(parts: WorkerParts, timeoutMs: number): Promise<void> {
   const { source, handlers, runs, endings, turns, log } = parts;
-  // The clock's timers do not keep the process alive, and when the broker is gone nothing else does.
+  // The clock's timers do not keep the process alive. When the broker is gone, only this interval does.
   const alive = setInterval(noop, timeoutMs);
   source.finish();
   const waitMs = Math.max(timeoutMs * waitShare, timeoutMs - lastMs);
@@ -46,7 +46,7 @@ async function stopHandlers(
   handlers.interrupt();
   await turns.idle(waitMs - interruptMs);
   runs.close();
-  // The processes end first: a job that was requeued must not go on here.
+  // The processes end first, so that a requeued job does not go on here.
   await handlers.close();
   handlers.requeue();
   await turns.idle(reportMs);

@@ -1,24 +1,24 @@
-// Attempts at the result store, and what they show of it: nothing is fetched until the store has taken a write, at the start
-// and again after each failure.
+// Attempts at the result store, and their outcome: nothing is fetched until the store has taken a write, at the start and again
+// after each failure.
 import { backoffMs } from '../domain/backoff.ts';
 import type { Clock, Timer } from '../domain/clock.ts';
 import type { WorkerLog } from './job-log.ts';
 
 export interface StoreAttempts {
-  /** The last attempt has succeeded. */
+  /** True when the last attempt has succeeded. */
   readonly isUp: boolean;
   /** Calls exactly one of the two functions, unless `close` comes first. */
   begin(attempt: Promise<void>, outcome: { onTaken: () => void; onRefused: () => void }): void;
-  /** Calls `next` after a pause that grows with the failures in a row; takes the place of an earlier `next`. */
+  /** Calls `next` after a pause that grows with the failures in a row. It replaces an earlier `next`. */
   later(next: () => void): void;
-  /** Drops what `later` has planned. */
+  /** Drops the `next` that `later` was given. */
   cancel(): void;
   close(): void;
 }
 
 export interface StoreAttemptsOptions {
   clock: Clock;
-  /** The store takes writes, for the first time or again. */
+  /** Called when the store takes writes, for the first time or again. */
   onUp: () => void;
   /** Called after each attempt. */
   onEnded: () => void;

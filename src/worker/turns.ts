@@ -3,9 +3,9 @@
 import type { Clock } from '../domain/clock.ts';
 
 export interface Turns {
-  /** Has the work done after the input of this turn. */
+  /** Does the work after the input of this turn. */
   schedule(): void;
-  /** Resolves when nothing is under way any more, or after `timeoutMs`. One caller at a time. */
+  /** Resolves when nothing is under way, or after `timeoutMs`. It has one caller at a time. */
   idle(timeoutMs: number): Promise<void>;
 }
 

@@ -12,22 +12,22 @@ import { createJobRuns, type JobRuns, type JobRunsOptions } from './job-runs.ts'
 import { createTurns, type Turns } from './turns.ts';
 
 export interface WorkerPartsOptions {
-  /** Called once, as the worker is made. */
+  /** Called once, when the worker is made. */
   openSource: (events: JobSourceEvents<EndedRun>) => JobSource<EndedRun>;
   clock: Clock;
   random: () => number;
   registry: JobRegistry;
   queues: readonly string[];
-  /** A queue is served while those before it are empty; otherwise none comes first. */
+  /** True: a queue is served when those before it are empty. False: no queue comes first. */
   isInOrder: boolean;
   /** Undefined: no type has a `run` of its own. */
   handlers: Handlers | undefined;
-  /** Jobs at once, from their FETCH on: those of handler processes until the broker has taken their ACK. */
+  /** How many jobs may be in hand from their FETCH on. A job of a handler process counts until the broker has taken its ACK. */
   concurrency: number;
   /** Undefined: results are not kept. */
   results: ResultStore | undefined;
   log: WorkerLog;
-  /** A unique job is over: its lock is free. */
+  /** Called when a unique job is over and its lock is free. */
   onUnlocked?: ((lock: string, jid: string) => void) | undefined;
   onStart?: JobRunsOptions['onStart'];
 }
@@ -42,8 +42,8 @@ export interface WorkerParts {
 }
 
 /**
- * Jobs that ran and wait for the store or for the reply to their ACK, per slot. They hold no slot, or a distant broker would
- * cost two round trips a job; 4 cover a store that is as far away.
+ * The most jobs per slot that ran and wait for the store or for the reply to their ACK. They hold no slot; otherwise a distant
+ * broker would cost two round trips a job. Four are enough for a store that is as far away.
  */
 const heldPerSlot = 4;
 const heldMin = 100;

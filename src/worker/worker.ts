@@ -9,7 +9,7 @@ import { createParts, type WorkerPartsOptions } from './worker-parts.ts';
 
 export interface WorkerOptions extends WorkerPartsOptions {
   onJob?: (operation: OperationLabel, outcome: WorkerOutcome, seconds: number) => void;
-  /** The broker's web page asked this worker to end. */
+  /** Called when an operator has ended this worker on the broker's web page. */
   onTerminate?: () => void;
 }
 
@@ -17,12 +17,12 @@ export interface Worker {
   readonly stats: Readonly<WorkerStats>;
   /** Why the broker is away, or replies to no FETCH. */
   readonly brokerProblem: Error | undefined;
-  /** The store of results takes writes. Otherwise nothing is fetched. */
+  /** True while the store of results takes writes. Otherwise nothing is fetched. */
   readonly takesResults: boolean;
   start(): void;
-  /** To be called when `isUp` of the handlers may have changed. */
+  /** Call it when `isUp` of the handlers may have changed. */
   onHandlersChange(): void;
-  /** Fetches no more. Jobs that run go on. */
+  /** Fetches no more. Running jobs go on. */
   quiet(): void;
   /**
    * Takes the jobs of outstanding FETCHes, finishes, stores, acknowledges and closes. A job that does not end in time is
