@@ -16,7 +16,7 @@ export interface VirtualTime {
 }
 
 /** Turns of the event loop without work after which there is none. */
-const quietTurns = 4;
+const quietTurns = 2;
 
 export function createVirtualTime(startMs: number): VirtualTime {
   let monotonicMs = 0;
@@ -29,9 +29,23 @@ export function createVirtualTime(startMs: number): VirtualTime {
     return work.finally(() => working--);
   }
 
-  async function quiet(): Promise<void> {
-    for (let turns = 0; turns < quietTurns; turns = working === 0 ? turns + 1 : 0)
-      await new Promise((resolve) => setImmediate(resolve));
+  const quiet = (): Promise<void> =>
+    new Promise((resolve) => {
+      let turns = 0;
+      function turn(): void {
+        turns = working === 0 ? turns + 1 : 0;
+        if (turns === quietTurns) resolve();
+        else setImmediate(turn);
+      }
+      setImmediate(turn);
+    });
+
+  function soon(fn: () => void): void {
+    working++;
+    setImmediate(() => {
+      working--;
+      fn();
+    });
   }
 
   function move(toMs: number): void {
@@ -48,7 +62,7 @@ export function createVirtualTime(startMs: number): VirtualTime {
         timers.add(timer);
         return { cancel: () => void timers.delete(timer) };
       },
-      soon: (fn) => void setImmediate(fn),
+      soon,
     }),
     nowMs: () => wallMs,
     track,
