@@ -2,6 +2,7 @@
 import type { TestContext } from 'node:test';
 import { Client } from 'faktory-worker';
 import { createBroker, type Broker, type BrokerOptions } from '../../src/broker/broker.ts';
+import { openDurableStore } from '../../src/broker/storage/durable-store.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 export interface StartedBroker extends Broker {
@@ -11,9 +12,16 @@ export interface StartedBroker extends Broker {
 /** A data folder of the test's own. */
 export const brokerFolder = (): string => temporaryFolder('broker-');
 
+/** The program writes 16 MB of zeros for its log at each start, which would take longer than most tests. */
+const segmentBytes = 1024 * 1024;
+
+/** As createBroker, with small files of the log. The test closes it. */
+export const openBroker = (options: BrokerOptions): Promise<Broker> =>
+  createBroker({ openStore: (dataDir) => openDurableStore(dataDir, { segmentBytes }), ...options });
+
 /** In memory, unless a `dataDir` is given. */
 export async function startBroker(t: Pick<TestContext, 'after'>, options: BrokerOptions = {}): Promise<StartedBroker> {
-  const broker = await createBroker(options);
+  const broker = await openBroker(options);
   t.after(() => broker.close());
   const password = options.password === undefined ? '' : `:${encodeURIComponent(options.password)}@`;
   return { ...broker, url: `tcp://${password}${broker.host}:${broker.port}` };

@@ -1,7 +1,8 @@
 // The HTTP side with an operator's way into a broker: the embedded one in this process, or any that speaks FWP.
 import type { TestContext } from 'node:test';
 import { pino } from 'pino';
-import { createBroker, type Broker, type BrokerOptions } from '../../src/broker/broker.ts';
+import type { Broker, BrokerOptions } from '../../src/broker/broker.ts';
+import { openBroker } from './broker.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { AppOptions } from '../../src/http/app.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
@@ -20,7 +21,7 @@ export async function embeddedTarget(
   t: Ends,
   { broker: options = {}, ...overrides }: Partial<AppOptions> & { broker?: BrokerOptions } = {},
 ): Promise<OperatorTarget & { broker: Broker }> {
-  const broker = await createBroker(options);
+  const broker = await openBroker(options);
   t.after(() => broker.close());
   const { operator } = createEngineLink(broker, createMetrics('0.0.0'), () => undefined);
   return { ...build(t, { operator, ...overrides }), port: broker.port, broker };

@@ -1,8 +1,7 @@
 // FETCH: who gets which job, and what becomes of a job whose client has gone.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createBroker } from '../../../src/broker/broker.ts';
-import { brokerFolder, startBroker } from '../../helpers/broker.ts';
+import { brokerFolder, openBroker, startBroker } from '../../helpers/broker.ts';
 import { createFakeClock } from '../fake-clock.ts';
 import { connectFwp, makeJob, type FwpClient } from '../fwp-client.ts';
 
@@ -112,7 +111,7 @@ describe('a queue that is longer than what is kept in memory', () => {
       const seen: string[] = [];
 
       async function run(pushes: number, fetches: number): Promise<void> {
-        const broker = await createBroker({ dataDir });
+        const broker = await openBroker({ dataDir });
         const [producer, worker] = await Promise.all([1, 2].map(() => connectFwp(t, { port: broker.port })));
         assert.ok(producer && worker);
         const pushed: Promise<unknown>[] = [];
@@ -174,7 +173,7 @@ describe('a queue that is longer than what is kept in memory', () => {
   it('tells the age of its head after a restart', async (t) => {
     const dataDir = brokerFolder();
     const clock = createFakeClock();
-    const first = await createBroker({ dataDir, clock });
+    const first = await openBroker({ dataDir, clock });
     const client = await connectFwp(t, { port: first.port });
     await client.ask(push(makeJob()));
     await first.close();

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { it, type TestContext } from 'node:test';
-import { createBroker, type BrokerOptions } from '../../../src/broker/broker.ts';
-import { brokerFolder, startBroker } from '../../helpers/broker.ts';
+import type { BrokerOptions } from '../../../src/broker/broker.ts';
+import { brokerFolder, openBroker, startBroker } from '../../helpers/broker.ts';
 import { createFakeClock, type FakeClock } from '../fake-clock.ts';
 import { connectFwp, makeJob, type FwpClient } from '../fwp-client.ts';
 
@@ -202,14 +202,14 @@ it('after a restart a worker has 15 s to come back, a worker in the process befo
 it('a job that was taken back survives the next crash, once, with its attempt', async (t) => {
   const dataDir = brokerFolder();
   const options = { clock: createFakeClock(), ownWids: ['own'], dataDir };
-  const first = await createBroker(options);
+  const first = await openBroker(options);
   const own = await connectFwp(t, { port: first.port, wid: 'own' });
   const job = makeJob();
   await own.ask(push([job]));
   await fetchJobs(own, 1);
   await first.close();
   for (let restart = 0; restart < 3; restart++) {
-    const broker = await createBroker({ ...options, ownWids: [`own-${restart}`] });
+    const broker = await openBroker({ ...options, ownWids: [`own-${restart}`] });
     const client = await connectFwp(t, { port: broker.port });
     assert.deepEqual(await countsOf(client), { queued: 1, failures: 1, working: 0, retries: 0, dead: 0 });
     await broker.close();

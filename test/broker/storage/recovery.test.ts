@@ -3,11 +3,10 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { createBroker } from '../../../src/broker/broker.ts';
 import { openLevelStore } from '../../../src/broker/storage/level-store.ts';
 import { formatKey, sealJson, streamStart } from '../../../src/broker/storage/records.ts';
 import type { StoreError, StoreOperation, StoreRecord } from '../../../src/broker/storage/store.ts';
-import { brokerFolder, startBroker } from '../../helpers/broker.ts';
+import { brokerFolder, openBroker, startBroker } from '../../helpers/broker.ts';
 import { connectFwp, makeJob } from '../fwp-client.ts';
 
 /** Runs `use` on a broker in this folder, then stops it. */
@@ -16,7 +15,7 @@ async function withBroker<T>(
   dataDir: string,
   use: (client: Awaited<ReturnType<typeof connectFwp>>) => Promise<T>,
 ): Promise<T> {
-  const broker = await createBroker({ dataDir });
+  const broker = await openBroker({ dataDir });
   try {
     return await use(await connectFwp(t, { port: broker.port }));
   } finally {
@@ -36,7 +35,7 @@ async function fill(t: TestContext, dataDir: string, groups = 40, atEnd = () => 
 }
 
 const refusal = (dataDir: string): Promise<StoreError> =>
-  createBroker({ dataDir }).then(
+  openBroker({ dataDir }).then(
     async (broker) => {
       await broker.close();
       throw new Error(`it opened with ${JSON.stringify(broker.recovered)}`);
@@ -253,7 +252,7 @@ describe('a data folder', () => {
         const offset = Math.floor((largest.used * (part + 0.5)) / 13);
         changed.writeUInt8(changed.readUInt8(offset) ^ 0x10, offset);
         writeFileSync(join(folder, largest.file), changed);
-        const outcome = await createBroker({ dataDir: folder }).then(
+        const outcome = await openBroker({ dataDir: folder }).then(
           async (broker) => {
             await broker.close();
             return broker.recovered.queued;
