@@ -3,14 +3,14 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, it } from 'node:test';
-import ts from 'typescript';
+import { before, describe, it } from 'node:test';
 import { programHelp } from '../../src/cli/help.ts';
 import { variables } from '../../src/config/variables.ts';
 import { readCommandLine, roleNames } from '../../src/process/command-line.ts';
 import { nodeArgs, pathOf, programOf } from '../helpers/paths.ts';
 import { spawnChild } from '../helpers/children.ts';
 import { startService } from '../helpers/service.ts';
+import { createSuite } from '../helpers/suite.ts';
 
 describe('the command line', () => {
   it('starts a role, or without one lets the environment choose', () => {
@@ -38,14 +38,9 @@ describe('a start', () => {
   function loadedWith(file: string, seen = new Set<string>()): Set<string> {
     if (seen.has(file)) return seen;
     seen.add(file);
-    const tree = ts.createSourceFile(file, readFileSync(pathOf(file), 'utf8'), ts.ScriptTarget.ES2022, true);
-    for (const statement of tree.statements) {
-      if (ts.isImportDeclaration(statement) && statement.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword)
-        continue;
-      if (!ts.isImportDeclaration(statement) && !ts.isExportDeclaration(statement)) continue;
-      const from = statement.moduleSpecifier;
-      if (from && ts.isStringLiteral(from) && from.text.startsWith('.')) loadedWith(join(file, '..', from.text), seen);
-    }
+    const imports = /^(?:import|export) (?!type\b)(?:[^;']* from )?'(\.[^']+)';/gm;
+    for (const [, path] of readFileSync(pathOf(file), 'utf8').matchAll(imports))
+      loadedWith(join(file, '..', path as string), seen);
     return seen;
   }
 
@@ -102,12 +97,16 @@ describe('the program', () => {
       assert.match(service.lines.map(({ msg }) => msg).join('\n'), printed);
     });
   }
+});
 
+describe('a command of the program', () => {
   const main = programOf('src/main.ts');
+  const suite = createSuite();
+  let url: string;
+  before(async () => (url = await startService(suite).readyUrl()));
 
   it('ends in silence when the reader of its output has gone, as head does', async (t) => {
     const ids = Array.from({ length: 20 }, (_, index) => `job-0000000${index}`);
-    const url = await startService(t).readyUrl();
     const args = ['status', ...ids, '--url', url];
     const child = spawnChild(process.execPath, [...nodeArgs, main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     t.after(() => void child.kill('SIGKILL'));
@@ -119,7 +118,6 @@ describe('the program', () => {
   });
 
   it('at an interrupt says what is known, and ends with 3', async (t) => {
-    const url = await startService(t).readyUrl();
     const args = ['enqueue', 'add', '{"a": 1, "b": 2}', '--delay', '1h', '--wait', '--url', url];
     const child = spawnChild(process.execPath, [...nodeArgs, main, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
     t.after(() => void child.kill('SIGKILL'));
