@@ -202,6 +202,7 @@ describe('a slow request', { concurrency: true }, () => {
 describe('a slow request behind one that still waits for its response', () => {
   async function openSlowBehindHeld(t: TestContext) {
     const built = await openHolding(t);
+    built.app.server.headersTimeout = 100;
     built.app.server.requestTimeout = 100;
     const client = await connectRaw(t, built.app, whole + whole.slice(0, -1));
     await built.untilHeld(1);
