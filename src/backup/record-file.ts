@@ -16,10 +16,7 @@ export interface RecordFile {
 
 const mark = Buffer.from('Work Factory copy');
 const headBytes = 8;
-/**
- * After this many bytes the file is synced, and a pause as long as that took follows: the copy uses at most half of the disk's
- * time.
- */
+/** After this many bytes the file is synced, and a pause of the same length follows, so the disk is free half of the time. */
 const stepBytes = 1024 * 1024;
 /** Far above the size of any block. A damaged length must not allocate gigabytes. */
 const blockBytesMax = 256 * 1024 * 1024;

@@ -7,10 +7,7 @@ import { WorkFactoryError } from './error.ts';
 import type { Request, Sender } from './sender.ts';
 import type { Surroundings } from './surroundings.ts';
 
-/**
- * `rejected`: the service will not take it. `failed`: it is certainly not stored, and may be sent again. `unknown`: it may
- * be stored.
- */
+/** `rejected`: the service will not take it. `failed`: it is certainly not stored, and may be sent again. `unknown`: neither. */
 export type EntryResult = { readonly index: number } & Result;
 
 export type Result =

@@ -46,10 +46,7 @@ export interface JobOptions {
   readonly expiresInSeconds?: number | undefined;
   /** Handed through to the worker. */
   readonly custom?: Readonly<Record<string, unknown>> | undefined;
-  /**
-   * While a job like this one, accepted at most this many seconds ago, has not ended, the job is not enqueued. The response
-   * then has the id of the other job.
-   */
+  /** The job is not enqueued while a job like it, accepted at most this many seconds ago, has not ended. The response has its id. */
   readonly uniqueFor?: number | undefined;
   /** What makes jobs alike, in place of jobtype, queue and arguments. */
   readonly uniqueKey?: string | undefined;

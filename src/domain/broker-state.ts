@@ -24,9 +24,6 @@ export interface BrokerState {
 
 /** A reading of the broker that many readers share, because they may ask often. */
 export interface BrokerPoll {
-  /**
-   * A state that is at most a second old. When the broker does not reply within half a second: its last state, if that is at
-   * most 30 s old, or undefined. Never rejects.
-   */
+  /** A state at most a second old. Without a reply in half a second: the last state of 30 s, or undefined. Never rejects. */
   look(): Promise<BrokerState | undefined>;
 }

@@ -40,10 +40,7 @@ export const unknown = (detail: string): Extract<Outcome, { kind: 'unknown' }> =
 export type FrameOutcome = 'ok' | 'refused' | 'lost';
 
 export interface JobProducer {
-  /**
-   * Resolves with the job's outcome at `deadlineMs` (monotonic, of the injected clock) at the latest, within 250 ms.
-   * Never rejects.
-   */
+  /** Resolves with the job's outcome within 250 ms after `deadlineMs` (monotonic, of the injected clock). Never rejects. */
   push(job: Job, deadlineMs: number): Promise<Outcome>;
   /** Pushes many jobs with distinct jids. There is one outcome per job, in input order. Not atomic. Never rejects. */
   pushBulk(jobs: readonly Job[], deadlineMs: number): Promise<Outcome[]>;
@@ -69,10 +66,7 @@ export interface Capacity {
   readonly syncsEachJob: boolean;
 }
 
-/**
- * Sends frames (one PUSHB each) over many connections at once. A slot is room for one frame on a connection whose last
- * write the kernel has taken.
- */
+/** Sends frames (one PUSHB each) over many connections. A slot is room for a frame on a connection whose last write has left. */
 export interface FrameSender {
   /** Frames that could leave now. */
   readonly slots: number;

@@ -12,10 +12,7 @@ export interface Slice {
 const belongTogether = ({ attachments: before }: Job, { attachments: after }: Job): boolean =>
   before?.some((one) => after?.includes(one)) ?? false;
 
-/**
- * Cuts a batch into `count` slices of equal size. A slice with too many bytes is cut again. Jobs that belong together stay in one
- * slice.
- */
+/** Cuts a batch into `count` equal slices. A slice with too many bytes is cut again. Jobs that belong together stay together. */
 export function cutBatch(jobs: readonly Job[], count: number, bytesMax: number): Slice[] {
   const slices: Slice[] = [];
   const sliceOf = (index: number): number => Math.floor((index * count) / jobs.length);

@@ -18,10 +18,7 @@ export interface HandlerProcessOptions {
   onMessage: (message: FromHandler) => void;
   /** Called with a line of its standard output or error, cut when it is too long. */
   onOutput: (line: string) => void;
-  /**
-   * Called when the process has ended, or was killed because it sent a line that is no message. Called once, and not after
-   * `kill`.
-   */
+  /** Called when the process has ended, or was killed because its line was no message. Called once, and not after `kill`. */
   onGone: (reason: string) => void;
 }
 

@@ -69,10 +69,7 @@ export interface AppOptions
   console?: ConsoleOptions | undefined;
   /** The most connections of all callers together. */
   connectionsMax?: number;
-  /**
-   * The most connections of one address, out of 10,000, and of fewer in proportion. This machine and trusted proxies have no
-   * limit.
-   */
+  /** The most connections of one address, out of 10,000, and fewer in proportion. This machine and trusted proxies have no limit. */
   connectionsPerAddressMax?: number | undefined;
   trustedProxies?: readonly string[] | undefined;
   keepAliveMs?: number | undefined;

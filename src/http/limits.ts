@@ -6,10 +6,7 @@ export const singleBodyBytesMax = 16_384;
 export const structureLimits = { countMax: 50_000, depthMax: 1000 };
 /** Bodies up to this size, that of a batch of 1,000 jobs, are not checked: arrays and objects cost little there. */
 export const structureCheckedFromBytes = 65_536;
-/**
- * The most bytes of all bodies that are being read and decoded, small plain bodies excepted: 256 of the longest batches. A
- * container of compose has 512 MiB.
- */
+/** The most bytes of all bodies that are being read, small plain ones excepted: 256 of the longest batches, in 512 MiB of compose. */
 export const bodiesBytesMax = 134_217_728;
 /** Node's own default. Nothing here needs it, but a browser sends the cookies of all that a host serves. */
 export const headerBytesMax = 16_384;
@@ -33,10 +30,7 @@ export const connectionsShareOfFiles = 0.5;
 export const listenBacklog = 4096;
 /** The connection of a caller that reads nothing of a large response for this long is closed. */
 export const slowReaderTimeoutMs = 10_000;
-/**
- * The most time for a caller to read a large response: 25 KB a second for the largest file of /docs. Then its connection is
- * closed.
- */
+/** The most time to read a large response: 25 KB a second for the largest file of /docs. Then the connection is closed. */
 export const readingTimeoutMs = 60_000;
 /** The time for a caller to read the last response of a connection. After it unread input makes the kernel reset the connection. */
 export const lingerMs = 1000;
@@ -46,10 +40,7 @@ export const smallResponseBytesMax = 16_384;
 export const compressFromBytes = 1024;
 /** The longest `?wait=`. */
 export const waitSecondsMax = 30;
-/**
- * The share of connections whose response may be held (`?wait=`), so that jobs can still be posted. The others get the state at
- * once.
- */
+/** The share of connections whose response may be held (`?wait=`), so that jobs can still be posted. Others get the state at once. */
 export const waitersShare = 0.5;
 /** The most jobs that are being cancelled. The broker gets 100 together: five rounds, which it must manage while callers wait. */
 export const cancellationsMax = 500;
@@ -73,10 +64,7 @@ export const streamLinesMax = 1000;
 export const streamBytesMax = 1_048_576;
 /** The share of waiting jobs that streams may use. The rest is for single jobs and batches. */
 export const streamPendingShare = 0.5;
-/**
- * The most bytes that one stream holds: its lines, a chunk and the rest of a line, as bytes and as text. Part of
- * `bodiesBytesMax`.
- */
+/** The most bytes of one stream: its lines, a chunk and the rest of a line, as bytes and text. A part of `bodiesBytesMax`. */
 export const streamHeldBytes = 2_097_152;
 /** The most streams at once: half of the memory for bodies. */
 export const streamsMax = 32;

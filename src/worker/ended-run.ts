@@ -51,10 +51,7 @@ export function createEnd(
   };
 }
 
-/**
- * For a job whose failure the broker gets, and which is retried as the job says. Between retries the job is pending, with its
- * error.
- */
+/** For a job whose failure the broker gets, and which it retries. Between retries the job is pending, with its error. */
 export function createFailedEnd({ job, operation, about, logged }: Ran, failure: Failure): EndedRun {
   const { jid } = job;
   const failEffect = failEffectOf(job);
@@ -99,10 +96,7 @@ export function createCancelledEnd(job: FetchedJob, operation: OperationLabel): 
   return { ...createEnd({ job, operation, about: {}, logged: {} }, 'cancelled', {}), record: undefined };
 }
 
-/**
- * For a job that is not run, because the result store does not answer and it may be cancelled. The broker keeps it for another
- * attempt.
- */
+/** For a job that is not run: the result store does not answer, so it may be cancelled. The broker keeps it for another attempt. */
 export function createNotBegunEnd(job: FetchedJob, operation: OperationLabel): EndedRun {
   const failure = { errtype: 'NotBegun', message: 'the result store did not answer', backtrace: [] };
   return { ...createFailedEnd({ job, operation, about: {}, logged: {} }, failure), record: undefined };
