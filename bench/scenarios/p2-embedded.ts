@@ -5,10 +5,11 @@ import { useBullmqCounter, useFaktoryCounter } from '../harness/counts.ts';
 import type { Scope } from '../harness/scope.ts';
 import { problemsOf, rateBars, turnsTable } from '../report/tables.ts';
 import type { Scenario } from '../scenario.ts';
+import { startIdleAllInOne } from '../servers/idle-all-in-one.ts';
 import { startBareFastify, startBullmq } from '../servers/peers.ts';
 import { rivalBatches, startRivals } from '../servers/rivals.ts';
 import { startRedis } from '../servers/redis.ts';
-import { startAllInOne, startApi, startEmbeddedBroker } from '../servers/service.ts';
+import { startApi, startEmbeddedBroker } from '../servers/service.ts';
 import * as names from './names.ts';
 
 export const p2: Scenario = {
@@ -23,31 +24,29 @@ export const p2: Scenario = {
 
     async function startAll(round: Scope) {
       const broker = await startEmbeddedBroker(round);
-      const allInOne = await startAllInOne(round, { queues: 'idle' });
       return {
         bullmq: await startBullmq(round, redis.port),
         api: await startApi(round, broker.port),
         apiCounter: await useFaktoryCounter(round, broker.port),
-        allInOne,
-        allInOneCounter: await useFaktoryCounter(round, allInOne.brokerPort),
+        allInOne: await startIdleAllInOne(round),
       };
     }
 
     const ofSingles = await takeTurnsAfresh(async (round) => {
-      const { bullmq, api, apiCounter, allInOne, allInOneCounter } = await startAll(round);
+      const { bullmq, api, apiCounter, allInOne } = await startAll(round);
       return [
         singles(names.bare, await startBareFastify(round), one),
         singles(names.bullmq, bullmq, one, bullmqCounter),
         singles(names.onEmbedded, api, one, apiCounter),
-        singles(names.allInOne, allInOne, one, allInOneCounter),
+        singles(names.allInOne, allInOne.service, one, allInOne.counter),
       ];
     }, schedule);
     const ofBatches = await takeTurnsAfresh(async (round) => {
-      const { bullmq, api, apiCounter, allInOne, allInOneCounter } = await startAll(round);
+      const { bullmq, api, apiCounter, allInOne } = await startAll(round);
       return [
         batches(names.bullmq, bullmq, 100, many, bullmqCounter),
         batches(names.onEmbedded, api, 100, many, apiCounter),
-        batches(names.allInOne, allInOne, 100, many, allInOneCounter),
+        batches(names.allInOne, allInOne.service, 100, many, allInOne.counter),
         ...(await startRivals(round)).map((rival) => rivalBatches(rival, 100, many)),
       ];
     }, batchSchedule(schedule));
