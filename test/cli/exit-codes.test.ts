@@ -61,7 +61,7 @@ const endings: readonly [string, readonly string[], RequestListener, number, Reg
   ['status without a right', status, problem(401, 'unauthorized'), 1, /WORK_FACTORY_API_KEY/],
   ['status without results', status, problem(501, 'results_not_kept'), 1, /results_not_kept/],
   [
-    'status without an answer',
+    'status without a response',
     [...status, ...brief],
     (request) => request.socket.destroy(),
     4,
@@ -94,7 +94,7 @@ const endings: readonly [string, readonly string[], RequestListener, number, Reg
   ],
   ['cancel that is cut off', [...cancel, ...brief], (request) => request.socket.destroy(), 3, /^may be cancelled: /],
   ['cancel where no results are kept', cancel, problem(501, 'results_not_kept'), 1, /results_not_kept/],
-  ['a list without an answer', ['jobs', ...brief], () => undefined, 4, /no_response/],
+  ['a list without a response', ['jobs', ...brief], () => undefined, 4, /no_response/],
 ];
 
 describe('exit codes of a service that answers', () => {

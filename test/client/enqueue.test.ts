@@ -138,7 +138,7 @@ describe('what may be stored', () => {
     ['503 of something in between', { status: 503, body: 'Unavailable' }],
     ['409, an attempt under way', problem(409, 'in_progress')],
     ['a connection that is lost', reset],
-    ['a connection that ends within the answer', new TypeError('terminated')],
+    ['a connection that ends within the response', new TypeError('terminated')],
     ['no answer', hanging],
   ] as const) {
     it(`is sent again with the same key and bytes: ${what}`, async () => {

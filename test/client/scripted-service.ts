@@ -17,11 +17,11 @@ export interface ScriptedAnswer {
   status: number;
   body?: unknown;
   headers?: Record<string, string>;
-  /** The answer comes after so long; `Infinity`: never. */
+  /** The response comes after so long; `Infinity`: never. */
   afterMs?: number;
 }
 
-/** An answer, or what `fetch` fails with. */
+/** A response, or what `fetch` fails with. */
 export type Script = (request: SentRequest) => ScriptedAnswer | Error;
 
 export const accepted = (jobId = 'job-00000001'): ScriptedAnswer => ({

@@ -134,7 +134,7 @@ describe('opening a connection', () => {
 
   const silences: [string, Script, RegExp][] = [
     ['the greeting', { greeting: null }, /: its process hangs \(TCP connects, no greeting in 1000 ms\)$/],
-    ['the answer to HELLO', { hello: null }, /^Error: it greets, but has not replied to HELLO in 1000 ms$/],
+    ['the reply to HELLO', { hello: null }, /^Error: it greets, but has not replied to HELLO in 1000 ms$/],
   ];
   for (const [what, script, reason] of silences) {
     it(`fails after the connect timeout without ${what}, and leaves no socket behind`, async (t) => {

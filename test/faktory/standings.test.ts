@@ -105,7 +105,7 @@ describe('the standings of connections', () => {
     clock.advance(7000);
     giveUp(silent, 0);
     clock.advance(29);
-    assert.equal(standings.downReason, undefined, 'the answers to INFO may be on their way');
+    assert.equal(standings.downReason, undefined, 'the replies to INFO may be on their way');
     clock.advance(1);
     assert.match(String(standings.downReason), /does not answer/);
     clock.advance(3000);

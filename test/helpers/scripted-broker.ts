@@ -24,9 +24,9 @@ export interface Peer {
 export interface Script {
   /** Said first; null says nothing, ever. */
   greeting?: string | Buffer | null;
-  /** The answer to HELLO; null never answers. */
+  /** The reply to HELLO; null never answers. */
   hello?: string | null | ((peer: Peer) => void);
-  /** The answer to every other line; undefined says nothing (yet). */
+  /** The reply to every other line; undefined says nothing (yet). */
   answer?: (line: string, peer: Peer) => string | Buffer | undefined;
   /** True leaves what arrives in the kernel's buffers after HELLO. */
   deaf?: boolean;

@@ -35,7 +35,7 @@ describe('the result of a job that an operator', () => {
       [discarded, 'Discarded'],
       [killed, 'Killed'],
     ] as const) {
-      // The answer of the action came after the result.
+      // The response to the action came after the result.
       const { finished_at: finishedAt, error, ...rest } = (await results.get(jid)) ?? {};
       assert.deepEqual(rest, { job_id: jid, state: 'failed', at, operation: 'resize', request_id: 'r', errtype });
       assert.match(String(error), /^an operator (discarded|killed) the job$/);

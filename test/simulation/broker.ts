@@ -141,7 +141,7 @@ export function createBroker(world: World): Broker {
   function sayStray(link: Link): void {
     if (link.isGone) return;
     count('stray replies');
-    // An answer that fits the command that waits cannot be told from the real one, by anybody.
+    // A reply that fits the command that waits cannot be told from the real one, by anybody.
     link.far.send(random.pick(['+OK\r\n', '$-1\r\n', 'PUSH\r\n']), (socket) => (socket.isInDoubt = true));
   }
 

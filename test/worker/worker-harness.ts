@@ -115,7 +115,7 @@ export interface FetchScript extends ScriptedBroker {
   reported(verb: 'ACK' | 'FAIL', count: number): Promise<string[]>;
 }
 
-/** The broker's answer to any line but FETCH and END; undefined: OK. */
+/** The broker's reply to any line but FETCH and END; undefined: OK. */
 export async function startFetchScript(t: Pick<TestContext, 'after'>, other?: Script['answer']): Promise<FetchScript> {
   const held: Peer[] = [];
   const known = new Set<Peer>();

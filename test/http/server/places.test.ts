@@ -106,7 +106,7 @@ describe('one address', () => {
     assert.ok(other.hasPlace());
   });
 
-  it('is refused beyond its share while it is owed answers, and served again after', async (t) => {
+  it('is refused beyond its share while it is owed responses, and served again after', async (t) => {
     const { come, log } = await open(t, mine);
     const first = await come('/held');
     await come('/held');
