@@ -99,7 +99,7 @@ describe('the package', { skip }, () => {
     const files = [...page.matchAll(/"(console\/[\w.-]+)"/g)].map(([, file]) => file as string);
     assert.ok(files.length > 2);
     for (const file of files) assert.ok(existsSync(join(installed, file)), file);
-    assert.ok(existsSync(join(installed, 'dist', 'http', 'console', 'files.js')));
+    assert.ok(existsSync(join(installed, 'dist', 'http', 'console', 'page.js')));
   });
 
   it('has a client that reads no other package', () => {
