@@ -1,23 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import type { Job } from '../../src/domain/job.ts';
 import { createArithmeticJob } from '../helpers/jobs.ts';
 import { enqueued, refused, unknown, type Outcome } from '../../src/domain/producer.ts';
 import { createAdmission, type Admission } from '../../src/enqueue/admission.ts';
 import { createGroupCommit, type GroupCommitOptions } from '../../src/enqueue/group-commit.ts';
+import { collectGarbage } from '../helpers/collect-garbage.ts';
 import { createFakeClock } from '../helpers/fake-clock.ts';
 import { createJobs, unlimited } from '../helpers/producer.ts';
 import { createFakeSender } from './fake-sender.ts';
 
 const acquireTimeoutMs = 1000;
-
-function collectGarbage(): void {
-  setFlagsFromString('--expose-gc');
-  (runInNewContext('gc') as () => void)();
-}
 
 function setUp(overrides: Partial<GroupCommitOptions> = {}) {
   const clock = createFakeClock();
@@ -343,30 +337,6 @@ describe('group commit', () => {
     collectGarbage();
     const kept = pushed.filter((ref) => ref.deref() !== undefined).length;
     assert.ok(kept <= 2, `${kept} of 100 settled jobs are still held`);
-  });
-
-  it('lets settled jobs die young, after a time of rest, too', async () => {
-    const { clock, sender, producer } = setUp({ frameJobsMax: 100 });
-    const oldBytes = (): number =>
-      getHeapSpaceStatistics().find(({ space_name }) => space_name === 'old_space')?.space_used_size as number;
-    const pushBatch = (): void => {
-      void producer.pushBulk(createJobs(100), clock.now() + 60_000);
-      clock.turn();
-    };
-    for (let i = 0; i < 4; i++) pushBatch();
-    // What is there now belongs to the old generation.
-    for (let i = 0; i < 3; i++) collectGarbage();
-    const before = oldBytes();
-    let peak = before;
-    // 40 MB, of which collections of the young generation, every 1 to 16 MB, leave no more than is in flight.
-    for (let i = 0; i < 1000; i++) {
-      pushBatch();
-      sender.frames.shift()?.reply();
-      peak = Math.max(peak, oldBytes());
-      if (i % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
-    }
-    const grownMiB = (peak - before) / 2 ** 20;
-    assert.ok(grownMiB < 5, `the old generation grew by ${grownMiB.toFixed(1)} MiB`);
   });
 });
 
