@@ -270,6 +270,34 @@ describe('two groups that are written at once', () => {
     }
   });
 
+  it('are damaged when the first was changed and a third overlaps the second: it was written after the first was stored', async (t) => {
+    const { writes, openSegment } = createHeldSegments();
+    const { folder, log, file } = await open(t, { openSegment });
+    const first = log.append(group(1));
+    const second = log.append(group(2));
+    await untilDone(() => writes.length === 2);
+    writes[0]?.();
+    await first;
+    const third = log.append(group(3));
+    await untilDone(() => writes.length === 3);
+    for (const proceed of writes) proceed();
+    await Promise.all([second, third]);
+    const whole = readFileSync(file);
+    const bytes = encodeGroup({ epoch, sequence: 1, overlaps: false }, group(1)).length;
+    for (const [sequence, kept] of [
+      [1, undefined],
+      [2, [1]],
+      [3, [1, 2]],
+    ] as const) {
+      const changed = Buffer.from(whole);
+      const last = headerBytes + sequence * bytes - 1;
+      changed.writeUInt8(changed.readUInt8(last) ^ 1, last);
+      writeFileSync(file, changed);
+      if (kept === undefined) await assert.rejects(readLog(folder, fresh), isDamage);
+      else assert.deepEqual(await sequences(folder), kept);
+    }
+  });
+
   it('are damaged when the group before them was changed', async (t) => {
     const { folder, file, startOf } = await write(t);
     const changed = readFileSync(file);
