@@ -4,8 +4,8 @@ import { describe, it, type TestContext } from 'node:test';
 import { connectFwp, makeJob } from './broker/fwp-client.ts';
 import { showed } from './faults/matrix.ts';
 import { faktoryPath } from './helpers/real-parts.ts';
-import { startFaktory, type RealFaktory } from './helpers/real-faktory.ts';
-import { get, post, startService } from './helpers/service.ts';
+import { readWebPage, startFaktory, type RealFaktory } from './helpers/real-faktory.ts';
+import { post, startService } from './helpers/service.ts';
 
 const isFull = process.env['FAULTS'] === '1';
 const batches = isFull ? 100 : 5;
@@ -23,7 +23,7 @@ interface Stats {
 }
 
 const statsOf = async (faktory: RealFaktory): Promise<Stats['faktory']> =>
-  ((await get(`http://127.0.0.1:${faktory.webPort}/stats`)).body as unknown as Stats).faktory;
+  (JSON.parse(await readWebPage(faktory, '/stats')) as Stats).faktory;
 
 /** Calls `each` `count` times by so many callers at once; a caller whose call says false ends. */
 async function closedLoop(count: number, callersMax: number, each: () => Promise<boolean | void>): Promise<void> {

@@ -8,10 +8,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { JobRecord } from '../../src/domain/results.ts';
 import { startBroker } from '../helpers/broker.ts';
 import { createRandom } from '../helpers/fault-proxy.ts';
-import { startFaktory, type RealFaktory } from '../helpers/real-faktory.ts';
+import { readWebPage, startFaktory, type RealFaktory } from '../helpers/real-faktory.ts';
 import { faktoryPath, redisServerPath } from '../helpers/real-parts.ts';
 import { startRedis, type StartedRedis } from '../helpers/redis.ts';
-import { get, startService, type Service } from '../helpers/service.ts';
+import { startService, type Service } from '../helpers/service.ts';
 import { hostNames, startOnHost, type HostWorker } from './host-worker.ts';
 import { startLoad, watchEnds, type Ends, type Load } from './load.ts';
 import { showed, type FaultId } from './matrix.ts';
@@ -56,8 +56,8 @@ interface Left {
 
 const nothingLeft: Left = { queued: 0, working: 0, retries: 0 };
 
-async function leftIn({ webPort }: RealFaktory): Promise<Left> {
-  const { faktory } = (await get(`http://127.0.0.1:${webPort}/stats`)).body as unknown as {
+async function leftIn(server: RealFaktory): Promise<Left> {
+  const { faktory } = JSON.parse(await readWebPage(server, '/stats')) as {
     faktory: { queues: Record<string, number>; tasks: Record<string, { size: number }> };
   };
   const sizeOf = (set: string): number => faktory.tasks[set]?.size ?? 0;
@@ -75,9 +75,9 @@ async function untilNothingLeft(faktory: RealFaktory): Promise<void> {
 }
 
 /** Resolves when the page names them all. */
-async function untilBusy({ webPort }: RealFaktory, workers: readonly HostWorker[]): Promise<void> {
+async function untilBusy(server: RealFaktory, workers: readonly HostWorker[]): Promise<void> {
   for (let tries = 0; ; tries++) {
-    const page = await (await fetch(`http://127.0.0.1:${webPort}/busy`)).text();
+    const page = await readWebPage(server, '/busy');
     const absent = workers.filter(({ name, pid }) => !new RegExp(`${name}-${pid}-[0-9a-f]{8}`).test(page));
     if (absent.length === 0) return;
     assert.ok(tries < 100, `the page does not name ${absent.map(({ name }) => name).join(' and ')}`);

@@ -118,3 +118,12 @@ export async function startFaktory(t: Pick<TestContext, 'after'>, options: Fakto
   const password = options.password === undefined ? '' : `:${encodeURIComponent(options.password)}@`;
   return { port, webPort, url: `tcp://${password}127.0.0.1:${port}`, dir, kill, restart: start, pid, redisPid };
 }
+
+/**
+ * The text of a page of Faktory's web server. That server closes idle connections after a second (webui/web.go, ReadTimeout), and a
+ * request that meets the end of its connection fails: each request has a connection of its own.
+ */
+export async function readWebPage({ webPort }: Pick<RealFaktory, 'webPort'>, path: string): Promise<string> {
+  const response = await fetch(`http://127.0.0.1:${webPort}${path}`, { headers: { connection: 'close' } });
+  return response.text();
+}

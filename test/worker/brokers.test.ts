@@ -10,7 +10,7 @@ import { FaktoryClient } from '../../src/faktory/client.ts';
 import { createEmbeddedResults } from '../../src/results/embedded.ts';
 import { createRedisResults } from '../../src/results/redis.ts';
 import { startBroker } from '../helpers/broker.ts';
-import { startFaktory } from '../helpers/real-faktory.ts';
+import { readWebPage, startFaktory } from '../helpers/real-faktory.ts';
 import { faktoryPath, redisServerPath } from '../helpers/real-parts.ts';
 import { startRedis } from '../helpers/redis.ts';
 import { createSuite } from '../helpers/suite.ts';
@@ -161,7 +161,8 @@ describe('the worker with results in Redis', { skip: redisServerPath() === undef
 
 describe('two workers on a real Faktory', { skip: faktoryPath() === undefined }, () => {
   it('share a queue, and are both in its page by name', async (t) => {
-    const { port, webPort } = await startFaktory(t);
+    const faktory = await startFaktory(t);
+    const { port } = faktory;
     const client = await openClient(t, port);
     const workers = [startWorker(t, port, { concurrency: 50 }), startWorker(t, port, { concurrency: 50 })];
     await until(() => workers.every(({ stats }) => stats.fetching === 5));
@@ -170,7 +171,7 @@ describe('two workers on a real Faktory', { skip: faktoryPath() === undefined },
     const ran = (): number[] => workers.map(({ stats }) => stats.succeeded);
     await until(() => ran().reduce((sum, count) => sum + count) === 2000);
     assert.ok(Math.min(...ran()) > 200, `they ran ${ran().join(' and ')} jobs`);
-    const page = await (await fetch(`http://127.0.0.1:${webPort}/busy`)).text();
+    const page = await readWebPage(faktory, '/busy');
     for (const { wid } of workers) assert.ok(page.includes(wid), `${wid} is not in the page`);
     assert.ok(page.includes('work-factory'));
   });
