@@ -184,7 +184,7 @@ describe('workers under load', { concurrency: !isFull }, () => {
       const fresh = startOnHost(t, hostNames[host], scene.env);
       workers[host] = fresh;
       await fresh.runs;
-      await delay(isFull ? 2000 : 200);
+      await delay(isFull ? 2000 : 1000);
     }
     await load.stop();
     const records = await scene.ends.all(load.expected.keys(), 10_000);
