@@ -41,7 +41,7 @@ async function main(): Promise<number> {
   };
   const args = process.argv.slice(2);
   const call = readCommandLine(args);
-  // The supervisor stops and restarts an API process that has one.
+  // A supervisor stops and restarts its API processes itself.
   const ignored: NodeJS.Signals[] = cluster.isWorker || isUnderNohup(process.env) ? ['SIGHUP'] : [];
   switch (call.kind) {
     case 'command': {

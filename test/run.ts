@@ -1,4 +1,4 @@
-// Compiles all, then runs the test files, those of a folder in one process, and says at the end which real parts were missing.
+// Compiles all, then runs the test files, one process for the files of a folder, and says at the end which real parts were missing.
 // Usage: node --import tsx test/run.ts [part of a path ...]
 // Without a part it leaves the slow files to CI: those below test/faults/, and those named *.slow.test.ts.
 // REQUIRE_REAL=1 runs them too, and makes a missing real part (Faktory, Redis, browser) a failure instead of a skip.
@@ -28,7 +28,7 @@ if (missing.length > 0 && isEverythingRequired) {
   process.exit(1);
 }
 
-/** Slow files, and those of the whole program, which lie in test/ itself. */
+/** Slow files, and the files in test/ itself, which test the whole program. */
 const hasOwnProcess = (file: string): boolean => isSlow(file) || dirname(file) === '.';
 const sizeOf = (members: string[]): number =>
   members.reduce((sum, file) => sum + statSync(join(pathOf('test'), file)).size, 0);

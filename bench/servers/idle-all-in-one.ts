@@ -1,4 +1,4 @@
-// The all-in-one whose worker has no work, and what counts the jobs in its broker.
+// Starts an all-in-one whose worker fetches from an empty queue, and a client that counts the jobs in its broker.
 import { useFaktoryCounter, type Counter } from '../harness/counts.ts';
 import type { Scope } from '../harness/scope.ts';
 import { startAllInOne, type HttpServer } from './service.ts';

@@ -3,7 +3,10 @@
 export interface BrokerLimits {
   /** Faktory's own limit (server/config.go, v1.9.4). Connections count after the handshake. */
   connectionsMax: number;
-  /** Bytes of one command. 20,000 jobs of 800 bytes fit. A client that never ends its line cannot fill the memory. */
+  /**
+   * The most bytes of a command: a PUSHB of 20,000 jobs of 800 bytes. A client that never sends the end of a line cannot fill the
+   * memory.
+   */
   lineBytesMax: number;
   /** Unfinished lines of all connections together: 2,000 times `lineBytesMax` would be 32 GiB. */
   inputBytesMax: number;
@@ -24,9 +27,9 @@ export interface BrokerLimits {
   /** Records of idempotency keys. It limits the disk space, at some 300 bytes each. */
   keysMax: number;
   /**
-   * Records in one generation of keys. LevelDB merges a new table of ids with every older table of its generation, so the work
-   * for each record grows with the generation. Each further generation costs a look into its filter for every key, and 50 bytes
-   * of every group.
+   * The most records in a generation of keys. LevelDB merges each new table of ids with every older table of the generation, so
+   * a record costs more in a larger generation. A further generation costs a look into its filter for every key, and 50 bytes of
+   * every group.
    */
   keyGenerationMax: number;
   /** Replies that a client has not read or that wait for the disk: above it the broker stops reading that client's commands. */

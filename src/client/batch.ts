@@ -122,10 +122,10 @@ function learn(
   return true;
 }
 
-/** The next limit is always below what was sent, so that cutting comes to an end. */
+/** The next limit is always below the size that was sent, so that cutting comes to an end. */
 const smaller = (limit: number, sent: number): number => Math.max(1, limit < sent ? limit : Math.floor(sent / 2));
 
-/** True when the failure concerns these entries only, because they are wrong or one is too large: others may be taken. */
+/** True when these entries are not valid, or an entry is too large: the service may take other entries. */
 const concernsEntries = (chunk: readonly WrittenEntry[], { status, problem }: WorkFactoryError): boolean =>
   chunk.every(({ result }) => result?.status === 'rejected') &&
   (problem?.['results'] !== undefined || (status === 413 && chunk.length === 1));
@@ -214,7 +214,7 @@ function readFailure(entries: readonly WrittenEntry[], error: WorkFactoryError):
   const isRefused = status >= 400 && status < 500;
   entries.forEach((entry, index) => {
     const own = told && resultOf(told[index] as Told, false);
-    // An earlier attempt may have stored what this attempt did not.
+    // An earlier attempt may have stored jobs that this attempt did not store.
     const isOpen = outcome === 'unknown' && !(own && (own.status === 'rejected' || attempts === 1));
     const ended: Result = { status: isRefused ? 'rejected' : 'failed', code, detail };
     const open: Result = own?.status === 'unknown' ? own : { status: 'unknown', code, detail };

@@ -44,8 +44,8 @@ export interface StreamSurroundings {
 }
 
 /**
- * Lines that are sent and not reported: when the connection breaks they become unknown. The limit is four times what the
- * service pushes at once, so that it has work while reports travel.
+ * Lines that are sent and not reported: when the connection breaks they become unknown. The limit is four times the lines
+ * that the service pushes at once, so that it has work while reports travel.
  */
 const linesMax = 4000;
 /** Reports that nobody has read. */

@@ -1,4 +1,4 @@
-// Joins questions: those that arrive during a round trip go together in the next.
+// Joins questions: the questions that arrive during a round trip go together in the next round trip.
 import type { Clock } from './clock.ts';
 
 export interface GatherOptions<Item, Reply> {

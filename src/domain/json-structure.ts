@@ -41,7 +41,7 @@ export function isOverbuilt(text: string, { depthMax, countMax }: StructureLimit
 }
 
 /**
- * The limit for what a caller puts into a job. The embedded broker reads 500 levels in a whole line
+ * The limits of the values that a caller puts into a job. The embedded broker reads 500 levels in a whole line
  * (src/broker/protocol/go-json.ts), and V8's JSON.stringify fails at some thousands.
  */
 const depthMax = 400;

@@ -1,4 +1,4 @@
-// What a connection is given: its options, and what each command calls when it ends.
+// The options of a connection, and the functions that are called when a command ends.
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../domain/clock.ts';
 import type { Reply } from './reply-reader.ts';

@@ -1,7 +1,7 @@
 // Picks the connection for the next command.
 import type { Connection } from './connection.ts';
 
-/** The connection with the fewest commands in flight, of those that can take a command. Undefined: none can. */
+/** Of the connections that can take a command, the connection with the fewest commands in flight. Undefined: no connection can. */
 export function leastBusy(
   connections: readonly Connection[],
   canTake: (connection: Connection) => boolean = () => true,

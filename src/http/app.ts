@@ -57,13 +57,13 @@ export interface AppOptions
     Omit<CronRouteOptions, 'protect'>,
     Omit<ProbesOptions, 'authenticate' | 'lag' | 'results'> {
   logger: FastifyBaseLogger;
-  /** When there are any, /jobs* and /metrics require one of them. */
+  /** When there are keys, /jobs* and /metrics require a key of this list. */
   apiKeys?: readonly string[];
   /** Undefined: nobody may operate the broker over HTTP, and the routes of operators do not exist. */
   operator?: Operator | undefined;
   /** Undefined: no copies can be made, and the route does not exist. */
   backups?: Backups | undefined;
-  /** When there are any, the routes of operators require one of them, otherwise the keys of /jobs. */
+  /** When there are keys, the routes of operators require a key of this list; otherwise they require a key of /jobs. */
   adminKeys?: readonly string[] | undefined;
   /** Undefined: there is no console, and / leads to the API document. */
   console?: ConsoleOptions | undefined;

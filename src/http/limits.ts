@@ -48,7 +48,7 @@ export const cancellationsMax = 500;
 export const cancelMarginMs = 10_000;
 /** Jobs of a page of `GET /sets/{set}`. The largest page has about 2 MB. */
 export const setPageJobs = { default: 100, max: 1000 };
-/** The most characters of its arguments' JSON, its error and each name in such a page. Any client may have pushed the job. */
+/** In a page of a set: the most characters of a job's arguments, error and names. Any client may have pushed the job. */
 export const setArgsCharsMax = 1000;
 export const setErrorCharsMax = 500;
 export const setNameCharsMax = 200;

@@ -6,7 +6,7 @@ import { KeyStoreError } from '../domain/keys.ts';
 import { createTrouble, type RedisLog, type Trouble } from '../results/redis-connection.ts';
 
 export interface Fitness {
-  /** What a key survives, as Redis reports it. */
+  /** The crash that a key survives, by the settings that Redis reports. */
   readonly durability: string;
   /** Rejects with a KeyStoreError unless the Redis of this connection was fit when it was asked last. */
   check(): Promise<void>;

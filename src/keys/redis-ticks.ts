@@ -16,7 +16,7 @@ for i, key in ipairs(KEYS) do
   end
 end`;
 
-/** Each schedule has one. */
+/** Each schedule has an unsent tick at most. */
 const unsentMax = 10_000;
 
 const keyOf = (name: string): string => `work-factory:tick:${name}`;

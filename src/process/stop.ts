@@ -1,5 +1,5 @@
 // The reasons that end the program: a signal, an error that nobody caught, or a part that fails. Every signal has a listener from
-// the first line of the program to its exit, because without one Node exits at once and leaves jobs reserved.
+// the first line of the program to its exit, because without a listener Node exits at once and leaves jobs reserved.
 export interface StopReason {
   signal?: NodeJS.Signals;
   error?: Error;

@@ -1,5 +1,5 @@
-// Records of jobs that have not ended, under keys of their own, because a record of a scheduled job or of one that waits for
-// a late attempt outlives many generations. There are no more such records than jobs in the broker. The key `j` with the id
+// Records of jobs that have not ended, under keys of their own, because a record of a job that is scheduled or waits for a
+// late attempt outlives many generations. There are no more such records than jobs in the broker. The key `j` with the id
 // holds the record; a key `x` with an hour and the id says when to check whether the record's time is over.
 import type { ClassicLevel } from 'classic-level';
 import type { JobRecord } from '../domain/results.ts';

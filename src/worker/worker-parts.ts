@@ -18,7 +18,7 @@ export interface WorkerPartsOptions {
   random: () => number;
   registry: JobRegistry;
   queues: readonly string[];
-  /** True: a queue is served when those before it are empty. False: no queue comes first. */
+  /** True: a queue is served when the queues before it are empty. False: no queue comes first. */
   isInOrder: boolean;
   /** Undefined: no type has a `run` of its own. */
   handlers: Handlers | undefined;

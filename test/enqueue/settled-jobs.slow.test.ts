@@ -29,7 +29,7 @@ it('settled jobs die young, after a time of rest, too', async () => {
     clock.turn();
   };
   for (let i = 0; i < 4; i++) pushBatch();
-  // What is there now belongs to the old generation.
+  // The objects that live now belong to the old generation.
   for (let i = 0; i < 3; i++) collectGarbage();
   const before = oldBytes();
   let peak = before;

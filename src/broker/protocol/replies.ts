@@ -4,7 +4,7 @@
 export const ok = '+OK\r\n';
 export const nil = '$-1\r\n';
 
-/** One line from any text: a line break would begin the next reply, and other control characters would spoil a terminal. */
+/** An error of FWP. Control characters become spaces: a line break would begin the next reply, others would spoil a terminal. */
 export const error = (text: string): string => `-ERR ${text.replace(/\p{Cc}+/gu, ' ')}\r\n`;
 
 /** The length counts bytes, not characters. */

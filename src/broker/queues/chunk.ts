@@ -1,6 +1,6 @@
-// A chunk: jobs of one queue that were stored together, as one record. Its text is the lines that clients sent, each a job or an
-// array of jobs, with \n between them (JSON on one line holds no \n). Jobs that are stored as they were received cost no work.
-// One record for a hundred jobs is three times as fast as a hundred records.
+// A chunk is a record of the store: jobs of a queue that came in the same group. Its text has the lines that clients sent, each a
+// job or an array of jobs, with \n between the lines (JSON without line breaks holds no \n). A line is stored as it was received,
+// so nothing is encoded again. A chunk of a hundred jobs is written in a third of the time of a hundred records.
 import { parseLine, type FaktoryJob } from './job.ts';
 import { seal, unseal } from '../storage/records.ts';
 import { StoreError } from '../storage/store.ts';

@@ -36,7 +36,7 @@ export interface JobSet {
     jobsMax: number,
     take: Take,
   ): Promise<{ taken: number; next: Buffer | undefined }>;
-  /** Resolves to some jobs from this place on (or from the first), as they are on disk. There is at least one if any is left. */
+  /** Resolves to a page of the stored jobs from this place on, or from the first job. The page is empty only after the last job. */
   read(from: TimedPlace | undefined, jobsMax: number, bytesMax: number): Promise<TimedJob[]>;
   record(): JobSetRecord;
   /** Called when the set is gone. A look that is under way then finds nothing and touches nothing. */
@@ -64,7 +64,7 @@ export function createJobSet(options: JobSetOptions): JobSet {
   /** Resolves when the jobs that the last look took out are gone from disk. Before that, another look might see them again. */
   let removed: Promise<GroupOutcome> = Promise.resolve('stored');
   let disposed = false;
-  /** Looks run one after another, so that none sees a job that another takes out. */
+  /** A look begins when the look before it has ended. Otherwise two looks could find the same job and take it out twice. */
   const inTurn = createTurn();
 
   async function look(start: Buffer | undefined, to: Buffer, jobsMax: number, take: Take) {

@@ -33,7 +33,7 @@ export async function listJobs(set: JobSet, { limit, from: start, jobtype }: Lis
   let from = start;
   let bytes = 0;
   for (let looked = 0; looked < lookedMax && bytes < bytesMax;) {
-    // Reads one job more than is missing, so that the end is known without another read.
+    // The read asks for a further job beyond the page: without that job the set has ended, and no second read is needed.
     const wanted = matches ? readJobsMax : Math.min(readJobsMax, limit - jobs.length + 1);
     const read = await set.read(from, wanted, readBytesMax);
     for (const job of read) {

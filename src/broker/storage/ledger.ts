@@ -32,7 +32,10 @@ export interface Ledger {
 interface LedgerOptions {
   store: Store;
   groupBytesMax: number;
-  /** Called right before each write: puts changes that are written once per group. Returns a function that is called when the group is stored. */
+  /**
+   * Called right before each write: puts changes that are written once per group. Returns a function that is called when the
+   * group is stored.
+   */
   finish: () => () => void;
   /** Called after each write, successful or not, with its time and its size in bytes. */
   onGroup?: ((ms: number, bytes: number) => void) | undefined;
@@ -53,7 +56,7 @@ interface Group {
 }
 
 interface Write {
-  /** Of the changes that were gathered, without those of `finish`. */
+  /** The bytes of the gathered changes, without the changes of `finish`. */
   readonly bytes: number;
   /** Never rejects. */
   readonly ended: Promise<void>;
@@ -141,7 +144,7 @@ class GroupLedger implements Ledger {
     }
   }
 
-  /** Whether the gathering group may be written: alone, or beside a group that is not larger, so that many callers make few groups. */
+  /** True when no group is in flight, or a single group that is not larger than the gathering group: many callers then make few groups. */
   #hasTurn(): boolean {
     const [write] = this.#inFlight;
     return write === undefined || (this.#inFlight.length < writesMax && this.#gathering.bytes >= write.bytes);

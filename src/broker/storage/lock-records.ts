@@ -17,7 +17,7 @@ export interface Locks {
   sweep(): Promise<void>;
   /** Deletes all locks. */
   clear(): void;
-  /** False: there is no lock, and no job needs to be searched for one. */
+  /** False: there is no lock, and no job needs to be searched for a lock. */
   readonly isUsed: boolean;
   /** The stream of the locks; undefined while there is none. */
   record(): number | undefined;

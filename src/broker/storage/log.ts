@@ -21,7 +21,7 @@ export interface Log {
   /** All groups up to this one are stored. */
   readonly sequence: number;
   /**
-   * Resolves when the group, and every group before it, survives a crash; rejects when one of them may not. At most
+   * Resolves when the group, and every group before it, survives a crash; rejects when a group may not. At most
    * `writesMax` calls at a time, and no call after a failure.
    */
   append(operations: readonly StoreOperation[]): Promise<void>;

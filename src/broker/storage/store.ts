@@ -5,14 +5,17 @@ export type StoreOperation =
   | { readonly type: 'put'; readonly key: Buffer; readonly value: Buffer }
   | { readonly type: 'del'; readonly key: Buffer };
 
-/** While one batch is synced another may begin: a disk syncs two in little more time than one. The log tells damage from a crash for no more. */
+/**
+ * A disk syncs two batches in little more time than one. With a third batch in flight the log could not tell damage from a crash
+ * (docs/decisions/0039-overlapping-groups.md).
+ */
 export const writesMax = 2;
 
 export type StoreRecord = readonly [key: Buffer, value: Buffer];
 
 export interface Store {
   /**
-   * Resolves when the batch, and every batch before it, survives a crash of the machine; rejects when one of them may not.
+   * Resolves when the batch, and every batch before it, survives a crash of the machine; rejects when a batch may not.
    * At most `writesMax` calls at a time.
    */
   write(operations: StoreOperation[]): Promise<void>;

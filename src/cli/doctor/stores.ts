@@ -1,4 +1,4 @@
-// The Redis of results and the Redis of keys: whether Redis answers, and whether it would evict what it holds.
+// The Redis of results and the Redis of keys: whether Redis answers, and whether it would evict records.
 import { KeyStoreError } from '../../domain/keys.ts';
 import { createFitness } from '../../keys/fitness.ts';
 import { openRedis, untilReady } from '../../results/redis-connection.ts';

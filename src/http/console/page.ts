@@ -1,5 +1,5 @@
-// GET / and /console/{file}: the console's page. It holds no data and wants no key: it asks for one when a response is 401. Its
-// files are plain HTML, CSS and ES modules of the folder console/, served unchanged.
+// GET / and /console/{file}: the console's page. It holds no data and needs no key: its script asks for a key when a response is
+// 401. Its files are plain HTML, CSS and ES modules of the folder console/, served unchanged.
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { extname } from 'node:path';

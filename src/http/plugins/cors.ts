@@ -10,7 +10,7 @@ const exposed = 'idempotency-replayed, retry-after, x-request-id';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** True when the page's origin is one that the operator has named. */
+    /** True when the operator has named the page's origin. */
     isFromNamedOrigin: boolean;
   }
 }
@@ -21,7 +21,7 @@ export function allowOrigins(app: FastifyInstance, origins: readonly string[]): 
   if (origins.length === 0) return;
   const named = new Set(origins);
   app.addHook('onRequest', (request, reply, done) => {
-    // Caches must not give the response for one origin to another.
+    // A cache must not give the response for an origin to a page of another origin.
     reply.header('vary', 'Origin');
     const { origin } = request.headers;
     if (origin === undefined || !named.has(origin)) return done();

@@ -13,8 +13,8 @@ interface HostsOptions {
 }
 
 /**
- * The accepted names of this service. Undefined: every name is accepted, because API keys are set, which such a page does not
- * have, or because the address is on a network, where a page could reach it without DNS rebinding, too.
+ * The accepted names of this service. Undefined: every name is accepted, because API keys are set, which a page of another site
+ * does not have, or because the address is on a network, where a page could reach it without DNS rebinding, too.
  */
 export function acceptedHosts({ address, apiKeys, allowedHosts }: HostsOptions): readonly string[] | undefined {
   if (apiKeys.length > 0 || !isLoopback(address)) return undefined;

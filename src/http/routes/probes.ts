@@ -1,5 +1,5 @@
-// GET /health, /ready, /metrics: for operators. /health never asks the broker. /ready names the failed check, and what an
-// acknowledgement survives.
+// GET /health, /ready, /metrics: for operators. /health never asks the broker. /ready names the failed check, and the
+// crash that an acknowledged job survives.
 import type { FastifyInstance, onRequestHookHandler } from 'fastify';
 import { z } from 'zod';
 import type { Clock } from '../../domain/clock.ts';

@@ -9,7 +9,7 @@ import { headerBytesMax, headersTimeoutMs, requestTimeoutMs } from '../limits.ts
 import { evictedCode } from './places.ts';
 import { problemContentType, renderProblem, retryAfterSeconds, type Problem } from '../problems/problem.ts';
 
-/** The rest of such a request may still arrive, so nothing more may be read. */
+/** After it nothing more may be read, because the rest of the request may still arrive. */
 export const timeoutCode = 'ERR_HTTP_REQUEST_TIMEOUT';
 const codes: Readonly<Record<string, ErrorCode>> = {
   [timeoutCode]: 'request_timeout',
@@ -31,7 +31,7 @@ const problemOf = (error: NodeJS.ErrnoException): Problem => {
 
 function renderResponse(problem: Problem, instance: string): string {
   const { status, title } = errorTable[problem.code];
-  // No part of such a request has reached the code that enqueues.
+  // No part of a request that Node refuses has reached the code that enqueues.
   const body = renderProblem(problem, instance, true);
   const retryAfter = retryAfterSeconds(problem.code);
   const headers = {

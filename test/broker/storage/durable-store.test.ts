@@ -1,5 +1,5 @@
-// The log and LevelDB together, on a disk that loses at a crash what was not synced and tears the writes in flight: what the
-// store holds after the crash is what was acknowledged, or that and the first groups in flight.
+// The log and LevelDB together, on a disk that at a crash loses unsynced writes and tears the writes in flight. After the crash the
+// store holds every acknowledged group, perhaps the first groups in flight, and nothing else.
 import assert from 'node:assert/strict';
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

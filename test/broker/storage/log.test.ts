@@ -44,6 +44,12 @@ async function open(t: TestContext, options: Partial<Parameters<typeof startLog>
 const sequences = async (folder: string, state = fresh): Promise<number[]> =>
   (await readLog(folder, state)).map(({ sequence }) => sequence);
 
+function withByteChanged(bytes: Buffer, at: number): Buffer {
+  const changed = Buffer.from(bytes);
+  changed.writeUInt8(changed.readUInt8(at) ^ 1, at);
+  return changed;
+}
+
 /** Segments whose writes wait for the test. */
 function createHeldSegments() {
   /** The writes that were begun, in order: each goes on, or fails, when it is called. */
@@ -105,9 +111,7 @@ describe('the log', () => {
     const whole = readFileSync(file);
     const end = headerBytes + 2 * encodeGroup({ epoch, sequence: 1, overlaps: false }, group(1)).length;
     for (let at = 0; at < end; at++) {
-      const changed = Buffer.from(whole);
-      changed.writeUInt8(changed.readUInt8(at) ^ 1, at);
-      writeFileSync(file, changed);
+      writeFileSync(file, withByteChanged(whole, at));
       await assert.rejects(readLog(folder, fresh), isDamage, `byte ${at}`);
     }
   });
@@ -251,9 +255,7 @@ describe('two groups that are written at once', () => {
     const { folder, file, startOf } = await write(t);
     const whole = readFileSync(file);
     for (let at = startOf(3); at < startOf(5); at++) {
-      const changed = Buffer.from(whole);
-      changed.writeUInt8(changed.readUInt8(at) ^ 1, at);
-      writeFileSync(file, changed);
+      writeFileSync(file, withByteChanged(whole, at));
       assert.deepEqual(await sequences(folder), at < startOf(4) ? [1, 2] : [1, 2, 3], `byte ${at}`);
     }
   });
@@ -263,9 +265,7 @@ describe('two groups that are written at once', () => {
     await log.append(group(5));
     const whole = readFileSync(file);
     for (let at = startOf(3); at < startOf(5); at++) {
-      const changed = Buffer.from(whole);
-      changed.writeUInt8(changed.readUInt8(at) ^ 1, at);
-      writeFileSync(file, changed);
+      writeFileSync(file, withByteChanged(whole, at));
       await assert.rejects(readLog(folder, fresh), isDamage, `byte ${at}`);
     }
   });
@@ -289,10 +289,7 @@ describe('two groups that are written at once', () => {
       [2, [1]],
       [3, [1, 2]],
     ] as const) {
-      const changed = Buffer.from(whole);
-      const last = headerBytes + sequence * bytes - 1;
-      changed.writeUInt8(changed.readUInt8(last) ^ 1, last);
-      writeFileSync(file, changed);
+      writeFileSync(file, withByteChanged(whole, headerBytes + sequence * bytes - 1));
       if (kept === undefined) await assert.rejects(readLog(folder, fresh), isDamage);
       else assert.deepEqual(await sequences(folder), kept);
     }
@@ -300,9 +297,7 @@ describe('two groups that are written at once', () => {
 
   it('are damaged when the group before them was changed', async (t) => {
     const { folder, file, startOf } = await write(t);
-    const changed = readFileSync(file);
-    changed.writeUInt8(changed.readUInt8(startOf(3) - 1) ^ 1, startOf(3) - 1);
-    writeFileSync(file, changed);
+    writeFileSync(file, withByteChanged(readFileSync(file), startOf(3) - 1));
     await assert.rejects(readLog(folder, fresh), isDamage);
   });
 
