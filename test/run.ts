@@ -63,7 +63,14 @@ const concurrency = isFull ? 1 : 4;
 const timeoutMs = isFull ? 3_600_000 : 240_000;
 const output = await compile(pathOf('.'));
 const folder = join(output, `runs/${process.pid}`);
-const options = ['--enable-source-maps', '--test', `--test-concurrency=${concurrency}`, `--test-timeout=${timeoutMs}`];
+// The reporter lists the failed tests at the end. Without a terminal, Node 20 has another one by default.
+const options = [
+  '--enable-source-maps',
+  '--test',
+  '--test-reporter=spec',
+  `--test-concurrency=${concurrency}`,
+  `--test-timeout=${timeoutMs}`,
+];
 const child = spawnChild(process.execPath, [...options, ...writePrograms(folder, join(output, 'test'))], {
   stdio: 'inherit',
 });
