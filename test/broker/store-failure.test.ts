@@ -2,6 +2,9 @@
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openDurableStore } from '../../src/broker/storage/durable-store.ts';
+import { openSegment, type OpenSegment } from '../../src/broker/storage/segment.ts';
 import { showed } from '../faults/matrix.ts';
 import { brokerFolder, startBroker } from '../helpers/broker.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
@@ -122,6 +125,55 @@ for (const [name, folderOf] of folders) {
     });
   });
 }
+
+/** A disk on which two writes can be held: each goes on, or fails, when it is called. */
+function createHeldDisk() {
+  const held: ((error?: Error) => void)[] = [];
+  let isHolding = false;
+  const openHeld: OpenSegment = async (path, bytes) => {
+    const segment = await openSegment(path, bytes);
+    return {
+      ...segment,
+      async write(data, position) {
+        if (isHolding && held.length < 2) {
+          await new Promise<void>((resolve, reject) => held.push((error) => (error ? reject(error) : resolve())));
+        }
+        await segment.write(data, position);
+      },
+    };
+  };
+  return {
+    hold: () => void (isHolding = true),
+    held,
+    async untilHeld(count: number): Promise<void> {
+      for (let ms = 0; ms < 10_000 && held.length < count; ms++) await sleep(1);
+    },
+    openStore: (folder: string) => openDurableStore(folder, { segmentBytes: 65_536, openSegment: openHeld }),
+  };
+}
+
+it('a group that fails beside an earlier group takes nothing from it: the earlier group is acknowledged and there', async (t) => {
+  const disk = createHeldDisk();
+  const dataDir = brokerFolder();
+  const broker = await startBroker(t, { dataDir, openStore: disk.openStore });
+  const [one, other] = await Promise.all([connectFwp(t, { port: broker.port }), connectFwp(t, { port: broker.port })]);
+  const jobs = [makeJob(), makeJob()];
+  disk.hold();
+  const first = one.ask(push(jobs[0]));
+  await disk.untilHeld(1);
+  const second = other.ask(push(jobs[1]));
+  await disk.untilHeld(2);
+  disk.held[1]?.(new Error('EIO: i/o error'));
+  // In this time the store must not be opened again.
+  await sleep(50);
+  disk.held[0]?.();
+  assert.equal(await first, '+OK');
+  assert.match(String(await second), /outcome is unknown: EIO/);
+  await broker.close();
+  const again = await startBroker(t, { dataDir });
+  const client = await connectFwp(t, { port: again.port });
+  assert.deepEqual([again.recovered.queued, (await client.askJson('FETCH default'))['jid']], [1, jobs[0]?.jid]);
+});
 
 it('a store whose folder has gone is not opened again as an empty one', async (t) => {
   const folder = brokerFolder();

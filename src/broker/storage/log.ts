@@ -21,8 +21,8 @@ export interface Log {
   /** All groups up to this one are stored. */
   readonly sequence: number;
   /**
-   * Resolves when the group, and every group before it, survives a crash; rejects when a group may not. At most
-   * `writesMax` calls at a time, and no call after a failure.
+   * Resolves when the group, and every group before it, survives a crash; rejects when a group may not. Calls end in order, each
+   * when its write has ended. At most `writesMax` calls at a time, and no call after a failure.
    */
   append(operations: readonly StoreOperation[]): Promise<void>;
   close(): Promise<void>;
@@ -112,6 +112,16 @@ export async function hasLog(folder: string): Promise<boolean> {
   return bytes.some((file) => [0, header.length].some((at) => readGroup(file, at, () => true) !== undefined));
 }
 
+/**
+ * Waits for both writes and rejects when one has failed. `Promise.all` would not wait for the other write: the store is opened
+ * again after a failure, and that write would fall into a file that is closed, or has groups of the next epoch.
+ */
+async function end(before: Promise<void>, written: Promise<void>): Promise<void> {
+  await Promise.allSettled([before, written]);
+  await before;
+  await written;
+}
+
 interface PlacedGroup {
   readonly segment: Segment;
   readonly offset: number;
@@ -178,7 +188,7 @@ export async function startLog(options: LogOptions): Promise<Log> {
       const group = placing.then(() => place(operations, before));
       placing = group;
       const written = group.then(({ segment, bytes, offset: position }) => segment.write(bytes, position));
-      storing = Promise.all([before, written]).then(() => onStored(operations, ++stored));
+      storing = end(before, written).then(() => onStored(operations, ++stored));
       return storing;
     },
     async close() {

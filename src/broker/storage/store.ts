@@ -15,8 +15,8 @@ export type StoreRecord = readonly [key: Buffer, value: Buffer];
 
 export interface Store {
   /**
-   * Resolves when the batch, and every batch before it, survives a crash of the machine; rejects when a batch may not.
-   * At most `writesMax` calls at a time.
+   * Resolves when the batch, and every batch before it, survives a crash of the machine; rejects when a batch may not. Calls end
+   * in order, each when nothing of its batch is written any more. At most `writesMax` calls at a time.
    */
   write(operations: StoreOperation[]): Promise<void>;
   /** The last value under each key, in the order of the keys; undefined for a key without a value. */

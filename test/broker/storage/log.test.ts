@@ -338,6 +338,27 @@ describe('two groups that are written at once', () => {
     }
   });
 
+  it('end in order, each when its write has ended: the files may be closed then', async (t) => {
+    for (const failing of [0, 1]) {
+      const { writes, openSegment } = createHeldSegments();
+      const { log } = await open(t, { openSegment });
+      const ends: string[] = [];
+      const note = (name: string, end: Promise<void>): Promise<unknown> =>
+        end.then(
+          () => ends.push(`${name} stored`),
+          () => ends.push(`${name} failed`),
+        );
+      const all = [note('first', log.append(group(1))), note('second', log.append(group(2)))];
+      await untilDone(() => writes.length === 2);
+      writes[failing]?.(new Error('EIO'));
+      await sleep(20);
+      assert.deepEqual(ends, failing === 0 ? ['first failed'] : []);
+      writes[1 - failing]?.();
+      await Promise.all(all);
+      assert.deepEqual(ends, [failing === 0 ? 'first failed' : 'first stored', 'second failed']);
+    }
+  });
+
   it('are not on both sides of a change of files: the second waits until the first is stored', async (t) => {
     const { writes, openSegment } = createHeldSegments();
     const asked: number[][] = [];
