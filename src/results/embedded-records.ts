@@ -5,7 +5,8 @@ import type { CopiedRecord } from '../domain/backup.ts';
 import { isEnded, presentOf, type JobRecord } from '../domain/results.ts';
 import { readRecords } from '../level-records.ts';
 import { openDatabase, openError } from './database.ts';
-import { createGenerations, keyOf, metaKeyOf, metaRange, rangesOf, type Generation } from './generations.ts';
+import { createGenerations, metaKeyOf, metaRange, rangesOf, recordKeyOf, type Generation } from './generations.ts';
+import { findId, putIds } from './id-records.ts';
 import { createLasting, type Lasting } from './lasting.ts';
 import type { FreshJobs } from './unwritten.ts';
 
@@ -66,18 +67,22 @@ export async function openEmbeddedRecords(options: EmbeddedRecordsOptions): Prom
     async read(jid, unwritten) {
       const wanted = [...generations.newestFirst];
       const nowMs = now();
-      const keys = [...wanted.map((one) => keyOf('r', one, jid)), ...wanted.map((one) => keyOf('i', one, jid))];
+      const keys = wanted.map((one) => recordKeyOf(one, jid));
       if (lasting.isUsed) keys.push(lasting.keyOf(jid));
       const values = await db.getMany(keys).catch((error: unknown) => {
         if (unwritten) return [];
         throw error;
       });
-      const found = values.findIndex((value) => value !== undefined && Number.parseInt(value, 36) + ttlMs > nowMs);
-      const record = found >= 0 && found < wanted.length ? recordIn(values[found] as string) : undefined;
+      const isKept = (value: string | undefined): boolean =>
+        value !== undefined && Number.parseInt(value, 36) + ttlMs > nowMs;
+      const found = values.slice(0, wanted.length).find(isKept);
+      const record = found === undefined ? undefined : recordIn(found);
       if (isEnded(record)) return record;
-      const known = lasting.read(values[2 * wanted.length], nowMs) ?? record ?? unwritten;
+      const known = lasting.read(values[wanted.length], nowMs) ?? record ?? unwritten;
       if (known) return presentOf(known, nowMs);
-      return found >= wanted.length && found < 2 * wanted.length ? { job_id: jid, state: 'pending' } : undefined;
+      for (const generation of wanted)
+        if ((await findId(db, generation, jid)).some(isKept)) return { job_id: jid, state: 'pending' };
+      return undefined;
     },
     async write(fresh, records, sync) {
       const nowMs = now();
@@ -87,11 +92,11 @@ export async function openEmbeddedRecords(options: EmbeddedRecordsOptions): Prom
       await lasting.sweep(db, nowMs);
       // A chained batch costs half of an array of operations.
       const batch = db.batch();
-      for (const jid of fresh.ids) batch.put(keyOf('i', generation, jid), stamp);
+      putIds(batch, generation, fresh.ids, stamp);
       for (const record of fresh.records) lasting.put(batch, record, nowMs);
       for (const one of records) {
         if (isEnded(one)) {
-          batch.put(keyOf('r', generation, one.job_id), `${stamp}:${JSON.stringify(one)}`);
+          batch.put(recordKeyOf(generation, one.job_id), `${stamp}:${JSON.stringify(one)}`);
           lasting.drop(batch, one);
           generation.entries++;
         } else lasting.put(batch, one, nowMs);

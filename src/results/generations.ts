@@ -33,8 +33,8 @@ const entriesPerJob = 2;
 
 const name = (generation: number): string => generation.toString(16).padStart(8, '0');
 
-/** `i` for an id, `r` for a record. */
-export const keyOf = (kind: 'i' | 'r', { number }: Generation, jid: string): string => kind + name(number) + jid;
+export const idKeyOf = ({ number }: Generation, jid: string): string => `i${name(number)}${jid}`;
+export const recordKeyOf = ({ number }: Generation, jid: string): string => `r${name(number)}${jid}`;
 /** True for the record of a job that has ended. */
 export const isRecordKey = (key: Buffer): boolean => key[0] === 'r'.charCodeAt(0);
 export const metaKeyOf = ({ number }: Generation): string => `m${name(number)}`;

@@ -59,6 +59,24 @@ describe('the embedded result store', () => {
     assert.equal((await second.get(pending))?.state, 'pending');
   });
 
+  it('knows each of many ids that begin alike, and no other id', async (t) => {
+    const dataDir = folder();
+    // Eight ids for each millisecond, over the ends of some 16 ms, in two groups.
+    const jids = Array.from({ length: 800 }, (_, index) => createJid(startMs + Math.floor(index / 8)));
+    const short = (jids[0] as string).slice(0, 8);
+    let results = await createEmbeddedResults({ dataDir, ...limits });
+    results.remember(idsOf(...jids.slice(0, 500), short));
+    await results.put([]);
+    results.remember(idsOf(...jids.slice(500)));
+    await results.close();
+    results = await createEmbeddedResults({ dataDir, ...limits });
+    t.after(() => results.close());
+    const stateOf = async (jid: string): Promise<string | undefined> => (await results.get(jid))?.state;
+    for (const jid of [...jids, short]) assert.equal(await stateOf(jid), 'pending', jid);
+    for (const other of [createJid(startMs + 5), jids[3]?.slice(0, -1), jids[3]?.slice(0, 12), `${jids[3]}0`])
+      assert.equal(await stateOf(other as string), undefined, other);
+  });
+
   it('keeps the latest RESULTS_MAX jobs, and few beyond them, through a new start', async () => {
     const dataDir = folder();
     const resultsMax = 1000;
