@@ -195,9 +195,8 @@ function registerRoutes(app: FastifyInstance, options: AppOptions, { lag, budget
   const once = createOnce(options);
   const keyHooks = [keyHook, adminKeyHook].filter((hook) => hook !== undefined);
   registerApiDocument(app, { version, keyHooks, checksHosts: hosts !== undefined });
-  // The responses of these routes are far too small to be worth compressing.
   app.register(async (singles) => {
-    await singles.register(compress, { globalCompression: false, requestEncodings: encodings });
+    await singles.register(compress, { requestEncodings: encodings });
     budget.watch(singles);
     registerJobRoutes(singles, { ...options, once, protect });
   });

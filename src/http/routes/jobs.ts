@@ -50,6 +50,9 @@ export const problemCodeOf = (code: RefusalCode): ErrorCode =>
 const invalidBody = (body: unknown, error: Parameters<typeof invalid>[0]): AppError =>
   body === undefined ? new AppError('malformed_json', 'The body is empty') : invalid(error);
 
+/** The responses are far too small to be worth compressing, and without it a request needs one hook less. */
+const uncompressed = { compress: false } as const;
+
 export function registerJobRoutes(app: FastifyInstance, options: JobRoutesOptions): void {
   const maker = createJobMaker(options);
   for (const type of options.registry.types) registerType(app, type, maker, options);
@@ -70,7 +73,7 @@ function registerType(app: FastifyInstance, type: JobType, maker: JobMaker, opti
     body: type.body.meta({ examples: type.bodyExamples }),
     response: { 202: acceptedJob, ...problemResponses(bodyProblems) },
   };
-  const route = { schema, bodyLimit: bodyLimitOf(type, jobBodyBytesMax), onRequest: [...protect] };
+  const route = { schema, bodyLimit: bodyLimitOf(type, jobBodyBytesMax), onRequest: [...protect], ...uncompressed };
   app.post(`/jobs/${name}`, route, async (request, reply) => {
     const { body } = request;
     const hasKey = fingerprintOf(request) !== undefined;
@@ -104,7 +107,7 @@ function registerEntry(app: FastifyInstance, maker: JobMaker, options: JobRoutes
     body: describeEntry(options),
     response: { 202: acceptedJob, ...problemResponses([...bodyProblems, 'unknown_jobtype']) },
   };
-  const route = { schema, bodyLimit: jobBodyBytesMax, onRequest: [...protect] };
+  const route = { schema, bodyLimit: jobBodyBytesMax, onRequest: [...protect], ...uncompressed };
   app.post('/jobs', route, async (request, reply) => {
     const { body } = request;
     const hasKey = fingerprintOf(request) !== undefined;
