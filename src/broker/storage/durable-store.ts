@@ -4,7 +4,7 @@
 import { resolve } from 'node:path';
 import { syncFolder } from '../../private-folder.ts';
 import { openLevelStore, type LevelStore, type OpenLevelStore } from './level-store.ts';
-import { hasLog, makeLogFiles, readLog, startLog, type LogState } from './log.ts';
+import { hasLaterLog, makeLogFiles, readLog, startLog, type LogState } from './log.ts';
 import { formatKey, metaKey, sealJson, unsealJson } from './records.ts';
 import { openSegment, type OpenSegment } from './segment.ts';
 import { damagedIn, StoreError, type Store, type StoreOperation } from './store.ts';
@@ -51,14 +51,17 @@ async function readFormat(level: LevelStore, folder: string): Promise<Found> {
 }
 
 async function bringUpToDate(level: LevelStore, folder: string, found: Found): Promise<void> {
-  if (found && found.format !== 1) {
+  const hasLog = found !== undefined && found.format !== 1;
+  if (await hasLaterLog(folder, hasLog ? found.epoch : -1)) {
+    throw damagedIn(folder, 'there are groups in the log of which the database does not know');
+  }
+  if (hasLog) {
     const { format, epoch, synced, applied } = found;
     if (!found.closed) await replay(level, folder, found);
     // Stored before `makeLogFiles` writes headers over the first groups.
     if (format === 2) await level.write([formatOperation({ epoch, synced, applied, closed: true })], { sync: true });
     return;
   }
-  if (await hasLog(folder)) throw damagedIn(folder, 'there is a log, and no database of it');
   if (!found) return;
   if (!('queues' in found)) {
     throw new StoreError(

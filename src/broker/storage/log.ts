@@ -105,11 +105,17 @@ export async function readLog(folder: string, state: LogState, hasHeaders = true
   return groups;
 }
 
-/** Whether there is a log with groups. Where LevelDB knows of no log, its own files are then damaged. */
-export async function hasLog(folder: string): Promise<boolean> {
-  const files = segmentPaths(folder).filter((path) => existsSync(path));
-  const bytes = await Promise.all(files.map((path) => readFile(path)));
-  return bytes.some((file) => [0, header.length].some((at) => readGroup(file, at, () => true) !== undefined));
+/**
+ * Whether the log has groups of an epoch after this one. LevelDB is told of an epoch before its first group is written, so LevelDB
+ * has lost that record: it leaves out what is damaged in its own log. The first group of an epoch begins the first file.
+ */
+export async function hasLaterLog(folder: string, epoch: number): Promise<boolean> {
+  const [path] = segmentPaths(folder);
+  if (!existsSync(path)) return false;
+  const bytes = await readFile(path);
+  const isLater = (place: GroupPlace): boolean => place.epoch > epoch;
+  // In format 2 the file has no header.
+  return [0, header.length].some((at) => readGroup(bytes, at, isLater) !== undefined);
 }
 
 /**

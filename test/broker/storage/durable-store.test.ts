@@ -239,6 +239,12 @@ async function withStore<T>(folder: string, use: (store: Store) => Promise<T>): 
   return use(store).finally(() => store.close());
 }
 
+function withByteChanged(bytes: Buffer, at: number): Buffer {
+  const changed = Buffer.from(bytes);
+  changed.writeUInt8(changed.readUInt8(at) ^ 0x10, at);
+  return changed;
+}
+
 const put = (place: number): StoreOperation => ({ type: 'put', key: streamKey(16, place), value: Buffer.from('x') });
 
 /** A folder as an earlier program left it: LevelDB alone, its meta record of format 1 first. */
@@ -358,6 +364,26 @@ describe('a data folder of a store with a log', () => {
     const file = join(copy, 'groups.0');
     writeFileSync(file, readFileSync(file).fill(0, 'Work Factory log'.length));
     assert.match((await damageOf(copy)).message, /the log ends at the group 0, of 1 at least/);
+  });
+
+  it('is damaged, whichever byte of the log of LevelDB was changed after a kill', async (t) => {
+    const folder = brokerFolder();
+    await withStore(folder, (store) => store.write([put(1)]));
+    const store = await openDurableStore(folder, { segmentBytes });
+    t.after(() => store.close());
+    for (const place of [2, 3]) await store.write([put(place)]);
+    const copy = join(brokerFolder(), 'as-after-a-kill');
+    cpSync(folder, copy, { recursive: true });
+    const name = readdirSync(copy).find((file) => /^\d+\.log$/.test(file)) as string;
+    const bytes = readFileSync(join(copy, name));
+    assert.ok(bytes.length > 50);
+    for (let at = 0; at < bytes.length; at += 7) {
+      const changed = join(brokerFolder(), 'changed');
+      cpSync(copy, changed, { recursive: true });
+      writeFileSync(join(changed, name), withByteChanged(bytes, at));
+      // LevelDB leaves the record out, and with it that the store was opened again.
+      assert.match((await damageOf(changed)).message, /groups in the log of which the database does not know/);
+    }
   });
 
   it('does not need its log after an orderly end', async () => {
