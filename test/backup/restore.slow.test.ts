@@ -9,6 +9,7 @@ import { cli } from '../cli/cli.ts';
 import { showed } from '../faults/matrix.ts';
 import { brokerFolder } from '../helpers/broker.ts';
 import { get, startService } from '../helpers/service.ts';
+import { until } from '../helpers/until.ts';
 
 const postKeyed = async (
   url: string,
@@ -45,7 +46,7 @@ it('a copy that is made under load brings back every job, key and result from be
     }
   }
   const posting = Promise.all(Array.from({ length: 8 }, post));
-  while (acknowledged.length < 300) await delay(5);
+  await until('300 jobs are acknowledged', () => acknowledged.length >= 300);
   const before = [...acknowledged];
   const { code, err } = await cli(['backup', 'one', '--url', url]);
   assert.deepEqual([code, err], [0, '']);

@@ -11,6 +11,7 @@ import { Redis } from 'ioredis';
 import { connectFwp } from '../broker/fwp-client.ts';
 import { faktoryPath } from '../helpers/real-parts.ts';
 import { get, startService, type Service } from '../helpers/service.ts';
+import { succeeds, until } from '../helpers/until.ts';
 import { describeFindings, type Facts } from './conservation.ts';
 import { createCallers, startCrowd, type Callers } from './crowd.ts';
 import { showed } from './matrix.ts';
@@ -42,14 +43,10 @@ async function untilServed(callers: Callers, sinceMs: number): Promise<number> {
   return Math.round(Math.min(...served.map(({ repliedMs }) => repliedMs)) - sinceMs);
 }
 
-async function untilRefused(callers: Callers, reason: RegExp): Promise<void> {
-  const isThere = (): boolean =>
-    callers.offered.some(({ outcome, detail = '' }) => outcome === 'refused' && reason.test(detail));
-  for (let tries = 0; !isThere(); tries++) {
-    assert.ok(tries < 200, `nothing was refused for ${String(reason)}`);
-    await delay(25);
-  }
-}
+const untilRefused = ({ offered }: Callers, reason: RegExp): Promise<void> =>
+  until(`a job is refused for ${String(reason)}`, () =>
+    offered.some(({ outcome, detail = '' }) => outcome === 'refused' && reason.test(detail)),
+  );
 
 /** The largest file below a folder. */
 const largestBytes = (folder: string): number =>
@@ -59,17 +56,8 @@ const largestBytes = (folder: string): number =>
       .map((entry) => statSync(join(entry.parentPath, entry.name)).size),
   );
 
-async function untilExited(pid: number): Promise<void> {
-  for (let tries = 0; tries < 400; tries++) {
-    try {
-      process.kill(pid, 0);
-    } catch {
-      return;
-    }
-    await delay(10);
-  }
-  assert.fail(`process ${pid} did not end`);
-}
+const untilExited = (pid: number): Promise<void> =>
+  until(`the end of process ${pid}`, async () => !(await succeeds(async () => process.kill(pid, 0))));
 
 describe('a full disk', { skip }, () => {
   it(

@@ -12,7 +12,8 @@ import type { RealFaktory } from '../helpers/real-faktory.ts';
 import { faktoryPath } from '../helpers/real-parts.ts';
 import { startRedis } from '../helpers/redis.ts';
 import { get, startService } from '../helpers/service.ts';
-import { checkConservation, describeFindings, violationsOf, type Facts, type SeenJob } from './conservation.ts';
+import { until } from '../helpers/until.ts';
+import { checkConservation, describeFindings, violationsOf, type Facts } from './conservation.ts';
 import { startCrowd } from './crowd.ts';
 import { watchEnds, type Ends } from './load.ts';
 import { showed } from './matrix.ts';
@@ -52,14 +53,9 @@ async function untilRun(ends: Ends, count: number): Promise<void> {
   while (ends.runs.size < count && performance.now() < untilMs) await delay(50);
 }
 
-/** What is left when every ACK has come: it follows the result. Bounded, as one may be missing. */
-async function untilAcked(faktory: RealFaktory): Promise<SeenJob[]> {
-  for (let tries = 0; ; tries++) {
-    const stored = await storedIn(faktory);
-    if (stored.length === 0 || tries === 100) return stored;
-    await delay(20);
-  }
-}
+/** An ACK follows the result. */
+const untilAcked = (faktory: RealFaktory): Promise<void> =>
+  until('every job is acknowledged', async () => (await storedIn(faktory)).length === 0);
 
 const durabilityOf = async ({ url }: Scene): Promise<unknown> => (await get(`${url}/ready`)).body['durability'];
 
@@ -90,7 +86,8 @@ describe('Faktory and its Redis, killed under load', { skip, concurrency: !isFul
       facts.stored.map(({ jobId }) => jobId),
       10_000,
     );
-    const done: Facts = { offered, stored: await untilAcked(faktory), run: runsOf(records, ends) };
+    await untilAcked(faktory);
+    const done: Facts = { offered, stored: [], run: runsOf(records, ends) };
     showed('broker-killed-fsync', `after a worker: ${describeFindings(done, assertConserved(done))}`);
   });
 

@@ -1,7 +1,7 @@
 // Jobs that wait, in handler processes of real workers: killed workers, and stops with long jobs under way. Every job has its
 // result in the end, and runs elsewhere at once after a stop in order.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -16,6 +16,7 @@ import { startFaktory } from '../helpers/real-faktory.ts';
 import { faktoryPath, redisServerPath } from '../helpers/real-parts.ts';
 import { startRedis } from '../helpers/redis.ts';
 import { startService } from '../helpers/service.ts';
+import { until } from '../helpers/until.ts';
 import { showed } from './matrix.ts';
 import { createMovableClock } from './movable-clock.ts';
 
@@ -92,15 +93,15 @@ describe('workers with jobs that wait', () => {
     await pushing;
 
     const ended = new Map<string, unknown>();
-    for (let tries = 0; ended.size < expected.size; tries++) {
-      assert.ok(tries < 2000, `${ended.size} of ${expected.size} jobs have a result`);
+    await until(`${expected.size} results`, async () => {
       clock.advance(1000);
       await delay(20);
       for (const jid of expected.keys()) {
         const record = ended.has(jid) ? undefined : await results.get(jid);
         if (record?.state === 'succeeded') ended.set(jid, record.result);
       }
-    }
+      return ended.size === expected.size;
+    });
     for (const [jid, n] of expected) assert.deepEqual(ended.get(jid), { n });
     showed('handlers-killed', `${kills} kills: ${expected.size} jobs, ${ended.size} results`);
   });
@@ -144,21 +145,15 @@ describe('workers with jobs that wait', () => {
 });
 
 async function untilStarted(file: string, count: number) {
-  for (let tries = 0; ; tries++) {
-    const text = (() => {
-      try {
-        return readFileSync(file, 'utf8');
-      } catch {
-        return '';
-      }
-    })();
-    const lines = text.split('\n').filter((line) => line !== '');
-    if (lines.length >= count)
-      return lines.map((line) => {
-        const [jid = '', attempt, startedMs] = line.split(' ');
-        return { jid, attempt: Number(attempt), startedMs: Number(startedMs) };
-      });
-    assert.ok(tries < 1500, `${lines.length} of ${count} starts`);
-    await delay(20);
-  }
+  const lines = (): string[] =>
+    existsSync(file)
+      ? readFileSync(file, 'utf8')
+          .split('\n')
+          .filter((line) => line !== '')
+      : [];
+  await until(`${count} starts`, () => lines().length >= count);
+  return lines().map((line) => {
+    const [jid = '', attempt, startedMs] = line.split(' ');
+    return { jid, attempt: Number(attempt), startedMs: Number(startedMs) };
+  });
 }

@@ -11,6 +11,7 @@ import { brokerFolder, startBroker } from '../helpers/broker.ts';
 import { startFaultProxy } from '../helpers/fault-proxy.ts';
 import { writeJobs } from '../helpers/job-folder.ts';
 import { startService, type Service } from '../helpers/service.ts';
+import { until } from '../helpers/until.ts';
 import { showed } from './matrix.ts';
 
 const isFull = process.env['FAULTS'] === '1';
@@ -55,11 +56,8 @@ function startsIn(file: string): Start[] {
 }
 
 async function untilStarted(file: string, sum: number): Promise<Start[]> {
-  for (;;) {
-    const found = startsIn(file);
-    if (found.length >= sum) return found;
-    await delay(20);
-  }
+  await until(`${sum} starts`, () => startsIn(file).length >= sum);
+  return startsIn(file);
 }
 
 const pushOf = (jobtype: string, jids: readonly string[], retry = 25): string =>

@@ -12,6 +12,7 @@ import { readWebPage, startFaktory, type RealFaktory } from '../helpers/real-fak
 import { faktoryPath, redisServerPath } from '../helpers/real-parts.ts';
 import { startRedis, type StartedRedis } from '../helpers/redis.ts';
 import { startService, type Service } from '../helpers/service.ts';
+import { until } from '../helpers/until.ts';
 import { hostNames, startOnHost, type HostWorker } from './host-worker.ts';
 import { startLoad, watchEnds, type Ends, type Load } from './load.ts';
 import { showed, type FaultId } from './matrix.ts';
@@ -47,42 +48,25 @@ function assertRight(load: Load, records: ReadonlyMap<string, JobRecord>): void 
 
 const assertAllAccepted = ({ answers }: Load): void => assert.deepEqual(Object.keys(answers), ['202']);
 
-/** What the broker still has to do with jobs. */
-interface Left {
-  queued: number;
-  working: number;
-  retries: number;
-}
-
-const nothingLeft: Left = { queued: 0, working: 0, retries: 0 };
-
-async function leftIn(server: RealFaktory): Promise<Left> {
+/** How many jobs the broker still has. */
+async function leftIn(server: RealFaktory): Promise<number> {
   const { faktory } = JSON.parse(await readWebPage(server, '/stats')) as {
     faktory: { queues: Record<string, number>; tasks: Record<string, { size: number }> };
   };
   const sizeOf = (set: string): number => faktory.tasks[set]?.size ?? 0;
-  return { queued: faktory.queues['default'] ?? 0, working: sizeOf('Working'), retries: sizeOf('Retries') };
+  return (faktory.queues['default'] ?? 0) + sizeOf('Working') + sizeOf('Retries');
 }
 
 /** An ACK follows its result. */
-async function untilNothingLeft(faktory: RealFaktory): Promise<void> {
-  for (let tries = 0; ; tries++) {
-    const left = await leftIn(faktory);
-    if (tries === 100) assert.deepEqual(left, nothingLeft);
-    if (left.queued + left.working + left.retries === 0) return;
-    await delay(50);
-  }
-}
+const untilNothingLeft = (faktory: RealFaktory): Promise<void> =>
+  until('no job is left', async () => (await leftIn(faktory)) === 0);
 
 /** Resolves when the page names them all. */
 async function untilBusy(server: RealFaktory, workers: readonly HostWorker[]): Promise<void> {
-  for (let tries = 0; ; tries++) {
+  await until('the page names every worker', async () => {
     const page = await readWebPage(server, '/busy');
-    const absent = workers.filter(({ name, pid }) => !new RegExp(`${name}-${pid}-[0-9a-f]{8}`).test(page));
-    if (absent.length === 0) return;
-    assert.ok(tries < 100, `the page does not name ${absent.map(({ name }) => name).join(' and ')}`);
-    await delay(50);
-  }
+    return workers.every(({ name, pid }) => new RegExp(`${name}-${pid}-[0-9a-f]{8}`).test(page));
+  });
 }
 
 /** Kills the workers in turn, each at some moment after its first job, and starts another in its place. */

@@ -9,6 +9,7 @@ import { keyStoreContract } from '../contract/keys.ts';
 import { claimOf, lookFor } from '../helpers/claims.ts';
 import { redisServerPath } from '../helpers/real-parts.ts';
 import { startRedis, type StartedRedis } from '../helpers/redis.ts';
+import { until } from '../helpers/until.ts';
 
 const skip = redisServerPath() === undefined;
 const claimOne = async (keys: KeyStore, claim: Claim): Promise<Verdict> => (await keys.claim([claim]))[0] as Verdict;
@@ -47,13 +48,12 @@ const reasonOf = (asked: unknown): Promise<string> =>
     (error: unknown) => (error as KeyStoreError).reason,
   );
 
-/** Resolves as soon as the store answers: nothing tells when a connection is ready. */
-async function answering(keys: KeyStore): Promise<void> {
-  for (let tries = 0; (await reasonOf(keys.claim([lookFor('nothing')]))) === 'away'; tries++) {
-    assert.ok(tries < 1000, 'Redis did not answer');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
+/** Nothing tells when a connection is ready. */
+const answering = (keys: KeyStore): Promise<void> =>
+  until('the store answers', async () => (await reasonOf(keys.claim([lookFor('nothing')]))) !== 'away');
+
+const untilState = (keys: KeyStore, name: string, state: Verdict['state']): Promise<void> =>
+  until(`the key is ${state}`, async () => (await claimOne(keys, claimOf(name))).state === state);
 
 keyStoreContract('Redis', async (t) => (await setUp(t)).open(), skip);
 
@@ -136,12 +136,7 @@ describe('keys in Redis', { skip }, () => {
     assert.ok(performance.now() - started < 4000, 'a Redis that stands still holds nobody up for long');
     server.thaw();
     await answering(keys);
-    for (let tries = 0; ; tries++) {
-      const { state } = await claimOne(others, claimOf('k'));
-      if (state === 'claimed') break;
-      assert.ok(tries < 100, `the key is ${state}`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    await untilState(others, 'k', 'claimed');
   });
 
   it('stay free when the claim arrives after its withdrawal', async (t) => {
@@ -153,10 +148,7 @@ describe('keys in Redis', { skip }, () => {
     server.thaw();
     const values = async (): Promise<(string | null)[]> =>
       Promise.all((await admin.keys('*')).map((name) => admin.get(name)));
-    for (let tries = 0; !(await values()).some((value) => value?.startsWith('w')); tries++) {
-      assert.ok(tries < 100, 'it was not withdrawn');
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    await until('a withdrawal', async () => (await values()).some((value) => value?.startsWith('w')));
     // As by a connection that was held up for longer.
     assert.equal(await reasonOf(claimOne(keys, claim)), 'away');
     assert.deepEqual(await claimOne(keys, claimOf('k')), { state: 'claimed' });
@@ -170,10 +162,7 @@ describe('keys in Redis', { skip }, () => {
     server.freeze();
     await keys.settle([{ claim, outcome: 'done' }]);
     server.thaw();
-    for (let tries = 0; (await claimOne(others, claimOf('k'))).state !== 'done'; tries++) {
-      assert.ok(tries < 200, 'it was never told');
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await untilState(others, 'k', 'done');
     assert.equal(lines.filter((line) => line.includes('sent again')).length, 1);
   });
 
@@ -192,10 +181,7 @@ describe('keys in Redis', { skip }, () => {
       { claim: open2, outcome: 'refused' },
     ]);
     await admin.config('SET', 'maxmemory', '0');
-    for (let tries = 0; (await claimOne(keys, claimOf('open1'))).state !== 'done'; tries++) {
-      assert.ok(tries < 200, 'it was never told');
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await untilState(keys, 'open1', 'done');
     assert.deepEqual(await claimOne(keys, claimOf('k')), { state: 'claimed' });
     assert.deepEqual(await claimOne(keys, claimOf('open2')), { state: 'claimed' });
   });

@@ -7,22 +7,14 @@ import { createRedisTicks } from '../../src/keys/redis-ticks.ts';
 import { tickStoreContract } from '../contract/ticks.ts';
 import { redisServerPath } from '../helpers/real-parts.ts';
 import { startRedis, type StartedRedis } from '../helpers/redis.ts';
+import { succeeds, until } from '../helpers/until.ts';
 
 const skip = redisServerPath() === undefined;
 const tick = { atMs: 1000, jobId: 'job', outcome: 'enqueued', pattern: '0 3 * * *', timeZone: 'UTC' } as const;
 
-/** Resolves as soon as the store answers: nothing tells when a connection is ready. */
-async function answering(ticks: TickStore): Promise<void> {
-  for (let tries = 0; ; tries++) {
-    const isThere = await ticks.last(['nothing']).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) return;
-    assert.ok(tries < 1000, 'Redis did not answer');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
+/** Nothing tells when a connection is ready. */
+const answering = (ticks: TickStore): Promise<void> =>
+  until('the store answers', () => succeeds(() => ticks.last(['nothing'])));
 
 async function open(t: TestContext, server: StartedRedis): Promise<TickStore> {
   const ticks = createRedisTicks(server.url, { info: () => undefined, warn: () => undefined });
@@ -51,10 +43,7 @@ describe('last ticks in Redis', { skip }, () => {
     await ticks.keep('nightly', tick);
     await server.restart();
     await answering(ticks);
-    for (let tries = 0; (await ticks.last(['nightly']))[0] === undefined; tries++) {
-      assert.ok(tries < 1000, 'it was not told again');
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    await until('the tick is sent again', async () => (await ticks.last(['nightly']))[0] !== undefined);
     assert.deepEqual(await ticks.last(['nightly']), [tick]);
   });
 });

@@ -5,6 +5,7 @@ import { describe, it, type TestContext } from 'node:test';
 import type { ReadinessReport } from '../../src/domain/readiness.ts';
 import { openMonitor } from '../../src/monitor/monitor.ts';
 import { startService } from '../helpers/service.ts';
+import { until } from '../helpers/until.ts';
 
 async function open(t: TestContext, report: () => Promise<ReadinessReport>): Promise<string> {
   const monitor = await openMonitor({
@@ -73,13 +74,14 @@ describe('the monitor', () => {
 describe('METRICS_ADDR', () => {
   const served = 'metrics, health and readiness are served';
 
-  /** Asks until the page has the line: what it tells of takes a moment. */
+  /** Resolves with the page when it has the line: what it tells of takes a moment. */
   async function untilPage(url: string, matches: RegExp): Promise<string> {
-    for (;;) {
-      const page = await (await fetch(`${url}/metrics`)).text();
-      if (matches.test(page)) return page;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    let page = '';
+    await until(`a line ${String(matches)}`, async () => {
+      page = await (await fetch(`${url}/metrics`)).text();
+      return matches.test(page);
+    });
+    return page;
   }
 
   it('shows a broker and a worker from within, and their readiness with its cause', async (t) => {

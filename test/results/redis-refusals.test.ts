@@ -10,6 +10,7 @@ import { createRecorder } from '../../src/worker/recorder.ts';
 import { idsOf, succeeded } from '../contract/results.ts';
 import { redisServerPath } from '../helpers/real-parts.ts';
 import { startRedis, type StartedRedis } from '../helpers/redis.ts';
+import { until } from '../helpers/until.ts';
 
 interface Scene {
   server: StartedRedis;
@@ -59,14 +60,15 @@ const refusals: Readonly<Record<string, { expected: RegExp; apply: (admin: Redis
 
 /** What Redis says to it, once the connection is there; empty: it took it. */
 async function responseOf(command: () => Promise<void>): Promise<string> {
-  for (;;) {
-    const answer = await command().then(
+  let reply = '';
+  await until('a connection', async () => {
+    reply = await command().then(
       () => '',
       (error: unknown) => (error as Error).message,
     );
-    if (!/writeable|closed/.test(answer)) return answer;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+    return !/writeable|closed/.test(reply);
+  });
+  return reply;
 }
 
 describe('a Redis that takes reads and no writes', { skip: redisServerPath() === undefined }, () => {
@@ -95,7 +97,7 @@ describe('a Redis that takes reads and no writes', { skip: redisServerPath() ===
     for (const jid of jids) assert.equal((await results.get(jid))?.state, 'pending');
     assert.deepEqual(lines, ['Redis took no ids: they stay in this process']);
     await admin.call('ACL', 'SETUSER', 'default', '+sadd');
-    while (lines.length < 2) await new Promise((resolve) => setTimeout(resolve, 50));
+    await until('a second line', () => lines.length >= 2);
     assert.equal(lines.at(-1), 'Redis takes ids again');
     assert.ok((await admin.keys('work-factory:ids:*')).length > 0);
   });

@@ -8,6 +8,7 @@ import { createRedisResults } from '../../src/results/redis.ts';
 import { idsOf, resultStoreContract, succeeded } from '../contract/results.ts';
 import { redisServerPath } from '../helpers/real-parts.ts';
 import { startRedis } from '../helpers/redis.ts';
+import { succeeds, until } from '../helpers/until.ts';
 
 const skip = redisServerPath() === undefined;
 const log = { info: () => undefined, warn: () => undefined };
@@ -23,17 +24,9 @@ async function open(t: TestContext, url: string, ttlSeconds = 60): Promise<Resul
   return results;
 }
 
-/** Resolves as soon as the store answers: nothing tells when a connection is ready. */
-async function answering(results: ResultStore): Promise<void> {
-  for (let tries = 0; ; tries++) {
-    try {
-      return void (await results.get('no-such-job'));
-    } catch (error) {
-      if (tries === 500) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-  }
-}
+/** Nothing tells when a connection is ready. */
+const answering = (results: ResultStore): Promise<void> =>
+  until('the store answers', () => succeeds(() => results.get('no-such-job')));
 
 function client(t: TestContext, url: string): Redis {
   const redis = new Redis(url);
@@ -61,15 +54,7 @@ describe('the Redis result store', { skip }, () => {
     for (let asked = 0; asked < 2; asked++)
       await assert.rejects(results.check(), /^Error: its process hangs \(TCP connects, no reply\)$/);
     server.thaw();
-    for (
-      let tries = 0;
-      !(await results.check().then(
-        () => true,
-        () => false,
-      ));
-      tries++
-    )
-      assert.ok(tries < 500);
+    await until('a check without an error', () => succeeds(() => results.check()));
   });
 
   it('lets everything expire after the time to live', async (t) => {
@@ -153,7 +138,7 @@ describe('the Redis result store', { skip }, () => {
     await other.put([succeeded(waited)]);
     assert.deepEqual(await held, succeeded(waited));
     const reader = client(t, redis.url);
-    while ((await reader.dbsize()) < 3) await new Promise((resolve) => setTimeout(resolve, 20));
+    await until('three keys', async () => (await reader.dbsize()) >= 3);
     assert.equal((await other.get(remembered))?.state, 'pending');
     assert.deepEqual(await other.get(later), record);
   });

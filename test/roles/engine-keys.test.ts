@@ -17,6 +17,7 @@ import { claimOf } from '../helpers/claims.ts';
 import { createArithmeticJob } from '../helpers/jobs.ts';
 import { createFakeClock as createMonotonicClock } from '../helpers/fake-clock.ts';
 import { inAMinute, unlimited } from '../helpers/producer.ts';
+import { until } from '../helpers/until.ts';
 
 const underWayMsMax = 25_000;
 
@@ -101,11 +102,10 @@ describe('embedded keys', () => {
     assert.ok(await isDone());
     const mayHave = (): boolean => broker.engine.state().keys.mayHave(claimOf('another').id);
     assert.ok(mayHave(), 'nothing is known to be new yet');
-    for (let tries = 0; mayHave(); tries++) {
-      assert.ok(tries < 500);
+    await until('every generation is read', () => {
       clock.advance(10);
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+      return !mayHave();
+    });
     assert.ok(await isDone());
     reads.keys = 0;
     await keys.claim([claimOf('another')]);
@@ -220,11 +220,10 @@ describe('embedded keys', () => {
       });
       await assert.rejects(claimOne(keys, claimOf('l')), { name: 'Error', reason: 'away' });
       faulty.fault = undefined;
-      for (let tries = 0; broker.engine.refusal() !== undefined; tries++) {
-        assert.ok(tries < 100);
+      await until('the store is open again', () => {
         clock.advance(300);
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      }
+        return broker.engine.refusal() === undefined;
+      });
       assert.equal(queued(broker), keepsFailed ? 1 : 0);
       const expected = keepsFailed ? { state: 'done', response: claim.response } : { state: 'claimed' };
       assert.deepEqual(await claimOne(keys, claimOf('k')), expected);

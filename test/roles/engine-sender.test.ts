@@ -7,6 +7,7 @@ import type { Job } from '../../src/domain/job.ts';
 import { enqueued, type Outcome, type FrameSender } from '../../src/domain/producer.ts';
 import type { Store } from '../../src/broker/storage/store.ts';
 import { brokerFolder, startBroker } from '../helpers/broker.ts';
+import { until } from '../helpers/until.ts';
 import { createFakeClock } from '../broker/fake-clock.ts';
 import { createFaultyStore } from '../broker/faulty-store.ts';
 import { connectFwp, makeJob } from '../broker/fwp-client.ts';
@@ -170,10 +171,10 @@ it('a write that fails makes its jobs unknown and later ones refused, until the 
   });
   await assert.rejects(sender.ping(), /ENOSPC/);
   faulty.fault = undefined;
-  for (let tries = 0; (await send(sender, [asJob()]))[0]?.kind !== 'enqueued'; tries++) {
-    assert.ok(tries < 100);
+  await until('a job is taken', async () => {
     clock.advance(300);
-  }
+    return (await send(sender, [asJob()]))[0]?.kind === 'enqueued';
+  });
   await sender.ping();
   assert.deepEqual(frames.slice(0, 2), [
     [1, 'lost'],

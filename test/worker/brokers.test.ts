@@ -14,6 +14,7 @@ import { readWebPage, startFaktory } from '../helpers/real-faktory.ts';
 import { faktoryPath, redisServerPath } from '../helpers/real-parts.ts';
 import { startRedis } from '../helpers/redis.ts';
 import { createSuite } from '../helpers/suite.ts';
+import { until } from '../helpers/until.ts';
 import { createHeldResults, job, startWorker } from './worker-harness.ts';
 
 interface Info {
@@ -37,14 +38,6 @@ async function openClient(t: TestContext, port: number): Promise<FaktoryClient> 
 }
 
 const infoOf = async (client: FaktoryClient): Promise<Info> => (await client.info()) as unknown as Info;
-
-/** Looks again until it holds: a broker tells nobody what it did. */
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; !(await holds()); tries++) {
-    if (tries === 800) throw new Error('it did not come to hold');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
 
 async function openResults(t: TestContext) {
   const dataDir = mkdtempSync(join(tmpdir(), 'results-'));
@@ -76,7 +69,7 @@ function workerSuite(name: string, start: Start, skip: boolean): void {
         records.map((record) => record?.result),
         jobs.map((_, index) => index * 2),
       );
-      await until(() => worker.stats.reporting === 0);
+      await until('every report is made', () => worker.stats.reporting === 0);
       const { faktory } = await infoOf(client);
       assert.equal(faktory.queues['default'] ?? 0, 0);
       assert.equal(faktory.tasks['Working']?.size ?? 0, 0);
@@ -94,7 +87,7 @@ function workerSuite(name: string, start: Start, skip: boolean): void {
       await push('low');
       await push('high');
       const worker = startWorker(t, port, { results, queues: ['high', 'low'], concurrency: 1 });
-      await until(() => worker.stats.succeeded === 40);
+      await until('40 jobs have succeeded', () => worker.stats.succeeded === 40);
       const order = results.puts.flat().map(({ job_id }) => job_id.split('-')[0]);
       assert.deepEqual(order, [...Array<string>(20).fill('high'), ...Array<string>(20).fill('low')]);
     });
@@ -104,12 +97,12 @@ function workerSuite(name: string, start: Start, skip: boolean): void {
       // In a queue of its own: the FETCHes of the workers before this one still take jobs, although their clients are gone.
       await client.send([`PUSH ${job({ jobtype: 'send_mail', queue: 'mail' })}`]);
       startWorker(t, port, { queues: ['mail'] });
-      await until(async () => (await infoOf(client)).faktory.tasks['Retries']?.size === 1);
+      await until('a retry', async () => (await infoOf(client)).faktory.tasks['Retries']?.size === 1);
     });
 
     it('stops within the time of one blocked FETCH', async (t) => {
       const worker = startWorker(t, port, { concurrency: 50 });
-      await until(() => worker.stats.fetching === 5);
+      await until('five FETCHes', () => worker.stats.fetching === 5);
       const startedMs = performance.now();
       await worker.stop(60_000);
       // A FETCH ends after 2 s.
@@ -124,7 +117,7 @@ describe('the worker on a real Faktory', { skip: faktoryPath() === undefined }, 
     const client = await openClient(t, port);
     await client.send([`PUSHB [${Array.from({ length: 2000 }, () => job()).join(',')}]`]);
     const worker = startWorker(t, port, { concurrency: 50 });
-    await until(() => worker.stats.succeeded === 2000);
+    await until('2000 jobs have succeeded', () => worker.stats.succeeded === 2000);
     // Two on each of five connections, and some more where no reply came within 2 ms; each takes a stop 2 s.
     assert.ok(worker.stats.fetching <= 25, `${worker.stats.fetching} FETCHes`);
   });
@@ -142,17 +135,17 @@ describe('the worker with results in Redis', { skip: redisServerPath() === undef
     const results = createRedisResults({ url: redis.url, ttlSeconds: 60, log: quiet });
     t.after(() => results.close());
     const worker = startWorker(t, port, { results });
-    await until(() => worker.stats.fetching > 0);
+    await until('a FETCH', () => worker.stats.fetching > 0);
     await redis.kill();
     const jobs = Array.from({ length: 300 }, (_, index) => createArithmeticJob('add', { a: index, b: 1 }));
     await client.send([`PUSHB [${jobs.map(({ encoded }) => encoded).join(',')}]`]);
-    await until(() => worker.stats.storing > 0 && worker.stats.fetching === 0);
+    await until('results to store, and no FETCH', () => worker.stats.storing > 0 && worker.stats.fetching === 0);
     assert.equal(worker.stats.reporting, 0);
     await redis.restart();
     const states = async (): Promise<unknown[]> =>
       Promise.all(jobs.map(async ({ jid }) => (await results.get(jid).catch(() => undefined))?.result));
-    await until(async () => (await states()).every((result, index) => result === index + 1));
-    await until(() => worker.stats.reporting === 0);
+    await until('every result', async () => (await states()).every((result, index) => result === index + 1));
+    await until('every report is made', () => worker.stats.reporting === 0);
     const { tasks, total_processed } = (await infoOf(client)).faktory;
     assert.equal(total_processed, 300);
     assert.equal(tasks['Retries']?.size ?? 0, 0);
@@ -165,11 +158,11 @@ describe('two workers on a real Faktory', { skip: faktoryPath() === undefined },
     const { port } = faktory;
     const client = await openClient(t, port);
     const workers = [startWorker(t, port, { concurrency: 50 }), startWorker(t, port, { concurrency: 50 })];
-    await until(() => workers.every(({ stats }) => stats.fetching === 5));
+    await until('five FETCHes of each', () => workers.every(({ stats }) => stats.fetching === 5));
     const jobs = Array.from({ length: 2000 }, () => job());
     await client.send([`PUSHB [${jobs.join(',')}]`]);
     const ran = (): number[] => workers.map(({ stats }) => stats.succeeded);
-    await until(() => ran().reduce((sum, count) => sum + count) === 2000);
+    await until('2000 jobs have run', () => ran().reduce((sum, count) => sum + count) === 2000);
     assert.ok(Math.min(...ran()) > 200, `they ran ${ran().join(' and ')} jobs`);
     const page = await readWebPage(faktory, '/busy');
     for (const { wid } of workers) assert.ok(page.includes(wid), `${wid} is not in the page`);
@@ -182,7 +175,10 @@ describe('two workers on a real Faktory', { skip: faktoryPath() === undefined },
     for (let round = 1; round <= 2; round++) {
       const client = await openClient(t, server.port);
       await client.send([`PUSH ${job()}`]);
-      await until(() => worker.stats.succeeded === round && worker.stats.reporting === 0);
+      await until(
+        'the job is run and reported',
+        () => worker.stats.succeeded === round && worker.stats.reporting === 0,
+      );
       await client.close();
       if (round === 1) {
         await server.kill('SIGKILL');

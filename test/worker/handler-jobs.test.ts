@@ -13,6 +13,7 @@ import type { WorkerOptions } from '../../src/worker/worker.ts';
 import { createScene, type ScriptedProcess } from '../handlers/scripted-processes.ts';
 import { createFakeClock } from '../helpers/fake-clock.ts';
 import { bulk } from '../helpers/scripted-broker.ts';
+import { until } from '../helpers/until.ts';
 import {
   createHeldResults,
   job,
@@ -120,14 +121,14 @@ describe('a job of a handler process', () => {
     broker.enqueue([resizing(), resizing()]);
     const [one = 0, other = 0] = await sent(2);
     for (const percent of [10, 20]) process.say({ type: 'progress', id: one, percent, note: 'so far' });
-    while (results.puts.length < 1) await new Promise((resolve) => setImmediate(resolve));
+    await until('a put', () => results.puts.length > 0);
     const progress = { percent: 20, note: 'so far' };
     assert.deepEqual(fieldsOf(results.puts[0]?.[0]), { state: 'pending', ...about, attempts: 1, progress });
     process.say({ type: 'progress', id: one, percent: 30 });
     process.say({ type: 'progress', id: other, percent: 30 });
     process.say({ type: 'succeeded', id: one, result: null });
     await broker.reported('ACK', 1);
-    while (results.puts.length < 3) await new Promise((resolve) => setTimeout(resolve, 10));
+    await until('three puts', () => results.puts.length === 3);
     assert.deepEqual(
       results.puts.map((records) => records.map(({ state, progress: told }) => [state, told?.percent])),
       [[['pending', 20]], [['succeeded', undefined]], [['pending', 30]]],
@@ -324,7 +325,7 @@ describe('a stop', () => {
     const [quick = 0] = await scene.sent(3);
     const stopped = scene.worker.stop(1000);
     while (broker.held.length > 0) broker.answerFetch(nil);
-    while (!scene.process.sent.some(({ type }) => type === 'abort')) await new Promise((go) => setTimeout(go, 5));
+    await until('an abort', () => scene.process.sent.some(({ type }) => type === 'abort'));
     scene.process.say({ type: 'succeeded', id: quick, result: 1 });
     await stopped;
     const jids = texts.map((text) => (JSON.parse(text) as { jid: string }).jid);

@@ -6,6 +6,7 @@ import { systemClock } from '../../src/domain/clock.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
 import { watchWorkers } from '../../src/roles/worker-metrics.ts';
 import { createStallingClock } from '../helpers/fake-clock.ts';
+import { until } from '../helpers/until.ts';
 import { createHeldResults, job, nil, startFetchScript, startWorker } from './worker-harness.ts';
 
 describe('a worker whose broker replies to BEAT and to no FETCH', () => {
@@ -15,11 +16,11 @@ describe('a worker whose broker replies to BEAT and to no FETCH', () => {
     const broker = await startFetchScript(t);
     const worker = startWorker(t, broker.port, { clock, concurrency: 1, readTimeoutMs: 60_000 });
     await broker.until(() => broker.held.length === 1 && beats() === 1);
-    await until(() => {
+    await until('a problem, and a second BEAT', () => {
       clock.advance(15_000);
       return worker.brokerProblem !== undefined && beats() > 1;
     });
-    await until(() => /BEAT/.test(String(worker.brokerProblem)));
+    await until('a problem that names BEAT', () => /BEAT/.test(String(worker.brokerProblem)));
     assert.match(String(worker.brokerProblem), /it replies to BEAT, but no FETCH for \d+ s: its Redis hangs\?$/);
     assert.equal(worker.source.clients.fetch.downReason, undefined);
     const metrics = createMetrics('1');
@@ -31,9 +32,9 @@ describe('a worker whose broker replies to BEAT and to no FETCH', () => {
       '{role="report"} 0',
     ]);
     broker.answerFetch(nil);
-    await until(() => worker.brokerProblem === undefined);
+    await until('no problem', () => worker.brokerProblem === undefined);
     const stopped = worker.stop(200);
-    await until(() => (clock.advance(50), broker.openCount === 0));
+    await until('no connection', () => (clock.advance(50), broker.openCount === 0));
     await stopped;
   });
 
@@ -47,12 +48,12 @@ describe('a worker whose broker replies to BEAT and to no FETCH', () => {
     let aheadMs = 0;
     const worker = startWorker(t, broker.port, { clock, concurrency: 1, results });
     broker.enqueue([job()]);
-    await until(() => worker.stats.storing === 1 && broker.held.length === 1);
+    await until('one put and one FETCH', () => worker.stats.storing === 1 && broker.held.length === 1);
     broker.answerFetch('-ERR i/o timeout\r\n');
-    await until(() => worker.stats.fetching === 0);
+    await until('no FETCH', () => worker.stats.fetching === 0);
     aheadMs = 14_000;
     refusePut();
-    await until(() => !worker.takesResults);
+    await until('no result is taken', () => !worker.takesResults);
     // The pause after an error is over: the worker would fetch again.
     await delay(1100);
     aheadMs = 60_000;
@@ -60,7 +61,3 @@ describe('a worker whose broker replies to BEAT and to no FETCH', () => {
     assert.equal(broker.held.length, 0);
   });
 });
-
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await delay(10);
-}

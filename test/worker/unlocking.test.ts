@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { job, startFetchScript, startWorker, throwingRegistry } from './worker-harness.ts';
+import { until } from '../helpers/until.ts';
 
 const lock = 'A'.repeat(43);
 
@@ -25,7 +26,7 @@ it('a lock is free when the broker has answered the ACK', async (t) => {
   await broker.reported('ACK', 2);
   assert.deepEqual(freed, []);
   for (const answer of answers) answer();
-  while (freed.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  await until('a free lock', () => freed.length > 0);
   assert.deepEqual(freed, [[lock, jidOf(text)]]);
 });
 
@@ -44,7 +45,7 @@ for (const [what, fields, isFree] of [
     const text = unique(fields);
     broker.enqueue([text]);
     await broker.reported('FAIL', 1);
-    while (worker.stats.reporting > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await until('every report is made', () => worker.stats.reporting === 0);
     assert.deepEqual(freed, isFree ? [jidOf(text)] : []);
   });
 }
@@ -56,6 +57,6 @@ it('an expired job frees its lock', async (t) => {
   const text = unique({ custom: { unique_key: lock, expires_at: '2001-01-01T00:00:00Z' } });
   broker.enqueue([text]);
   await broker.reported('ACK', 1);
-  while (worker.stats.reporting > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  await until('every report is made', () => worker.stats.reporting === 0);
   assert.deepEqual(freed, [jidOf(text)]);
 });

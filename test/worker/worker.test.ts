@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { bulk } from '../helpers/scripted-broker.ts';
+import { until } from '../helpers/until.ts';
 import {
   createHeldResults,
   job,
@@ -245,7 +246,7 @@ describe('results', () => {
     await broker.until(() => broker.held.length === 1);
     // This one was under way already; none follows it.
     broker.answerFetch();
-    while (results.puts.length < 3) await new Promise((resolve) => setTimeout(resolve, 10));
+    await until('three puts', () => results.puts.length === 3);
     assert.equal(broker.held.length, 0);
     assert.equal(broker.lines.filter((line) => line.startsWith('ACK')).length, 0);
     results.onPut = () => Promise.resolve();
@@ -286,7 +287,7 @@ describe('the line of a job', () => {
     ]);
     const worker = startWorker(t, broker.port, { registry: throwingRegistry });
     await broker.reported('FAIL', 5);
-    while (worker.stats.reporting > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await until('every report is made', () => worker.stats.reporting === 0);
     assert.deepEqual(linesOf(worker).sort(), [
       'job failed: dead, no retry is left',
       'job failed: dead, no retry is left',
@@ -303,7 +304,7 @@ describe('the line of a job', () => {
     broker.enqueue([job()]);
     const worker = startWorker(t, broker.port, { registry: throwingRegistry });
     await broker.reported('FAIL', 1);
-    while (worker.stats.reporting > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await until('every report is made', () => worker.stats.reporting === 0);
     assert.deepEqual(linesOf(worker), ['job failed: the broker did not know it any more']);
   });
 
@@ -315,14 +316,14 @@ describe('the line of a job', () => {
     results.onPut = () => new Promise((resolve) => (release = resolve));
     broker.enqueue([job()]);
     const worker = startWorker(t, broker.port, { results });
-    while (results.puts.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await until('a put', () => results.puts.length > 0);
     assert.deepEqual(linesOf(worker), []);
     release();
     await broker.reported('ACK', 1);
     assert.deepEqual(linesOf(worker), []);
     ackReply = '+OK\r\n';
     await broker.reported('ACK', 2);
-    while (worker.stats.reporting > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await until('every report is made', () => worker.stats.reporting === 0);
     assert.deepEqual(linesOf(worker), ['job succeeded']);
   });
 

@@ -11,6 +11,7 @@ import { openSegment, type OpenSegment } from '../../../src/broker/storage/segme
 import { streamKey } from '../../../src/broker/storage/records.ts';
 import type { StoreError, StoreOperation } from '../../../src/broker/storage/store.ts';
 import { brokerFolder } from '../../helpers/broker.ts';
+import { until } from '../../helpers/until.ts';
 
 const epoch = 7;
 const segmentBytes = 4096;
@@ -65,10 +66,6 @@ function createHeldSegments() {
     };
   };
   return { writes, openSegment: openHeld };
-}
-
-async function untilDone(isDone: () => boolean): Promise<void> {
-  for (let ms = 0; ms < 10_000 && !isDone(); ms++) await sleep(1);
 }
 
 const isDamage = (error: StoreError): boolean => error.code === 'damaged';
@@ -275,11 +272,11 @@ describe('two groups that are written at once', () => {
     const { folder, log, file } = await open(t, { openSegment });
     const first = log.append(group(1));
     const second = log.append(group(2));
-    await untilDone(() => writes.length === 2);
+    await until('two writes', () => writes.length === 2);
     writes[0]?.();
     await first;
     const third = log.append(group(3));
-    await untilDone(() => writes.length === 3);
+    await until('three writes', () => writes.length === 3);
     for (const proceed of writes) proceed();
     await Promise.all([second, third]);
     const whole = readFileSync(file);
@@ -306,7 +303,7 @@ describe('two groups that are written at once', () => {
     const { folder, log, stored } = await open(t, { openSegment });
     const first = log.append(group(1));
     const second = log.append(group(2));
-    await untilDone(() => writes.length === 2);
+    await until('two writes', () => writes.length === 2);
     writes[1]?.();
     await sleep(20);
     assert.deepEqual([stored, await sequences(folder)], [[], []]);
@@ -326,7 +323,7 @@ describe('two groups that are written at once', () => {
       const { writes, openSegment } = createHeldSegments();
       const { folder, log, stored } = await open(t, { openSegment });
       const results = Promise.allSettled([log.append(group(1)), log.append(group(2))]);
-      await untilDone(() => writes.length === 2);
+      await until('two writes', () => writes.length === 2);
       writes.forEach((proceed, index) => proceed(index === failing ? new Error('EIO') : undefined));
       const expected = failing === 0 ? ['rejected', 'rejected'] : ['fulfilled', 'rejected'];
       assert.deepEqual(
@@ -349,7 +346,7 @@ describe('two groups that are written at once', () => {
           () => ends.push(`${name} failed`),
         );
       const all = [note('first', log.append(group(1))), note('second', log.append(group(2)))];
-      await untilDone(() => writes.length === 2);
+      await until('two writes', () => writes.length === 2);
       writes[failing]?.(new Error('EIO'));
       await sleep(20);
       assert.deepEqual(ends, failing === 0 ? ['first failed'] : []);
@@ -367,11 +364,11 @@ describe('two groups that are written at once', () => {
       checkpoint: async (sequence) => void asked.push([sequence, ...stored]),
     });
     const all = [1, 2, 3].map((place) => log.append(group(place, 1500)));
-    await untilDone(() => writes.length === 2);
+    await until('two writes', () => writes.length === 2);
     await sleep(20);
     assert.deepEqual([writes.length, asked], [2, []]);
     for (const proceed of writes) proceed();
-    await untilDone(() => writes.length === 3);
+    await until('three writes', () => writes.length === 3);
     assert.deepEqual(asked, [[2, 1, 2]]);
     writes[2]?.();
     await Promise.all(all);

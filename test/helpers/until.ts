@@ -1,0 +1,26 @@
+// Waits for what tells nobody that it has come: it is looked for again and again.
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** A machine at a tenth of the usual speed needs less. A test file may take eight times as long. */
+const withinMs = 30_000;
+const everyMs = 5;
+
+/**
+ * Resolves as soon as `holds` does.
+ * @param what is waited for, for the message of a test that waits in vain
+ * @param holds moves a fake clock as well, where only that makes it hold
+ */
+export async function until(what: string, holds: () => boolean | Promise<boolean>, ms = withinMs): Promise<void> {
+  const endMs = performance.now() + ms;
+  while (!(await holds())) {
+    if (performance.now() > endMs) throw new Error(`not within ${ms / 1000} s: ${what}`);
+    await delay(everyMs);
+  }
+}
+
+/** For what throws, or rejects, until it succeeds. */
+export const succeeds = (attempt: () => Promise<unknown>): Promise<boolean> =>
+  attempt().then(
+    () => true,
+    () => false,
+  );
