@@ -7,6 +7,7 @@ import { createJobsFolder } from '../helpers/jobs-folder.ts';
 import { browserPath } from '../helpers/real-parts.ts';
 import { get, post, startService } from '../helpers/service.ts';
 import { createSuite } from '../helpers/suite.ts';
+import { until } from '../helpers/until.ts';
 
 const skip = browserPath() === undefined && 'no Chromium on this machine';
 
@@ -34,11 +35,12 @@ describe('the console for everybody', { skip, concurrency: false }, () => {
     [browser, url] = await Promise.all([openBrowser(suite), service.readyUrl()]);
     await post(`${url}/jobs/fails`, { text: `${'long '.repeat(40)}${'x'.repeat(200)}` });
     await post(`${url}/jobs`, { operation: 'fails', args: { text: 'dead' }, retry: -1 });
-    while (
-      (await get(`${url}/sets/retries`)).body['total'] !== 1 ||
-      (await get(`${url}/sets/dead`)).body['total'] !== 1
-    )
-      await new Promise((resolve) => setImmediate(resolve));
+    // Not `total`: it counts a job that is still being stored, which no page has.
+    for (const set of ['retries', 'dead'])
+      await until(
+        `a job in ${set}`,
+        async () => ((await get(`${url}/sets/${set}`)).body['jobs'] as unknown[]).length === 1,
+      );
   });
 
   for (const colorScheme of ['light', 'dark'] as const)
