@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { refused, unknown, type Outcome } from '../../../src/domain/producer.ts';
 import { build, connectRaw } from '../../helpers/app.ts';
 import { openKeys } from '../../helpers/key-store.ts';
 import { openStream, postStream, type ReportLine } from '../../helpers/stream-caller.ts';
+import { until } from '../../helpers/until.ts';
 
 const add = (a: number): string => `{"operation":"add","a":${a},"b":1}\n`;
 const adds = (count: number): string => Array.from({ length: count }, (_, a) => add(a)).join('');
@@ -217,6 +219,11 @@ describe('the entries of a stream', () => {
 });
 
 describe('a stream that ends before its body', () => {
+  /** With the first lines in the same packet, so that no pause comes before them. */
+  const chunkedHead =
+    'POST /jobs/stream HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Type: application/x-ndjson\r\n\r\n';
+  const chunkOf = (text: string): string => `${text.length.toString(16)}\r\n${text}\r\n`;
+
   it('is drained: what was read is reported, and where to go on', async (t) => {
     const { listen, drain } = build(t);
     const stream = await openStream(t, await listen());
@@ -231,10 +238,7 @@ describe('a stream that ends before its body', () => {
   it('reports what was pushed when the request is no HTTP any more', async (t) => {
     const { listen, app, producer } = build(t);
     await listen();
-    const head =
-      'POST /jobs/stream HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Type: application/x-ndjson\r\n\r\n';
-    const chunk = `${add(1).length.toString(16)}\r\n${add(1)}\r\n`;
-    const raw = await connectRaw(t, app, `${head}${chunk}`);
+    const raw = await connectRaw(t, app, `${chunkedHead}${chunkOf(add(1))}`);
     await raw.until((text) => text.includes('"line":1'));
     raw.socket.write('no chunk\r\n');
     assert.match(await raw.closed, /"completed":false,"code":"bad_request".*"next_line":2/);
@@ -254,24 +258,18 @@ describe('a stream that ends before its body', () => {
   });
 
   it('is told so when it sends nothing for too long', async (t) => {
-    const { listen } = build(t, { streamIdleMs: 50 });
-    const stream = await openStream(t, await listen());
-    stream.write(add(1));
-    const lines = await stream.rest();
-    assert.equal(lines[0]?.line, 1);
-    const { code, completed } = lines[1]?.summary ?? {};
-    assert.deepEqual([code, completed], ['request_timeout', false]);
+    const { listen, app } = build(t, { streamIdleMs: 50 });
+    await listen();
+    const raw = await connectRaw(t, app, `${chunkedHead}${chunkOf(add(1))}`);
+    assert.match(await raw.closed, /"line":1,.*"completed":false,"code":"request_timeout"/s);
   });
 
   it('is cut off when nothing of the response is taken for too long', async (t) => {
     const { listen, app, producer } = build(t, { streamIdleMs: 50 });
     await listen();
-    const head =
-      'POST /jobs/stream HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Type: application/x-ndjson\r\n\r\n';
-    const raw = await connectRaw(t, app, head);
+    const raw = await connectRaw(t, app, chunkedHead);
     raw.socket.pause();
-    const body = adds(1000);
-    const chunk = `${body.length.toString(16)}\r\n${body}\r\n`;
+    const chunk = chunkOf(adds(1000));
     const write = (): void => {
       while (!raw.socket.destroyed && raw.socket.write(chunk));
     };
@@ -284,19 +282,19 @@ describe('a stream that ends before its body', () => {
   });
 
   it('goes on while the broker takes longer than an idle caller may', async (t) => {
-    const { listen, producer } = build(t, { streamIdleMs: 50 });
-    const url = await listen();
+    const { listen, app, producer } = build(t, { streamIdleMs: 50 });
+    await listen();
     const { pushBulk } = producer;
-    let answer = (): void => undefined;
     producer.pushBulk = async (jobs, deadlineMs) => {
-      await new Promise<void>((resolve) => (answer = resolve));
-      return pushBulk.call(producer, jobs, deadlineMs);
+      const outcomes = await pushBulk.call(producer, jobs, deadlineMs);
+      if (producer.calls.length === 2) return outcomes;
+      // Twice the time, by the same timers. The stream still takes lines.
+      await delay(120);
+      raw.socket.write(chunkOf(add(2)) + chunkOf(''));
+      await until('the second line is pushed', () => producer.calls.length === 2);
+      return outcomes;
     };
-    const stream = await openStream(t, url);
-    stream.write(add(1));
-    stream.end();
-    // Twice the time, by the same timers.
-    setTimeout(() => answer(), 120);
-    assert.deepEqual(summaryOf(await stream.rest()), { lines: 1, enqueued: 1, ...whole });
+    const raw = await connectRaw(t, app, `${chunkedHead}${chunkOf(add(1))}`);
+    await raw.until((text) => /"lines":2,"enqueued":2,.*"completed":true/.test(text));
   });
 });
