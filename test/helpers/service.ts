@@ -9,6 +9,7 @@ import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { spawnChild } from './children.ts';
 import { nodeArgs, programOf } from './paths.ts';
+import { until } from './until.ts';
 
 type LogLine = Record<string, unknown> & { msg?: string };
 
@@ -68,7 +69,9 @@ export function startService(
   };
   readLines(child.stdout, take);
   readLines(child.stderr, take);
+  let isClosed = false;
   const closed = once(child, 'close').then(([code]) => {
+    isClosed = true;
     wake();
     return code as number | null;
   });
@@ -82,9 +85,8 @@ export function startService(
     for (;;) {
       const found = lines.find(matches);
       if (found) return found;
-      if (child.exitCode !== null || child.signalCode !== null) {
-        throw new Error(`ended without the line; printed: ${JSON.stringify(lines)}`);
-      }
+      // Not at its exit: lines may still have to be read then.
+      if (isClosed) throw new Error(`ended without the line; printed: ${JSON.stringify(lines)}`);
       await new Promise<void>((resolve) => void waiting.push(resolve));
     }
   }
@@ -93,7 +95,7 @@ export function startService(
 
   async function readyUrl(): Promise<string> {
     const base = await url();
-    while ((await get(`${base}/ready`)).status !== 200) await delay(50);
+    await until('a service that is ready', async () => (await get(`${base}/ready`)).status === 200);
     return base;
   }
 
