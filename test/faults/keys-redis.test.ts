@@ -9,7 +9,7 @@ import { Redis } from 'ioredis';
 import { startFaktory, type RealFaktory } from '../helpers/real-faktory.ts';
 import { faktoryPath } from '../helpers/real-parts.ts';
 import { startRedis, type StartedRedis } from '../helpers/redis.ts';
-import { startService } from '../helpers/service.ts';
+import { post as postUntilPunctual, startService } from '../helpers/service.ts';
 import { showed } from './matrix.ts';
 
 const isFull = process.env['FAULTS'] === '1';
@@ -75,7 +75,8 @@ function startLoad(urls: readonly string[]): Load {
 
   async function callWithoutKey(): Promise<void> {
     for (let a = 0; !isStopped; a++) {
-      unkeyed.push((await post(anyUrl(), { a, b: 0, request_id: 'none' })).status);
+      const { status } = await postUntilPunctual(`${anyUrl()}/jobs/add`, { a, b: 0, request_id: 'none' });
+      unkeyed.push(status);
       await delay(20);
     }
   }

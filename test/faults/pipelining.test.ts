@@ -72,11 +72,12 @@ interface Seen {
 async function send(t: TestContext, second: Buffer, broker: string, packet: string): Promise<Seen> {
   const { app, producer, listen } = build(t);
   const pushed: string[] = [];
-  const held: (() => void)[] = [];
-  producer.push = ({ jid }) => {
+  let release = (): void => undefined;
+  const held = broker === 'late' ? new Promise<void>((resolve) => (release = resolve)) : undefined;
+  producer.push = async ({ jid }) => {
     pushed.push(jid);
-    if (broker === 'at once') return Promise.resolve(enqueued);
-    return new Promise((resolve) => void held.push(() => resolve(enqueued)));
+    await held;
+    return enqueued;
   };
   const url = await listen();
   /** A request of its own, answered after what was sent before has been read. */
@@ -89,10 +90,8 @@ async function send(t: TestContext, second: Buffer, broker: string, packet: stri
     client.socket.write(all.subarray(at, at + step));
     await untilRead();
   }
-  for (const answer of held.splice(0)) answer();
-  // Whatever else was read has been given to the producer by now.
+  release();
   await untilRead();
-  for (const answer of held.splice(0)) answer();
   client.socket.end();
   const text = await client.closed;
   return { pushed, answered: [...text.matchAll(/"job_id":"([^"]+)"/g)].map(([, id]) => id), text };

@@ -76,7 +76,8 @@ await new Promise(() => undefined);`;
 
 describe('API_PROCESSES=2', () => {
   it('restarts under load on SIGHUP without a failed request, and goes on counting', async (t) => {
-    const { api, url } = await startTwo(t);
+    // Each caller has a response in this time, which tells it to leave the connection before it is closed.
+    const { api, url } = await startTwo(t, { SHUTDOWN_DRAIN_DELAY_MS: '2000' });
     let isOver = false;
     const traffic = postUntil(url, () => isOver);
     api.process.kill('SIGHUP');
