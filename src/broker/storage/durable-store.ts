@@ -137,10 +137,10 @@ async function start(level: LevelStore, folder: string, options: DurableStoreOpt
   let closing: Promise<void> | undefined;
 
   async function close(inOrder: boolean): Promise<void> {
-    // Records that LevelDB does not take now stay in the log.
-    if (inOrder) await checkpoint(log.sequence, true).catch(() => {});
-    else await behind.settle().catch(() => {});
+    // First, so that the checkpoint of a full file does not write its record over that of the orderly end.
     await log.close();
+    // Records that LevelDB does not take now stay in the log.
+    await (inOrder ? checkpoint(log.sequence, true) : behind.settle()).catch(() => {});
     await level.close();
   }
 

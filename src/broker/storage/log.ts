@@ -25,6 +25,7 @@ export interface Log {
    * when its write has ended. At most `writesMax` calls at a time, and no call after a failure.
    */
   append(operations: readonly StoreOperation[]): Promise<void>;
+  /** Waits for the checkpoint of a full file, too. Never rejects. */
   close(): Promise<void>;
 }
 
@@ -199,7 +200,8 @@ export async function startLog(options: LogOptions): Promise<Log> {
     },
     async close() {
       await free.catch(() => {});
-      await Promise.all(opened.map((segment) => segment.close()));
+      // Each group was synced, so an error here is about nothing that was acknowledged. It must not keep LevelDB from being closed.
+      await Promise.allSettled(opened.map((segment) => segment.close()));
     },
   };
 }

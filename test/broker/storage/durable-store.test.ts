@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { openDurableStore, type DurableStoreOptions } from '../../../src/broker/storage/durable-store.ts';
 import { encodeGroup } from '../../../src/broker/storage/group-record.ts';
@@ -334,6 +335,39 @@ describe('a data folder of a store with a log', () => {
     const [first] = await level.page(Buffer.alloc(0), end, 1, 1);
     assert.deepEqual(first?.[0], formatKey);
     assert.match(String(first?.[1]), /"format":3,/);
+  });
+
+  it('has the format of an orderly end although a full file of the log was brought to LevelDB meanwhile', async (t) => {
+    const folder = brokerFolder();
+    let flushes = 0;
+    const openLevel: typeof openLevelStore = async (path, again) => {
+      const level = await openLevelStore(path, again);
+      // The flush of the second full file ends after that of the end.
+      return { ...level, flush: () => (++flushes === 2 ? sleep(100) : Promise.resolve()).then(level.flush) };
+    };
+    const store = await openDurableStore(folder, { segmentBytes, openLevel });
+    for (let place = 0; place < 3; place++) {
+      await store.write([{ type: 'put', key: streamKey(16, place), value: Buffer.alloc(segmentBytes / 2) }]);
+    }
+    await store.close();
+    assert.equal(flushes, 3);
+    const level = await openLevelStore(folder);
+    t.after(() => level.close());
+    const [first] = await level.page(Buffer.alloc(0), end, 1, 1);
+    assert.match(String(first?.[1]), /"format":3,.*"closed":true/);
+  });
+
+  it('is opened again although a file of the log cannot be closed', async (t) => {
+    const folder = brokerFolder();
+    const openFailing: typeof openSegment = async (path, bytes) => {
+      const segment = await openSegment(path, bytes);
+      return { ...segment, close: () => segment.close().then(() => Promise.reject(new Error('EIO: i/o error'))) };
+    };
+    const store = await openDurableStore(folder, { segmentBytes, openSegment: openFailing });
+    t.after(() => store.close());
+    await store.write([put(1)]);
+    await store.reopen();
+    assert.equal((await contentOf(store)).size, 1);
   });
 
   it('needs its log after a kill', async (t) => {
