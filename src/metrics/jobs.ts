@@ -27,11 +27,11 @@ export interface AdmissionRefusals {
 
 export interface JobMetrics {
   /**
-   * One job that was offered over HTTP, and what became of it.
+   * Jobs that were offered over HTTP, and what became of them.
    *
    * @param queue of a job that was rejected, none
    */
-  job(operation: OperationLabel, outcome: JobOutcome, queue?: string): void;
+  job(operation: OperationLabel, outcome: JobOutcome, queue?: string, count?: number): void;
   /** Shows the series of a type with 0 before its first job: Prometheus sees no increase when a series begins above 0. */
   knowType(operation: OperationLabel, queue: string): void;
   /** The time that the oldest job of a frame has waited for it. */
@@ -115,8 +115,8 @@ export function createJobMetrics(registry: Registry, queueNames: Names): JobMetr
   }
 
   return {
-    job(operation, outcome, queue = noQueue) {
-      countsOf(operation, outcome === 'rejected' ? noQueue : queue)[outcome].count++;
+    job(operation, outcome, queue = noQueue, count = 1) {
+      countsOf(operation, outcome === 'rejected' ? noQueue : queue)[outcome].count += count;
     },
     knowType(operation, queue) {
       queueNames.know([queue]);

@@ -2,7 +2,9 @@
 // result for each.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import type { Job } from '../../domain/job.ts';
 import type { Outcome } from '../../domain/producer.ts';
+import type { JobOutcome } from '../../metrics/jobs.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import { createBatchResponse } from './batch-response.ts';
 import { createBatchReader, readEnvelope, type BatchEntries } from './batch-entries.ts';
@@ -90,13 +92,20 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
   }
 }
 
-/** Counts jobs for the metrics. */
+/** Counts jobs for the metrics; neighbours that are alike are counted at once, because most batches have one type of job. */
 export function countJobs(
   metrics: Pick<Metrics, 'job'>,
   { jobs, rejected }: BatchEntries,
   outcomes: readonly Outcome[],
 ): void {
-  for (const [index, { operation, queue }] of jobs.entries())
-    metrics.job(operation, jobOutcomeOf(outcomes[index] as Outcome), queue);
+  const outcomeAt = (index: number): JobOutcome => jobOutcomeOf(outcomes[index] as Outcome);
+  for (let start = 0, end = 0; start < jobs.length; start = end) {
+    const { operation, queue } = jobs[start] as Job;
+    const outcome = outcomeAt(start);
+    const isAlike = (job: Job | undefined): boolean =>
+      job?.operation === operation && job.queue === queue && outcomeAt(end) === outcome;
+    for (end = start + 1; isAlike(jobs[end]); end++);
+    metrics.job(operation, outcome, queue, end - start);
+  }
   for (const { operation } of rejected) metrics.job(operation, 'rejected');
 }

@@ -113,25 +113,29 @@ describe('POST /jobs/batch', () => {
   });
 
   it('counts every entry by operation, queue and outcome', async (t) => {
-    const { post, get, producer } = build(t);
-    const outcomes = [enqueued, oom, enqueued, lost];
-    producer.decide((_job, index) => outcomes[index] as Outcome);
+    const { post, get, producer } = build(t, { enqueueQueues: ['elsewhere'] });
     const divide = { ...good, operation: 'divide' };
-    await post('/jobs/batch', { jobs: [good, { operation: 'add' }, good, { operation: 'pow' }, divide, divide] });
+    const elsewhere = { operation: 'divide', args: { a: 1, b: 2 }, queue: 'elsewhere' };
+    const bad = [{ operation: 'add' }, { operation: 'pow' }];
+    const outcomes = [enqueued, enqueued, oom, enqueued, enqueued, lost, lost, enqueued, enqueued, enqueued];
+    producer.decide((_job, index) => outcomes[index] as Outcome);
+    const jobs = [good, good, good, ...bad, good, divide, divide, divide, elsewhere, elsewhere, divide];
+    await post('/jobs/batch', { jobs });
     const { payload } = await get('/metrics');
     const isCount = (line: string): boolean => line.startsWith('work_factory_jobs_total{') && !line.endsWith(' 0');
     const counts = payload.split('\n').filter(isCount);
-    const count = (operation: string, outcome: string, queue = 'default'): string =>
-      `work_factory_jobs_total{operation="${operation}",queue="${queue}",outcome="${outcome}"} 1`;
+    const count = (operation: string, outcome: string, jobsCounted: number, queue = 'default'): string =>
+      `work_factory_jobs_total{operation="${operation}",queue="${queue}",outcome="${outcome}"} ${jobsCounted}`;
     assert.deepEqual(
       counts.sort(),
       [
-        count('add', 'enqueued'),
-        count('add', 'refused'),
-        count('add', 'rejected', 'none'),
-        count('divide', 'enqueued'),
-        count('divide', 'unknown'),
-        count('other', 'rejected', 'none'),
+        count('add', 'enqueued', 3),
+        count('add', 'refused', 1),
+        count('add', 'rejected', 1, 'none'),
+        count('divide', 'enqueued', 2),
+        count('divide', 'enqueued', 2, 'elsewhere'),
+        count('divide', 'unknown', 2),
+        count('other', 'rejected', 1, 'none'),
       ].sort(),
     );
   });
