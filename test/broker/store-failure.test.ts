@@ -7,6 +7,7 @@ import { openDurableStore } from '../../src/broker/storage/durable-store.ts';
 import { openSegment, type OpenSegment } from '../../src/broker/storage/segment.ts';
 import { showed } from '../faults/matrix.ts';
 import { brokerFolder, startBroker } from '../helpers/broker.ts';
+import { until } from '../helpers/until.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { createFaultyStore } from './faulty-store.ts';
 import { connectFwp, makeJob, type FwpClient } from './fwp-client.ts';
@@ -145,9 +146,7 @@ function createHeldDisk() {
   return {
     hold: () => void (isHolding = true),
     held,
-    async untilHeld(count: number): Promise<void> {
-      for (let ms = 0; ms < 10_000 && held.length < count; ms++) await sleep(1);
-    },
+    untilHeld: (count: number) => until(`${count} writes`, () => held.length >= count),
     openStore: (folder: string) => openDurableStore(folder, { segmentBytes: 65_536, openSegment: openHeld }),
   };
 }

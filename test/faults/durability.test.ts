@@ -84,7 +84,7 @@ describe('Faktory and its Redis, killed under load', { skip, concurrency: !isFul
     await untilRun(ends, facts.stored.length);
     const records = await ends.all(
       facts.stored.map(({ jobId }) => jobId),
-      10_000,
+      60_000,
     );
     await untilAcked(faktory);
     const done: Facts = { offered, stored: [], run: runsOf(records, ends) };

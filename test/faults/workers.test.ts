@@ -108,7 +108,7 @@ describe('workers under load', { concurrency: !isFull }, () => {
       clock.advance(5000);
       await delay(10);
     }
-    const records = await scene.ends.all(load.expected.keys(), 10_000);
+    const records = await scene.ends.all(load.expected.keys(), 60_000);
     assertRight(load, records);
     assertAllAccepted(load);
     assert.ok(
@@ -171,7 +171,7 @@ describe('workers under load', { concurrency: !isFull }, () => {
       await delay(isFull ? 2000 : 1000);
     }
     await load.stop();
-    const records = await scene.ends.all(load.expected.keys(), 10_000);
+    const records = await scene.ends.all(load.expected.keys(), 60_000);
     await untilNothingLeft(faktory);
     // Right after a burst an end in order takes up to 20 s: the FETCHes under way wait 2 s each.
     const last = isFull ? 'SIGTERM' : 'SIGKILL';
@@ -207,7 +207,7 @@ describe('workers under load', { concurrency: !isFull }, () => {
         const startedMs = performance.now();
         await worker.line(({ msg }) => msg === 'the result store takes results again');
         await load.stop();
-        const records = await scene.ends.all(load.expected.keys(), 20_000);
+        const records = await scene.ends.all(load.expected.keys(), 60_000);
         const caughtUpMs = performance.now() - startedMs;
         assertAllAccepted(load);
         assertRight(load, records);

@@ -5,6 +5,7 @@ import { it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { spawnChild } from '../helpers/children.ts';
 import { nodeArgs, programUrlOf } from '../helpers/paths.ts';
+import { until } from '../helpers/until.ts';
 
 const moduleUrl = programUrlOf('src/handlers/end-with-parent.ts');
 
@@ -29,7 +30,7 @@ const isAlive = (pid: number): boolean => {
   }
 };
 
-it('a process that blocks ends when its parent is killed', { timeout: 30_000 }, async (t) => {
+it('a process that blocks ends when its parent is killed', async (t) => {
   const child = spawnChild(process.execPath, ['--input-type=module', '-e', parent], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -39,5 +40,5 @@ it('a process that blocks ends when its parent is killed', { timeout: 30_000 }, 
   await sleep(1500);
   assert.ok(isAlive(pid), 'it runs while its parent does');
   child.kill('SIGKILL');
-  while (isAlive(pid)) await sleep(50);
+  await until(`the end of process ${pid}`, () => !isAlive(pid));
 });

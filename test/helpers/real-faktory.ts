@@ -10,6 +10,7 @@ import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { spawnChild } from './children.ts';
 import { faktoryPath, redisServerPath } from './real-parts.ts';
+import { until } from './until.ts';
 
 export interface FaktoryOptions {
   password?: string;
@@ -107,7 +108,7 @@ export async function startFaktory(t: Pick<TestContext, 'after'>, options: Fakto
       await once(child, 'exit');
     }
     // Redis gets a signal of its own when its parent is gone, and saves.
-    while (isAlive(pid)) await delay(10);
+    await until('the end of Redis', () => !isAlive(pid));
   }
 
   t.after(async () => {

@@ -10,10 +10,10 @@ const everyMs = 5;
  * @param what is waited for, for the message of a test that waits in vain
  * @param holds moves a fake clock as well, where only that makes it hold
  */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, ms = withinMs): Promise<void> {
-  const endMs = performance.now() + ms;
+export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  const endMs = performance.now() + withinMs;
   while (!(await holds())) {
-    if (performance.now() > endMs) throw new Error(`not within ${ms / 1000} s: ${what}`);
+    if (performance.now() > endMs) throw new Error(`not within ${withinMs / 1000} s: ${what}`);
     await delay(everyMs);
   }
 }

@@ -6,8 +6,8 @@ import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { startService, type Service } from '../helpers/service.ts';
+import { until } from '../helpers/until.ts';
 
 interface Running {
   broker: Service;
@@ -106,7 +106,7 @@ describe('API_PROCESSES=2', () => {
     const { api } = await startTwo(t);
     api.process.kill('SIGKILL');
     for (const pid of pidsThatListened(api)) {
-      while (isAlive(pid)) await sleep(20);
+      await until(`the end of process ${pid}`, () => !isAlive(pid));
       const own = api.lines.filter((line) => line['pid'] === pid).map(({ msg }) => msg);
       assert.ok(own.includes('stopping'), own.join(', '));
     }
@@ -120,7 +120,7 @@ describe('API_PROCESSES=2', () => {
     await writeFile(join(folder, 'stuck.mjs'), stuckJob);
     const env = { API_PROCESSES: '2', FAKTORY_URL: 'tcp://127.0.0.1:1', JOBS_DIR: folder, STARTS: starts };
     const api = startService(t, env, 'api', false);
-    while ((await readFile(starts, 'utf8')) === '') await sleep(20);
+    await until('a start', async () => (await readFile(starts, 'utf8')) !== '');
     // All processes have closed their output.
     const closed = once(api.process, 'close');
     api.process.kill('SIGKILL');

@@ -128,11 +128,14 @@ it('frames that come while a group is being stored are one group, and there is a
   const sent: Promise<readonly Outcome[]>[] = [];
   while (sender.slots > 0) sent.push(send(sender, [asJob()]));
   assert.equal(sent.length, 64);
-  for (let groups = 0; sender.inFlight > 0; groups++) {
-    assert.ok(groups < 2);
+  let groups = 0;
+  await until('the end of every frame', () => {
+    groups += hold.writes();
     hold.release();
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
+    return sender.inFlight === 0;
+  });
+  // Two may be written side by side. All other frames come while they are.
+  assert.ok(groups <= 3, `${groups} groups`);
   assert.ok((await Promise.all(sent)).every(([outcome]) => outcome?.kind === 'enqueued'));
 });
 
