@@ -123,7 +123,7 @@ export async function hasLaterLog(folder: string, epoch: number): Promise<boolea
  * Waits for both writes and rejects when one has failed. `Promise.all` would not wait for the other write: the store is opened
  * again after a failure, and that write would fall into a file that is closed, or has groups of the next epoch.
  */
-async function end(before: Promise<void>, written: Promise<void>): Promise<void> {
+async function bothEnded(before: Promise<void>, written: Promise<void>): Promise<void> {
   await Promise.allSettled([before, written]);
   await before;
   await written;
@@ -195,7 +195,7 @@ export async function startLog(options: LogOptions): Promise<Log> {
       const group = placing.then(() => place(operations, before));
       placing = group;
       const written = group.then(({ segment, bytes, offset: position }) => segment.write(bytes, position));
-      storing = end(before, written).then(() => onStored(operations, ++stored));
+      storing = bothEnded(before, written).then(() => onStored(operations, ++stored));
       return storing;
     },
     async close() {
