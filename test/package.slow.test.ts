@@ -19,6 +19,10 @@ export default defineJob({
 });
 `;
 
+/** Of docs/jobs.md. */
+const [, greet = ''] = /```ts\n([\s\S]*?)```/.exec(readFileSync(pathOf('docs/jobs.md'), 'utf8')) ?? [];
+const readsTypeScript = Boolean((process.features as { typescript?: unknown }).typescript);
+
 const typed = `import { defineJob, PermanentError, z, type JobContext } from 'work-factory';
 export default defineJob({
   name: 'typed',
@@ -77,6 +81,7 @@ describe('the package', { skip }, () => {
     mkdirSync(join(project, 'jobs'));
     writeFileSync(join(project, 'package.json'), '{"type":"module"}');
     writeFileSync(join(project, 'jobs', 'hello.mjs'), hello);
+    if (readsTypeScript) writeFileSync(join(project, 'jobs', 'greet.mts'), greet);
     execFileSync('npm', ['pack', '--silent', '--pack-destination', project], { cwd: root });
     execFileSync('sh', ['-c', `tar -xzf "${project}"/work-factory-*.tgz -C "${installed}" --strip-components=1`]);
     symlinkSync(join(root, 'node_modules'), join(installed, 'node_modules'));
@@ -90,7 +95,11 @@ describe('the package', { skip }, () => {
       encoding: 'utf8',
       env: { PATH: process.env['PATH'] ?? '' },
     });
-    assert.match(out, /^hello: jobtype hello, queue default, retry 25, reserve_for 60 s$/m);
+    const greeting = readsTypeScript ? ['greet'] : [];
+    const types = ['hello', ...greeting].map(
+      (name) => `${name}: jobtype ${name}, queue default, retry 25, reserve_for 60 s`,
+    );
+    for (const line of types) assert.ok(out.split('\n').includes(line), out);
   });
 
   it('has the page of the console where its program looks for it', () => {
@@ -112,6 +121,7 @@ describe('the package', { skip }, () => {
 
   it('has types that a strict project can use, and that find mistakes', () => {
     writeFileSync(join(project, 'typed.ts'), typed);
+    writeFileSync(join(project, 'greet.mts'), greet);
     writeFileSync(join(project, 'wrong.ts'), wrong);
     writeFileSync(join(project, 'calling.ts'), calling);
     const compilerOptions = {
@@ -119,7 +129,7 @@ describe('the package', { skip }, () => {
       ...{ module: 'nodenext', target: 'es2022', noEmit: true, allowImportingTsExtensions: true, types: ['node'] },
       typeRoots: [join(root, 'node_modules', '@types')],
     };
-    const files = ['typed.ts', 'wrong.ts', 'calling.ts'];
+    const files = ['typed.ts', 'greet.mts', 'wrong.ts', 'calling.ts'];
     writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
     const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
     execFileSync(process.execPath, [compiler, '-p', project], { encoding: 'utf8' });

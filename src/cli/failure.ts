@@ -63,7 +63,7 @@ export const namesNoType = ({ problem }: Pick<WorkFactoryError, 'problem'>): boo
 
 function hintsOf({ outcome, code, problem }: WorkFactoryError): string[] {
   if (code === 'not_connected')
-    return ['No service answers there. Start one (npm start), or say where it is: --url or WORK_FACTORY_URL'];
+    return ['No service answers there. Start one (npx work-factory), or say where it is: --url or WORK_FACTORY_URL'];
   if (code === 'unauthorized') return ['This service wants an API key: set WORK_FACTORY_API_KEY'];
   if (code === 'keys_not_kept')
     return ['This service keeps no keys. Without --idempotency-key the job is enqueued, and sent once at most'];

@@ -31,7 +31,7 @@ export class JobsError extends Error {
 const importTimeoutMs = 20_000;
 /** Node 22.18 and newer read TypeScript. */
 const readsTypeScript = 'typescript' in process.features && Boolean(process.features.typescript);
-const extensions: ReadonlySet<string> = new Set(['.js', '.mjs', '.ts']);
+const extensions: ReadonlySet<string> = new Set(['.js', '.mjs', '.ts', '.mts']);
 const isSkipped = (file: string): boolean => /^_|^\.|\.test\.[^.]+$|\.d\.[cm]?ts$/.test(file);
 const isWritableByOthers = (mode: number): boolean => (mode & 0o002) !== 0;
 
@@ -60,7 +60,7 @@ export async function loadJobs(dir: string, builtIn: BuiltInSettings = {}): Prom
     if ('problems' in read) problems.push(...read.problems.map((problem) => `${file}${problem}`));
     else sources.push({ file, ...read });
   }
-  problems.push(...findDuplicates(sources), ...findMixedQueues(sources));
+  problems.push(...findDuplicates(sources), ...findMixedQueues(sources), ...findSharedSlots(sources));
   if (problems.length > 0) throw new JobsError(problems);
   return {
     registry: createRegistry([...builtInTypes, ...sources.map(({ type }) => type)]),
@@ -87,7 +87,7 @@ type Read = Omit<Source, 'file'> | { problems: readonly string[] };
 
 async function readFile(folder: string, file: string): Promise<Read> {
   const path = join(folder, file);
-  if (extname(file) === '.ts' && !readsTypeScript)
+  if (/\.m?ts$/.test(file) && !readsTypeScript)
     return { problems: [`: Node ${process.versions.node} does not read TypeScript; 22.18 and newer do`] };
   if (isWritableByOthers((await stat(path)).mode))
     return { problems: [': every user of this machine may write to it (chmod o-w): its code would run as this user'] };
@@ -130,8 +130,14 @@ async function describeSyntaxError(path: string, { message }: SyntaxError): Prom
     () => [],
     (failure: unknown) => /:(\d+)\n/.exec((failure as { stderr?: string }).stderr ?? '') ?? [],
   );
-  return `${line === undefined ? '' : `:${line}`}: it cannot be read: ${message}`;
+  return `${line === undefined ? '' : `:${line}`}: it cannot be read: ${message}${adviceOf(message)}`;
 }
+
+/** `npm init` writes `"type": "commonjs"`. */
+const adviceOf = (message: string): string =>
+  message.includes('outside a module')
+    ? ' (in package.json write "type": "module", or name the file .mjs or .mts)'
+    : '';
 
 /** The line of the file in an error's stack, as `:12`; empty when it is not there. */
 function lineOf(path: string, error: unknown): string {
@@ -168,5 +174,17 @@ function findMixedQueues(sources: readonly Source[]): string[] {
     .map(
       ({ file, type: { queue } }) =>
         `${file}: has no run, and the type ${ours.get(queue) ?? ''}, which has one, uses its queue ${queue} as well`,
+    );
+}
+
+/** Slots belong to a queue: a type that shares the queue would wait for them. */
+function findSharedSlots(sources: readonly Source[]): string[] {
+  const sharing = [...builtInTypes, ...sources.map(({ type }) => type)].filter(({ ownSlots }) => !ownSlots);
+  const users = new Map(sharing.map(({ queue, name }) => [queue, name]));
+  return sources
+    .filter(({ type }) => type.ownSlots && users.has(type.queue))
+    .map(
+      ({ file, type: { queue } }) =>
+        `${file}: has ownSlots, and the type ${users.get(queue) ?? ''}, which has not, uses its queue ${queue} as well`,
     );
 }

@@ -199,6 +199,25 @@ describe('a definition', () => {
     assert.match(problems[0] ?? '', /^a\.mjs: has no run, and the type \w+, which has one, uses its queue default/);
   });
 
+  it('with slots of its own is refused in the queue of a type without', async (t) => {
+    const own = `${args}, ownSlots: true, run: () => 1`;
+    const problems = await problemsOf(t, {
+      'a.mjs': define(`name: 'a', ${own}`),
+      'b.mjs': define(`name: 'b', queue: 'slow', ${own}`),
+      'c.mjs': define(`name: 'c', queue: 'slow', ${own}`),
+    });
+    assert.equal(problems.length, 1);
+    assert.match(problems[0] ?? '', /^a\.mjs: has ownSlots, and the type \w+, which has not, uses its queue default/);
+  });
+
+  it('that is no module to Node is refused with what to do', async (t) => {
+    const folder = await folderOf(t, { 'a.js': define(`name: 'a', ${args}, run: () => 1`) });
+    await writeFile(join(folder, 'package.json'), '{"type":"commonjs"}');
+    const error = await loadJobs(folder).catch((reason: unknown) => reason);
+    assert.ok(error instanceof JobsError);
+    assert.match(error.problems[0] ?? '', /^a\.js.*outside a module \(in package.json write "type": "module", or/);
+  });
+
   it('is refused when its file throws, has no definition, or others may write to it; all files are told of', async (t) => {
     const folder = await folderOf(t, {
       'broken.mjs': 'const = 1;',
