@@ -1,5 +1,6 @@
-// The same connection with promises, for the few requests that a scenario makes itself.
-import { encodeRequest, openHttpConnection } from './http-connection.ts';
+// The same connection with promises, for the few requests that a scenario makes itself. Between them a server may close the
+// connection, which is then opened again: bunqueue does so after some seconds.
+import { encodeRequest, openHttpConnection, type HttpConnection } from './http-connection.ts';
 
 export interface HttpAnswer {
   status: number;
@@ -14,18 +15,27 @@ export interface HttpClient {
 
 export function createHttpClient(port: number): HttpClient {
   let waiting: { resolve: (answer: HttpAnswer) => void; reject: (error: Error) => void } | undefined;
-  const connection = openHttpConnection(port, {
-    onAnswer: (status, answer, bodyStart) => waiting?.resolve({ status, body: answer.toString('utf8', bodyStart) }),
-    onLost: (error) => waiting?.reject(error),
-  });
+  let connection: HttpConnection | undefined;
+
+  const open = (): HttpConnection =>
+    openHttpConnection(port, {
+      onAnswer: (status, answer, bodyStart) => waiting?.resolve({ status, body: answer.toString('utf8', bodyStart) }),
+      onLost(error) {
+        connection = undefined;
+        waiting?.reject(error);
+      },
+    });
+
   const call = (request: Buffer): Promise<HttpAnswer> =>
     new Promise((resolve, reject) => {
       waiting = { resolve, reject };
+      connection ??= open();
       connection.send(request);
     });
+
   return {
     get: (path) => call(encodeRequest('GET', path)),
     post: (path, body) => call(encodeRequest('POST', path, body)),
-    close: connection.close,
+    close: () => connection?.close(),
   };
 }
