@@ -110,11 +110,15 @@ export function createSender(options: SenderOptions): Sender {
       const isOut = method !== 'GET' && history.attempts >= attemptsMax;
       if (!mayRepeat || isOut || nextMs >= deadlineMs) throw history.end(failure);
       await pause(nextMs - now(), signal);
+      if (deadlineMs - now() < attemptMsMin) throw history.end(failure);
     }
   }
 
   return { send, pause, pauseMs };
 }
+
+/** An attempt with less time would replace the failure before it by "No response". */
+const attemptMsMin = 50;
 
 const notRepeated = '. It was not sent again: the service keeps no keys';
 

@@ -39,6 +39,15 @@ describe('get', () => {
     await assert.rejects(asking, { code: 'results_unavailable', status: 503, outcome: undefined, jobIds: [] });
   });
 
+  it('does not ask again in the last 50 ms, which would say less than the response before', async () => {
+    for (let timeoutMs = 100; timeoutMs <= 300; timeoutMs += 20) {
+      const late = { ...stateIs('pending'), afterMs: 40 };
+      const { client, settled } = startScripted(inTurn(refusal(503, 'results_unavailable'), late), { timeoutMs });
+      const end = await settled(client.get(id)).catch((error: unknown) => (error as { code: string }).code);
+      if (typeof end === 'string') assert.equal(end, 'results_unavailable', `${timeoutMs} ms`);
+    }
+  });
+
   it('does not ask again where no results are kept', async () => {
     const { client, sent, settled } = startScripted(() => refusal(501, 'results_not_kept'));
     await assert.rejects(settled(client.get(id)), { code: 'results_not_kept', status: 501 });
