@@ -43,6 +43,14 @@ describe('the README', () => {
     assert.ok(readme.trimEnd().split('\n').length <= 120);
   });
 
+  it('has the figures of docs/benchmarks.md', () => {
+    const figures = /stores ([\d,]+) single jobs\/s.*or ([\d,]+) jobs\/s in batches.* read in ([\d.]+) ms/.exec(readme);
+    const [singles, batches, endToEnd] = figures?.slice(1) ?? assert.fail('no figures');
+    const measured = readFileSync(pathOf('docs/benchmarks.md'), 'utf8');
+    for (const figure of [singles, batches]) assert.ok(measured.includes(`all in one process | ${figure} (`), figure);
+    assert.ok(measured.includes(`| post to result | ${endToEnd} (`), endToEnd);
+  });
+
   it('shows commands that give the responses that it shows', async (t) => {
     const [, hello] = /`jobs\/hello\.mjs`[\s\S]*?```js\n([\s\S]*?)```/.exec(readme) ?? [];
     const folder = createJobsFolder(t, { 'hello.mjs': hello ?? assert.fail('no jobs/hello.mjs') });

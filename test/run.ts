@@ -63,7 +63,7 @@ const concurrency = isFull ? 1 : 4;
 const timeoutMs = isFull ? 3_600_000 : 240_000;
 const output = await compile(pathOf('.'));
 const folder = join(output, `runs/${process.pid}`);
-// The reporter lists the failed tests at the end. Without a terminal, Node 20 has another one by default.
+// This reporter lists the failed tests at the end. Without a terminal, Node 20 uses another reporter by default.
 const options = [
   '--enable-source-maps',
   '--test',

@@ -1,4 +1,4 @@
-// Starts an all-in-one whose worker fetches from an empty queue, and a client that counts the jobs in its broker.
+// An all-in-one whose worker finds no jobs, with a counter of the jobs in its broker.
 import { useFaktoryCounter, type Counter } from '../harness/counts.ts';
 import type { Scope } from '../harness/scope.ts';
 import { startAllInOne, type HttpServer } from './service.ts';

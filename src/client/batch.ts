@@ -152,9 +152,8 @@ async function sendChunk(
     // An unknown entry may be sent again when it has its own key. With the key of the request the service would send the
     // same response.
     open = open.filter(({ result }) => result?.status === 'failed' || (areKeyed && result?.status === 'unknown'));
-    const pauseMs = sender.pauseMs(round);
-    if (open.length === 0 || round === roundsMax || surroundings.now() + pauseMs >= deadlineMs) return undefined;
-    await sender.pause(pauseMs, signal);
+    if (open.length === 0 || round === roundsMax) return undefined;
+    if (!(await sender.pauseToRepeat(sender.pauseMs(round), deadlineMs, signal))) return undefined;
   }
 }
 

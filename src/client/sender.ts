@@ -38,6 +38,8 @@ export interface Sender {
   send(request: Request): Promise<ApiResponse>;
   /** Resolves when the time is over or a signal fires. */
   pause(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Resolves with true after the pause; with false, at once where that is clear before, when too little time is left for an attempt. */
+  pauseToRepeat(ms: number, deadlineMs: number, signal?: AbortSignal): Promise<boolean>;
   /** The pause before the next attempt, with jitter. */
   pauseMs(attempts: number): number;
 }
@@ -49,18 +51,13 @@ export interface Sender {
 const attemptsMax = 20;
 const pauseMsMin = 100;
 const pauseMsMax = 5000;
+/** An attempt with less time would end without a response, and the clear failure of the attempt before would be lost. */
+const attemptMsMin = 50;
 
-export function createSender(options: SenderOptions): Sender {
-  const { url, apiKey, fetch, surroundings, attemptTimeoutMs, waitsForService } = options;
-  const { now, after, random } = surroundings;
-  const base = new URL(url).href.replace(/\/+$/, '');
-  let keepsKeys = true;
-  let hasResponded = false;
-
-  const pauseMs = (attempts: number): number => random() * Math.min(pauseMsMax, pauseMsMin * 2 ** attempts);
-  const signalsOf = (signal: AbortSignal | undefined): AbortSignal[] =>
-    [options.signal, signal].filter((one) => one !== undefined);
-
+function createPauses(
+  { now, after }: Pick<Surroundings, 'now' | 'after'>,
+  signalsOf: (signal: AbortSignal | undefined) => AbortSignal[],
+): Pick<Sender, 'pause' | 'pauseToRepeat'> {
   function pause(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const end = (): void => {
@@ -73,6 +70,30 @@ export function createSender(options: SenderOptions): Sender {
       unwatch = watchSignals(signalsOf(signal), end);
     });
   }
+
+  return {
+    pause,
+    async pauseToRepeat(ms, deadlineMs, signal) {
+      const isLate = (atMs: number): boolean => deadlineMs - atMs < attemptMsMin;
+      if (isLate(now() + ms)) return false;
+      await pause(ms, signal);
+      // A timer may be late.
+      return !isLate(now());
+    },
+  };
+}
+
+export function createSender(options: SenderOptions): Sender {
+  const { url, apiKey, fetch, surroundings, attemptTimeoutMs, waitsForService } = options;
+  const { now, random } = surroundings;
+  const base = new URL(url).href.replace(/\/+$/, '');
+  let keepsKeys = true;
+  let hasResponded = false;
+
+  const pauseMs = (attempts: number): number => random() * Math.min(pauseMsMax, pauseMsMin * 2 ** attempts);
+  const signalsOf = (signal: AbortSignal | undefined): AbortSignal[] =>
+    [options.signal, signal].filter((given) => given !== undefined);
+  const { pause, pauseToRepeat } = createPauses(surroundings, signalsOf);
 
   function headersOf({ method, key }: Request, isKeyed: boolean): Record<string, string> {
     return {
@@ -105,20 +126,16 @@ export function createSender(options: SenderOptions): Sender {
       }
       history.add(failure);
       const mayRepeat = mayPass && (method !== 'POST' || isKeyed || !history.mayBeStored);
-      const nextMs = now() + (failure.retryAfterMs ?? 0) + pauseMs(history.attempts);
       if (!mayRepeat && mayPass) throw history.end({ ...failure, detail: `${failure.detail}${notRepeated}` });
       const isOut = method !== 'GET' && history.attempts >= attemptsMax;
-      if (!mayRepeat || isOut || nextMs >= deadlineMs) throw history.end(failure);
-      await pause(nextMs - now(), signal);
-      if (deadlineMs - now() < attemptMsMin) throw history.end(failure);
+      if (!mayRepeat || isOut) throw history.end(failure);
+      const ms = (failure.retryAfterMs ?? 0) + pauseMs(history.attempts);
+      if (!(await pauseToRepeat(ms, deadlineMs, signal))) throw history.end(failure);
     }
   }
 
-  return { send, pause, pauseMs };
+  return { send, pause, pauseToRepeat, pauseMs };
 }
-
-/** An attempt with less time would replace the failure before it by "No response". */
-const attemptMsMin = 50;
 
 const notRepeated = '. It was not sent again: the service keeps no keys';
 

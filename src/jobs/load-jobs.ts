@@ -35,6 +35,9 @@ const extensions: ReadonlySet<string> = new Set(['.js', '.mjs', '.ts', '.mts']);
 const isSkipped = (file: string): boolean => /^_|^\.|\.test\.[^.]+$|\.d\.[cm]?ts$/.test(file);
 const isWritableByOthers = (mode: number): boolean => (mode & 0o002) !== 0;
 
+/** In place of a file. */
+const builtInFile = 'a built-in type';
+
 interface Source {
   file: string;
   type: JobType;
@@ -72,7 +75,7 @@ export async function loadJobs(dir: string, builtIn: BuiltInSettings = {}): Prom
 function readBuiltIn(definition: Defined): Source {
   const compiled = compileDefinition({ ...definition });
   if (!('type' in compiled)) throw new Error(`a built-in definition is wrong: ${JSON.stringify(compiled.problems)}`);
-  return { file: 'a built-in type', type: compiled.type, definition: { ...definition } };
+  return { file: builtInFile, type: compiled.type, definition: { ...definition } };
 }
 
 async function listFiles(folder: string): Promise<string[]> {
@@ -149,14 +152,14 @@ function lineOf(path: string, error: unknown): string {
 function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return `it throws ${String(error)}`;
   if ('code' in error && error.code === 'ERR_MODULE_NOT_FOUND' && error.message.includes("'work-factory'"))
-    return 'the package work-factory is not installed beside it: npm install work-factory';
+    return 'the package work-factory is not installed beside it (docs/jobs.md says how)';
   const [message = ''] = error.message.split('\n');
   const missing = /^Cannot find package '([^']+)'/.exec(message)?.[1];
   return `it throws ${error.name}: ${message}${missing === undefined ? '' : ` (npm install ${missing}?)`}`;
 }
 
 function findDuplicates(sources: readonly Source[]): string[] {
-  const all = [...builtInTypes.map((type) => ({ file: 'a built-in type', type })), ...sources];
+  const all = [...builtInTypes.map((type) => ({ file: builtInFile, type })), ...sources];
   return (['name', 'jobtype'] as const).flatMap((key) =>
     all.flatMap(({ file, type }, index) => {
       const first = all.findIndex((other) => other.type[key] === type[key]);
@@ -177,14 +180,15 @@ function findMixedQueues(sources: readonly Source[]): string[] {
     );
 }
 
-/** Slots belong to a queue: a type that shares the queue would wait for them. */
+/** Slots belong to a queue: all of its types have slots of their own, or none has. */
 function findSharedSlots(sources: readonly Source[]): string[] {
-  const sharing = [...builtInTypes, ...sources.map(({ type }) => type)].filter(({ ownSlots }) => !ownSlots);
-  const users = new Map(sharing.map(({ queue, name }) => [queue, name]));
+  const all = [...builtInTypes, ...sources.map(({ type }) => type)];
   return sources
-    .filter(({ type }) => type.ownSlots && users.has(type.queue))
-    .map(
-      ({ file, type: { queue } }) =>
-        `${file}: has ownSlots, and the type ${users.get(queue) ?? ''}, which has not, uses its queue ${queue} as well`,
-    );
+    .filter(({ file }) => file !== builtInFile)
+    .flatMap(({ file, type: { queue, ownSlots } }) => {
+      const other = all.find((type) => type.queue === queue && type.ownSlots !== ownSlots);
+      if (other === undefined) return [];
+      const theirs = `${other.ownSlots} for the type ${other.name}, which uses its queue ${queue} as well`;
+      return [`${file}: ownSlots is ${ownSlots}, and ${theirs}`];
+    });
 }

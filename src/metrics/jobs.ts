@@ -27,7 +27,7 @@ export interface AdmissionRefusals {
 
 export interface JobMetrics {
   /**
-   * Jobs that were offered over HTTP, and what became of them.
+   * Counts jobs that were offered over HTTP, by their outcome.
    *
    * @param queue of a job that was rejected, none
    */

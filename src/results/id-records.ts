@@ -1,6 +1,6 @@
 // Ids of enqueued jobs in the embedded store. The ids of a group that begin alike share a record, because a record for each id
-// would cost a tenth of a single job's processor time. The record has the key of its first id, and the rest of each other id in
-// its value, after the time. A record with one id is as earlier versions wrote it.
+// makes a batch a quarter dearer. The key of the record ends with its first id. Its value is the time, then the rest of each
+// further id. Earlier versions wrote a record for each id: its key ends with the id, and its value is the time.
 import type { ClassicLevel } from 'classic-level';
 import { idKeyOf, type Generation } from './generations.ts';
 
@@ -27,7 +27,7 @@ export function putIds(batch: Batch, generation: Generation, ids: readonly strin
 export async function findId(db: ClassicLevel, generation: Generation, jid: string): Promise<string[]> {
   const key = idKeyOf(generation, jid);
   const start = idKeyOf(generation, jid.slice(0, alikeChars));
-  // An id that is not longer begins like ids of a long time, and is the only one of its record.
+  // A short id shares its record with no other id, and begins like all ids of a long time, which need not be read.
   const end = jid.length > alikeChars ? start + behindIds : start;
   const records = await db.iterator({ gte: start, lte: end }).all();
   const rest = `,${jid.slice(alikeChars)},`;

@@ -5,7 +5,7 @@ import type { Clock, Timer } from '../domain/clock.ts';
 import type { Trouble } from './redis-connection.ts';
 
 export interface OutboxOptions<Item> {
-  /** Sends the items with one command, which may arrive twice. */
+  /** Sends the items in a single command. Redis may get the command twice. */
   send: (items: readonly Item[]) => Promise<unknown>;
   /** A later item of the same name replaces an earlier one. */
   nameOf: (item: Item) => string;

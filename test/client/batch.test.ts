@@ -171,6 +171,16 @@ describe('entries that failed', () => {
     assert.ok(clock.now() <= 3100);
   });
 
+  it('stay failed where too little time is left for a response: sent again they would be unknown', async () => {
+    const partly = tellEach(206, (entry) => (entry.args.a % 2 === 0 ? enqueued(entry) : failed));
+    for (let timeoutMs = 100; timeoutMs <= 240; timeoutMs += 20) {
+      const late = (request: SentRequest) => Object.assign(acceptAll(request), { afterMs: 40 });
+      const { client, settled } = startScripted(scriptsInTurn(partly, late), { timeoutMs });
+      const { results } = await settled(client.enqueueBatch(entriesOf(2)));
+      assert.equal(results[1]?.status, timeoutMs < 160 ? 'failed' : 'enqueued', `${timeoutMs} ms`);
+    }
+  });
+
   it('are never sent twice when their repetition is too large for the service', async () => {
     const partly = tellEach(206, (entry) => (entry.args.a === 0 ? enqueued(entry) : failed));
     const tooMany: Script = () => problem(413, 'too_many_jobs', { limit_jobs: 1 });

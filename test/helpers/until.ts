@@ -1,4 +1,4 @@
-// Waits for what tells nobody that it has come: it is looked for again and again.
+// Waits for a change that no event announces, by looking again and again.
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** A machine at a tenth of the usual speed needs less. A test file may take eight times as long. */
@@ -7,7 +7,7 @@ const everyMs = 5;
 
 /**
  * Resolves as soon as `holds` does.
- * @param what is waited for, for the message of a test that waits in vain
+ * @param what names the change in the error of a test that waits in vain
  * @param holds moves a fake clock as well, where only that makes it hold
  */
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
@@ -18,7 +18,7 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
   }
 }
 
-/** For what throws, or rejects, until it succeeds. */
+/** For a change that shows only when an attempt no longer rejects. */
 export const succeeds = (attempt: () => Promise<unknown>): Promise<boolean> =>
   attempt().then(
     () => true,

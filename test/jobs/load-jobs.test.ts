@@ -199,15 +199,20 @@ describe('a definition', () => {
     assert.match(problems[0] ?? '', /^a\.mjs: has no run, and the type \w+, which has one, uses its queue default/);
   });
 
-  it('with slots of its own is refused in the queue of a type without', async (t) => {
+  it('is refused in a queue where a type has slots of its own and another has not', async (t) => {
     const own = `${args}, ownSlots: true, run: () => 1`;
     const problems = await problemsOf(t, {
       'a.mjs': define(`name: 'a', ${own}`),
       'b.mjs': define(`name: 'b', queue: 'slow', ${own}`),
       'c.mjs': define(`name: 'c', queue: 'slow', ${own}`),
+      'd.mjs': define(`name: 'd', queue: 'both', ${own}`),
+      'e.mjs': define(`name: 'e', queue: 'both', ${args}, run: () => 1`),
     });
-    assert.equal(problems.length, 1);
-    assert.match(problems[0] ?? '', /^a\.mjs: has ownSlots, and the type \w+, which has not, uses its queue default/);
+    assert.deepEqual(problems, [
+      'a.mjs: ownSlots is true, and false for the type add, which uses its queue default as well',
+      'd.mjs: ownSlots is true, and false for the type e, which uses its queue both as well',
+      'e.mjs: ownSlots is false, and true for the type d, which uses its queue both as well',
+    ]);
   });
 
   it('that is no module to Node is refused with what to do', async (t) => {

@@ -74,7 +74,7 @@ describe('the monitor', () => {
 describe('METRICS_ADDR', () => {
   const served = 'metrics, health and readiness are served';
 
-  /** Resolves with the page when it has the line: what it tells of takes a moment. */
+  /** Resolves with the page when it has the line. The change behind the line takes a moment. */
   async function untilPage(url: string, matches: RegExp): Promise<string> {
     let page = '';
     await until(`a line ${String(matches)}`, async () => {

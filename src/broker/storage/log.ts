@@ -107,8 +107,9 @@ export async function readLog(folder: string, state: LogState, hasHeaders = true
 }
 
 /**
- * Whether the log has groups of an epoch after this one. LevelDB is told of an epoch before its first group is written, so LevelDB
- * has lost that record: it leaves out what is damaged in its own log. The first group of an epoch begins the first file.
+ * Whether the log has groups of a later epoch. The record of an epoch is synced in LevelDB before the first group of the epoch is
+ * written. Where LevelDB lacks the record, its own log was damaged: LevelDB leaves damaged records out without an error. The first
+ * group of an epoch begins the first file.
  */
 export async function hasLaterLog(folder: string, epoch: number): Promise<boolean> {
   const [path] = segmentPaths(folder);
@@ -120,8 +121,8 @@ export async function hasLaterLog(folder: string, epoch: number): Promise<boolea
 }
 
 /**
- * Waits for both writes and rejects when one has failed. `Promise.all` would not wait for the other write: the store is opened
- * again after a failure, and that write would fall into a file that is closed, or has groups of the next epoch.
+ * Waits for both writes, and rejects when a write has failed. `Promise.all` would reject while the other write is running. The
+ * store is opened again after a failure, and the running write would reach a closed file, or a file with groups of the next epoch.
  */
 async function bothEnded(before: Promise<void>, written: Promise<void>): Promise<void> {
   await Promise.allSettled([before, written]);

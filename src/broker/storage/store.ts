@@ -6,7 +6,7 @@ export type StoreOperation =
   | { readonly type: 'del'; readonly key: Buffer };
 
 /**
- * A disk syncs two batches in little more time than one. With a third batch in flight the log could not tell damage from a crash
+ * A disk syncs two batches in little more time than a single batch. With a third batch in flight the log could not tell damage from a crash
  * (docs/decisions/0039-overlapping-groups.md).
  */
 export const writesMax = 2;

@@ -92,7 +92,7 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
   }
 }
 
-/** Counts jobs for the metrics; neighbours that are alike are counted at once, because most batches have one type of job. */
+/** Counts jobs for the metrics. Most batches have a single type of job, so neighbours that are alike are counted together. */
 export function countJobs(
   metrics: Pick<Metrics, 'job'>,
   { jobs, rejected }: BatchEntries,

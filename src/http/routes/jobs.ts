@@ -50,7 +50,7 @@ export const problemCodeOf = (code: RefusalCode): ErrorCode =>
 const invalidBody = (body: unknown, error: Parameters<typeof invalid>[0]): AppError =>
   body === undefined ? new AppError('malformed_json', 'The body is empty') : invalid(error);
 
-/** The responses are far too small to be worth compressing, and without it a request needs one hook less. */
+/** The responses are far too small to be worth compressing, and the compressor would add a hook to each request. */
 const uncompressed = { compress: false } as const;
 
 export function registerJobRoutes(app: FastifyInstance, options: JobRoutesOptions): void {
