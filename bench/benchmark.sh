@@ -6,7 +6,7 @@ set -euo pipefail
 
 base=${1:-http://localhost:3000}
 base=${base%/}
-# An answer is due within ENQUEUE_TIMEOUT_MS, at most 60 s; the first failure ends the run.
+# A response is due within ENQUEUE_TIMEOUT_MS, at most 60 s; the first failure ends the run.
 limits=$'max-time = 65\nconnect-timeout = 5'
 
 # Prints one curl transfer: path, body.
@@ -36,14 +36,14 @@ batches() {
 
 # Name, number of jobs; the transfers on standard input. Sets `microseconds`.
 measure() {
-  local answers status time requests=0 exit_code=0
+  local responses status time requests=0 exit_code=0
   # The first "next" of the list would end an empty transfer.
-  answers=$(tail -n +2 | curl --silent --show-error --fail-early --config -) || exit_code=$?
+  responses=$(tail -n +2 | curl --silent --show-error --fail-early --config -) || exit_code=$?
   microseconds=0
   while read -r status time; do
     if [[ $status != 2?? || $status == 206 ]]; then
       case $status in
-        000) echo "$1: no answer from $base" >&2 ;;
+        000) echo "$1: no response from $base" >&2 ;;
         206) echo "$1: answered 206, some jobs were not stored" >&2 ;;
         *) echo "$1: answered $status" >&2 ;;
       esac
@@ -52,7 +52,7 @@ measure() {
     time=${time/[.,]/}
     microseconds=$((microseconds + 10#$time))
     requests=$((requests + 1))
-  done <<<"$answers"
+  done <<<"$responses"
   if ((exit_code != 0)); then
     echo "$1: curl ended with code $exit_code" >&2
     exit 1

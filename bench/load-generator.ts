@@ -1,7 +1,7 @@
 // The load generator's process: takes a load, runs it, sends back what it saw, until the bench lets go of it.
 import type { Caller, OnDone } from './harness/caller.ts';
 import { createHttpCaller } from './harness/http-caller.ts';
-import { answerTimeoutMs, type Load, type LoadResult } from './harness/load.ts';
+import { responseTimeoutMs, type Load, type LoadResult } from './harness/load.ts';
 import { createPushbCaller } from './harness/pushb-caller.ts';
 import { createStreamCaller } from './harness/stream-caller.ts';
 import { percentile } from './harness/stats.ts';
@@ -37,7 +37,7 @@ async function run(load: Load): Promise<LoadResult> {
   const cpu = process.cpuUsage();
   const timers = [
     setTimeout(() => (isOver = true), load.durationMs),
-    setTimeout(() => finish(), load.durationMs + answerTimeoutMs),
+    setTimeout(() => finish(), load.durationMs + responseTimeoutMs),
   ];
   callers.forEach(start);
   await finished;

@@ -105,5 +105,5 @@ test('a bad response to the last batch is not missed', async (t) => {
 test('a service that is not there ends the script at once', async () => {
   const { errors, code } = await runScript(['http://127.0.0.1:1']);
   assert.equal(code, 1);
-  assert.match(errors, /single posts: no answer from http:\/\/127\.0\.0\.1:1/);
+  assert.match(errors, /single posts: no response from http:\/\/127\.0\.0\.1:1/);
 });

@@ -57,7 +57,7 @@ describe('npm start without FAKTORY_URL', () => {
     const ids = body['job_ids'] as string[];
     const results = await Promise.all(ids.map((id) => get(`${url}/jobs/${id}?wait=30`)));
     assert.deepEqual(
-      results.map((answer) => answer.body['result']),
+      results.map((response) => response.body['result']),
       [3, 12],
     );
   });

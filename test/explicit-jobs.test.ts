@@ -40,9 +40,9 @@ async function startApi(t: Pick<TestContext, 'after'>, { url }: Server): Promise
 }
 
 async function accepted(url: string, body: object): Promise<string> {
-  const { status, body: answer } = await post(`${url}/jobs`, body);
-  assert.equal(status, 202, JSON.stringify(answer));
-  return String(answer['job_id']);
+  const { status, body: told } = await post(`${url}/jobs`, body);
+  assert.equal(status, 202, JSON.stringify(told));
+  return String(told['job_id']);
 }
 
 /** Fetches until the queue has a job: a FETCH waits for 2 s, and Faktory looks for due jobs every 5 s. */

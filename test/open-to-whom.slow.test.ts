@@ -18,7 +18,7 @@ test('on loopback without keys only own names are answered', async (t) => {
   const statusFor = (host: string): Promise<number | undefined> =>
     new Promise((resolve, reject) => {
       request({ port, host: '127.0.0.1', path: '/metrics', headers: { host } })
-        .on('response', (answer) => resolve(answer.resume().statusCode))
+        .on('response', (response) => resolve(response.resume().statusCode))
         .on('error', reject)
         .end();
     });

@@ -59,11 +59,11 @@ describe('the README', () => {
     assert.equal(pairs.length, 5);
     let jobId = '';
     let helloId = '';
-    for (const [, command, answer] of pairs) {
+    for (const [, command, response] of pairs) {
       const { stdout } = await execChild('sh', ['-c', (command as string).replaceAll('http://localhost:3000', url)], {
         env: { PATH: process.env['PATH'] ?? '', JOB_ID: jobId },
       });
-      assert.deepEqual(withoutIdsAndTimes(stdout), withoutIdsAndTimes(answer as string));
+      assert.deepEqual(withoutIdsAndTimes(stdout), withoutIdsAndTimes(response as string));
       jobId = /"job_id":"([^"]+)"/.exec(stdout)?.[1] ?? jobId;
       if (command?.includes('/jobs/hello')) helloId = jobId;
     }

@@ -1,4 +1,4 @@
-// The program against a real Faktory: jobs counted in the broker, not in answers. FAULTS=1 runs it at full size.
+// The program against a real Faktory: jobs counted in the broker, not in responses. FAULTS=1 runs it at full size.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { connectFwp, makeJob } from './broker/fwp-client.ts';
@@ -116,7 +116,7 @@ describe('on a real Faktory', { skip: faktoryPath() === undefined && 'no Faktory
     const stored = (await statsOf(faktory)).queues['default'] ?? 0;
     assert.ok(stored >= acknowledged.length, `${acknowledged.length} acknowledged, ${stored} stored`);
     assert.ok(stored <= acknowledged.length + (tally[504] ?? 0), `${stored} stored, ${JSON.stringify(tally)}`);
-    const answers = Object.entries(tally).map(([status, count]) => `${count} times ${status}`);
-    showed('faktory-restarted', `SIGTERM and SIGKILL: ${answers.join(', ')}; ${stored} stored, 0 lost`);
+    const responses = Object.entries(tally).map(([status, count]) => `${count} times ${status}`);
+    showed('faktory-restarted', `SIGTERM and SIGKILL: ${responses.join(', ')}; ${stored} stored, 0 lost`);
   });
 });

@@ -19,7 +19,7 @@ export interface Contestant {
 }
 
 export interface Turn {
-  /** By the broker's own count; of answers where nothing is stored. */
+  /** By the broker's own count; of responses where nothing is stored. */
   jobsPerS: number;
   /** CPU time of the API process, all threads, per request. */
   cpuUsPerRequest: number;
@@ -27,7 +27,7 @@ export interface Turn {
   p99Ms: number;
   /** Share of one processor that the load generator took; near 1 it is the generator that limits. */
   generatorShare: number;
-  /** What must not be: answers other than 200, 201, 202, and a count that differs from the answers. */
+  /** What must not be: responses other than 200, 201, 202, and a count that differs from theirs. */
   problem: string | undefined;
 }
 
@@ -123,12 +123,12 @@ async function takeTurn(contestant: Contestant, turnMs: number): Promise<Turn> {
   const cpuBefore = process?.cpuMs() ?? 0;
   const result = await runLoad({ ...load, durationMs: turnMs });
   const cpuMs = (process?.cpuMs() ?? 0) - cpuBefore;
-  const answered = result.accepted * jobsPerRequest;
-  const stored = counter ? (await counter.queued()) - queuedBefore : answered;
+  const acknowledged = result.accepted * jobsPerRequest;
+  const stored = counter ? (await counter.queued()) - queuedBefore : acknowledged;
   await counter?.clear();
   const problems = [
     result.failed > 0 && `${result.failed} of ${result.accepted + result.failed} requests were not accepted`,
-    stored !== answered && `${stored} jobs are in the broker, ${answered} were accepted`,
+    stored !== acknowledged && `${stored} jobs are in the broker, ${acknowledged} were accepted`,
   ].filter((problem) => problem !== false);
   return {
     jobsPerS: (stored / result.elapsedMs) * 1000,

@@ -14,7 +14,7 @@ export function createHttpCaller({ port, path, body, hasKeys }: HttpLoad, onDone
   let sent = 0;
   const connection = openHttpConnection(port, {
     // Zizq says 201, bunqueue 200; 206 is a batch of which a part was not stored.
-    onAnswer: (status) => onDone(caller, status === 202 || status === 201 || status === 200),
+    onResponse: (status) => onDone(caller, status === 202 || status === 201 || status === 200),
     onLost: () => onDone(caller, false),
   });
   const caller: Caller = {

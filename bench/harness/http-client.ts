@@ -2,31 +2,32 @@
 // connection, which is then opened again: bunqueue does so after some seconds.
 import { encodeRequest, openHttpConnection, type HttpConnection } from './http-connection.ts';
 
-export interface HttpAnswer {
+export interface HttpResponse {
   status: number;
   body: string;
 }
 
 export interface HttpClient {
-  get(path: string): Promise<HttpAnswer>;
-  post(path: string, body: string): Promise<HttpAnswer>;
+  get(path: string): Promise<HttpResponse>;
+  post(path: string, body: string): Promise<HttpResponse>;
   close(): void;
 }
 
 export function createHttpClient(port: number): HttpClient {
-  let waiting: { resolve: (answer: HttpAnswer) => void; reject: (error: Error) => void } | undefined;
+  let waiting: { resolve: (response: HttpResponse) => void; reject: (error: Error) => void } | undefined;
   let connection: HttpConnection | undefined;
 
   const open = (): HttpConnection =>
     openHttpConnection(port, {
-      onAnswer: (status, answer, bodyStart) => waiting?.resolve({ status, body: answer.toString('utf8', bodyStart) }),
+      onResponse: (status, response, bodyStart) =>
+        waiting?.resolve({ status, body: response.toString('utf8', bodyStart) }),
       onLost(error) {
         connection = undefined;
         waiting?.reject(error);
       },
     });
 
-  const call = (request: Buffer): Promise<HttpAnswer> =>
+  const call = (request: Buffer): Promise<HttpResponse> =>
     new Promise((resolve, reject) => {
       waiting = { resolve, reject };
       connection ??= open();

@@ -1,5 +1,5 @@
 // One keep-alive HTTP/1.1 connection with one request at a time, as cheap as can be: on a machine with few processors the
-// generator's own work is taken from the server's. Answers need a content-length.
+// generator's own work is taken from the server's. Responses need a content-length.
 import { connect } from 'node:net';
 
 export interface HttpConnection {
@@ -10,12 +10,12 @@ export interface HttpConnection {
 }
 
 export interface HttpHandlers {
-  /** `answer` holds head and body; it is the connection's until the next `send`. */
-  onAnswer: (status: number, answer: Buffer, bodyStart: number) => void;
+  /** `response` holds head and body; it is the connection's until the next `send`. */
+  onResponse: (status: number, response: Buffer, bodyStart: number) => void;
   onLost: (error: Error) => void;
 }
 
-export function openHttpConnection(port: number, { onAnswer, onLost }: HttpHandlers): HttpConnection {
+export function openHttpConnection(port: number, { onResponse, onLost }: HttpHandlers): HttpConnection {
   const socket = connect({ host: '127.0.0.1', port, noDelay: true });
   let received: Buffer | undefined;
   let length = 0;
@@ -27,15 +27,15 @@ export function openHttpConnection(port: number, { onAnswer, onLost }: HttpHandl
       if (headEnd === -1) return;
       bodyStart = headEnd + 4;
       const match = /\r\ncontent-length: *(\d+)/i.exec(received.toString('latin1', 0, headEnd));
-      if (!match) return void socket.destroy(new Error('an answer without content-length'));
+      if (!match) return void socket.destroy(new Error('a response without content-length'));
       length = bodyStart + Number(match[1]);
     }
     if (received.length < length) return;
-    const answer = received;
+    const response = received;
     received = undefined;
     length = 0;
     // "HTTP/1.1 202": the status is in bytes 9 to 11.
-    onAnswer(Number(answer.toString('latin1', 9, 12)), answer, bodyStart);
+    onResponse(Number(response.toString('latin1', 9, 12)), response, bodyStart);
   });
   socket.on('error', onLost);
   socket.on('end', () => onLost(new Error('closed by the server')));

@@ -38,11 +38,11 @@ export interface LoadLimits {
 export type Load = (HttpLoad | PushbLoad | StreamLoad) & LoadLimits;
 
 export interface LoadResult {
-  /** Answers 200, 201, 202, and `{}`. */
+  /** Responses 200, 201, 202, and `{}`. */
   accepted: number;
-  /** Any other answer, and connections lost. */
+  /** Any other response, and connections lost. */
   failed: number;
-  /** From the first request to the last answer. */
+  /** From the first request to the last response. */
   elapsedMs: number;
   p50Ms: number;
   p99Ms: number;
@@ -50,8 +50,8 @@ export interface LoadResult {
   generatorCpuMs: number;
 }
 
-/** What is still unanswered this long after the load's end counts as failed. */
-export const answerTimeoutMs = 30_000;
+/** What is without a response this long after the load's end counts as failed. */
+export const responseTimeoutMs = 30_000;
 
 let generator: ChildProcess | undefined;
 let waiting: { resolve: (result: LoadResult) => void; reject: (error: Error) => void } | undefined;
@@ -59,7 +59,7 @@ let waiting: { resolve: (result: LoadResult) => void; reject: (error: Error) => 
 export async function runLoad(load: Load): Promise<LoadResult> {
   generator ??= startGenerator();
   const child = generator;
-  const timer = setTimeout(() => child.kill('SIGKILL'), load.durationMs + answerTimeoutMs + 5000);
+  const timer = setTimeout(() => child.kill('SIGKILL'), load.durationMs + responseTimeoutMs + 5000);
   try {
     return await new Promise((resolve, reject) => {
       waiting = { resolve, reject };

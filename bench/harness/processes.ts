@@ -102,12 +102,12 @@ async function untilListening(port: number, failure: () => string | undefined): 
 
 export async function isListening(port: number): Promise<boolean> {
   const socket = connect({ host: '127.0.0.1', port });
-  const answer = await new Promise<boolean>((resolve) => {
+  const isOpen = await new Promise<boolean>((resolve) => {
     socket.once('connect', () => resolve(true));
     socket.once('error', () => resolve(false));
   });
   socket.destroy();
-  return answer;
+  return isOpen;
 }
 
 /** A port that was free a moment ago. */

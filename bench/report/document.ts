@@ -38,7 +38,7 @@ Real Faktory is the \`faktory\` on the PATH, or FAKTORY_BIN (test/faktory-server
 
 Server, load generator, broker and Redis share one machine, so absolute figures say little; ratios are taken within a round
 in which all contestants took their turns. Every figure is the median of the rounds (${rounds} of ${turnMs / 1000} s where nothing else is said; in P1 to P3 each with new processes),
-with the lowest and the highest in brackets. Jobs are counted in the broker, not by HTTP answers.
+with the lowest and the highest in brackets. Jobs are counted in the broker, not by HTTP responses.
 
 ${table(['', ''], facts)}`;
 

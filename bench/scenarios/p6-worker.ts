@@ -86,7 +86,7 @@ export const p6: Scenario = {
       ],
       notes: [
         `Windows of ${windowMs / 1000} s. Results are not kept (RESULTS_URL is not set), and neither worker logs a line for each job.`,
-        "faktory-worker's own worker waits for the answer to each FETCH before it sends the next: at a distance it runs one job per round trip, whatever its concurrency.",
+        "faktory-worker's own worker waits for the reply to each FETCH before it sends the next: at a distance it runs one job per round trip, whatever its concurrency.",
       ],
     };
   },

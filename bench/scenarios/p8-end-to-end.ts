@@ -77,9 +77,9 @@ async function postAndRun(clients: readonly HttpClient[], counter: FaktoryCounte
   let left = jobs / 100;
   await inTurn(clients, async (client) => {
     if (left-- <= 0) return false;
-    const answer = await client.post('/jobs/batch', body);
-    if (answer.status !== 202) throw new Error(`a batch was not accepted: ${answer.body}`);
-    ids.push(...(JSON.parse(answer.body) as { job_ids: string[] }).job_ids);
+    const response = await client.post('/jobs/batch', body);
+    if (response.status !== 202) throw new Error(`a batch was not accepted: ${response.body}`);
+    ids.push(...(JSON.parse(response.body) as { job_ids: string[] }).job_ids);
     return true;
   });
   while ((await counter.processed()) - before < jobs) {

@@ -192,12 +192,12 @@ describe('entries that failed', () => {
 
 describe('a request that fails as a whole', () => {
   it('is a value for each of its entries, and ends the batch', async () => {
-    const answers: [Script, string, string][] = [
+    const responses: [Script, string, string][] = [
       [() => problem(503, 'overloaded'), 'failed', 'overloaded'],
       [() => problem(401, 'unauthorized'), 'rejected', 'unauthorized'],
       [() => problem(504, 'outcome_unknown'), 'unknown', 'outcome_unknown'],
     ];
-    for (const [script, status, code] of answers) {
+    for (const [script, status, code] of responses) {
       const { client, sent, settled } = startScripted(scriptsInTurn(acceptAll, script), { batchJobsMax: 2 });
       const { results } = await settled(client.enqueueBatch(entriesOf(6)));
       assert.deepEqual(statusesOf(results), ['enqueued', 'enqueued', status, status, 'failed', 'failed']);

@@ -9,12 +9,12 @@ import {
   problem,
   startScripted,
   type Script,
-  type ScriptedAnswer,
+  type ScriptedResponse,
 } from './scripted-service.ts';
 
 const refused = networkError('ECONNREFUSED', 'connect');
 const reset = networkError('ECONNRESET', 'read');
-const hanging: ScriptedAnswer = { status: 202, afterMs: Infinity };
+const hanging: ScriptedResponse = { status: 202, afterMs: Infinity };
 
 /** Enqueues one job; resolves with the failure. */
 async function failureOf(script: Script, options = {}) {
@@ -36,10 +36,10 @@ describe('a job', () => {
     const at = new Date('2126-12-01T08:00:00Z');
     const options = { requestId: 'r', queue: 'q', at, retry: 3, reserveFor: 90, custom: { tenant: 1 } };
     const unique = { uniqueFor: 60, uniqueKey: 'u' };
-    const answer = await settled(
+    const response = await settled(
       client.enqueue('add', { a: 1, b: 2 }, { ...options, expiresAt: '2127-01-01T00:00:00Z', ...unique }),
     );
-    assert.deepEqual(answer, { jobId: 'job-00000001', message: 'Job enqueued' });
+    assert.deepEqual(response, { jobId: 'job-00000001', message: 'Job enqueued' });
     const [{ method, path, headers, body } = assert.fail('nothing was sent')] = sent;
     assert.deepEqual([method, path, sent.length], ['POST', '/jobs', 1]);
     assert.deepEqual(JSON.parse(body ?? ''), {
@@ -54,9 +54,9 @@ describe('a job', () => {
   });
 
   it('tells its time, that it is an earlier one, and that it was answered before', async () => {
-    const answer = { ...accepted(), headers: { 'idempotency-replayed': 'true' } };
-    Object.assign(answer.body as object, { at: '2126-12-01T08:00:00.000Z', duplicate: true });
-    const { client, settled } = startScripted(() => answer);
+    const response = { ...accepted(), headers: { 'idempotency-replayed': 'true' } };
+    Object.assign(response.body as object, { at: '2126-12-01T08:00:00.000Z', duplicate: true });
+    const { client, settled } = startScripted(() => response);
     const { at, duplicate, replayed } = await settled(client.enqueue('add', { a: 1, b: 2 }));
     assert.deepEqual([at, duplicate, replayed], ['2126-12-01T08:00:00.000Z', true, true]);
   });
@@ -139,7 +139,7 @@ describe('what may be stored', () => {
     ['409, an attempt under way', problem(409, 'in_progress')],
     ['a connection that is lost', reset],
     ['a connection that ends within the response', new TypeError('terminated')],
-    ['no answer', hanging],
+    ['no response', hanging],
   ] as const) {
     it(`is sent again with the same key and bytes: ${what}`, async () => {
       const { client, sent, settled } = startScripted(inTurn(failure, failure, accepted()), { attemptTimeoutMs: 5000 });
@@ -174,12 +174,12 @@ describe('what may be stored', () => {
   });
 
   it('is unknown when a yes has no id, and is not asked for again', async () => {
-    for (const answer of [
+    for (const response of [
       { status: 200, body: '<html>' },
       { status: 200, body: {} },
       { status: 302, body: '' },
     ]) {
-      const { failure, sent } = await failureOf(() => answer);
+      const { failure, sent } = await failureOf(() => response);
       assert.deepEqual([failure.outcome, failure.code, sent.length], ['unknown', 'unexpected_response', 1]);
     }
   });

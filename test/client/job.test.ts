@@ -1,16 +1,16 @@
 // The state of a job: asked once, waited for, cancelled.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { inTurn, networkError, problem, startScripted, type ScriptedAnswer } from './scripted-service.ts';
+import { inTurn, networkError, problem, startScripted, type ScriptedResponse } from './scripted-service.ts';
 
 const id = 'job-00000001';
-const stateIs = (state: string, fields: object = {}, afterMs = 0): ScriptedAnswer => ({
+const stateIs = (state: string, fields: object = {}, afterMs = 0): ScriptedResponse => ({
   status: 200,
   body: { job_id: id, state, ...fields },
   afterMs,
 });
 /** Of a GET or DELETE, where nothing is to be enqueued. */
-const refusal = (status: number, code: string): ScriptedAnswer => ({ status, body: { status, code, detail: code } });
+const refusal = (status: number, code: string): ScriptedResponse => ({ status, body: { status, code, detail: code } });
 
 describe('get', () => {
   it('resolves with the job in the names of this language, its result as it is', async () => {

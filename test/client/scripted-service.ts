@@ -13,7 +13,7 @@ export interface SentRequest {
   atMs: number;
 }
 
-export interface ScriptedAnswer {
+export interface ScriptedResponse {
   status: number;
   body?: unknown;
   headers?: Record<string, string>;
@@ -22,14 +22,14 @@ export interface ScriptedAnswer {
 }
 
 /** A response, or what `fetch` fails with. */
-export type Script = (request: SentRequest) => ScriptedAnswer | Error;
+export type Script = (request: SentRequest) => ScriptedResponse | Error;
 
-export const accepted = (jobId = 'job-00000001'): ScriptedAnswer => ({
+export const accepted = (jobId = 'job-00000001'): ScriptedResponse => ({
   status: 202,
   body: { job_id: jobId, message: 'Job enqueued' },
 });
 
-export const problem = (status: number, code: string, fields: object = {}): ScriptedAnswer => {
+export const problem = (status: number, code: string, fields: object = {}): ScriptedResponse => {
   const isOpen = ['outcome_unknown', 'in_progress', 'internal'].includes(code);
   const outcome = isOpen ? 'unknown' : 'not_enqueued';
   return { status, body: { status, code, detail: `It is ${code}`, outcome, ...fields } };
@@ -40,9 +40,9 @@ export const networkError = (code: string, syscall: string): Error =>
   new TypeError('fetch failed', { cause: Object.assign(new Error(`${syscall} ${code}`), { code, syscall }) });
 
 /** One after the other; the last one again and again. */
-export const inTurn = (...answers: (ScriptedAnswer | Error)[]): Script => {
+export const inTurn = (...responses: (ScriptedResponse | Error)[]): Script => {
   let turn = 0;
-  return () => answers[Math.min(turn++, answers.length - 1)] as ScriptedAnswer | Error;
+  return () => responses[Math.min(turn++, responses.length - 1)] as ScriptedResponse | Error;
 };
 
 export function startScripted(script: Script, options: Partial<ClientOptions> = {}) {
@@ -55,16 +55,16 @@ export function startScripted(script: Script, options: Partial<ClientOptions> = 
     const path = target.slice(url.length - 1);
     const request = { method, path, headers, body: body as string | undefined, signal, atMs: clock.now() - startedMs };
     sent.push(request);
-    const answer = script(request);
-    if (answer instanceof Error) throw answer;
-    const { status, body: answerBody, headers: answerHeaders = {}, afterMs = 0 } = answer;
+    const response = script(request);
+    if (response instanceof Error) throw response;
+    const { status, body: responseBody, headers: responseHeaders = {}, afterMs = 0 } = response;
     await new Promise<void>((resolve, reject) => {
       signal.addEventListener('abort', () => reject(new DOMException('This operation was aborted', 'AbortError')));
       if (afterMs === 0) resolve();
       else if (afterMs !== Infinity) clock.after(afterMs, resolve);
     });
-    const text = typeof answerBody === 'string' ? answerBody : JSON.stringify(answerBody ?? {});
-    return { status, headers: new Headers(answerHeaders), text: () => Promise.resolve(text) };
+    const text = typeof responseBody === 'string' ? responseBody : JSON.stringify(responseBody ?? {});
+    return { status, headers: new Headers(responseHeaders), text: () => Promise.resolve(text) };
   };
 
   /** Moves time until the promise is settled. */

@@ -26,15 +26,15 @@ async function giveKey(page: Page, key: string): Promise<void> {
 
 /** Serves what is at `url` below /prefix/, as it comes. */
 async function openProxy(t: Pick<TestContext, 'after'>, url: string): Promise<string> {
-  const proxy = createServer((asked, answer) => {
-    if (!asked.url?.startsWith('/prefix/')) return void answer.writeHead(410).end();
+  const proxy = createServer((asked, response) => {
+    if (!asked.url?.startsWith('/prefix/')) return void response.writeHead(410).end();
     const { method, headers } = asked;
     const passed = request(`${url}${asked.url.slice('/prefix'.length)}`, { method, headers }, (served) => {
-      answer.writeHead(served.statusCode ?? 0, served.headers);
-      served.pipe(answer);
+      response.writeHead(served.statusCode ?? 0, served.headers);
+      served.pipe(response);
     });
-    passed.on('error', () => answer.destroy());
-    answer.on('close', () => passed.destroy());
+    passed.on('error', () => response.destroy());
+    response.on('close', () => passed.destroy());
     asked.pipe(passed);
   });
   t.after(() => proxy.close().closeAllConnections());

@@ -230,14 +230,14 @@ export function faktoryProtocolSuite(name: string, startServer: StartServer, ski
       const [worker, idle, producer] = [await open(t), await open(t), await open(t)];
       const queue = freshQueue();
       const ends: string[] = [];
-      const unanswered = idle.ask(`FETCH idle-${queue}`).then(() => ends.push('idle'));
+      const idleEnd = idle.ask(`FETCH idle-${queue}`).then(() => ends.push('idle'));
       const fetched = worker.askJson(`FETCH other-${queue} ${queue}`);
       await producer.ask('PUSHB []');
       const job = makeJob({ queue });
       await producer.ask(push(job));
       assert.equal((await fetched)['jid'], job.jid);
       ends.push('woken');
-      await unanswered;
+      await idleEnd;
       assert.deepEqual(ends, ['woken', 'idle'], 'it waited for the two seconds of a FETCH without a job');
     });
 

@@ -18,7 +18,7 @@ export interface HttpTarget {
   close: () => Promise<void>;
 }
 
-interface Answer {
+interface HttpResponse {
   status: number;
   headers: Headers;
   body: Record<string, unknown>;
@@ -58,7 +58,7 @@ export function httpContract(name: string, open: () => Promise<HttpTarget>): voi
   });
 }
 
-type Call = (method: string, path: string, body?: unknown, headers?: Record<string, string>) => Promise<Answer>;
+type Call = (method: string, path: string, body?: unknown, headers?: Record<string, string>) => Promise<HttpResponse>;
 interface Context {
   call: Call;
   target: () => HttpTarget;
@@ -66,7 +66,7 @@ interface Context {
 
 const uuidV7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-function assertProblem({ status, headers, body }: Answer, expected: { status: number; code: string }): void {
+function assertProblem({ status, headers, body }: HttpResponse, expected: { status: number; code: string }): void {
   assert.deepEqual({ status, code: body['code'] }, expected);
   assert.equal(headers.get('content-type'), 'application/problem+json');
   assert.equal(body['status'], expected.status);
@@ -106,19 +106,19 @@ function singleJobs({ call }: Context): void {
   ];
   for (const [what, text, pointer] of invalid) {
     it(`refuses ${what} with 422 and its pointer`, async () => {
-      const answer = await call('POST', '/jobs/add', text);
-      assertProblem(answer, { status: 422, code: 'validation_failed' });
-      assert.equal(answer.body['outcome'], 'not_enqueued');
-      assert.equal((answer.body['violations'] as { pointer: string }[])[0]?.pointer, pointer);
-      assert.equal(answer.body['violations_total'], (answer.body['violations'] as unknown[]).length);
+      const response = await call('POST', '/jobs/add', text);
+      assertProblem(response, { status: 422, code: 'validation_failed' });
+      assert.equal(response.body['outcome'], 'not_enqueued');
+      assert.equal((response.body['violations'] as { pointer: string }[])[0]?.pointer, pointer);
+      assert.equal(response.body['violations_total'], (response.body['violations'] as unknown[]).length);
     });
   }
 
   it('refuses to divide by zero and by minus zero', async () => {
     for (const zero of ['0', '-0', '0.0']) {
-      const answer = await call('POST', '/jobs/divide', `{"a":1,"b":${zero}}`);
-      assertProblem(answer, { status: 422, code: 'validation_failed' });
-      assert.deepEqual(answer.body['violations'], [{ pointer: '/b', message: 'must not be zero' }]);
+      const response = await call('POST', '/jobs/divide', `{"a":1,"b":${zero}}`);
+      assertProblem(response, { status: 422, code: 'validation_failed' });
+      assert.deepEqual(response.body['violations'], [{ pointer: '/b', message: 'must not be zero' }]);
     }
   });
 }
@@ -132,10 +132,10 @@ function explicitJobs({ call, target }: Context): void {
       { operation: 'add', args, request_id: 'r-1', retry: 3, reserve_for: 120, custom: { tenant: 7 } },
       { jobtype: 'math_add', args, at: '2001-01-01T00:00:00Z' },
     ]) {
-      const answer = await call('POST', '/jobs', body);
-      assert.equal(answer.status, 202);
-      assert.deepEqual(Object.keys(answer.body), ['job_id', 'message']);
-      assert.match(String(answer.body['job_id']), uuidV7);
+      const response = await call('POST', '/jobs', body);
+      assert.equal(response.status, 202);
+      assert.deepEqual(Object.keys(response.body), ['job_id', 'message']);
+      assert.match(String(response.body['job_id']), uuidV7);
     }
   });
 
@@ -167,10 +167,10 @@ function explicitJobs({ call, target }: Context): void {
       [{ queue: 'working' }, '/queue'],
       [{ args: { a: 1 } }, '/args/b'],
     ] as const) {
-      const answer = await call('POST', '/jobs', { operation: 'add', args, ...more });
-      assertProblem(answer, { status: 422, code: 'validation_failed' });
-      assert.equal(answer.body['outcome'], 'not_enqueued');
-      assert.equal((answer.body['violations'] as { pointer: string }[])[0]?.pointer, pointer);
+      const response = await call('POST', '/jobs', { operation: 'add', args, ...more });
+      assertProblem(response, { status: 422, code: 'validation_failed' });
+      assert.equal(response.body['outcome'], 'not_enqueued');
+      assert.equal((response.body['violations'] as { pointer: string }[])[0]?.pointer, pointer);
     }
     const unknown = await call('POST', '/jobs', { jobtype: 'Nobody', args: [], queue: 'q' });
     assertProblem(unknown, { status: 422, code: 'unknown_jobtype' });
@@ -217,15 +217,15 @@ function batches({ call, target }: Context): void {
   });
 
   it('answers 422 when every entry is bad', async () => {
-    const answer = await call('POST', '/jobs/batch', {
+    const response = await call('POST', '/jobs/batch', {
       jobs: Array.from({ length: 30 }, () => ({ operation: 'pow' })),
     });
-    assertProblem(answer, { status: 422, code: 'validation_failed' });
-    assert.equal(answer.body['count'], 0);
-    assert.deepEqual(answer.body['job_ids'], []);
-    assert.equal((answer.body['errors'] as unknown[]).length, 30);
-    assert.equal((answer.body['violations'] as unknown[]).length, 20);
-    assert.equal(answer.body['violations_total'], 30);
+    assertProblem(response, { status: 422, code: 'validation_failed' });
+    assert.equal(response.body['count'], 0);
+    assert.deepEqual(response.body['job_ids'], []);
+    assert.equal((response.body['errors'] as unknown[]).length, 30);
+    assert.equal((response.body['violations'] as unknown[]).length, 20);
+    assert.equal(response.body['violations_total'], 30);
   });
 
   it('refuses an empty batch and an envelope without jobs with 422', async () => {
@@ -239,9 +239,9 @@ function batches({ call, target }: Context): void {
     const batchOf = (length: number) => ({ jobs: Array.from({ length }, () => ({ operation: 'add', a: 1, b: 2 })) });
     const { status, body } = await call('POST', '/jobs/batch', batchOf(batchMaxJobs));
     assert.deepEqual([status, body['count']], [202, batchMaxJobs]);
-    const answer = await call('POST', '/jobs/batch', batchOf(batchMaxJobs + 1));
-    assertProblem(answer, { status: 413, code: 'too_many_jobs' });
-    assert.equal(answer.body['limit_jobs'], batchMaxJobs);
+    const response = await call('POST', '/jobs/batch', batchOf(batchMaxJobs + 1));
+    assertProblem(response, { status: 413, code: 'too_many_jobs' });
+    assert.equal(response.body['limit_jobs'], batchMaxJobs);
   });
 }
 
@@ -264,8 +264,8 @@ function errors({ call, target }: Context): void {
   it('answers 415 to another content type or encoding', async () => {
     const body = { a: 1, b: 2 };
     for (const type of ['text/plain', 'application/vnd.api+json', 'application/json; charset=utf-16']) {
-      const answer = await call('POST', '/jobs/add', body, { 'content-type': type });
-      assertProblem(answer, { status: 415, code: 'unsupported_media_type' });
+      const response = await call('POST', '/jobs/add', body, { 'content-type': type });
+      assertProblem(response, { status: 415, code: 'unsupported_media_type' });
     }
     const encoded = await call('POST', '/jobs/add', body, { 'content-encoding': 'compress' });
     assertProblem(encoded, { status: 415, code: 'unsupported_media_type' });
@@ -279,9 +279,9 @@ function errors({ call, target }: Context): void {
       ['PUT', '/jobs/add', 'POST'],
       ['DELETE', '/health', 'GET, HEAD'],
     ] as const) {
-      const answer = await call(method, path);
-      assertProblem(answer, { status: 405, code: 'method_not_allowed' });
-      assert.equal(answer.headers.get('allow'), allow);
+      const response = await call(method, path);
+      assertProblem(response, { status: 405, code: 'method_not_allowed' });
+      assert.equal(response.headers.get('allow'), allow);
     }
   });
 
@@ -304,9 +304,9 @@ function states({ call, target }: Context): void {
   });
 
   it('answers 404 to an unknown id, or 501 when no results are kept', async () => {
-    const answer = await call('GET', '/jobs/00000000-0000-7000-8000-000000000000');
-    if (target().results === 'none') assertProblem(answer, { status: 501, code: 'results_not_kept' });
-    else assertProblem(answer, { status: 404, code: 'not_found' });
+    const response = await call('GET', '/jobs/00000000-0000-7000-8000-000000000000');
+    if (target().results === 'none') assertProblem(response, { status: 501, code: 'results_not_kept' });
+    else assertProblem(response, { status: 404, code: 'not_found' });
   });
 
   it('cancels no job that it does not know or that has ended', async () => {

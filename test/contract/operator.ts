@@ -12,7 +12,7 @@ export interface OperatorSuite {
   skip?: string | false;
 }
 
-interface SetAnswer {
+interface SetResponse {
   set: string;
   total: number;
   jobs: Record<string, unknown>[];
@@ -43,10 +43,10 @@ export function operatorContract({ name, open, isEmbedded, skip = false }: Opera
 
     it('lists queues by name, with what waits in them', async () => {
       await fill(makeJob({ queue: 'b' }), makeJob({ queue: 'a' }), makeJob({ queue: 'b' }), later({ queue: 'c' }));
-      const answer = await target.get('/queues');
-      assert.equal(answer.statusCode, 200);
-      assert.equal(answer.headers['cache-control'], 'no-store');
-      const { queues } = answer.json<{ queues: { name: string; depth: number; latency_seconds: number }[] }>();
+      const response = await target.get('/queues');
+      assert.equal(response.statusCode, 200);
+      assert.equal(response.headers['cache-control'], 'no-store');
+      const { queues } = response.json<{ queues: { name: string; depth: number; latency_seconds: number }[] }>();
       const paused = isEmbedded ? false : null;
       assert.ok(queues.every(({ latency_seconds: seconds }) => seconds >= 0 && seconds < 3600));
       assert.deepEqual(
@@ -68,9 +68,9 @@ export function operatorContract({ name, open, isEmbedded, skip = false }: Opera
     else
       it('says that it cannot list a set, and where that can be seen', async () => {
         for (const [set, page] of Object.entries({ scheduled: 'scheduled', retries: 'retries', dead: 'morgue' })) {
-          const answer = await target.get(`/sets/${set}`);
-          assert.equal(answer.statusCode, 501);
-          const problem = answer.json<Record<string, unknown>>();
+          const response = await target.get(`/sets/${set}`);
+          assert.equal(response.statusCode, 501);
+          const problem = response.json<Record<string, unknown>>();
           assert.deepEqual([problem['code'], problem['page']], ['not_supported', `http://127.0.0.1:7420/${page}`]);
           assert.match(String(problem['detail']), /^Faktory does not list .* http:\/\/127\.0\.0\.1:7420\//);
         }
@@ -116,9 +116,9 @@ export function operatorContract({ name, open, isEmbedded, skip = false }: Opera
           ['discard', discarded],
           ['kill', killed],
         ] as const) {
-          const answer = await target.post(`/sets/scheduled/${jid}/${action}`, {});
+          const response = await target.post(`/sets/scheduled/${jid}/${action}`, {});
           const expected = isEmbedded ? [200, { job_id: jid }] : [202, { affected: null }];
-          assert.deepEqual([answer.statusCode, answer.json()], expected, action);
+          assert.deepEqual([response.statusCode, response.json()], expected, action);
         }
         assert.deepEqual(await countsOf(), { scheduled: 1, retries: 0, dead: 1, queued: 1 });
         const again = await target.post(`/sets/scheduled/${retried.jid}/retry`, {});
@@ -140,9 +140,9 @@ export function operatorContract({ name, open, isEmbedded, skip = false }: Opera
         ];
         await fill(...jobs);
         const change = async (action: string, body: object): Promise<unknown> => {
-          const answer = await target.post(`/sets/scheduled/${action}`, body);
-          assert.equal(answer.statusCode, isEmbedded ? 200 : 202, answer.payload);
-          return answer.json<{ affected: unknown }>().affected;
+          const response = await target.post(`/sets/scheduled/${action}`, body);
+          assert.equal(response.statusCode, isEmbedded ? 200 : 202, response.payload);
+          return response.json<{ affected: unknown }>().affected;
         };
         const told = (count: number) => (isEmbedded ? count : null);
         assert.equal(await change('discard', { jobtype: strange }), told(1));
@@ -174,8 +174,8 @@ export function operatorContract({ name, open, isEmbedded, skip = false }: Opera
           ['{', 400],
           [{ job_ids: Array.from({ length: 1000 }, () => 'x'.repeat(300)) }, 413],
         ] as const) {
-          const answer = await target.post('/sets/scheduled/discard', body);
-          assert.equal(answer.statusCode, status, JSON.stringify(body).slice(0, 80));
+          const response = await target.post('/sets/scheduled/discard', body);
+          assert.equal(response.statusCode, status, JSON.stringify(body).slice(0, 80));
         }
         assert.equal((await target.post('/sets/scheduled/job-x-y-z/discard', { all: true })).statusCode, 422);
         assert.deepEqual(await countsOf(), { ...none, scheduled: 1 });
@@ -183,10 +183,10 @@ export function operatorContract({ name, open, isEmbedded, skip = false }: Opera
     }
 
     function listing(): void {
-      const list = async (query = '', set = 'scheduled'): Promise<SetAnswer> => {
-        const answer = await target.get(`/sets/${set}${query}`);
-        assert.equal(answer.statusCode, 200, answer.payload);
-        return answer.json<SetAnswer>();
+      const list = async (query = '', set = 'scheduled'): Promise<SetResponse> => {
+        const response = await target.get(`/sets/${set}${query}`);
+        assert.equal(response.statusCode, 200, response.payload);
+        return response.json<SetResponse>();
       };
 
       it('lists a set by time, page by page, until the cursor is null', async () => {
@@ -195,7 +195,7 @@ export function operatorContract({ name, open, isEmbedded, skip = false }: Opera
         const seen: unknown[] = [];
         const sizes: number[] = [];
         for (let cursor: string | null = ''; cursor !== null;) {
-          const page: SetAnswer = await list(`?limit=2&cursor=${cursor}`);
+          const page: SetResponse = await list(`?limit=2&cursor=${cursor}`);
           assert.deepEqual([page.set, page.total], ['scheduled', 5]);
           seen.push(...page.jobs.map(({ job_id }) => job_id));
           sizes.push(page.jobs.length);
@@ -281,9 +281,9 @@ export function operatorContract({ name, open, isEmbedded, skip = false }: Opera
           ['jobtype=', '/jobtype'],
           ['jobtpye=a', ''],
         ]) {
-          const answer = await target.get(`/sets/scheduled?${query}`);
-          assert.equal(answer.statusCode, 422, query);
-          const { violations } = answer.json<{ violations: { pointer: string }[] }>();
+          const response = await target.get(`/sets/scheduled?${query}`);
+          assert.equal(response.statusCode, 422, query);
+          const { violations } = response.json<{ violations: { pointer: string }[] }>();
           assert.equal(violations[0]?.pointer, pointer, query);
         }
         // A place that no job has any more is where the next one is.

@@ -63,10 +63,10 @@ describe('schedules', () => {
       { name: 'minute', schedule: '* * * * *' },
     ]);
     await scene.advance(30 * secondMs);
-    scene.answerWith(away);
+    scene.setOutcome(away);
     await scene.advance(3 * minuteMs);
     assert.deepEqual(await scene.stored(), []);
-    scene.answerWith(undefined);
+    scene.setOutcome(undefined);
     await scene.advance(minuteMs);
     assert.deepEqual(
       (await scene.stored()).sort(),
@@ -98,7 +98,7 @@ describe('schedules', () => {
 
   it('are not tried again when it is not known whether they were enqueued', async (t) => {
     const scene = await setUp(t, '2026-12-01T02:59:59Z');
-    scene.answerWith(unknown('no reply from the broker in time'));
+    scene.setOutcome(unknown('no reply from the broker in time'));
     const { counts, cron, lines } = scene.start({ schedule: '0 3 * * *' });
     const other = scene.start({ schedule: '0 3 * * *' }, { aheadMs: -secondMs });
     await scene.advance(hourMs);
@@ -124,13 +124,13 @@ describe('schedules', () => {
 
   it('are not begun by a process that drains, which ends what it has begun', async (t) => {
     const scene = await setUp(t, '2026-12-01T02:59:59Z');
-    scene.answerWith(away);
+    scene.setOutcome(away);
     const { cron, counts, lines } = scene.start({ schedule: '*/10 * * * * *' });
     await scene.advance(1500);
     assert.ok(scene.pushes() > 0);
     const pushes = scene.pushes();
     await cron.close();
-    scene.answerWith(undefined);
+    scene.setOutcome(undefined);
     await scene.advance(minuteMs);
     assert.deepEqual([scene.pushes(), counts], [pushes, { refused: 1 }]);
     assert.equal(lines.at(-1)?.['msg'], 'a tick was refused, and is not tried again');

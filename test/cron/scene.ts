@@ -38,7 +38,7 @@ export interface Process {
 export interface Scene extends VirtualTime {
   start(cron: unknown, options?: { aheadMs?: number; keys?: KeyStore; ticks?: TickStore }): Process;
   /** From now on pushes have this outcome, and reach no broker; undefined: the broker is there. */
-  answerWith(outcome: Outcome | undefined): void;
+  setOutcome(outcome: Outcome | undefined): void;
   /** Pushes so far, those that had a outcome of the test's own included. */
   pushes(): number;
   /** Takes all jobs out of the broker: their request ids, NAME@TICK, in the order in which they were enqueued. */
@@ -106,7 +106,7 @@ export async function setUp(t: TestContext, start: string): Promise<Scene> {
       t.after(() => started.close());
       return { cron: started, lines, counts };
     },
-    answerWith: (given) => void (outcome = given),
+    setOutcome: (given) => void (outcome = given),
     pushes: () => pushes,
     async stored() {
       const found: string[] = [];

@@ -62,7 +62,7 @@ it('a round holds at most 100, and one that fails is told to its own callers onl
   await settle();
   assert.equal(round(1).jids.length, 100);
   const failed = Promise.allSettled(all.slice(0, 100));
-  round(1).fail(new Error('no answer'));
+  round(1).fail(new Error('no reply'));
   assert.ok((await failed).every(({ status }) => status === 'rejected'));
   assert.deepEqual(round(2).jids, ['job-100']);
   round(2).end(['job-100']);

@@ -23,9 +23,9 @@ describe('the check of a server', () => {
   it('gives up on a silent one after 2 s', async () => {
     const clock = createStallingClock();
     const check = createServerCheck({ clock, name, ask: () => new Promise(() => undefined) });
-    const answer = check();
+    const outcome = check();
     clock.advance(2000);
-    assert.equal(await answer, 'the store cannot be used: it does not answer in time');
+    assert.equal(await outcome, 'the store cannot be used: it does not answer in time');
   });
 
   it('names the cause where it is known, never the words of the server', async () => {

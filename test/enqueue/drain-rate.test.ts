@@ -11,8 +11,8 @@ function setUp() {
   return {
     rate,
     pass: (ms: number) => (nowMs += ms),
-    /** Answers for `jobs` every `ms`, `times` over. */
-    answers(jobs: number, ms: number, times: number, isSaturated = true) {
+    /** Replies for `jobs` every `ms`, `times` over. */
+    replies(jobs: number, ms: number, times: number, isSaturated = true) {
       for (let index = 0; index < times; index++) {
         nowMs += ms;
         rate.replied(jobs, isSaturated);
@@ -25,73 +25,73 @@ const isNear = (actual: number, expected: number): boolean => Math.abs(actual - 
 
 describe('the drain rate', () => {
   it('expects no wait before the broker had enough to do', () => {
-    const { rate, answers } = setUp();
+    const { rate, replies } = setUp();
     assert.equal(rate.waitMs(1_000_000), 0);
-    answers(1, 100, 50, false);
+    replies(1, 100, 50, false);
     assert.equal(rate.waitMs(1_000_000), 0);
   });
 
   it('divides what waits by the rate of a busy broker', () => {
-    const { rate, answers } = setUp();
-    answers(50, 100, 20); // 500 jobs per second
+    const { rate, replies } = setUp();
+    replies(50, 100, 20); // 500 jobs per second
     assert.ok(isNear(rate.waitMs(1200), 2400));
   });
 
   it('knows it a tenth of a second after the first reply of a flood', () => {
-    const { rate, answers } = setUp();
-    answers(10, 20, 6);
+    const { rate, replies } = setUp();
+    replies(10, 20, 6);
     assert.ok(isNear(rate.waitMs(1200), 2400));
   });
 
   it('is right about replies that come in bunches, a long round trip apart', () => {
-    const { rate, answers, pass } = setUp();
+    const { rate, replies, pass } = setUp();
     for (let bunch = 0; bunch < 3; bunch++) {
       pass(500);
-      answers(100, 0, 20); // 4 jobs per millisecond
+      replies(100, 0, 20); // 4 jobs per millisecond
     }
     assert.ok(isNear(rate.waitMs(4000), 1000));
   });
 
   it('forgets a pause of the broker as soon as nothing is left behind', () => {
-    const { rate, answers, pass } = setUp();
-    answers(5, 100, 50);
+    const { rate, replies, pass } = setUp();
+    replies(5, 100, 50);
     pass(4000);
-    answers(2, 10, 5);
+    replies(2, 10, 5);
     assert.ok(rate.waitMs(100) > 1000, 'as long as it has not caught up');
-    answers(1, 10, 50, false);
+    replies(1, 10, 50, false);
     assert.equal(rate.waitMs(100), 0);
   });
 
   it('takes a burst after a pause for neither', () => {
-    const { rate, answers } = setUp();
-    answers(50, 100, 20);
-    answers(50, 500, 1);
-    answers(50, 0, 4);
-    answers(50, 100, 1);
+    const { rate, replies } = setUp();
+    replies(50, 100, 20);
+    replies(50, 500, 1);
+    replies(50, 0, 4);
+    replies(50, 100, 1);
     assert.ok(rate.waitMs(1200) > 2400);
-    answers(50, 100, 1);
+    replies(50, 100, 1);
     assert.ok(isNear(rate.waitMs(1200), 2400));
   });
 
   it('follows a path that becomes faster within two windows', () => {
-    const { rate, answers } = setUp();
-    answers(50, 100, 20);
-    answers(500, 100, 2);
+    const { rate, replies } = setUp();
+    replies(50, 100, 20);
+    replies(500, 100, 2);
     assert.ok(isNear(rate.waitMs(1200), 240));
   });
 
   it('forgets a figure that is no longer measured', () => {
-    const { rate, answers, pass } = setUp();
-    answers(50, 100, 20);
+    const { rate, replies, pass } = setUp();
+    replies(50, 100, 20);
     pass(5001);
     assert.equal(rate.waitMs(1200), 0);
   });
 
   it('does not count the idle time before a flood', () => {
-    const { rate, answers, pass } = setUp();
-    answers(1, 100, 5, false);
+    const { rate, replies, pass } = setUp();
+    replies(1, 100, 5, false);
     pass(3000);
-    answers(50, 100, 4);
+    replies(50, 100, 4);
     assert.ok(isNear(rate.waitMs(1200), 2400));
   });
 });

@@ -46,7 +46,7 @@ describe('FaktoryClient', () => {
   });
 
   it('spreads commands over its connections', async (t) => {
-    const { broker, client } = await setUp(t, { script: { answer: () => undefined } });
+    const { broker, client } = await setUp(t, { script: { reply: () => undefined } });
     await client.warm;
     const sent = [1, 2, 3].map(() => client.send(['INFO']).catch(() => undefined));
     await broker.until(() => broker.lines.length === 3);
@@ -158,7 +158,7 @@ describe('FaktoryClient', () => {
 
   it('reads large jobs as a worker, and as a producer no reply that could fill its memory', async (t) => {
     const job = JSON.stringify({ jid: 'x'.repeat(2_000_000) });
-    const script = { answer: () => bulk(job) };
+    const script = { reply: () => bulk(job) };
     const worker = await setUp(t, { script }, { wid: 'worker-1' });
     await worker.client.warm;
     assert.equal(await worker.client.send(['FETCH', 'default']), job);

@@ -190,8 +190,8 @@ describe('opening a connection', () => {
 
 describe('a live connection', () => {
   it('gives every command its own reply, in order, whatever the types', async (t) => {
-    const answers: Record<string, string> = { A: ok, B: '-ERR no\r\n', C: '$-1\r\n', D: bulk('{"x":1}') };
-    const { connection } = await setUpLive(t, { answer: (line) => answers[line] ?? ok });
+    const replies: Record<string, string> = { A: ok, B: '-ERR no\r\n', C: '$-1\r\n', D: bulk('{"x":1}') };
+    const { connection } = await setUpLive(t, { reply: (line) => replies[line] ?? ok });
     const endings = await Promise.all(['A', 'B', 'C', 'D'].map((line) => exchange(connection, line)));
     assert.deepEqual(endings, [
       { reply: { type: 'simple', text: 'OK' } },
@@ -202,9 +202,9 @@ describe('a live connection', () => {
     assert.ok(connection.isLive, 'an error reply costs no connection');
   });
 
-  it('answers the library: a text, null for nil, and a rejection for an error', async (t) => {
+  it('replies to the library with a text, null for nil, and a rejection for an error', async (t) => {
     const { connection } = await setUpLive(t, {
-      answer: (line) => (line === 'A b' ? bulk('text') : line === 'N' ? '$-1\r\n' : '-ERR no\r\n'),
+      reply: (line) => (line === 'A b' ? bulk('text') : line === 'N' ? '$-1\r\n' : '-ERR no\r\n'),
     });
     assert.equal(await connection.send(['A', 'b']), 'text');
     assert.equal(await connection.send(['N']), null);
@@ -213,7 +213,7 @@ describe('a live connection', () => {
   });
 
   it('is destroyed by a reply that the library did not expect', async (t) => {
-    const { connection } = await setUpLive(t, { answer: () => '+LATE\r\n' });
+    const { connection } = await setUpLive(t, { reply: () => '+LATE\r\n' });
     await assert.rejects(connection.sendWithAssert(['ACK', '{}'], 'OK'), ProtocolError);
     assert.ok(!connection.isLive);
   });
@@ -227,7 +227,7 @@ describe('a live connection', () => {
   });
 
   it('gives a stray second reply to nobody', async (t) => {
-    const { connection } = await setUpLive(t, { answer: () => ok + ok });
+    const { connection } = await setUpLive(t, { reply: () => ok + ok });
     assert.deepEqual(await exchange(connection, 'A'), { reply: { type: 'simple', text: 'OK' } });
     assert.match((await connection.closed).message, /no command asked for/);
   });
@@ -235,7 +235,7 @@ describe('a live connection', () => {
   for (const bytes of [':1\r\n', '*0\r\n', 'garbage', '$5\r\nab', '$99999999\r\n']) {
     it(`is in doubt, and so is its command, at the reply ${JSON.stringify(bytes)}`, async (t) => {
       const { connection } = await setUpLive(t, {
-        answer: (_line, peer) => {
+        reply: (_line, peer) => {
           peer.write(bytes);
           peer.end();
           return undefined;
@@ -248,7 +248,7 @@ describe('a live connection', () => {
 
   it('keeps a reply that came right before the end', async (t) => {
     const { connection } = await setUpLive(t, {
-      answer: (line, peer) => {
+      reply: (line, peer) => {
         if (line === 'A') peer.write(ok);
         if (line === 'B') peer.end();
         return undefined;
@@ -262,7 +262,7 @@ describe('a live connection', () => {
   for (const way of ['end', 'reset'] as const) {
     it(`tells of a broker that hung up: ${way}`, async (t) => {
       const { connection } = await setUpLive(t, {
-        answer: (_line, peer) => {
+        reply: (_line, peer) => {
           peer[way]();
           return undefined;
         },
@@ -275,7 +275,7 @@ describe('a live connection', () => {
 
 describe('the deadlines of a connection', () => {
   it('loses everything on it when the oldest command waits longer than the read timeout', async (t) => {
-    const { broker, clock, connection } = await setUpLive(t, { answer: () => undefined });
+    const { broker, clock, connection } = await setUpLive(t, { reply: () => undefined });
     const endings = ['A', 'B', 'C'].map((line) => lossOf(exchange(connection, line)));
     await broker.until(() => broker.lines.length === 3);
     clock.advance(1999);
@@ -288,7 +288,7 @@ describe('the deadlines of a connection', () => {
   });
 
   it('gives every reply its full time again', async (t) => {
-    const { broker, clock, connection } = await setUpLive(t, { answer: () => undefined });
+    const { broker, clock, connection } = await setUpLive(t, { reply: () => undefined });
     const endings = ['A', 'B', 'C'].map((line) => exchange(connection, line));
     await broker.until(() => broker.lines.length === 3);
     for (const ending of endings) {
@@ -301,7 +301,7 @@ describe('the deadlines of a connection', () => {
   });
 
   it('counts from the write of the first command after a rest', async (t) => {
-    const { broker, clock, connection } = await setUpLive(t, { answer: (line) => (line === 'A' ? ok : undefined) });
+    const { broker, clock, connection } = await setUpLive(t, { reply: (line) => (line === 'A' ? ok : undefined) });
     await exchange(connection, 'A');
     clock.advance(1500);
     const ending = exchange(connection, 'B');
@@ -343,7 +343,7 @@ describe('the connection limit of the broker', () => {
   const limit = '-ERR too many connections: 2001\r\n';
 
   it('is never taken for a reply, and proves that nothing was read', async (t) => {
-    const { broker, connection } = await setUpLive(t, { answer: () => undefined });
+    const { broker, connection } = await setUpLive(t, { reply: () => undefined });
     const endings = ['A', 'B'].map((line) => lossOf(exchange(connection, line)));
     await broker.until(() => broker.lines.length === 2);
     broker.peers[0]?.write(limit);
@@ -354,7 +354,7 @@ describe('the connection limit of the broker', () => {
   });
 
   it('proves nothing once a command has been answered', async (t) => {
-    const { broker, connection } = await setUpLive(t, { answer: (line) => (line === 'A' ? ok : undefined) });
+    const { broker, connection } = await setUpLive(t, { reply: (line) => (line === 'A' ? ok : undefined) });
     await exchange(connection, 'A');
     const ending = lossOf(exchange(connection, 'B'));
     await broker.until(() => broker.lines.length === 2);
@@ -474,7 +474,7 @@ describe('ending a connection', () => {
 
   it('waits no longer than its grace for a broker that ignores END', async (t) => {
     const { broker, clock, connection } = await setUpLive(t, {
-      answer: () => undefined,
+      reply: () => undefined,
     });
     // Its own end would come by itself when ours is seen.
     broker.peers[0]?.socket.removeAllListeners('end');

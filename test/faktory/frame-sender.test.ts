@@ -28,14 +28,14 @@ const untilRoom = ({ sender, changes }: Pick<ProducerParts, 'sender' | 'changes'
   changes.until(() => sender.slots > 0);
 
 const kindsOf = (outcomes: readonly Outcome[]): string[] => outcomes.map(({ kind }) => kind);
-const answerLater = (held: { line: string; peer: Peer }[]) => (line: string, peer: Peer) => {
+const replyLater = (held: { line: string; peer: Peer }[]) => (line: string, peer: Peer) => {
   held.push({ line, peer });
   return undefined;
 };
 
-/** The frames as they are counted when the broker gives these answers. */
-async function framesOf(t: TestContext, answers: string[], frames: readonly (readonly Job[])[]): Promise<string[]> {
-  const { client } = await setUp(t, { answer: () => answers.shift() });
+/** The frames as they are counted when the broker gives these replies. */
+async function framesOf(t: TestContext, replies: string[], frames: readonly (readonly Job[])[]): Promise<string[]> {
+  const { client } = await setUp(t, { reply: () => replies.shift() });
   const counted: string[] = [];
   const sender = createFrameSender({
     client,
@@ -62,14 +62,14 @@ describe('the frame sender', () => {
     const jobs = createJobs(3);
     const [, second, third] = jobs as [Job, Job, Job];
     const { sender } = await setUp(t, {
-      answer: () => refusals({ [third.jid]: 'EOF', [second.jid]: 'jobs must have an args parameter' }),
+      reply: () => refusals({ [third.jid]: 'EOF', [second.jid]: 'jobs must have an args parameter' }),
     });
     assert.deepEqual(kindsOf(await send(sender, jobs)), ['enqueued', 'refused', 'unknown']);
   });
 
   it('has several frames on one connection without waiting for replies, each with its own', async (t) => {
     const held: { line: string; peer: Peer }[] = [];
-    const { broker, sender, changes } = await setUp(t, { answer: answerLater(held) });
+    const { broker, sender, changes } = await setUp(t, { reply: replyLater(held) });
     const [first, second] = [createJobs(1), createJobs(1)] as const;
     const firstOutcome = send(sender, first);
     assert.equal(sender.slots, 0, 'one write at a time');
@@ -84,14 +84,14 @@ describe('the frame sender', () => {
   });
 
   it('says when there is room again after a write, not only after a reply', async (t) => {
-    const { sender, changes } = await setUp(t, { answer: () => undefined });
+    const { sender, changes } = await setUp(t, { reply: () => undefined });
     void send(sender, createJobs(1));
     await untilRoom({ sender, changes });
     assert.ok(sender.slots > 0);
   });
 
   it('takes the connection with the fewest commands in flight', async (t) => {
-    const { broker, sender } = await setUp(t, { answer: () => undefined }, { size: 3 });
+    const { broker, sender } = await setUp(t, { reply: () => undefined }, { size: 3 });
     for (let i = 0; i < 3; i++) void send(sender, createJobs(1));
     await broker.until(() => broker.lines.length === 3);
     assert.deepEqual(
@@ -112,16 +112,16 @@ describe('the frame sender', () => {
     ['the text of another command', () => bulk('OK')],
     ['an OK before the error', () => `+OK\r\n-ERR context deadline exceeded\r\n`],
   ];
-  for (const [what, answer] of lies) {
+  for (const [what, reply] of lies) {
     it(`makes everything on the connection unknown when a reply is ${what}`, async (t) => {
       const held: { line: string; peer: Peer }[] = [];
-      const { broker, client, sender, changes } = await setUp(t, { answer: answerLater(held) });
+      const { broker, client, sender, changes } = await setUp(t, { reply: replyLater(held) });
       const outcomes = [send(sender, createJobs(2))];
       await untilRoom({ sender, changes });
       outcomes.push(send(sender, createJobs(1)));
       await broker.until(() => held.length === 2);
       const doubtful = client.live[0];
-      held[0]?.peer.write(answer(held[0].line));
+      held[0]?.peer.write(reply(held[0].line));
       held[0]?.peer.end();
       assert.deepEqual((await Promise.all(outcomes)).flatMap(kindsOf), ['unknown', 'unknown', 'unknown']);
       assert.equal(doubtful?.isLive, false);
@@ -130,7 +130,7 @@ describe('the frame sender', () => {
 
   it('notices that the replies of two frames were swapped, by the jid in them', async (t) => {
     const held: { line: string; peer: Peer }[] = [];
-    const { broker, sender, changes } = await setUp(t, { answer: answerLater(held) });
+    const { broker, sender, changes } = await setUp(t, { reply: replyLater(held) });
     const outcomes = [send(sender, createJobs(2))];
     await untilRoom({ sender, changes });
     outcomes.push(send(sender, createJobs(2)));
@@ -142,7 +142,7 @@ describe('the frame sender', () => {
   });
 
   it('keeps the connection of a clear refusal', async (t) => {
-    const { client, sender } = await setUp(t, { answer: () => '-ERR shutdown in progress\r\n' });
+    const { client, sender } = await setUp(t, { reply: () => '-ERR shutdown in progress\r\n' });
     const [connection] = client.live;
     assert.deepEqual(kindsOf(await send(sender, createJobs(2))), ['refused', 'refused']);
     assert.ok(connection?.isLive);
@@ -153,7 +153,7 @@ describe('the frame sender', () => {
     const held: { line: string; peer: Peer }[] = [];
     const { broker, sender } = await setUp(
       t,
-      { answer: answerLater(held) },
+      { reply: replyLater(held) },
       { clock: { ...systemClock, now: () => nowMs }, readTimeoutMs: 60_000 },
     );
     for (const [ageMs, kind] of [
@@ -169,7 +169,7 @@ describe('the frame sender', () => {
   });
 
   it('answers refused for every frame that met the connection limit of the broker', async (t) => {
-    const { broker, sender } = await setUp(t, { answer: () => undefined });
+    const { broker, sender } = await setUp(t, { reply: () => undefined });
     const outcomes = send(sender, createJobs(2));
     await broker.until(() => broker.lines.length === 1);
     broker.peers[0]?.write('-ERR too many connections: 2001\r\n');
@@ -204,7 +204,7 @@ describe('the frame sender', () => {
 
   it('pings with a command that reaches the store, and tells when that fails', async (t) => {
     let info = bulk('{}');
-    const { broker, sender } = await setUp(t, { answer: () => info });
+    const { broker, sender } = await setUp(t, { reply: () => info });
     await sender.ping();
     assert.deepEqual(broker.lines, ['INFO']);
     info = '-ERR MISCONF Redis is configured to save RDB snapshots\r\n';
@@ -239,8 +239,8 @@ describe('the frame sender', () => {
     const refuse = (jobs: readonly Job[], text: string): string =>
       refusals(Object.fromEntries(jobs.map(({ jid }) => [jid, text])));
     const [three, two, all, last, one] = [3, 2, 4, 5, 1].map(createJobs) as [Job[], Job[], Job[], Job[], Job[]];
-    const answers = [refusals(), '-ERR shutdown in progress\r\n', refuse(all, full), refuse(last.slice(4), full)];
-    assert.deepEqual(await framesOf(t, [...answers, ':1\r\n'], [three, two, all, last, one]), [
+    const replies = [refusals(), '-ERR shutdown in progress\r\n', refuse(all, full), refuse(last.slice(4), full)];
+    assert.deepEqual(await framesOf(t, [...replies, ':1\r\n'], [three, two, all, last, one]), [
       '3 ok',
       '2 refused',
       '4 refused',

@@ -103,7 +103,7 @@ describe('a broker that cannot be asked', () => {
     const broker = await startScriptedBroker();
     t.after(() => broker.close());
     for (const reply of [undefined, '-ERR i/o timeout\r\n']) {
-      broker.setScript({ answer: () => reply });
+      broker.setScript({ reply: () => reply });
       const remover = overProtocol(t, broker.port, false, 100);
       await assert.rejects(remover.remove('job-12345'), {
         outcome: 'unknown',

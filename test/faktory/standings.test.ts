@@ -49,7 +49,7 @@ function setUp(size = 4) {
     return connection;
   };
   const connections = Array.from({ length: size }, open);
-  const answer = (connection: HandConnection, reply: Reply): void => {
+  const replyOn = (connection: HandConnection, reply: Reply): void => {
     connection.repliedMs = clock.now();
     connection.handlers.shift()?.onReply(reply);
   };
@@ -59,7 +59,7 @@ function setUp(size = 4) {
     standings.lost(connection.asConnection);
   };
   const isTrusted = (connection: HandConnection): boolean => standings.trusted.includes(connection.asConnection);
-  return { clock, standings, connections, downs, open, answer, giveUp, isTrusted };
+  return { clock, standings, connections, downs, open, replyOn, giveUp, isTrusted };
 }
 
 type Four = [HandConnection, HandConnection, HandConnection, HandConnection];
@@ -76,7 +76,7 @@ describe('the standings of connections', () => {
   });
 
   it('ask those that have not answered since a silence began, and leave the others alone', () => {
-    const { clock, standings, connections, downs, giveUp, answer, isTrusted } = setUp();
+    const { clock, standings, connections, downs, giveUp, replyOn, isTrusted } = setUp();
     const [silent, idle, early, busy] = connections as Four;
     clock.advance(10_000);
     early.repliedMs = clock.now() + 500;
@@ -92,7 +92,7 @@ describe('the standings of connections', () => {
       [false, false, true],
     );
     assert.equal(standings.doubted, 2);
-    answer(idle, info);
+    replyOn(idle, info);
     assert.ok(isTrusted(idle));
     clock.advance(60_000);
     assert.deepEqual(downs, [], 'one was trusted all the time');
@@ -100,7 +100,7 @@ describe('the standings of connections', () => {
   });
 
   it('say that the broker is away when none is left, 30 ms later, and that it is back with the first reply', () => {
-    const { clock, standings, connections, downs, giveUp, answer } = setUp();
+    const { clock, standings, connections, downs, giveUp, replyOn } = setUp();
     const [silent, second, third] = connections as Four;
     clock.advance(7000);
     giveUp(silent, 0);
@@ -110,49 +110,49 @@ describe('the standings of connections', () => {
     assert.match(String(standings.downReason), /does not answer/);
     clock.advance(3000);
     giveUp(second, 7000);
-    answer(third, info);
+    replyOn(third, info);
     assert.equal(standings.downReason, undefined);
     assert.deepEqual(standings.trusted, [third]);
     assert.deepEqual(downs, [true, false], 'each told once');
   });
 
   it('do not say so when INFO is answered at once', () => {
-    const { clock, connections, downs, giveUp, answer } = setUp();
+    const { clock, connections, downs, giveUp, replyOn } = setUp();
     const [silent, ...others] = connections as Four;
     clock.advance(7000);
     giveUp(silent, 0);
     clock.advance(20);
-    for (const other of others) answer(other, info);
+    for (const other of others) replyOn(other, info);
     clock.advance(1000);
     assert.deepEqual(downs, []);
   });
 
   it('ask a new connection first while a doubt is open, and no longer when all are trusted again', () => {
-    const { clock, standings, connections, open, answer, giveUp, isTrusted } = setUp();
+    const { clock, standings, connections, open, replyOn, giveUp, isTrusted } = setUp();
     const [silent, ...others] = connections as Four;
     clock.advance(7000);
     giveUp(silent, 0);
     const replacement = open();
     assert.deepEqual(replacement.lines, ['INFO']);
-    for (const other of others) answer(other, info);
+    for (const other of others) replyOn(other, info);
     const another = open();
     assert.deepEqual(another.lines, ['INFO'], 'one is still in doubt');
     standings.lost(another.asConnection);
     another.destroy(new Error('closed'));
-    answer(replacement, info);
+    replyOn(replacement, info);
     standings.lost(replacement.asConnection);
     const last = open();
     assert.deepEqual([last.lines, isTrusted(last)], [[], true]);
   });
 
   it('ask a connection whose broker answered with a deadline of its own, and again each 500 ms while INFO meets it', () => {
-    const { clock, standings, connections, downs, answer, isTrusted } = setUp(2);
+    const { clock, standings, connections, downs, replyOn, isTrusted } = setUp(2);
     const [late, other] = connections as Four;
     clock.advance(6000);
     late.repliedMs = clock.now();
     standings.late(late.asConnection, 0);
     assert.deepEqual([late.lines, other.lines], [['INFO'], ['INFO']]);
-    answer(late, deadline);
+    replyOn(late, deadline);
     clock.advance(30);
     assert.match(String(standings.downReason), /: its Redis hangs \(it greets, but/);
     assertFitsDetail(standings.downReason);
@@ -160,13 +160,13 @@ describe('the standings of connections', () => {
     assert.equal(late.lines.length, 1);
     clock.advance(1);
     assert.equal(late.lines.length, 2);
-    answer(late, info);
+    replyOn(late, info);
     assert.ok(isTrusted(late));
     assert.deepEqual(downs, [true, false]);
   });
 
   it('tell a process that hangs from a Redis that does, by a greeting since the silence began', () => {
-    const { clock, standings, connections, open, giveUp, answer } = setUp(1);
+    const { clock, standings, connections, open, giveUp, replyOn } = setUp(1);
     const [silent] = connections as Four;
     clock.advance(7000);
     giveUp(silent, 0);
@@ -174,7 +174,7 @@ describe('the standings of connections', () => {
     assert.match(String(standings.downReason), /: it does not answer in time$/);
     const replacement = open();
     assert.match(String(standings.downReason), /: its Redis hangs /);
-    answer(replacement, info);
+    replyOn(replacement, info);
     assert.equal(standings.downReason, undefined);
     clock.advance(7000);
     giveUp(replacement, 7000);
@@ -183,21 +183,21 @@ describe('the standings of connections', () => {
   });
 
   it('take a clear refusal of INFO for a reply: each job is told what is wrong', () => {
-    const { clock, connections, giveUp, answer, isTrusted } = setUp(2);
+    const { clock, connections, giveUp, replyOn, isTrusted } = setUp(2);
     const [silent, other] = connections as Four;
     clock.advance(7000);
     giveUp(silent, 0);
-    answer(other, { type: 'error', text: 'MISCONF Redis is configured to save RDB snapshots' });
+    replyOn(other, { type: 'error', text: 'MISCONF Redis is configured to save RDB snapshots' });
     assert.ok(isTrusted(other));
   });
 
   for (const reply of [{ type: 'nil' }, { type: 'simple', text: 'OK' }, { type: 'bulk', text: 'x' }] as const) {
     it(`end a connection that answers INFO with ${JSON.stringify(reply)}`, () => {
-      const { clock, standings, connections, giveUp, answer } = setUp(2);
+      const { clock, standings, connections, giveUp, replyOn } = setUp(2);
       const [silent, other] = connections as Four;
       clock.advance(7000);
       giveUp(silent, 0);
-      answer(other, reply);
+      replyOn(other, reply);
       assert.ok(other.reason instanceof ProtocolError);
       standings.lost(other.asConnection);
       assert.deepEqual([standings.trusted.length, standings.doubted], [0, 0]);
@@ -205,11 +205,11 @@ describe('the standings of connections', () => {
   }
 
   it('forget a connection that is lost while it rests', () => {
-    const { clock, standings, connections, answer } = setUp(2);
+    const { clock, standings, connections, replyOn } = setUp(2);
     const [late] = connections as Four;
     clock.advance(6000);
     standings.late(late.asConnection, 0);
-    answer(late, deadline);
+    replyOn(late, deadline);
     standings.lost(late.asConnection);
     clock.advance(1000);
     assert.deepEqual(late.lines, ['INFO']);

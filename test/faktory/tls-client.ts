@@ -25,13 +25,13 @@ const client: FaktoryClient = new FaktoryClient({
 });
 const sender = createFrameSender({ client, clock: systemClock, onChange: () => undefined });
 const alive = setInterval(() => undefined, 1000);
-const answer = client.warm.then(
+const pushed = client.warm.then(
   () =>
     new Promise<string>((resolve) =>
       sender.send([createArithmeticJob('add', { a: 1, b: 2 })], ([outcome]) => resolve(outcome?.kind ?? 'nothing')),
     ),
 );
-process.stdout.write(await Promise.race([answer, isDown]));
+process.stdout.write(await Promise.race([pushed, isDown]));
 await client.close();
 clearInterval(alive);
 if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain');

@@ -54,7 +54,7 @@ function startArrivals({ url, path, body, load }: ArrivalsOptions): Arrivals {
   let waiting = 0;
   let turnedAway = 0;
   let isOver = false;
-  let onAllAnswered: () => void = () => undefined;
+  let onAllEnded: () => void = () => undefined;
 
   interface Caller {
     readonly connection: HttpConnection;
@@ -69,9 +69,9 @@ function startArrivals({ url, path, body, load }: ArrivalsOptions): Arrivals {
       startedMs: undefined,
       isLost: false,
       connection: openHttpConnection(port, {
-        onAnswer(status, answer) {
+        onResponse(status, response) {
           idle.push(caller);
-          ended(caller, status, status === 503 ? retryAfterOf(answer) : -1);
+          ended(caller, status, status === 503 ? retryAfterOf(response) : -1);
         },
         onLost: () => lose(caller),
       }),
@@ -99,7 +99,7 @@ function startArrivals({ url, path, body, load }: ArrivalsOptions): Arrivals {
     seen.push({ startedMs, tookMs: nowMs() - startedMs, status, retryAfterSeconds });
     caller.startedMs = undefined;
     waiting--;
-    if (isOver && waiting === 0) return onAllAnswered();
+    if (isOver && waiting === 0) return onAllEnded();
     if (isOver || 'perSecond' in load) return;
     if (status !== 0) return arrive();
     // Not at once: a service that is gone must not make this loop spin.
@@ -127,15 +127,15 @@ function startArrivals({ url, path, body, load }: ArrivalsOptions): Arrivals {
   return {
     async stop() {
       isOver = true;
-      if (waiting > 0) await new Promise<void>((resolve) => (onAllAnswered = resolve));
+      if (waiting > 0) await new Promise<void>((resolve) => (onAllEnded = resolve));
       for (const { connection } of idle.splice(0)) connection.close();
       return { seen, turnedAway };
     },
   };
 }
 
-function retryAfterOf(answer: Buffer): number {
-  const match = /\r\nretry-after: *(\d+)/i.exec(answer.toString('latin1'));
+function retryAfterOf(response: Buffer): number {
+  const match = /\r\nretry-after: *(\d+)/i.exec(response.toString('latin1'));
   return match ? Number(match[1]) : -1;
 }
 

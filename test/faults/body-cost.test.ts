@@ -36,11 +36,11 @@ async function measure(
     for (let round = 0; round < rounds; round++) {
       const startedMs = performance.now();
       const startedCpu = process.cpuUsage();
-      const answer = await post(url, body, encoding === undefined ? {} : { 'content-encoding': encoding });
+      const response = await post(url, body, encoding === undefined ? {} : { 'content-encoding': encoding });
       const { user, system } = process.cpuUsage(startedCpu);
       // On a busy machine the clock counts the others' work, too.
       times.push(Math.min(performance.now() - startedMs, (user + system) / 1000));
-      status = answer.statusCode;
+      status = response.statusCode;
     }
     return { ms: quartile(times), status };
   }

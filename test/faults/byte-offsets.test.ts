@@ -53,7 +53,7 @@ const frameKinds = [
 ];
 
 /** The broker turns down the last job of every frame, so that a reply says something of each job. */
-const answer = (line: string): string => {
+const reply = (line: string): string => {
   const jids = jidsOf(line);
   return refusals(jids.length > 1 ? { [jids.at(-1) as string]: 'jobs must have an args parameter' } : {});
 };
@@ -135,7 +135,7 @@ async function run(broker: ScriptedBroker, tls: Certificate | undefined, test: C
 
 async function setUp(t: TestContext, isTls: boolean) {
   const certificate = isTls ? createCertificate(t) : undefined;
-  const broker = await startScriptedBroker({ script: { answer }, ...(certificate && { tls: certificate }) });
+  const broker = await startScriptedBroker({ script: { reply }, ...(certificate && { tls: certificate }) });
   t.after(() => broker.close());
   /** Runs every case, and gives its frames and outcomes to `check`. */
   async function runAll(cases: readonly Case[], check: (test: Case, outcomes: Outcome[][]) => void): Promise<void> {
@@ -170,13 +170,13 @@ const frameBytes = (jobs: readonly Job[]): number =>
   Buffer.byteLength(`PUSHB [${jobs.map(({ encoded }) => encoded).join(',')}]\r\n`);
 const kindsOf = (outcomes: readonly Outcome[]): string => outcomes.map(({ kind }) => kind).join(' ');
 const allUnknown = 'unknown unknown unknown';
-const asAnswered = 'enqueued enqueued refused';
+const asReplied = 'enqueued enqueued refused';
 
 for (const isTls of [false, true]) {
   const perRecord = isTls ? recordBytes : 0;
-  /** What was tried, as `1,200 cuts of 400 bytes over TLS: 0 false responses`. */
+  /** What was tried, as `1,200 cuts of 400 bytes over TLS: 0 false outcomes`. */
   const told = (cases: readonly Case[], bytes: number): string =>
-    `${cases.length} cuts of ${bytes} bytes${isTls ? ' over TLS' : ''}: 0 false answers`;
+    `${cases.length} cuts of ${bytes} bytes${isTls ? ' over TLS' : ''}: 0 false outcomes`;
   describe(isTls ? 'a frame over TLS' : 'a frame', () => {
     for (const { what: kind, step, create } of frameKinds) {
       it(`${kind}that is cut anywhere is unknown, and was not seen unless its last byte arrived`, async (t) => {
@@ -192,7 +192,7 @@ for (const isTls of [false, true]) {
           if (offset < length) assert.ok(!isSeen, what);
           if (offset < length || by !== 'stall') assert.equal(kindsOf(outcomes), allUnknown, what);
           // Nothing is lost by a stall behind the last byte.
-          else assert.equal(kindsOf(outcomes), asAnswered, what);
+          else assert.equal(kindsOf(outcomes), asReplied, what);
         });
         showed('frame-cut', told(cases, length));
       });
@@ -201,7 +201,7 @@ for (const isTls of [false, true]) {
     it('whose reply is cut anywhere is unknown until the last byte, and as answered with it', async (t) => {
       const { broker, runAll } = await setUp(t, isTls);
       const length =
-        answer(
+        reply(
           `PUSHB [${createJobs(3)
             .map(({ encoded }) => encoded)
             .join(',')}]`,
@@ -211,7 +211,7 @@ for (const isTls of [false, true]) {
       );
       await runAll(cases, ({ offset, by, frames }, [outcomes = []]) => {
         assert.ok(broker.seen.has(frames[0]?.[0]?.jid ?? ''));
-        assert.equal(kindsOf(outcomes), offset < length ? allUnknown : asAnswered, `${by} at ${offset} of ${length}`);
+        assert.equal(kindsOf(outcomes), offset < length ? allUnknown : asReplied, `${by} at ${offset} of ${length}`);
       });
       showed('reply-cut', told(cases, length));
     });
@@ -243,7 +243,7 @@ for (const isTls of [false, true]) {
       const line = `PUSHB [${createJobs(2)
         .map(({ encoded }) => encoded)
         .join(',')}]`;
-      const length = answer(line).length + perRecord;
+      const length = reply(line).length + perRecord;
       const cases = offsetsUpTo(3 * length).flatMap((offset) =>
         kinds.map((by): Case => ({ direction: 'toClient', by, offset, frames: [1, 2, 3].map(() => createJobs(2)) })),
       );

@@ -95,7 +95,7 @@ const offeredAs = ({ offered }: History, nonce: string): SeenJob =>
 const planted: readonly [bug: string, finds: Violation, plant: (history: History) => void][] = [
   ['acknowledges before the broker has it', 'lost', ({ stored }) => remove(stored, 'single')],
   ['acknowledges a batch of which one entry was refused', 'lost', ({ stored }) => remove(stored, 'batch-1')],
-  ['takes no answer for a yes', 'lost', (history) => change(history, 'vanished', { outcome: 'enqueued' })],
+  ['takes silence for a yes', 'lost', (history) => change(history, 'vanished', { outcome: 'enqueued' })],
   ['pops a job and forgets it', 'lost', ({ run }) => remove(run, 'done')],
   ['comes back empty after a crash', 'lost', ({ stored }) => void stored.splice(0)],
   ['calls an unknown outcome a refusal', 'ghosts', (history) => change(history, 'stored', { outcome: 'refused' })],
@@ -138,7 +138,7 @@ const planted: readonly [bug: string, finds: Violation, plant: (history: History
     (history) => change(history, 'single', { message: 'Job enqueued to add 2 + 1' }),
   ],
   [
-    'swaps the operands in its answer',
+    'swaps the operands in its response',
     'crossed',
     (history) => change(history, 'batch-0', { message: 'Job enqueued to add 1 + 2' }),
   ],

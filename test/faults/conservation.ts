@@ -66,7 +66,7 @@ export function checkConservation({ offered, stored, run, stalls = [] }: Facts):
   if (byNonce.size !== offered.length) throw new Error('a nonce was offered twice');
   const copies = new Map<string, number>();
   const invented: SeenJob[] = [];
-  const crossed = crossedAnswers(offered);
+  const crossed = crossedResponses(offered);
   for (const seen of [...stored, ...run]) {
     const job = byNonce.get(seen.nonce ?? '');
     if (job === undefined) {
@@ -93,8 +93,8 @@ export function checkConservation({ offered, stored, run, stalls = [] }: Facts):
   };
 }
 
-/** Answers that name other operands, an id that another caller was told too, or none where one is due. */
-function crossedAnswers(offered: readonly OfferedJob[]): string[] {
+/** Responses that name other operands, an id that another caller was told too, or none where one is due. */
+function crossedResponses(offered: readonly OfferedJob[]): string[] {
   const crossed: string[] = [];
   const owners = new Map<string, string>();
   for (const { nonce, a, b, outcome, jobId, message } of offered) {

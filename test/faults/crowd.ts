@@ -29,9 +29,9 @@ interface Wanted extends Pick<OfferedJob, 'nonce' | 'operation' | 'a' | 'b' | 'm
 const explicitEvery = 10;
 
 type Told = Pick<OfferedJob, 'outcome' | 'jobId' | 'message' | 'detail'>;
-type Answer = Awaited<ReturnType<typeof post>>;
+type JsonResponse = Awaited<ReturnType<typeof post>>;
 
-const silent: Answer = { status: 0, body: {} };
+const silent: JsonResponse = { status: 0, body: {} };
 
 const outcomeOfStatus: Readonly<Record<string, Outcome>> = {
   enqueued: 'enqueued',
@@ -41,7 +41,7 @@ const outcomeOfStatus: Readonly<Record<string, Outcome>> = {
 };
 
 /** What a response says of each of `count` jobs. */
-function read({ status, body }: Answer, count: number): Told[] {
+function read({ status, body }: JsonResponse, count: number): Told[] {
   const { results, job_id: id, job_ids: ids = id === undefined ? [] : [id], message, detail } = body;
   if (results !== undefined) {
     const entries = results as { status: string; job_id?: string; detail?: string }[];
@@ -67,7 +67,7 @@ function read({ status, body }: Answer, count: number): Told[] {
 export interface Callers {
   readonly offered: readonly OfferedJob[];
   /** Requests by status; one without a response is under 0. */
-  readonly answers: Readonly<Record<number, number>>;
+  readonly byStatus: Readonly<Record<number, number>>;
   readonly acknowledged: number;
   readonly slowestMs: number;
   /** Asks for one job; resolves with the status. A spoilt one divides by zero. Never rejects for want of a response. */
@@ -81,7 +81,7 @@ export interface Callers {
 /** @param takesExplicit whether the API and whoever reads the broker know the jobs of explicit.ts */
 export function createCallers(url: string, takesExplicit = false): Callers {
   const offered: OfferedJob[] = [];
-  const answers: Record<number, number> = {};
+  const byStatus: Record<number, number> = {};
   const waiting = new Map<() => void, number>();
   let acknowledged = 0;
   let slowestMs = 0;
@@ -101,11 +101,11 @@ export function createCallers(url: string, takesExplicit = false): Callers {
 
   async function ask(path: string, body: unknown, jobs: readonly Wanted[]): Promise<number> {
     const askedMs = performance.now();
-    const answer = await post(url + path, body).catch(() => silent);
+    const response = await post(url + path, body).catch(() => silent);
     const repliedMs = performance.now();
     slowestMs = Math.max(slowestMs, repliedMs - askedMs);
-    answers[answer.status] = (answers[answer.status] ?? 0) + 1;
-    const told = read(answer, jobs.length);
+    byStatus[response.status] = (byStatus[response.status] ?? 0) + 1;
+    const told = read(response, jobs.length);
     jobs.forEach(({ path: _path, entry: _entry, ...job }, index) => {
       const own = told[index] as Told;
       if (own.outcome === 'enqueued') acknowledged++;
@@ -114,12 +114,12 @@ export function createCallers(url: string, takesExplicit = false): Callers {
       offered.push({ ...job, askedMs, repliedMs, ...own, message });
     });
     for (const [wake, least] of waiting) if (acknowledged >= least) wake();
-    return answer.status;
+    return response.status;
   }
 
   return {
     offered,
-    answers,
+    byStatus,
     get acknowledged() {
       return acknowledged;
     },

@@ -1,6 +1,6 @@
 // Faktory and its Redis, killed together at random moments while the API takes singles and batches: what was acknowledged is
 // there after the restart when Redis syncs before it answers, and is not when Faktory is used as it comes. A process that is
-// killed leaves what it wrote to the kernel, so this tests the order of Redis's writes and answers, not the disk: only a
+// killed leaves what it wrote to the kernel, so this tests the order of Redis's writes and replies, not the disk: only a
 // power loss would. FAULTS=1: 20 kills and 200,000 jobs.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';

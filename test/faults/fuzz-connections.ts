@@ -3,7 +3,7 @@
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createRandom, type Random } from '../simulation/random.ts';
-import { createAnswerReader, faultOf, textOf, type Answer } from './fuzz-answers.ts';
+import { createResponseReader, faultOf, textOf, type HttpResponse } from './fuzz-responses.ts';
 import { createRequest, type FuzzRequest } from './fuzz-requests.ts';
 
 interface FuzzOptions {
@@ -22,7 +22,7 @@ interface FuzzOptions {
 
 export interface FuzzReport {
   requests: number;
-  answers: number;
+  responses: number;
   connections: number;
   byStatus: Record<string, number>;
   byChange: Record<string, number>;
@@ -67,27 +67,27 @@ function piecesOf({ requests, random }: Script): Buffer[] {
 }
 
 interface Outcome {
-  answers: Answer[];
+  responses: HttpResponse[];
   fault: string | undefined;
   wasReset: boolean;
 }
 
 function play(port: number, script: Script): Promise<Outcome> {
   const { requests, end } = script;
-  const reader = createAnswerReader();
-  const outcome: Outcome = { answers: [], fault: undefined, wasReset: false };
+  const reader = createResponseReader();
+  const outcome: Outcome = { responses: [], fault: undefined, wasReset: false };
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });
   const methodOf = (index: number): string => {
     const request = requests[index];
     return request?.isClean === true ? request.method : '';
   };
   function read(): void {
-    const index = outcome.answers.length;
+    const index = outcome.responses.length;
     try {
-      const answer = reader.next(methodOf(index));
-      if (answer === undefined) return;
-      outcome.answers.push(answer);
-      outcome.fault ??= withIndex(faultOf(answer, methodOf(index)), index);
+      const response = reader.next(methodOf(index));
+      if (response === undefined) return;
+      outcome.responses.push(response);
+      outcome.fault ??= withIndex(faultOf(response, methodOf(index)), index);
     } catch (error) {
       outcome.fault ??= withIndex((error as Error).message, index);
     }
@@ -117,7 +117,7 @@ function play(port: number, script: Script): Promise<Outcome> {
     socket.on('data', (bytes: Buffer) => {
       reader.push(bytes);
       read();
-      if (end === 'close' && outcome.answers.length === requests.length) socket.end();
+      if (end === 'close' && outcome.responses.length === requests.length) socket.end();
     });
     socket.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'ECONNRESET' || error.code === 'EPIPE') outcome.wasReset = true;
@@ -126,24 +126,29 @@ function play(port: number, script: Script): Promise<Outcome> {
     socket.on('close', () => {
       reader.end();
       read();
-      if (end !== 'destroy' && !outcome.wasReset) outcome.fault ??= silenceOf(requests, outcome.answers, reader.rest());
+      if (end !== 'destroy' && !outcome.wasReset)
+        outcome.fault ??= silenceOf(requests, outcome.responses, reader.rest());
       resolve(outcome);
     });
   });
 }
 
 const withIndex = (fault: string | undefined, index: number): string | undefined =>
-  fault === undefined ? undefined : `answer ${index}: ${fault}`;
+  fault === undefined ? undefined : `response ${index}: ${fault}`;
 
-/** What is wrong when a connection ended with these answers. */
-function silenceOf(requests: readonly FuzzRequest[], answers: readonly Answer[], rest: Buffer): string | undefined {
+/** What is wrong when a connection ended with these responses. */
+function silenceOf(
+  requests: readonly FuzzRequest[],
+  responses: readonly HttpResponse[],
+  rest: Buffer,
+): string | undefined {
   if (rest.length > 0)
-    return `answer ${answers.length} is not whole: ${JSON.stringify(rest.toString('latin1', 0, 200))}`;
+    return `response ${responses.length} is not whole: ${JSON.stringify(rest.toString('latin1', 0, 200))}`;
   const owed = requests.filter(({ isClean }) => isClean).length;
-  if (answers.length < owed && answers.at(-1)?.isLast !== true) {
-    return `request ${answers.length} of ${owed} was not answered, and no answer said that it is the last`;
+  if (responses.length < owed && responses.at(-1)?.isLast !== true) {
+    return `request ${responses.length} of ${owed} was not answered, and no response said that it is the last`;
   }
-  if (owed === requests.length && answers.length > owed) return `${answers.length} answers to ${owed} requests`;
+  if (owed === requests.length && responses.length > owed) return `${responses.length} responses to ${owed} requests`;
   return undefined;
 }
 
@@ -152,7 +157,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   const { port, seed, requests, connections, faultsMax = 10 } = options;
   const report: FuzzReport = {
     requests: 0,
-    answers: 0,
+    responses: 0,
     connections: 0,
     byStatus: {},
     byChange: {},
@@ -163,18 +168,18 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   const bump = (counts: Record<string, number>, name: string | number): void =>
     void (counts[name] = (counts[name] ?? 0) + 1);
 
-  function add(script: Script, { answers, fault, wasReset }: Outcome): void {
+  function add(script: Script, { responses, fault, wasReset }: Outcome): void {
     // One more was read where the connection ended at it.
-    const read = Math.min(script.requests.length, answers.length + (answers.at(-1)?.isLast === true ? 0 : 1));
+    const read = Math.min(script.requests.length, responses.length + (responses.at(-1)?.isLast === true ? 0 : 1));
     report.requests += read;
-    report.answers += answers.length;
+    report.responses += responses.length;
     report.resets += Number(wasReset);
-    for (const { status } of answers) bump(report.byStatus, status);
+    for (const { status } of responses) bump(report.byStatus, status);
     for (const { changes } of script.requests.slice(0, read))
       for (const change of changes) bump(report.byChange, change);
-    for (const answer of answers) report.jobs += jobsIn(answer);
+    for (const response of responses) report.jobs += jobsIn(response);
     if (fault !== undefined && report.faults.length < faultsMax)
-      report.faults.push(describe(seed, script, answers, fault));
+      report.faults.push(describe(seed, script, responses, fault));
     options.onProgress?.(report.requests);
   }
   async function work(): Promise<void> {
@@ -188,19 +193,24 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   return report;
 }
 
-function jobsIn(answer: Answer): number {
+function jobsIn(response: HttpResponse): number {
   // A range of a file is a 206, too.
-  const isJson = answer.headers.get('content-type')?.startsWith('application/json') === true;
-  if (!isJson || (answer.status !== 202 && answer.status !== 206)) return 0;
-  const { job_id, count } = JSON.parse(textOf(answer)) as { job_id?: string; count?: number };
+  const isJson = response.headers.get('content-type')?.startsWith('application/json') === true;
+  if (!isJson || (response.status !== 202 && response.status !== 206)) return 0;
+  const { job_id, count } = JSON.parse(textOf(response)) as { job_id?: string; count?: number };
   return job_id === undefined ? (count ?? 0) : 1;
 }
 
-function describe(seed: number, { number, requests, end }: Script, answers: readonly Answer[], fault: string): string {
+function describe(
+  seed: number,
+  { number, requests, end }: Script,
+  responses: readonly HttpResponse[],
+  fault: string,
+): string {
   const shown = requests.map(({ changes, bytes }, index) => {
-    const answer = answers[index];
-    const status = answer === undefined ? 'nothing' : `${answer.status}${answer.isLast ? ', the last' : ''}`;
+    const response = responses[index];
+    const status = response === undefined ? 'nothing' : `${response.status}${response.isLast ? ', the last' : ''}`;
     return `  ${index}: ${status} [${changes.join(', ')}] ${JSON.stringify(bytes.toString('latin1', 0, 300))}`;
   });
-  return `FUZZ_SEED=${seed}, connection ${number} (${end}): ${fault}\n${shown.slice(0, answers.length + 2).join('\n')}`;
+  return `FUZZ_SEED=${seed}, connection ${number} (${end}): ${fault}\n${shown.slice(0, responses.length + 2).join('\n')}`;
 }

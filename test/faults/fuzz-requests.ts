@@ -343,7 +343,7 @@ export function createRequest(random: Random): FuzzRequest {
   }
   const bytes = render(draft, random);
   const method = draft.method.trim();
-  // The answer to a HEAD that is none cannot be told from one without a body.
+  // The response to a HEAD that is none cannot be told from one without a body.
   if (method === 'HEAD' || !random.chance(0.03)) {
     const isClean = isCleanHead(bytes);
     return method === 'HEAD' && !isClean ? createRequest(random) : { bytes, method, isClean, changes };

@@ -61,7 +61,7 @@ describe('fuzzed requests', () => {
     showed(
       'fuzzed-requests',
       `seed ${seed}: ${report.requests} requests on ${report.connections} connections, ${Math.round(report.requests / seconds)}/s; ` +
-        `${countOf(byStatus, (code) => code < 300)} answers 2xx, ${countOf(byStatus, (code) => code >= 400 && code < 500)} 4xx, ` +
+        `${countOf(byStatus, (code) => code < 300)} responses 2xx, ${countOf(byStatus, (code) => code >= 400 && code < 500)} 4xx, ` +
         `${countOf(byStatus, (code) => code >= 500)} 503 or 504, none else; resident MiB by tenths ${resident}`,
     );
   });
@@ -77,7 +77,7 @@ describe('fuzzed requests', () => {
     const port = Number(new URL(await listen()).port);
     const report = await fuzz({ port, seed, requests: isFull ? 100_000 : 500, connections: 16, isPatient: true });
     assert.deepEqual(report.faults, []);
-    // An answer that a reset took away was given.
+    // A response that a reset took away was given.
     if (report.resets === 0) assert.equal(producer.jobs.length, report.jobs);
     else assert.ok(producer.jobs.length >= report.jobs);
     assert.ok(report.jobs > 100);
@@ -120,7 +120,7 @@ const planted: Readonly<Record<string, Planted>> = {
         reply.statusCode === 422 ? Buffer.from(JSON.stringify({ stack: String(payload) })) : payload,
       ),
   },
-  'counts the bytes of an answer wrongly': {
+  'counts the bytes of a response wrongly': {
     fault: /no status line|is not whole/,
     plant: (app) =>
       app.addHook('onRequest', async (request, reply) => {
@@ -132,7 +132,7 @@ const planted: Readonly<Record<string, Planted>> = {
       }),
   },
   'ends a connection instead of answering': {
-    fault: /was not answered, and no answer said that it is the last/,
+    fault: /was not answered, and no response said that it is the last/,
     plant: (app) =>
       app.addHook('onRequest', async (request) => {
         if (request.url === '/jobs/subtract') request.raw.socket.destroySoon();

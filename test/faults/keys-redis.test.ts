@@ -18,14 +18,14 @@ const callers = 8;
 const partMs = isFull ? 10_000 : 1000;
 const asksMax = 6;
 
-interface Answer {
+interface KeyedResponse {
   key: string;
   status: number;
   jobId: string | undefined;
 }
 
 interface Load {
-  answers: Answer[];
+  responses: KeyedResponse[];
   /** Of callers without keys. */
   unkeyed: number[];
   stop(): Promise<void>;
@@ -40,7 +40,7 @@ async function post(url: string, body: object, key?: string): Promise<{ status: 
 
 /** Every key is sent twice at least, to any process, also after its 202. */
 function startLoad(urls: readonly string[]): Load {
-  const answers: Answer[] = [];
+  const responses: KeyedResponse[] = [];
   const unkeyed: number[] = [];
   let isStopped = false;
   let sent = 0;
@@ -48,10 +48,10 @@ function startLoad(urls: readonly string[]): Load {
 
   async function askAgain(key: string, a: number): Promise<void> {
     for (let asks = 0, isEnough = false; asks < asksMax && !isEnough; asks++) {
-      const answer = { key, ...(await post(anyUrl(), { a, b: 0, request_id: key }, key)) };
-      isEnough = answer.status === 202 && asks > 0;
-      answers.push(answer);
-      if (answer.status !== 202) await delay(100);
+      const response = { key, ...(await post(anyUrl(), { a, b: 0, request_id: key }, key)) };
+      isEnough = response.status === 202 && asks > 0;
+      responses.push(response);
+      if (response.status !== 202) await delay(100);
     }
   }
 
@@ -83,7 +83,7 @@ function startLoad(urls: readonly string[]): Load {
 
   const all = [...Array.from({ length: callers }, (_, caller) => call(caller)), callAnyway(), callWithoutKey()];
   return {
-    answers,
+    responses,
     unkeyed,
     async stop() {
       isStopped = true;
@@ -107,12 +107,12 @@ async function takeJobs(port: number): Promise<Map<string, string[]>> {
   return jobs;
 }
 
-function check(answers: readonly Answer[], jobs: ReadonlyMap<string, string[]>): void {
+function check(responses: readonly KeyedResponse[], jobs: ReadonlyMap<string, string[]>): void {
   const twice = [...jobs].filter(([, ids]) => ids.length > 1);
   assert.deepEqual(twice, [], 'a second job');
-  const wrong = answers.filter(({ key, status, jobId }) => status === 202 && jobs.get(key)?.[0] !== jobId);
+  const wrong = responses.filter(({ key, status, jobId }) => status === 202 && jobs.get(key)?.[0] !== jobId);
   assert.deepEqual(wrong, [], '"enqueued" of another job, or of none');
-  const others = answers.filter(({ status }) => ![202, 409, 503, 504].includes(status));
+  const others = responses.filter(({ status }) => ![202, 409, 503, 504].includes(status));
   assert.deepEqual(others, []);
 }
 
@@ -175,11 +175,11 @@ describe('the Redis of keys, under load', { skip: faktoryPath() === undefined },
       await delay(partMs);
       await load.stop();
       const jobs = await takeJobs(faktory.port);
-      check(load.answers, jobs);
-      const count = (wanted: number): number => load.answers.filter(({ status }) => status === wanted).length;
+      check(load.responses, jobs);
+      const count = (wanted: number): number => load.responses.filter(({ status }) => status === wanted).length;
       showed(
         'keys-redis',
-        `${name}: ${load.answers.length} requests, 202: ${count(202)}, 409: ${count(409)}, 503: ${count(503)}, 504: ${count(504)}; ${jobs.size} jobs, none twice`,
+        `${name}: ${load.responses.length} requests, 202: ${count(202)}, 409: ${count(409)}, 503: ${count(503)}, 504: ${count(504)}; ${jobs.size} jobs, none twice`,
       );
       assert.ok(count(202) > 0);
       assert.ok(count(503) > 0, 'the fault was not noticed');

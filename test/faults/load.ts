@@ -6,7 +6,7 @@ import type { JobRecord } from '../../src/domain/results.ts';
 import { createRedisResults } from '../../src/results/redis.ts';
 import { createCallers, resultOf, type Callers } from './crowd.ts';
 
-export interface Load extends Pick<Callers, 'offered' | 'answers' | 'slowestMs'> {
+export interface Load extends Pick<Callers, 'offered' | 'byStatus' | 'slowestMs'> {
   /** What each acknowledged job has to come to, by id. */
   readonly expected: ReadonlyMap<string, number>;
   /** Ends the stream; resolves when every request has its response. */
@@ -32,7 +32,7 @@ export function startLoad(t: TestContext, url: string, jobsPerSecond: number): L
   t.after(() => clearInterval(timer));
   return {
     offered: callers.offered,
-    answers: callers.answers,
+    byStatus: callers.byStatus,
     get slowestMs() {
       return callers.slowestMs;
     },

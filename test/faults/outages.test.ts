@@ -100,9 +100,9 @@ describe('a broker that is killed and comes back', () => {
     assertTrueOutcomes(jobs, outcomes, broker.seen);
     assert.ok(outcomes.some(({ kind }) => kind === 'enqueued'));
     assert.ok(outcomes.some(({ kind }) => kind === 'refused'));
-    const unanswered = broker.seen.size - outcomes.filter(({ kind }) => kind === 'enqueued').length;
-    assert.ok(unanswered <= outcomes.filter(({ kind }) => kind === 'unknown').length);
-    showed('broker-killed', `2 kills: ${counted(outcomes)}; the broker saw ${broker.seen.size}; 0 false answers`);
+    const unacknowledged = broker.seen.size - outcomes.filter(({ kind }) => kind === 'enqueued').length;
+    assert.ok(unacknowledged <= outcomes.filter(({ kind }) => kind === 'unknown').length);
+    showed('broker-killed', `2 kills: ${counted(outcomes)}; the broker saw ${broker.seen.size}; 0 false outcomes`);
   });
 
   it('is waited for by the first jobs, and refuses the others at once when it is away', async (t) => {
@@ -140,7 +140,7 @@ describe('a broker that is killed and comes back', () => {
 
   it('hangs up after every frame: the next connection takes over', async (t) => {
     const parts = await setUp(t, {
-      answer: (line, peer) => {
+      reply: (line, peer) => {
         if (line.startsWith('PUSHB')) {
           peer.write(refusals());
           peer.end();
@@ -160,7 +160,7 @@ describe('a broker that is killed and comes back', () => {
 
 describe('a broker that hangs', () => {
   it('makes its jobs unknown at the read timeout, and is left', async (t) => {
-    const { broker, client, producer } = await setUp(t, { answer: () => undefined }, { readTimeoutMs: 100 });
+    const { broker, client, producer } = await setUp(t, { reply: () => undefined }, { readTimeoutMs: 100 });
     await client.warm;
     const jobs = createJobs(3);
     const startMs = systemClock.now();
@@ -182,7 +182,7 @@ describe('a broker that hangs', () => {
   });
 
   it('on two of four connections does not keep jobs from the other two', async (t) => {
-    const parts = await setUp(t, (index) => (index < 2 ? { answer: () => undefined } : {}), {
+    const parts = await setUp(t, (index) => (index < 2 ? { reply: () => undefined } : {}), {
       size: 4,
       readTimeoutMs: 60_000,
     });
@@ -205,7 +205,7 @@ describe('a broker that hangs', () => {
   });
 
   it('on two of four connections, and on those that take their place, costs only what was on the first two', async (t) => {
-    const parts = await setUp(t, (index) => (index < 2 || index > 3 ? { answer: () => undefined } : {}), {
+    const parts = await setUp(t, (index) => (index < 2 || index > 3 ? { reply: () => undefined } : {}), {
       size: 4,
       readTimeoutMs,
     });
@@ -229,12 +229,12 @@ describe('a broker that hangs', () => {
   it('is away while no connection answers, within 50 ms, and there again with the first that does', async (t) => {
     let isHung = false;
     const held: Peer[] = [];
-    const answer = (line: string, peer: Peer): string | undefined => {
+    const reply = (line: string, peer: Peer): string | undefined => {
       if (!isHung) return line === 'INFO' ? bulk('{}') : refusals();
       held.push(peer);
       return undefined;
     };
-    const broker = await startScriptedBroker({ script: { answer } });
+    const broker = await startScriptedBroker({ script: { reply } });
     t.after(() => broker.close());
     const downs: string[] = [];
     const clock = createStallingClock();
@@ -269,13 +269,13 @@ describe('a broker that hangs', () => {
 
   it('and greets no new connection either: its return is seen by the next attempt, 700 ms after the last', async (t) => {
     let hangs = false;
-    const answer = (line: string): string | undefined => {
+    const reply = (line: string): string | undefined => {
       if (hangs) return undefined;
       return line === 'INFO' ? bulk('{}') : refusals();
     };
     const clock = createStallingClock();
     const times = { readTimeoutMs: 100, connectTimeoutMs: 5000 };
-    const parts = await setUp(t, () => (hangs ? { greeting: null } : { answer }), { clock, size: 2, ...times });
+    const parts = await setUp(t, () => (hangs ? { greeting: null } : { reply }), { clock, size: 2, ...times });
     const { broker, client, producer, sender } = parts;
     const push = (): Promise<Outcome> => producer.push(createJobs(1)[0] as Job, 60_000);
     await client.warm;
@@ -302,7 +302,7 @@ describe('a broker that hangs', () => {
     // After some 20 s the Redis takes no more connections either.
     const noDial = '-ERR dial unix /redis.sock: connect: resource temporarily unavailable\r\n';
     const infos = [deadline, noDial, bulk('{}')];
-    const parts = await setUp(t, { answer: (line) => (line === 'INFO' ? infos.shift() : deadline) }, { size: 1 });
+    const parts = await setUp(t, { reply: (line) => (line === 'INFO' ? infos.shift() : deadline) }, { size: 1 });
     const { broker, client, producer } = parts;
     await client.warm;
     assert.deepEqual(kindsOf(await producer.pushBulk(createJobs(1), inAMinute())), ['unknown']);
@@ -331,7 +331,7 @@ describe('a broker that refuses', () => {
     const jobs = createJobs(50);
     const bad = jobs[17]?.jid ?? '';
     const { client, producer } = await setUp(t, {
-      answer: (line) => refusals(line.includes(bad) ? { [bad]: 'jobs must have an args parameter' } : {}),
+      reply: (line) => refusals(line.includes(bad) ? { [bad]: 'jobs must have an args parameter' } : {}),
     });
     await client.warm;
     const outcomes = await Promise.all(jobs.map((job) => producer.push(job, inAMinute())));
@@ -352,7 +352,7 @@ describe('a broker that refuses', () => {
 
   it('while it shuts down: jobs are refused, and not as bad ones', async (t) => {
     const { client, producer } = await setUp(t, {
-      answer: (_line, peer) => {
+      reply: (_line, peer) => {
         peer.write('-ERR shutdown in progress\r\n');
         peer.end();
         return undefined;
@@ -374,7 +374,7 @@ describe('a broker that hangs up midway', () => {
     for (const said of ['', '$', '$2\r\n', '$2\r\n{}', '$2\r\n{}\r']) {
       it(`in its reply: ${way} after ${JSON.stringify(said)}`, async (t) => {
         const { broker, client, producer } = await setUp(t, {
-          answer: (_line, peer) => {
+          reply: (_line, peer) => {
             peer.write(said);
             peer[way]();
             return undefined;
@@ -404,7 +404,7 @@ describe('a bad path to the broker', () => {
       const bad = new Set(jobs.filter((_, index) => index % 7 === 0).map(({ jid }) => jid));
       const broker = await startScriptedBroker({
         script: {
-          answer: (line) => {
+          reply: (line) => {
             const own = [...bad].filter((jid) => line.includes(jid));
             return refusals(Object.fromEntries(own.map((jid) => [jid, 'jobs must have an args parameter'])));
           },
@@ -447,7 +447,7 @@ describe('a bad path to the broker', () => {
 
   it('that swallows what is on all pooled connections is left for a new connection with the first unknown', async (t) => {
     const broker = await startScriptedBroker({
-      script: { answer: (line) => (line === 'INFO' ? bulk('{}') : refusals()) },
+      script: { reply: (line) => (line === 'INFO' ? bulk('{}') : refusals()) },
     });
     t.after(() => broker.close());
     const faults: Faults = { toClient: {} };
@@ -506,13 +506,13 @@ describe('a bad path to the broker', () => {
     const { jobs, outcomes } = await traffic.stop();
     assertTrueOutcomes(jobs, outcomes, broker.seen);
     assert.ok(outcomes.filter(({ kind }) => kind === 'enqueued').length > 100);
-    showed('path-flaps', `6 cuts: ${counted(outcomes)}; the broker saw ${broker.seen.size}; 0 false answers`);
+    showed('path-flaps', `6 cuts: ${counted(outcomes)}; the broker saw ${broker.seen.size}; 0 false outcomes`);
   });
 });
 
 describe('closing during an outage', () => {
   it('answers what is in flight when the broker hangs, by its deadline, and leaves no socket', async (t) => {
-    const { broker, client, producer } = await setUp(t, { answer: () => undefined });
+    const { broker, client, producer } = await setUp(t, { reply: () => undefined });
     await client.warm;
     const outcomes = producer.pushBulk(createJobs(2), systemClock.now() + 1000);
     await broker.until(() => broker.seen.size === 2);

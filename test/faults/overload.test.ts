@@ -25,7 +25,7 @@ async function startSlowBroker(t: TestContext, perSecond: number): Promise<Scrip
   let freeAtMs = 0;
   const broker = await startScriptedBroker({
     script: {
-      answer(line, peer) {
+      reply(line, peer) {
         if (!line.startsWith('PUSHB ')) return line === 'INFO' ? bulk('{}') : ok;
         freeAtMs = Math.max(freeAtMs, performance.now()) + (jidsOf(line).length * 1000) / perSecond;
         setTimeout(() => peer.write(refusals()), freeAtMs - performance.now());
@@ -108,7 +108,7 @@ describe('overload', { skip }, () => {
           `${round(tookMs(yes, 100))} ms at most; ${no.length} refused in ${round(tookMs(no, 50))} ms (p50), ` +
           `${round(tookMs(settled, 99))} ms (p99; ${round(tookMs(no, 99))} ms with the first ${forMs / 4000} s); resident MiB by tenths ${sizes.join(' ')}`,
       );
-      assert.equal(yes.length + no.length, seen.length, 'other answers than yes and no');
+      assert.equal(yes.length + no.length, seen.length, 'other responses than yes and no');
       assert.equal(broker.seen.size, yes.length + withStatus(calm, 202).length, 'stored is what was accepted');
       assert.ok(good >= 0.95 * peak, `${good}/s of ${peak}/s`);
       assert.ok(tookMs(settled, 99) <= 5, `refusals took ${tookMs(settled, 99)} ms (p99)`);

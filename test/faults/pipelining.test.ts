@@ -64,7 +64,7 @@ const packets = ['one packet', 'many packets'] as const;
 interface Seen {
   /** Ids in the order in which the producer got them. */
   pushed: string[];
-  answered: (string | undefined)[];
+  acknowledged: (string | undefined)[];
   text: string;
 }
 
@@ -94,7 +94,7 @@ async function send(t: TestContext, second: Buffer, broker: string, packet: stri
   await untilRead();
   client.socket.end();
   const text = await client.closed;
-  return { pushed, answered: [...text.matchAll(/"job_id":"([^"]+)"/g)].map(([, id]) => id), text };
+  return { pushed, acknowledged: [...text.matchAll(/"job_id":"([^"]+)"/g)].map(([, id]) => id), text };
 }
 
 describe('a job behind a request that is refused', () => {
@@ -105,12 +105,12 @@ describe('a job behind a request that is refused', () => {
       const counts = new Set<number>();
       for (const broker of brokers) {
         for (const packet of packets) {
-          const { pushed, answered, text } = await send(t, second, broker, packet);
-          assert.deepEqual(pushed, answered, `${broker}, ${packet}: ${text}`);
-          assert.ok(answered.length >= 1, `${broker}, ${packet}: the first was not answered`);
+          const { pushed, acknowledged, text } = await send(t, second, broker, packet);
+          assert.deepEqual(pushed, acknowledged, `${broker}, ${packet}: ${text}`);
+          assert.ok(acknowledged.length >= 1, `${broker}, ${packet}: the first was not answered`);
           // Whatever is wrong with its framing, the rest of its bytes is no request.
-          if (what in broken) assert.equal(answered.length, 1);
-          counts.add(answered.length);
+          if (what in broken) assert.equal(acknowledged.length, 1);
+          counts.add(acknowledged.length);
           runs += 1;
         }
       }

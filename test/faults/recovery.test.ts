@@ -97,16 +97,16 @@ async function untilReady(url: string): Promise<void> {
 /** What one outage looked like from outside. */
 function judge(
   { killedMs, startsMs, returnedMs, untilMs }: Outage,
-  answers: readonly Seen[],
+  responses: readonly Seen[],
   attempts: readonly number[],
 ) {
-  const failures = answers.filter(
+  const failures = responses.filter(
     ({ status, startedMs, tookMs }) => status !== 202 && startedMs + tookMs >= killedMs && startedMs < returnedMs,
   );
   const toldMs = Math.min(...failures.map(({ startedMs, tookMs }) => startedMs + tookMs));
   const refusals = failures.filter(({ startedMs }) => startedMs > toldMs);
   assert.ok(refusals.length > 10, 'no outage');
-  const after = answers.filter(({ startedMs, tookMs }) => startedMs >= returnedMs && startedMs + tookMs < untilMs);
+  const after = responses.filter(({ startedMs, tookMs }) => startedMs >= returnedMs && startedMs + tookMs < untilMs);
   return {
     toldAfterMs: toldMs - killedMs,
     refusals,
@@ -117,13 +117,13 @@ function judge(
 }
 
 /** From when on at most one in a hundred fails. */
-function recoveredMs(answers: readonly Seen[]): number {
+function recoveredMs(responses: readonly Seen[]): number {
   let fromMs = Infinity;
   let failed = 0;
-  for (let seen = 1; seen <= answers.length; seen++) {
-    const answer = answers[answers.length - seen] as Seen;
-    if (answer.status !== 202) failed++;
-    if (failed <= seen / 100) fromMs = answer.startedMs;
+  for (let seen = 1; seen <= responses.length; seen++) {
+    const response = responses[responses.length - seen] as Seen;
+    if (response.status !== 202) failed++;
+    if (failed <= seen / 100) fromMs = response.startedMs;
   }
   return fromMs;
 }
@@ -165,13 +165,13 @@ async function run(t: TestContext, broker: MortalBroker, rounds: number, upMs: (
     outages.push(await outage(awayMs));
   }
   await delay(observedMs);
-  const { seen: answers } = await callers.stop();
+  const { seen: responses } = await callers.stop();
   assert.equal(api.process.exitCode, null, 'the API ended');
-  const seen = outages.map((one) => judge(one, answers, attempts));
+  const seen = outages.map((one) => judge(one, responses, attempts));
   const refusals = seen.flatMap((one) => one.refusals);
   for (const { status } of refusals) assert.ok(status === 503 || status === 504, `${status}`);
-  const accepted = answers.filter(({ status }) => status === 202).length;
-  const unknown = answers.filter(({ status }) => status === 504).length;
+  const accepted = responses.filter(({ status }) => status === 202).length;
+  const unknown = responses.filter(({ status }) => status === 504).length;
   const stored = await broker.stored();
   assert.ok(stored >= accepted && stored <= accepted + unknown, `${accepted} accepted, ${stored} stored`);
   for (const one of seen) {
@@ -225,11 +225,11 @@ describe('a broker that is not there when the API starts', { skip }, () => {
     await untilReady(url);
     const readyMs = nowMs() - returnedMs;
     await delay(observedMs);
-    const { seen: answers } = await callers.stop();
+    const { seen: responses } = await callers.stop();
     // The first requests of a process run cold code.
-    const before = answers.slice(20).filter(({ startedMs, tookMs }) => startedMs + tookMs < returnedMs);
+    const before = responses.slice(20).filter(({ startedMs, tookMs }) => startedMs + tookMs < returnedMs);
     assert.ok(before.length > 10 && before.every(({ status }) => status === 503));
-    const recoveredAfterMs = recoveredMs(answers.filter(({ startedMs }) => startedMs >= returnedMs)) - returnedMs;
+    const recoveredAfterMs = recoveredMs(responses.filter(({ startedMs }) => startedMs >= returnedMs)) - returnedMs;
     assertFast(before);
     // /ready asks the broker at most once a second.
     assert.ok(readyMs <= 1250 && recoveredAfterMs <= recoveryMsMax);

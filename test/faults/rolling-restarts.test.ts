@@ -31,19 +31,21 @@ interface Backend {
   longestMs: number;
 }
 
-interface Answer {
+interface JsonResponse {
   status: number;
   body: { job_ids?: string[]; job_id?: string };
 }
 
-function call(backend: Backend, method: string, path: string, body?: unknown): Promise<Answer> {
+function call(backend: Backend, method: string, path: string, body?: unknown): Promise<JsonResponse> {
   return new Promise((resolve, reject) => {
     const headers = { 'content-type': 'application/json' };
     const outgoing = request(`${backend.url}${path}`, { method, agent: backend.agent, headers }, (incoming) => {
       let text = '';
       incoming.setEncoding('utf8');
       incoming.on('data', (chunk: string) => (text += chunk));
-      incoming.on('end', () => resolve({ status: incoming.statusCode ?? 0, body: JSON.parse(text) as Answer['body'] }));
+      incoming.on('end', () =>
+        resolve({ status: incoming.statusCode ?? 0, body: JSON.parse(text) as JsonResponse['body'] }),
+      );
       incoming.on('error', reject);
     });
     outgoing.on('error', reject);
@@ -101,10 +103,10 @@ describe('rolling restarts', () => {
         const backend = (ready[turn++ % ready.length] ?? backends[turn % 2]) as Backend;
         const startedMs = performance.now();
         try {
-          const answer = await call(backend, 'POST', path, body);
+          const response = await call(backend, 'POST', path, body);
           if (backend.isStopping) backend.longestMs = Math.max(backend.longestMs, performance.now() - startedMs);
-          if (answer.status !== 202) failures.push(`${path}: ${answer.status}`);
-          for (const id of answer.body.job_ids ?? [answer.body.job_id as string]) acknowledged.add(id);
+          if (response.status !== 202) failures.push(`${path}: ${response.status}`);
+          for (const id of response.body.job_ids ?? [response.body.job_id as string]) acknowledged.add(id);
           return;
         } catch (error) {
           if (!isRefused(error)) return void failures.push(`${path}: ${String(error)}`);
@@ -188,7 +190,7 @@ describe('a process that is told to stop', () => {
   it('answers what is under way as stored, when the broker is slow', async (t) => {
     const slowMs = isFull ? 4000 : 500;
     const script: Script = {
-      answer: (line, peer) => {
+      reply: (line, peer) => {
         if (line.startsWith('PUSHB ')) setTimeout(() => peer.write(refusals()), slowMs);
         else if (line === 'END') peer.end();
         return line === 'INFO' ? bulk('{}') : undefined;
@@ -203,7 +205,7 @@ describe('a process that is told to stop', () => {
     'answers what is under way as unknown, when the broker hangs',
     { skip: !isFull && 'FAULTS=1 only: 8 seconds' },
     async (t) => {
-      const script: Script = { answer: () => undefined };
+      const script: Script = { reply: () => undefined };
       const { statuses, figures } = await stopUnderWay(t, script, { FAKTORY_READ_TIMEOUT: '7' });
       assert.ok(statuses.every((status) => status === 504 || status === 503));
       showed(

@@ -1,5 +1,5 @@
-// Real Faktory under load while its Redis or itself stands still, and while an operator empties it: answers are late or
-// unknown, never wrong. Faktory's driver sends a command again after 3 s and gives up after 6 s, hence the lengths.
+// Real Faktory under load while its Redis or itself stands still, and while an operator empties it: responses are late
+// or unknown, never wrong. Its driver sends a command again after 3 s and gives up after 6 s, hence the lengths.
 // FAULTS=1 has those of some seconds.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
@@ -62,7 +62,7 @@ async function stall(t: TestContext, pidOf: (scene: Scene) => number, lengthMs: 
   const fresh = callers.offered.filter(({ askedMs, outcome }) => askedMs > toMs && outcome === 'enqueued');
   const recoveredMs = Math.min(...fresh.map(({ repliedMs }) => repliedMs)) - toMs;
   assert.ok(recoveredMs <= recoveryMsMax, `the first job after it took ${recoveredMs} ms`);
-  const figures = `${describeFindings(facts, findings)}, the slowest answer after ${Math.round(callers.slowestMs)} ms`;
+  const figures = `${describeFindings(facts, findings)}, the slowest response after ${Math.round(callers.slowestMs)} ms`;
   return { scene, facts, findings, seen: `${lengthMs / 1000} s: ${figures}` };
 }
 
@@ -79,7 +79,7 @@ function assertOnlyLate({ scene: { callers }, facts: { offered } }: Stall, lengt
     if (outcome === 'refused') assert.equal(b, 0, detail);
     if (outcome === 'unknown') assert.match(detail, givenUp);
   }
-  assert.ok(callers.slowestMs >= lengthMs - 100, `the slowest answer came after ${callers.slowestMs} ms`);
+  assert.ok(callers.slowestMs >= lengthMs - 100, `the slowest response came after ${callers.slowestMs} ms`);
 }
 
 /** What is still held, in reservations, when the queue is empty and the worker has had time for its last ACKs. */
@@ -202,7 +202,7 @@ describe('real Faktory under load', { skip }, () => {
     assert.deepEqual(findings.explained.stalled, []);
     const told = scene.api.lines.map(({ msg }) => msg).filter((msg) => /^the broker is (away|there)/.test(String(msg)));
     assert.deepEqual(told, ['the broker is away: jobs are refused', 'the broker is there again']);
-    assert.ok(scene.callers.slowestMs < readTimeoutMs + 250, `an answer took ${scene.callers.slowestMs} ms`);
+    assert.ok(scene.callers.slowestMs < readTimeoutMs + 250, `a response took ${scene.callers.slowestMs} ms`);
     showed('faktory-frozen-13s', seen);
   });
 });

@@ -46,7 +46,7 @@ function assertRight(load: Load, records: ReadonlyMap<string, JobRecord>): void 
   for (const [id, sum] of load.expected) assert.equal(records.get(id)?.result, sum);
 }
 
-const assertAllAccepted = ({ answers }: Load): void => assert.deepEqual(Object.keys(answers), ['202']);
+const assertAllAccepted = ({ byStatus }: Load): void => assert.deepEqual(Object.keys(byStatus), ['202']);
 
 /** How many jobs the broker still has. */
 async function leftIn(server: RealFaktory): Promise<number> {
@@ -87,7 +87,7 @@ function report(row: FaultId, what: string, load: Load, ends: Ends, records: Rea
   const second = [...records.values()].filter(({ attempts }) => attempts !== 1).length;
   showed(
     row,
-    `${what}: ${load.expected.size} jobs acknowledged, the slowest answer after ${Math.round(load.slowestMs)} ms; ` +
+    `${what}: ${load.expected.size} jobs acknowledged, the slowest response after ${Math.round(load.slowestMs)} ms; ` +
       `${records.size} results, ${second} by a second attempt, ${ends.repeated.length} jobs ran twice`,
   );
 }
@@ -212,7 +212,7 @@ describe('workers under load', { concurrency: !isFull }, () => {
         assertAllAccepted(load);
         assertRight(load, records);
         // Enqueueing waits for no Redis, whose commands have 2 s.
-        if (isFull) assert.ok(load.slowestMs < 1500, `an answer took ${load.slowestMs} ms`);
+        if (isFull) assert.ok(load.slowestMs < 1500, `a response took ${load.slowestMs} ms`);
         await untilNothingLeft(faktory);
         const what = `Redis ${outage}, all results ${Math.round(caughtUpMs)} ms after its return`;
         report(rows[outage], what, load, scene.ends, records);

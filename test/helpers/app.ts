@@ -56,8 +56,8 @@ export function build(
   /** On a busy machine the app may say that its event loop lags, and has done nothing: again, unless the test has the clock. */
   async function ask(request: InjectOptions): Promise<LightMyRequestResponse> {
     for (;;) {
-      const answer = await app.inject(request);
-      if (options.clock !== undefined || !answer.body.includes('"The event loop lags"')) return answer;
+      const response = await app.inject(request);
+      if (options.clock !== undefined || !response.body.includes('"The event loop lags"')) return response;
       await delay(250);
     }
   }

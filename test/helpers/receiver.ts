@@ -24,12 +24,12 @@ export interface Receiver {
   connections: Socket[];
 }
 
-export type Answer = (request: IncomingMessage, response: ServerResponse, count: number) => void;
+export type Respond = (request: IncomingMessage, response: ServerResponse, count: number) => void;
 
-/** @param answer called when the request's body is there; `count` is 1 for the first */
+/** @param respond called when the request's body is there; `count` is 1 for the first */
 export async function startReceiver(
   t: Pick<TestContext, 'after'>,
-  answer: Answer = (_request, response) => response.end('thank you'),
+  respond: Respond = (_request, response) => response.end('thank you'),
   host = '127.0.0.1',
 ): Promise<Receiver> {
   const got: Got[] = [];
@@ -40,7 +40,7 @@ export async function startReceiver(
     request.on('end', () => {
       const { method = '', url: path = '', headers } = request;
       got.push({ method, path, headers, body: Buffer.concat(chunks).toString() });
-      answer(request, response, got.length);
+      respond(request, response, got.length);
     });
   });
   server.on('connection', (socket) => void connections.push(socket.on('error', () => undefined)));

@@ -19,7 +19,7 @@ export interface RecordingProducer extends JobProducer {
   decide(decision: (job: Job, index: number) => Decision): void;
   /** Throws out of push and pushBulk, which no real producer may do. */
   breakWith(error: Error): void;
-  answerPing(ping: () => Promise<void>): void;
+  onPing(ping: () => Promise<void>): void;
   pings: number;
 }
 
@@ -45,7 +45,7 @@ export function createRecordingProducer(): RecordingProducer {
     pings: 0,
     decide: (next) => void (decision = next),
     breakWith: (error) => void (bug = error),
-    answerPing: (next) => void (ping = next),
+    onPing: (next) => void (ping = next),
     async push(job, deadlineMs) {
       calls.push({ method: 'push', jobs: [job], deadlineMs });
       const [outcome] = await outcomesOf([job]);

@@ -27,7 +27,7 @@ export interface Script {
   /** The reply to HELLO; null never answers. */
   hello?: string | null | ((peer: Peer) => void);
   /** The reply to every other line; undefined says nothing (yet). */
-  answer?: (line: string, peer: Peer) => string | Buffer | undefined;
+  reply?: (line: string, peer: Peer) => string | Buffer | undefined;
   /** True leaves what arrives in the kernel's buffers after HELLO. */
   deaf?: boolean;
 }
@@ -64,7 +64,7 @@ export const refusals = (messages: Readonly<Record<string, string>> = {}): strin
 export const jidsOf = (line: string): string[] =>
   line.startsWith('PUSHB ') ? (JSON.parse(line.slice(6)) as { jid: string }[]).map(({ jid }) => jid) : [];
 
-function answerAsFaktory(line: string, peer: Peer): string | undefined {
+function replyAsFaktory(line: string, peer: Peer): string | undefined {
   if (line === 'END') peer.end();
   if (line.startsWith('PUSHB ')) return refusals();
   if (line === 'INFO') return bulk('{"server":{"faktory_version":"1.9.4"}}');
@@ -139,7 +139,7 @@ export async function startScriptedBroker(options: ScriptedBrokerOptions = {}): 
     }
     lines.push(line);
     for (const jid of jidsOf(line)) seen.add(jid);
-    const reply = (role.answer ?? answerAsFaktory)(line, peer);
+    const reply = (role.reply ?? replyAsFaktory)(line, peer);
     if (reply !== undefined) peer.write(reply);
   }
 

@@ -114,23 +114,23 @@ export function startService(
   };
 }
 
-interface Answer {
+interface JsonResponse {
   status: number;
   body: Record<string, unknown>;
 }
 
 /** A process that a busy machine holds up for seconds says that its event loop lags, as it must, and has done nothing: again. */
-async function ask(url: string, init?: RequestInit): Promise<Answer> {
+async function ask(url: string, init?: RequestInit): Promise<JsonResponse> {
   for (;;) {
-    const answer = await fetch(url, init);
-    const body = (await answer.json()) as Record<string, unknown>;
-    if (body['detail'] !== 'The event loop lags') return { status: answer.status, body };
+    const response = await fetch(url, init);
+    const body = (await response.json()) as Record<string, unknown>;
+    if (body['detail'] !== 'The event loop lags') return { status: response.status, body };
     await delay(250);
   }
 }
 
-/** Posts JSON; resolves with the status and the parsed answer. */
-export const post = (url: string, body: unknown): Promise<Answer> =>
+/** Posts JSON; resolves with the status and the parsed response. */
+export const post = (url: string, body: unknown): Promise<JsonResponse> =>
   ask(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
 
-export const get = (url: string): Promise<Answer> => ask(url);
+export const get = (url: string): Promise<JsonResponse> => ask(url);

@@ -40,14 +40,14 @@ async function openHolding(t: TestContext) {
     ...built,
     untilHeld,
     pushedSoFar: () => pushed,
-    release: (count = held.length) => held.splice(0, count).forEach((answer) => answer()),
+    release: (count = held.length) => held.splice(0, count).forEach((settle) => settle()),
   };
 }
 
-/** Status and code of the only answer, which must be a problem. */
+/** Status and code of the only response, which must be a problem. */
 function onlyProblem(text: string): [number, string] {
-  const answers = text.match(/HTTP\/1\.1 \d{3}/g) ?? [];
-  assert.equal(answers.length, 1, text);
+  const responses = text.match(/HTTP\/1\.1 \d{3}/g) ?? [];
+  assert.equal(responses.length, 1, text);
   const [head = '', body = ''] = text.split('\r\n\r\n');
   assert.match(head, /content-type: application\/problem\+json/i);
   assert.match(head, /connection: close/i);
@@ -517,8 +517,8 @@ describe('the end', () => {
   it('still enqueues while draining, and says Connection: close', async (t) => {
     const { post: send, drain, producer } = build(t);
     drain();
-    const answer = await send('/jobs/add', { a: 1, b: 2 });
-    assert.deepEqual([answer.statusCode, answer.headers.connection, producer.jobs.length], [202, 'close', 1]);
+    const response = await send('/jobs/add', { a: 1, b: 2 });
+    assert.deepEqual([response.statusCode, response.headers.connection, producer.jobs.length], [202, 'close', 1]);
     assert.equal((await send('/nothing', {})).headers.connection, 'close');
   });
 });

@@ -36,7 +36,7 @@ async function setUp(t: TestContext): Promise<Scene> {
       const log = { info: write, warn: write };
       const keys = createRedisKeys({ url: server.url, ttlSeconds: 86_400, underWayMsMax: 25_000, log, ...options });
       t.after(() => keys.close());
-      await answering(keys);
+      await reachable(keys);
       return keys;
     },
   };
@@ -49,7 +49,7 @@ const reasonOf = (asked: unknown): Promise<string> =>
   );
 
 /** Nothing tells when a connection is ready. */
-const answering = (keys: KeyStore): Promise<void> =>
+const reachable = (keys: KeyStore): Promise<void> =>
   until('the store answers', async () => (await reasonOf(keys.claim([lookFor('nothing')]))) !== 'away');
 
 const untilState = (keys: KeyStore, name: string, state: Verdict['state']): Promise<void> =>
@@ -123,7 +123,7 @@ describe('keys in Redis', { skip }, () => {
     assert.equal(await reasonOf(claimOne(keys, claimOf('k'))), 'away');
     assert.equal(await reasonOf(claimOne(keys, claimOf('k'))), 'away');
     await server.restart();
-    await answering(keys);
+    await reachable(keys);
     assert.deepEqual(await claimOne(keys, claimOf('k')), { state: 'claimed' });
   });
 
@@ -134,7 +134,7 @@ describe('keys in Redis', { skip }, () => {
     // A Redis that stands still holds nobody up.
     assert.equal(await reasonOf(claimOne(keys, claimOf('k'))), 'away');
     server.thaw();
-    await answering(keys);
+    await reachable(keys);
     await untilState(others, 'k', 'claimed');
   });
 

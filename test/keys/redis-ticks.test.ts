@@ -13,13 +13,13 @@ const skip = redisServerPath() === undefined;
 const tick = { atMs: 1000, jobId: 'job', outcome: 'enqueued', pattern: '0 3 * * *', timeZone: 'UTC' } as const;
 
 /** Nothing tells when a connection is ready. */
-const answering = (ticks: TickStore): Promise<void> =>
+const reachable = (ticks: TickStore): Promise<void> =>
   until('the store answers', () => succeeds(() => ticks.last(['nothing'])));
 
 async function open(t: TestContext, server: StartedRedis): Promise<TickStore> {
   const ticks = createRedisTicks(server.url, { info: () => undefined, warn: () => undefined });
   t.after(() => ticks.close());
-  await answering(ticks);
+  await reachable(ticks);
   return ticks;
 }
 
@@ -42,7 +42,7 @@ describe('last ticks in Redis', { skip }, () => {
     await assert.rejects(ticks.last(['nightly']));
     await ticks.keep('nightly', tick);
     await server.restart();
-    await answering(ticks);
+    await reachable(ticks);
     await until('the tick is sent again', async () => (await ticks.last(['nightly']))[0] !== undefined);
     assert.deepEqual(await ticks.last(['nightly']), [tick]);
   });

@@ -168,9 +168,9 @@ describe('METRICS_ADDR', () => {
       const worker = startService(t, { ...env, RESULTS_REQUIRED }, 'worker');
       const { url } = await worker.line(({ msg }) => msg === served);
       await worker.line(({ msg }) => msg === 'the result store takes no results: nothing is fetched');
-      const answer = await fetch(`${String(url)}/ready`);
-      const body = (await answer.json()) as { status: string; checks: { fetching: object } };
-      assert.deepEqual([answer.status, body.status, body.checks.fetching], [status, word, fetching]);
+      const response = await fetch(`${String(url)}/ready`);
+      const body = (await response.json()) as { status: string; checks: { fetching: object } };
+      assert.deepEqual([response.status, body.status, body.checks.fetching], [status, word, fetching]);
     }
   });
 
@@ -178,10 +178,10 @@ describe('METRICS_ADDR', () => {
     const service = startService(t, { RESULTS_URL: 'redis://127.0.0.1:1' });
     const url = await service.readyUrl();
     await service.line(({ msg }) => msg === 'the result store takes no results: nothing is fetched');
-    const answer = await fetch(`${url}/ready`);
-    const { status, worker } = (await answer.json()) as { status: string; worker: object };
+    const response = await fetch(`${url}/ready`);
+    const { status, worker } = (await response.json()) as { status: string; worker: object };
     const reason = 'nothing is fetched: the store of results takes no results';
-    assert.deepEqual([answer.status, status, worker], [200, 'ready', { ok: false, reason }]);
+    assert.deepEqual([response.status, status, worker], [200, 'ready', { ok: false, reason }]);
   });
 
   it('stops the start when the address cannot be had, before a job is fetched', async (t) => {

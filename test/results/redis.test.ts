@@ -20,12 +20,12 @@ const commandTimedOut = /Command timed out/;
 async function open(t: TestContext, url: string, ttlSeconds = 60): Promise<ResultStore> {
   const results = createRedisResults({ url, ttlSeconds, log });
   t.after(() => results.close());
-  await answering(results);
+  await reachable(results);
   return results;
 }
 
 /** Nothing tells when a connection is ready. */
-const answering = (results: ResultStore): Promise<void> =>
+const reachable = (results: ResultStore): Promise<void> =>
   until('the store answers', () => succeeds(() => results.get('no-such-job')));
 
 function client(t: TestContext, url: string): Redis {
@@ -133,8 +133,8 @@ describe('the Redis result store', { skip }, () => {
     assert.deepEqual(await results.get(later), record);
 
     await redis.restart();
-    await answering(results);
-    await answering(other);
+    await reachable(results);
+    await reachable(other);
     await other.put([succeeded(waited)]);
     assert.deepEqual(await held, succeeded(waited));
     const reader = client(t, redis.url);
@@ -154,7 +154,7 @@ describe('the Redis result store', { skip }, () => {
     await assert.rejects(results.put([succeeded(jid)]), commandTimedOut);
     assert.equal((await read)?.state, 'pending');
     redis.thaw();
-    await answering(results);
+    await reachable(results);
     await results.put([succeeded(jid)]);
     assert.deepEqual(await results.get(jid), succeeded(jid));
   });
@@ -166,6 +166,6 @@ describe('the Redis result store', { skip }, () => {
     t.after(() => results.close());
     await assert.rejects(results.get('no-such-job'));
     await redis.restart();
-    await answering(results);
+    await reachable(results);
   });
 });

@@ -32,16 +32,16 @@ describe('the poll of the broker', () => {
   it('lets nobody wait longer than half a second, and does not ask again meanwhile', async () => {
     const clock = createFakeClock();
     let reads = 0;
-    let answer: (state: BrokerState) => void = () => undefined;
+    let reply: (state: BrokerState) => void = () => undefined;
     const poll = createBrokerPoll(clock, () => {
       reads++;
-      return new Promise((resolve) => (answer = resolve));
+      return new Promise((resolve) => (reply = resolve));
     });
     const [first, second] = [poll.look(), poll.look()];
     clock.advance(500);
     assert.deepEqual(await Promise.all([first, second]), [undefined, undefined]);
     const third = poll.look();
-    answer(stateWith(3));
+    reply(stateWith(3));
     assert.deepEqual(await third, stateWith(3));
     assert.equal(reads, 1);
     clock.advance(29_000);

@@ -13,7 +13,7 @@ it('a Redis that refuses the jobs is a broker that is not up, until it stores on
   const oom = "OOM command not allowed when used memory > 'maxmemory'.";
   const broker = await startScriptedBroker({
     script: {
-      answer(line) {
+      reply(line) {
         if (line === 'INFO') return bulk('{}');
         return refusals(isFull ? Object.fromEntries(jidsOf(line).map((jid) => [jid, oom])) : {});
       },

@@ -103,7 +103,7 @@ export function createBroker(world: World): Broker {
     if (!link.hasGreeted) return hello(link, line);
     if (isShuttingDown) {
       count('shutdown in progress');
-      answer(link, '-ERR shutdown in progress\r\n');
+      reply(link, '-ERR shutdown in progress\r\n');
       return end(link, 'fin');
     }
     if (line.startsWith('PUSHB ')) return pushBulk(link, line);
@@ -145,7 +145,7 @@ export function createBroker(world: World): Broker {
     link.far.send(random.pick(['+OK\r\n', '$-1\r\n', 'PUSH\r\n']), (socket) => (socket.isInDoubt = true));
   }
 
-  function answer(link: Link, text: string, onDelivered?: () => void): void {
+  function reply(link: Link, text: string, onDelivered?: () => void): void {
     note(link, `says ${JSON.stringify(text.slice(0, 60))}`);
     if (link.isGone) return;
     link.far.send(text, (client) => {
@@ -155,7 +155,7 @@ export function createBroker(world: World): Broker {
   }
 
   function finish(link: Link, text: string, onDelivered?: () => void): void {
-    answer(link, text, onDelivered);
+    reply(link, text, onDelivered);
     link.isBusy = false;
     runNext(link);
   }

@@ -1,5 +1,5 @@
 // The callers of a run: offers the plan's requests, pings, probes when all faults are over, closes; and checks what only a
-// caller sees: answers at once while the broker is away, success after healing, an end of everything after close.
+// caller sees: outcomes at once while the broker is away, success after healing, an end of everything after close.
 import type { Job } from '../../src/domain/job.ts';
 import { createExplicitJob } from '../helpers/explicit-jobs.ts';
 import { createArithmeticJob } from '../helpers/jobs.ts';
@@ -35,7 +35,7 @@ const requestIds = [null, undefined, 'r-1', 'a "quoted" \\ one', 'grüße 😀',
 export function createDriver(world: World, network: Network, client: Client, random: Random) {
   const { plan, scheduler, ledger, log, fail, count } = world;
   const hasFreeze = plan.faults.some(({ kind }) => kind === 'freeze');
-  const mustBeAnswered: { isAnswered: boolean }[] = [];
+  const urgent: { hasOutcomes: boolean }[] = [];
   let jobCount = 0;
   let pings = 0;
   let closingSinceMs: number | undefined;
@@ -76,17 +76,17 @@ export function createDriver(world: World, network: Network, client: Client, ran
     const mustFail = mustFailFast();
     const request = ledger.offer(jobs, deadlineMs);
     log.add(scheduler.nowMs, `offer ${request.id}: ${jobs.length}`);
-    const answer = (outcomes: Outcome[]): void => {
-      log.add(scheduler.nowMs, `answer ${request.id}: ${outcomes.map((outcome) => outcome.kind).join(' ')}`);
-      ledger.answer(request, outcomes);
+    const settle = (outcomes: Outcome[]): void => {
+      log.add(scheduler.nowMs, `outcomes ${request.id}: ${outcomes.map((outcome) => outcome.kind).join(' ')}`);
+      ledger.settle(request, outcomes);
       onOutcomes(outcomes);
     };
     const { producer } = client;
-    const answered = isSingle
-      ? producer.push(jobs[0] as Job, deadlineMs).then((outcome) => answer([outcome]))
-      : producer.pushBulk(jobs, deadlineMs).then(answer);
-    answered.catch((error: unknown) => fail('rejected', String(error)));
-    if (mustFail) mustBeAnswered.push(request);
+    const pushed = isSingle
+      ? producer.push(jobs[0] as Job, deadlineMs).then((outcome) => settle([outcome]))
+      : producer.pushBulk(jobs, deadlineMs).then(settle);
+    pushed.catch((error: unknown) => fail('rejected', String(error)));
+    if (mustFail) urgent.push(request);
   }
 
   /** The broker is known to be away, or has been for so long that it must be known. */
@@ -117,7 +117,7 @@ export function createDriver(world: World, network: Network, client: Client, ran
     if (closingSinceMs !== undefined) return;
     closingSinceMs = scheduler.nowMs;
     log.add(scheduler.nowMs, 'close');
-    if (ledger.requests.some((request) => !request.isAnswered)) count('closed with work under way');
+    if (ledger.requests.some((request) => !request.hasOutcomes)) count('closed with work under way');
     void client.producer.close().then(() => {
       closedAtMs = scheduler.nowMs;
       network.close();
@@ -151,8 +151,8 @@ export function createDriver(world: World, network: Network, client: Client, ran
 
   return {
     checkFastRefusals() {
-      for (let request; (request = mustBeAnswered.pop());) {
-        if (!request.isAnswered) fail('slow refusal', 'the broker is away, and a caller waits');
+      for (let request; (request = urgent.pop());) {
+        if (!request.hasOutcomes) fail('slow refusal', 'the broker is away, and a caller waits');
         count('fast refusals');
       }
     },

@@ -27,7 +27,7 @@ export interface Request {
   readonly id: number;
   readonly jobs: readonly Job[];
   readonly deadlineMs: number;
-  isAnswered: boolean;
+  hasOutcomes: boolean;
   /** Jobs and bytes that waited or were in flight when it came. */
   readonly before: { jobs: number; bytes: number };
   readonly bytes: number;
@@ -70,7 +70,7 @@ export function createLedger(options: LedgerOptions) {
     return entry;
   }
 
-  function checkAnswer({ job, outcome, writes, isPositive, copies }: JobEntry, request: Request): void {
+  function checkOutcome({ job, outcome, writes, isPositive, copies }: JobEntry, request: Request): void {
     if (outcome?.kind === 'enqueued') {
       if (copies === 0) fail('false yes', `${job.jid} answered as enqueued, and not stored`);
       if (!isPositive) fail('false yes', `${job.jid} answered as enqueued before the broker's positive reply for it`);
@@ -79,7 +79,7 @@ export function createLedger(options: LedgerOptions) {
     } else if (outcome?.kind === 'refused') {
       if (copies > 0) fail('ghost', `${job.jid} refused (${outcome.detail}), and stored`);
       const named = /j\d{7}/.exec(outcome.detail)?.[0];
-      if (named !== undefined && named !== job.jid) fail('cross-talk', `${job.jid} got the answer for ${named}`);
+      if (named !== undefined && named !== job.jid) fail('cross-talk', `${job.jid} got the reply for ${named}`);
       const { jobs, bytes } = request.before;
       const hadRoom = jobs + request.jobs.length <= pendingJobsMax && bytes + request.bytes <= pendingBytesMax;
       const isSlow = options.turnsAwaySlow && jobs > 0;
@@ -104,7 +104,7 @@ export function createLedger(options: LedgerOptions) {
     offer(jobs: readonly Job[], deadlineMs: number): Request {
       const bytes = jobs.reduce((sum, job) => sum + job.encodedBytes, 0);
       const before = { jobs: pendingJobs, bytes: pendingBytes };
-      const request: Request = { id: requests.length, jobs, deadlineMs, isAnswered: false, before, bytes };
+      const request: Request = { id: requests.length, jobs, deadlineMs, hasOutcomes: false, before, bytes };
       for (const job of jobs) {
         if (job.encodedBytes !== Buffer.byteLength(job.encoded))
           fail('wrong length', `${job.jid}: ${job.encodedBytes}`);
@@ -124,9 +124,9 @@ export function createLedger(options: LedgerOptions) {
       return request;
     },
 
-    answer(request: Request, outcomes: readonly Outcome[]): void {
-      if (request.isAnswered) fail('answered twice', `request ${request.id}`);
-      request.isAnswered = true;
+    settle(request: Request, outcomes: readonly Outcome[]): void {
+      if (request.hasOutcomes) fail('answered twice', `request ${request.id}`);
+      request.hasOutcomes = true;
       pendingJobs -= request.jobs.length;
       pendingBytes -= request.bytes;
       if (outcomes.length !== request.jobs.length)
@@ -136,7 +136,7 @@ export function createLedger(options: LedgerOptions) {
       request.jobs.forEach((job, index) => {
         const entry = entries.get(job.jid) as JobEntry;
         entry.outcome = outcomes[index];
-        checkAnswer(entry, request);
+        checkOutcome(entry, request);
         const { outcome } = entry;
         if (outcome) countOutcome(outcome);
       });
@@ -154,7 +154,7 @@ export function createLedger(options: LedgerOptions) {
       if (entry === undefined) return;
       if (++entry.writes > 1) fail('pushed again', `${jid} was written twice`);
       if (entry.remembered !== 1) fail('not remembered', `${jid} was announced ${entry.remembered} times at its write`);
-      if (entry.outcome) fail('written after the answer', `${jid}, answered as ${entry.outcome.kind}`);
+      if (entry.outcome) fail('written after the outcome', `${jid}, answered as ${entry.outcome.kind}`);
     },
 
     /** A complete line reached the broker: true when it is exactly the frame of these jobs. */
@@ -188,7 +188,7 @@ export function createLedger(options: LedgerOptions) {
 
     /** When everything has come to rest. */
     checkEnd(isCalm: boolean): void {
-      for (const request of requests) if (!request.isAnswered) fail('never answered', `request ${request.id}`);
+      for (const request of requests) if (!request.hasOutcomes) fail('never answered', `request ${request.id}`);
       for (const { job, outcome, copies } of entries.values()) {
         if (outcome?.kind === 'enqueued' && copies === 0) fail('lost', job.jid);
         if (outcome?.kind === 'refused' && copies > 0) fail('ghost', job.jid);

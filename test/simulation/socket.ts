@@ -37,7 +37,7 @@ export class SimulatedSocket extends Duplex {
   isInDoubt = false;
   isEndedByUs = false;
   repliesDelivered = 0;
-  readonly #unanswered: { isInfo: boolean; atMs: number }[] = [];
+  readonly #outstanding: { isInfo: boolean; atMs: number }[] = [];
   #lastReplyMs = 0;
   /** The broker answered it with a deadline of its own, and no INFO since. */
   #wasLate = false;
@@ -105,7 +105,7 @@ export class SimulatedSocket extends Duplex {
     const { scheduler, count } = this.#world;
     this.repliesDelivered++;
     this.#lastReplyMs = scheduler.nowMs;
-    const command = this.#unanswered.shift();
+    const command = this.#outstanding.shift();
     // Behind a reply that puts the connection in doubt nothing is read any more.
     if (!this.isInDoubt && /context deadline exceeded|i\/o timeout|connection pool timeout/.test(text)) {
       this.#wasLate = true;
@@ -138,7 +138,7 @@ export class SimulatedSocket extends Duplex {
     for (const line of text.slice(0, -2).split('\r\n')) {
       if (line.includes('\n')) fail('bad line', `#${this.id} has a line feed inside`);
       if (this.isLive && line !== 'END') {
-        this.#unanswered.push({ isInfo: line === 'INFO', atMs: this.#world.scheduler.nowMs });
+        this.#outstanding.push({ isInfo: line === 'INFO', atMs: this.#world.scheduler.nowMs });
       }
       if (!line.startsWith('PUSHB ')) continue;
       if (this.isDoubted) fail('written in doubt', `#${this.id}`);
@@ -178,7 +178,7 @@ export class SimulatedSocket extends Duplex {
 
   #noteSilence(): void {
     const { plan, scheduler, count } = this.#world;
-    const [oldest] = this.#unanswered;
+    const [oldest] = this.#outstanding;
     if (!this.isLive || oldest === undefined) return;
     if (scheduler.nowMs - Math.max(oldest.atMs, this.#lastReplyMs) < plan.readTimeoutMs) return;
     this.#options.doubt.sinceMs = Math.max(this.#options.doubt.sinceMs, oldest.atMs);

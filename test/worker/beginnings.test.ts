@@ -97,7 +97,7 @@ describe('beginnings', () => {
       onGivenUp: () => void ends.push('given up'),
     });
     beginnings.flush();
-    // The store's answers come between the clock's steps.
+    // The store replies between the clock's steps.
     const advance = async (steps: number): Promise<void> => {
       for (let step = 0; step < steps; step++) {
         await new Promise((resolve) => setImmediate(resolve));

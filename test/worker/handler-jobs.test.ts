@@ -275,7 +275,7 @@ describe('the queues', () => {
     startWorker(t, broker.port, { queues, isInOrder, concurrency: 1 });
     for (let count = 0; count < 40; count++) {
       await broker.until(() => broker.held.length === 1);
-      broker.answerFetch(bulk(job()));
+      broker.replyToFetch(bulk(job()));
     }
     return broker.lines.filter((line) => line.startsWith('FETCH'));
   }
@@ -304,10 +304,10 @@ describe('the queues', () => {
     };
     assert.equal(await served(), 'FETCH default mails');
     processes[0]?.say({ type: 'ready' });
-    broker.answerFetch(bulk(job()));
+    broker.replyToFetch(bulk(job()));
     assert.equal(await served(), 'FETCH default images mails');
     processes[0]?.end('ended with exit code 1');
-    broker.answerFetch(bulk(job()));
+    broker.replyToFetch(bulk(job()));
     assert.equal(await served(), 'FETCH default mails');
   });
 
@@ -324,7 +324,7 @@ describe('a stop', () => {
     broker.enqueue(texts);
     const [quick = 0] = await scene.sent(3);
     const stopped = scene.worker.stop(1000);
-    while (broker.held.length > 0) broker.answerFetch(nil);
+    while (broker.held.length > 0) broker.replyToFetch(nil);
     await until('an abort', () => scene.process.sent.some(({ type }) => type === 'abort'));
     scene.process.say({ type: 'succeeded', id: quick, result: 1 });
     await stopped;

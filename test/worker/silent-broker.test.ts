@@ -31,7 +31,7 @@ describe('a worker whose broker replies to BEAT and to no FETCH', () => {
       '{role="fetch"} 0',
       '{role="report"} 0',
     ]);
-    broker.answerFetch(nil);
+    broker.replyToFetch(nil);
     await until('no problem', () => worker.brokerProblem === undefined);
     const stopped = worker.stop(200);
     await until('no connection', () => (clock.advance(50), broker.openCount === 0));
@@ -49,7 +49,7 @@ describe('a worker whose broker replies to BEAT and to no FETCH', () => {
     const worker = startWorker(t, broker.port, { clock, concurrency: 1, results });
     broker.enqueue([job()]);
     await until('one put and one FETCH', () => worker.stats.storing === 1 && broker.held.length === 1);
-    broker.answerFetch('-ERR i/o timeout\r\n');
+    broker.replyToFetch('-ERR i/o timeout\r\n');
     await until('no FETCH', () => worker.stats.fetching === 0);
     aheadMs = 14_000;
     refusePut();

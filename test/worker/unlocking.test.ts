@@ -13,10 +13,10 @@ const unique = (fields: object = {}): string => {
 const jidOf = (text: string): string => (JSON.parse(text) as { jid: string }).jid;
 
 it('a lock is free when the broker has answered the ACK', async (t) => {
-  const answers: (() => void)[] = [];
+  const replies: (() => void)[] = [];
   const broker = await startFetchScript(t, (line, peer) => {
     if (!line.startsWith('ACK')) return undefined;
-    answers.push(() => peer.write('+OK\r\n'));
+    replies.push(() => peer.write('+OK\r\n'));
     return '';
   });
   const freed: [string, string][] = [];
@@ -25,7 +25,7 @@ it('a lock is free when the broker has answered the ACK', async (t) => {
   broker.enqueue([plain, text]);
   await broker.reported('ACK', 2);
   assert.deepEqual(freed, []);
-  for (const answer of answers) answer();
+  for (const reply of replies) reply();
   await until('a free lock', () => freed.length > 0);
   assert.deepEqual(freed, [[lock, jidOf(text)]]);
 });

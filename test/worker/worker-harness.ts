@@ -108,7 +108,7 @@ export interface FetchScript extends ScriptedBroker {
   /** FETCHes without a reply, the oldest first. */
   readonly held: readonly Peer[];
   /** Answers the oldest FETCH, of the given connection or of any, with a job or with what is given. */
-  answerFetch(reply?: string, peer?: Peer): void;
+  replyToFetch(reply?: string, peer?: Peer): void;
   /** Every FETCH from now on is answered at once with one of these, until they are used up. */
   enqueue(jobs: readonly string[]): void;
   /** Resolves with the jids of such lines so far, as soon as there are so many. */
@@ -116,13 +116,13 @@ export interface FetchScript extends ScriptedBroker {
 }
 
 /** The broker's reply to any line but FETCH and END; undefined: OK. */
-export async function startFetchScript(t: Pick<TestContext, 'after'>, other?: Script['answer']): Promise<FetchScript> {
+export async function startFetchScript(t: Pick<TestContext, 'after'>, other?: Script['reply']): Promise<FetchScript> {
   const held: Peer[] = [];
   const known = new Set<Peer>();
   const jobs: string[] = [];
   const broker = await startScriptedBroker({
     script: {
-      answer(line, peer) {
+      reply(line, peer) {
         if (line === 'END') return void peer.end();
         if (!line.startsWith('FETCH ')) return other?.(line, peer) ?? (line === 'INFO' ? bulk('{}') : ok);
         const job = jobs.shift();
@@ -143,9 +143,9 @@ export async function startFetchScript(t: Pick<TestContext, 'after'>, other?: Sc
   // Not a copy: the broker's counts are getters.
   return Object.assign(Object.create(broker) as ScriptedBroker, {
     held,
-    answerFetch(reply = bulk(job()), peer = held[0]) {
+    replyToFetch(reply = bulk(job()), peer = held[0]) {
       const index = held.findIndex((one) => one === peer);
-      if (index === -1) throw new Error('no FETCH to answer');
+      if (index === -1) throw new Error('no FETCH to reply to');
       held.splice(index, 1)[0]?.write(reply);
     },
     enqueue: (more: readonly string[]) => void jobs.push(...more),

@@ -40,7 +40,7 @@ describe('the fetch loop', () => {
     assert.equal(new Set(broker.held).size, 3);
     for (let round = 0; round < 3; round++) {
       await new Promise((resolve) => setTimeout(resolve, 60));
-      for (const peer of [...broker.held]) broker.answerFetch(nil, peer);
+      for (const peer of [...broker.held]) broker.replyToFetch(nil, peer);
       await broker.until(() => broker.held.length === 3);
       assert.equal(new Set(broker.held).size, 3);
     }
@@ -55,11 +55,11 @@ describe('the fetch loop', () => {
     const before = sent();
     for (let left = 9; left > 0; left--) {
       // Nils leave no trace; the ACK of a job behind them shows that they were handled.
-      broker.answerFetch(left % 3 === 1 ? bulk(job()) : nil);
+      broker.replyToFetch(left % 3 === 1 ? bulk(job()) : nil);
       if (left % 3 === 1) await broker.reported('ACK', 20 + (10 - left) / 3);
     }
     assert.equal(sent(), before);
-    broker.answerFetch(nil);
+    broker.replyToFetch(nil);
     await broker.until(() => broker.held.length === 1);
     assert.equal(sent(), before + 1);
   });
@@ -69,7 +69,7 @@ describe('the fetch loop', () => {
     startWorker(t, broker.port, { concurrency: 1, pollIntervalMs: 300 });
     await broker.until(() => broker.held.length === 1);
     const startedMs = performance.now();
-    broker.answerFetch(nil);
+    broker.replyToFetch(nil);
     await broker.until(() => broker.held.length === 1);
     assert.ok(performance.now() - startedMs >= 290);
   });
@@ -86,7 +86,7 @@ describe('the fetch loop', () => {
     const worker = startWorker(t, broker.port);
     for (let round = 1; round <= 3; round++) {
       await broker.until(() => broker.held.length === 1);
-      broker.answerFetch();
+      broker.replyToFetch();
       await broker.reported('ACK', round);
       if (round < 3) {
         await broker.kill();
@@ -242,10 +242,10 @@ describe('results', () => {
     results.onPut = () => Promise.reject(new Error('store away'));
     const worker = startWorker(t, broker.port, { results, concurrency: 1 });
     await broker.until(() => broker.held.length === 1);
-    broker.answerFetch();
+    broker.replyToFetch();
     await broker.until(() => broker.held.length === 1);
     // This one was under way already; none follows it.
-    broker.answerFetch();
+    broker.replyToFetch();
     await until('three puts', () => results.puts.length === 3);
     assert.equal(broker.held.length, 0);
     assert.equal(broker.lines.filter((line) => line.startsWith('ACK')).length, 0);
@@ -366,7 +366,7 @@ describe('the heartbeat', () => {
     await broker.until(() => broker.lines.some((line) => line.includes('"current_state":"quiet"')));
     const fetches = (): number => broker.lines.filter((line) => line.startsWith('FETCH')).length;
     const before = fetches();
-    broker.answerFetch();
+    broker.replyToFetch();
     await broker.reported('ACK', 1);
     assert.equal(fetches(), before);
     assert.equal(worker.stats.fetching, 0);
@@ -390,7 +390,7 @@ describe('the heartbeat', () => {
       const worker = startWorker(t, broker.port, { heartbeatIntervalMs: 60_000 });
       await broker.until(() => beats === 2 && broker.held.length === 1);
       assert.equal(broker.peers.length, 4);
-      broker.answerFetch();
+      broker.replyToFetch();
       await broker.reported('ACK', 1);
       assert.equal(worker.stats.succeeded, 1);
     },
@@ -405,7 +405,7 @@ describe('a stop', () => {
     await broker.until(() => broker.held.length === 1);
     const stopped = worker.stop(10_000);
     const text = job();
-    broker.answerFetch(bulk(text));
+    broker.replyToFetch(bulk(text));
     await stopped;
     assert.equal(results.puts[0]?.[0]?.job_id, jidOf(text));
     const ack = broker.lines.findIndex((line) => line.startsWith('ACK'));
@@ -442,7 +442,7 @@ describe('a stop', () => {
     const worker = startWorker(t, broker.port);
     await broker.until(() => broker.held.length === 1);
     const stopped = worker.stop(60_000);
-    broker.answerFetch(nil);
+    broker.replyToFetch(nil);
     const startedMs = performance.now();
     await stopped;
     assert.ok(performance.now() - startedMs < 20_000);

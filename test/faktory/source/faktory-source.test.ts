@@ -14,12 +14,12 @@ const ignore = (): void => undefined;
 
 async function startSource(
   t: TestContext,
-  answer: NonNullable<Script['answer']>,
+  reply: NonNullable<Script['reply']>,
   events: Partial<JobSourceEvents<End>> = {},
 ) {
   const broker = await startScriptedBroker({
     script: {
-      answer: (line, peer) => (line === 'END' ? void peer.end() : (answer(line, peer) ?? undefined)),
+      reply: (line, peer) => (line === 'END' ? void peer.end() : (reply(line, peer) ?? undefined)),
     },
   });
   let onLive: () => void = ignore;
@@ -58,14 +58,14 @@ async function startSource(
 }
 
 const lines = (all: readonly string[], verb: string): string[] => all.filter((line) => line.startsWith(verb));
-const answerOk = (line: string): string => (line === 'INFO' ? bulk('{}') : ok);
+const replyOk = (line: string): string => (line === 'INFO' ? bulk('{}') : ok);
 
 describe('the source of jobs over FWP', () => {
   it('asks for a job of the queues in their order, and hands out the text', async (t) => {
     const texts: string[] = [];
     const { broker, source } = await startSource(
       t,
-      (line) => (line.startsWith('FETCH') ? bulk('{"jid":"one"}') : answerOk(line)),
+      (line) => (line.startsWith('FETCH') ? bulk('{"jid":"one"}') : replyOk(line)),
       { onJob: (text) => void texts.push(text) },
     );
     source.fetch(1);
@@ -76,7 +76,7 @@ describe('the source of jobs over FWP', () => {
   });
 
   it('fetches no more once it is quiet', async (t) => {
-    const { source } = await startSource(t, answerOk);
+    const { source } = await startSource(t, replyOk);
     source.quiet();
     source.fetch(1);
     assert.equal(source.fetching, 0);
@@ -88,7 +88,7 @@ describe('the source of jobs over FWP', () => {
     const failure = { errtype: 'E', message: 'm', backtrace: [] };
     const { broker, source } = await startSource(
       t,
-      (line) => (line.startsWith('FAIL') ? '-ERR Job not found: two\r\n' : answerOk(line)),
+      (line) => (line.startsWith('FAIL') ? '-ERR Job not found: two\r\n' : replyOk(line)),
       { onTold: (one) => void told.push(one), onOver: (end) => void over.push(end) },
     );
     const [one, two] = [{ jid: 'one' }, { jid: 'two' }];
@@ -109,7 +109,7 @@ describe('the source of jobs over FWP', () => {
 
   it('requeues out of the retries and the dead, and leaves out a jid that would end the command', async (t) => {
     const { broker, source } = await startSource(t, (line) =>
-      line.startsWith('MUTATE') ? '-ERR no\r\n' : answerOk(line),
+      line.startsWith('MUTATE') ? '-ERR no\r\n' : replyOk(line),
     );
     await source.clients.report.warm;
     await source.requeue(['one', 'a b']);
@@ -121,7 +121,7 @@ describe('the source of jobs over FWP', () => {
 
   it('knows a broker that takes jobs back by its INFO', async (t) => {
     const info = '{"server":{"description":"Work Factory"}}';
-    const { source } = await startSource(t, (line) => (line === 'INFO' ? bulk(info) : answerOk(line)));
+    const { source } = await startSource(t, (line) => (line === 'INFO' ? bulk(info) : replyOk(line)));
     await source.clients.beat.warm;
     await source.checkTakesBack();
     assert.equal(source.takesBack, true);
@@ -129,7 +129,7 @@ describe('the source of jobs over FWP', () => {
 
   it("tells the state of the broker's reply to BEAT", async (t) => {
     const state = await new Promise((resolve) => {
-      void startSource(t, (line) => (line.startsWith('BEAT') ? bulk('{"state":"terminate"}') : answerOk(line)), {
+      void startSource(t, (line) => (line.startsWith('BEAT') ? bulk('{"state":"terminate"}') : replyOk(line)), {
         onState: resolve,
       });
     });

@@ -35,7 +35,7 @@ function startLane({ handshakeMs = 0, endsFetches = false }) {
   return {
     lane,
     /** Answers the oldest FETCH after a while; returns how many have no reply then. */
-    answer(afterMs: number, type: 'bulk' | 'nil' = 'bulk'): number {
+    reply(afterMs: number, type: 'bulk' | 'nil' = 'bulk'): number {
       clock.advance(afterMs);
       const reply: Reply = type === 'bulk' ? { type, text: '{}' } : { type: 'nil' };
       sent.shift()?.onReply(reply);
@@ -45,9 +45,9 @@ function startLane({ handshakeMs = 0, endsFetches = false }) {
 }
 
 it('near, two FETCHes are under way while there are jobs', () => {
-  const { lane, answer } = startLane({ handshakeMs: 0.4 });
+  const { lane, reply } = startLane({ handshakeMs: 0.4 });
   assert.equal(lane.outstanding, 1);
-  for (let job = 0; job < 50; job++) assert.equal(answer(0.2), 2);
+  for (let job = 0; job < 50; job++) assert.equal(reply(0.2), 2);
 });
 
 it('at a distance there are as many as the round trip has milliseconds, ten at most', () => {
@@ -56,28 +56,28 @@ it('at a distance there are as many as the round trip has milliseconds, ten at m
     [4.5, 5],
     [100, 10],
   ] as const) {
-    assert.equal(startLane({ handshakeMs: roundTripMs }).answer(roundTripMs), fetches, `${roundTripMs} ms`);
+    assert.equal(startLane({ handshakeMs: roundTripMs }).reply(roundTripMs), fetches, `${roundTripMs} ms`);
   }
 });
 
 it('a slow handshake and a job that had to wait a little do not make a near broker a distant one', () => {
-  const { answer } = startLane({ handshakeMs: 30 });
-  assert.equal(answer(40), 10);
+  const { reply } = startLane({ handshakeMs: 30 });
+  assert.equal(reply(40), 10);
   // Those that were sent meanwhile are answered; none follows before there is one too few.
-  for (let job = 0; job < 9; job++) answer(0.2);
-  for (let job = 0; job < 20; job++) assert.equal(answer(0.2), 2);
+  for (let job = 0; job < 9; job++) reply(0.2);
+  for (let job = 0; job < 20; job++) assert.equal(reply(0.2), 2);
 });
 
 it('a broker that ends FETCHes when the worker stops is sent ten, however near', () => {
-  assert.equal(startLane({ handshakeMs: 0.4, endsFetches: true }).answer(0.2), 10);
+  assert.equal(startLane({ handshakeMs: 0.4, endsFetches: true }).reply(0.2), 10);
 });
 
 it('a FETCH that waited for its job is followed by one, and a nil by none until all are answered', () => {
-  const { answer } = startLane({ handshakeMs: 0.4 });
-  assert.equal(answer(0.2), 2);
-  assert.equal(answer(500), 1);
-  assert.equal(answer(0.2), 2);
-  assert.equal(answer(2000, 'nil'), 1);
-  assert.equal(answer(2000, 'nil'), 1);
-  assert.equal(answer(0.2), 2);
+  const { reply } = startLane({ handshakeMs: 0.4 });
+  assert.equal(reply(0.2), 2);
+  assert.equal(reply(500), 1);
+  assert.equal(reply(0.2), 2);
+  assert.equal(reply(2000, 'nil'), 1);
+  assert.equal(reply(2000, 'nil'), 1);
+  assert.equal(reply(0.2), 2);
 });

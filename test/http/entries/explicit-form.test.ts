@@ -18,12 +18,12 @@ const at = '2126-12-01T08:00:00.000Z';
 
 async function encodedOf(t: TestContext, body: object): Promise<Record<string, unknown>> {
   const { post, producer } = open(t);
-  const answer = await post('/jobs', body);
-  assert.equal(answer.statusCode, 202, answer.payload);
+  const response = await post('/jobs', body);
+  assert.equal(response.statusCode, 202, response.payload);
   const [job] = producer.jobs;
   assert.ok(job);
   assert.equal(job.encodedBytes, Buffer.byteLength(job.encoded));
-  assert.equal(answer.json().job_id, job.jid);
+  assert.equal(response.json().job_id, job.jid);
   const { jid: _jid, ...encoded } = JSON.parse(job.encoded) as Record<string, unknown>;
   return encoded;
 }
@@ -33,8 +33,8 @@ const resizeJob = { jobtype: 'ResizeImage', args: [args], reserve_for: 600, retr
 describe('POST /jobs', () => {
   it('takes the flat form', async (t) => {
     const { post, producer } = open(t);
-    const answer = await post('/jobs', { operation: 'add', a: 1, b: 2, request_id: 'r-1' });
-    assert.deepEqual(answer.json(), { job_id: producer.jobs[0]?.jid, message: 'Job enqueued to add 1 + 2' });
+    const response = await post('/jobs', { operation: 'add', a: 1, b: 2, request_id: 'r-1' });
+    assert.deepEqual(response.json(), { job_id: producer.jobs[0]?.jid, message: 'Job enqueued to add 1 + 2' });
     assert.match(producer.jobs[0]?.encoded ?? '', /"args":\[\{"a":1,"b":2,"request_id":"r-1"\}\]/);
     const flat = await post('/jobs', { operation: 'resize', url: 'x', unknown: 1 });
     assert.deepEqual([flat.statusCode, flat.json().message], [202, 'Job enqueued: resize']);
@@ -67,10 +67,10 @@ describe('POST /jobs', () => {
 
   it('schedules by time or delay, tells when, and knows it', async (t) => {
     const { post, producer } = open(t);
-    const answer = await post('/jobs', { ...entry, at: '2126-12-01T09:00:00+01:00', request_id: 'r' });
+    const response = await post('/jobs', { ...entry, at: '2126-12-01T09:00:00+01:00', request_id: 'r' });
     const [job] = producer.jobs;
     const jid = job?.jid;
-    assert.deepEqual(answer.json(), { job_id: jid, message: `Job scheduled for ${at}: resize`, at });
+    assert.deepEqual(response.json(), { job_id: jid, message: `Job scheduled for ${at}: resize`, at });
     assert.deepEqual(job?.record, { job_id: jid, state: 'scheduled', operation: 'resize', request_id: 'r', at });
     const before = Date.now();
     const delayed = (await post('/jobs', { ...entry, delay_seconds: 31_536_000 })).json();
@@ -83,8 +83,8 @@ describe('POST /jobs', () => {
   it('takes a time in the past for now', async (t) => {
     for (const time of [{ at: '2001-01-01T00:00:00Z' }, { delay_seconds: 0 }]) {
       const { post, producer } = open(t);
-      const answer = await post('/jobs', { ...entry, ...time });
-      assert.deepEqual(answer.json(), { job_id: producer.jobs[0]?.jid, message: 'Job enqueued: resize' });
+      const response = await post('/jobs', { ...entry, ...time });
+      assert.deepEqual(response.json(), { job_id: producer.jobs[0]?.jid, message: 'Job enqueued: resize' });
       assert.doesNotMatch(producer.jobs[0]?.encoded ?? '', /"at"/);
       assert.equal(producer.jobs[0]?.record, undefined);
     }
@@ -116,8 +116,8 @@ describe('POST /jobs', () => {
     const { post, producer } = open(t);
     await post('/jobs', { operation: 'mail', args: { to: 'x' } });
     await post('/jobs/mail', { to: 'x' });
-    const answer = await post('/jobs', { jobtype: 'go.Task', args: [1, { a: null }], queue: 'go', request_id: 'r' });
-    assert.deepEqual(answer.json().message, 'Job enqueued: go.Task');
+    const response = await post('/jobs', { jobtype: 'go.Task', args: [1, { a: null }], queue: 'go', request_id: 'r' });
+    assert.deepEqual(response.json().message, 'Job enqueued: go.Task');
     const [one, two, three] = producer.jobs;
     const untracked = { state: 'pending', tracked: false };
     assert.deepEqual(one?.record, { job_id: one?.jid, operation: 'mail', ...untracked });
@@ -212,9 +212,13 @@ describe('an explicit job', () => {
   for (const [what, body, pointer] of cases) {
     it(`is refused for ${what}, alone and in a batch`, async (t) => {
       const { post, producer } = open(t);
-      const answer = await post('/jobs', body);
-      const { code, outcome, violations } = answer.json();
-      assert.deepEqual([answer.statusCode, code, outcome], [422, 'validation_failed', 'not_enqueued'], answer.payload);
+      const response = await post('/jobs', body);
+      const { code, outcome, violations } = response.json();
+      assert.deepEqual(
+        [response.statusCode, code, outcome],
+        [422, 'validation_failed', 'not_enqueued'],
+        response.payload,
+      );
       assert.deepEqual(
         violations.map((one: { pointer: string }) => one.pointer),
         [pointer],
@@ -231,10 +235,10 @@ describe('an explicit job', () => {
     const pow = (await post('/jobs', { operation: 'pow', args: {} })).json();
     assert.deepEqual([pow.status, pow.code, pow.error], [422, 'validation_failed', 'Unknown operation: pow']);
     for (const jobtype of ['Other', 'Ruby::Mailer2', 'go', 'x'.repeat(200)]) {
-      const answer = (await post('/jobs', { jobtype, args: [], queue: 'q' })).json();
-      assert.deepEqual([answer.status, answer.code, answer.outcome], [422, 'unknown_jobtype', 'not_enqueued']);
-      assert.match(answer.detail, /^Unknown jobtype: .*PASSTHROUGH_JOBTYPES/);
-      assert.ok(answer.detail.length <= 80);
+      const problem = (await post('/jobs', { jobtype, args: [], queue: 'q' })).json();
+      assert.deepEqual([problem.status, problem.code, problem.outcome], [422, 'unknown_jobtype', 'not_enqueued']);
+      assert.match(problem.detail, /^Unknown jobtype: .*PASSTHROUGH_JOBTYPES/);
+      assert.ok(problem.detail.length <= 80);
       const batch = (await post('/jobs/batch', { jobs: [{ jobtype, args: [], queue: 'q' }] })).json();
       assert.deepEqual([batch.code, batch.results[0].code], ['validation_failed', 'unknown_jobtype']);
     }
@@ -259,9 +263,9 @@ describe('an explicit job', () => {
   it('names at most 20 violations, each short', async (t) => {
     const { post } = open(t);
     const fields = Object.fromEntries(Array.from({ length: 50 }, (_, index) => [`${index}${'k'.repeat(300)}`, 1]));
-    const answer = await post('/jobs', { ...entry, ...fields });
-    assert.deepEqual([answer.json().violations.length, answer.json().violations_total], [20, 50]);
-    assert.ok(answer.payload.length < 6000);
+    const response = await post('/jobs', { ...entry, ...fields });
+    assert.deepEqual([response.json().violations.length, response.json().violations_total], [20, 50]);
+    assert.ok(response.payload.length < 6000);
   });
 });
 
@@ -272,7 +276,7 @@ describe('a batch with explicit jobs', () => {
       { operation: 'add', a: 1, b: 2 },
       { ...entry, at },
     ];
-    const { job_ids: ids, ...answer } = (await post('/jobs/batch', { jobs })).json();
+    const { job_ids: ids, ...rest } = (await post('/jobs/batch', { jobs })).json();
     assert.deepEqual(
       ids,
       producer.jobs.map(({ jid }) => jid),
@@ -281,7 +285,7 @@ describe('a batch with explicit jobs', () => {
       { index: 0, status: 'enqueued', job_id: ids[0] },
       { index: 1, status: 'enqueued', job_id: ids[1], at },
     ];
-    assert.deepEqual(answer, { message: 'Batch of 2 jobs enqueued', count: 2, results });
+    assert.deepEqual(rest, { message: 'Batch of 2 jobs enqueued', count: 2, results });
     const mixed = (await post('/jobs/batch', { jobs: [...jobs, {}] })).json();
     assert.equal(mixed.results[1].at, at);
   });
@@ -295,16 +299,16 @@ describe('a batch with explicit jobs', () => {
       `{"operation":"resize","args":${JSON.stringify(args)},"custom":{"deep":${deep}}}`,
       `{"jobtype":"go.Any","queue":"go","args":[${deep}]}`,
     ];
-    const answer = await post('/jobs/batch', `{"jobs":[${jobs.join(',')}]}`);
-    assert.deepEqual([answer.statusCode, producer.jobs.length], [206, 1]);
-    const { counts, results } = answer.json();
+    const response = await post('/jobs/batch', `{"jobs":[${jobs.join(',')}]}`);
+    assert.deepEqual([response.statusCode, producer.jobs.length], [206, 1]);
+    const { counts, results } = response.json();
     assert.equal(counts.rejected, 2);
     for (const { detail } of results.slice(1)) assert.match(detail, /must be at most 400 levels deep/);
   });
 
   it('has no results when none is', async (t) => {
     const { post } = open(t);
-    const answer = (await post('/jobs/batch', { jobs: [entry, { operation: 'pair', args: ['x', 1] }] })).json();
-    assert.deepEqual(Object.keys(answer), ['job_ids', 'message', 'count']);
+    const body = (await post('/jobs/batch', { jobs: [entry, { operation: 'pair', args: ['x', 1] }] })).json();
+    assert.deepEqual(Object.keys(body), ['job_ids', 'message', 'count']);
   });
 });

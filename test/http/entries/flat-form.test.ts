@@ -27,9 +27,9 @@ describe('options in a body of arguments', () => {
   for (const [name, value] of Object.entries(options)) {
     it(`refuses ${name}`, async (t) => {
       const { post, producer } = build(t);
-      const answer = await post('/jobs/add', { a: 1, b: 2, [name]: value });
-      const { code, outcome, violations } = answer.json();
-      assert.deepEqual([answer.statusCode, code, outcome], [422, 'validation_failed', 'not_enqueued']);
+      const response = await post('/jobs/add', { a: 1, b: 2, [name]: value });
+      const { code, outcome, violations } = response.json();
+      assert.deepEqual([response.statusCode, code, outcome], [422, 'validation_failed', 'not_enqueued']);
       assert.deepEqual(violations, [{ pointer: `/${name}`, message }]);
       assert.equal(producer.calls.length, 0);
     });
@@ -37,8 +37,8 @@ describe('options in a body of arguments', () => {
 
   it('names every one, next to what else is wrong', async (t) => {
     const { post, get } = build(t);
-    const answer = await post('/jobs/divide', { a: 1, b: 0, retry: 0, note: 'ignored', at: 'now' });
-    assert.deepEqual(answer.json().violations, [
+    const response = await post('/jobs/divide', { a: 1, b: 0, retry: 0, note: 'ignored', at: 'now' });
+    assert.deepEqual(response.json().violations, [
       { pointer: '/retry', message },
       { pointer: '/at', message },
       { pointer: '/b', message: 'must not be zero' },
@@ -52,14 +52,14 @@ describe('options in a body of arguments', () => {
   it('refuses a flat entry of a batch, and only that entry', async (t) => {
     const { post } = build(t);
     const entry = { operation: 'add', a: 1, b: 2 };
-    const answer = await post('/jobs/batch', {
+    const response = await post('/jobs/batch', {
       jobs: [
         { ...entry, note: 'ignored' },
         { ...entry, delay: 3600 },
       ],
     });
-    const { job_ids: ids, errors, results } = answer.json();
-    assert.deepEqual([answer.statusCode, ids.length, results[1].code], [206, 1, 'validation_failed']);
+    const { job_ids: ids, errors, results } = response.json();
+    assert.deepEqual([response.statusCode, ids.length, results[1].code], [206, 1, 'validation_failed']);
     assert.deepEqual(errors, [`Invalid job at index 1: delay ${message}`]);
     const none = await post('/jobs/batch', { jobs: [entry, { ...entry, queue: 'q' }].slice(1) });
     assert.deepEqual(none.json().violations, [{ pointer: '/jobs/0/queue', message }]);

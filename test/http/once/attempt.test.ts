@@ -16,7 +16,7 @@ const responseOf = (outcomes: readonly Outcome[]) =>
 
 describe('the settlement of a claim', () => {
   it('of an unknown outcome has the ids in question, and the response that is right if they are stored', () => {
-    const outcomes = [enqueued, unknown('no answer'), refused('broker_refused', 'no')];
+    const outcomes = [enqueued, unknown('no reply'), refused('broker_refused', 'no')];
     assert.deepEqual(settlementOf(claim, jobs, outcomes, responseOf), {
       claim,
       outcome: 'unknown',

@@ -73,7 +73,7 @@ describe('a batch with keys in its entries', () => {
 
   it('settles each entry by its own outcome', async (t) => {
     const { post, producer } = await open(t);
-    const outcomes = [enqueued, refused('broker_refused', 'no'), unknown('no answer')];
+    const outcomes = [enqueued, refused('broker_refused', 'no'), unknown('no reply')];
     producer.decide((_job, index): Outcome => outcomes[index] as Outcome);
     const jobs = ['a', 'b', 'c'].map((key) => keyed(key));
     const first = await post('/jobs/batch', { jobs });
@@ -94,9 +94,9 @@ describe('a batch with keys in its entries', () => {
   it('rejects a key that was sent with another entry, by its pointer', async (t) => {
     const { post } = await open(t);
     await post('/jobs/batch', { jobs: [keyed('a')] });
-    const answer = await post('/jobs/batch', { jobs: [entry, keyed('a', { at }), { operation: 'pow' }] });
-    const { results, errors, counts } = answer.json();
-    assert.deepEqual([answer.statusCode, counts.rejected, results[1].code], [206, 2, 'key_reused']);
+    const response = await post('/jobs/batch', { jobs: [entry, keyed('a', { at }), { operation: 'pow' }] });
+    const { results, errors, counts } = response.json();
+    assert.deepEqual([response.statusCode, counts.rejected, results[1].code], [206, 2, 'key_reused']);
     assert.deepEqual(errors, ['This key was sent before, with another entry', 'Unknown operation: pow']);
     const alone = await post('/jobs/batch', { jobs: [keyed('a', { at })] });
     assert.deepEqual([alone.statusCode, alone.json().violations[0].pointer], [422, '/jobs/0/key']);
@@ -118,25 +118,25 @@ describe('a batch with keys in its entries', () => {
 
   it('takes no entry with a key beside a key in the header', async (t) => {
     const { post } = await open(t);
-    const answer = await post('/jobs/batch', { jobs: [entry, keyed('a')] }, { 'idempotency-key': 'h' });
-    const [, second] = answer.json().results;
-    assert.deepEqual([answer.statusCode, second.code], [206, 'validation_failed']);
+    const response = await post('/jobs/batch', { jobs: [entry, keyed('a')] }, { 'idempotency-key': 'h' });
+    const [, second] = response.json().results;
+    assert.deepEqual([response.statusCode, second.code], [206, 'validation_failed']);
     assert.equal(second.detail, 'key cannot go with the header Idempotency-Key');
   });
 
   it('is refused whole, and nothing enqueued, without a store of keys', async (t) => {
     const { post, producer } = build(t);
-    const answer = await post('/jobs/batch', { jobs: [entry, keyed('a')] });
-    assert.deepEqual([answer.statusCode, answer.json().code], [501, 'keys_not_kept']);
+    const response = await post('/jobs/batch', { jobs: [entry, keyed('a')] });
+    assert.deepEqual([response.statusCode, response.json().code], [501, 'keys_not_kept']);
     assert.equal(producer.jobs.length, 0);
   });
 
   it('enqueues each entry once for ten callers at once', async (t) => {
     const { post, producer } = await open(t);
     const jobs = Array.from({ length: 20 }, (_, index) => keyed(`k${index}`));
-    const answers = await Promise.all(Array.from({ length: 10 }, () => post('/jobs/batch', { jobs })));
+    const responses = await Promise.all(Array.from({ length: 10 }, () => post('/jobs/batch', { jobs })));
     assert.equal(producer.jobs.length, 20);
     const ids = new Set(producer.jobs.map(({ jid }) => jid));
-    for (const { job_id } of answers.flatMap((answer) => answer.json().results ?? [])) assert.ok(ids.has(job_id));
+    for (const { job_id } of responses.flatMap((response) => response.json().results ?? [])) assert.ok(ids.has(job_id));
   });
 });

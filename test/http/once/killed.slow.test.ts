@@ -41,21 +41,21 @@ async function startChild(t: TestContext, options: ChildOptions): Promise<{ chil
   return { child, url: line };
 }
 
-interface Answer {
+interface JobResponse {
   status: number;
   replayed: boolean;
   ids: string[];
 }
 
 /** Undefined when the connection broke. A store of keys that is not connected yet is asked again. */
-async function post(url: string, path: string, body: object, header: boolean): Promise<Answer | undefined> {
+async function post(url: string, path: string, body: object, header: boolean): Promise<JobResponse | undefined> {
   for (let tries = 0; ; tries++) {
     const headers = { 'content-type': 'application/json', ...(header && { 'idempotency-key': 'k' }) };
-    const answer = await fetch(url + path, { method: 'POST', headers, body: JSON.stringify(body) }).catch(
+    const response = await fetch(url + path, { method: 'POST', headers, body: JSON.stringify(body) }).catch(
       () => undefined,
     );
-    if (answer === undefined) return undefined;
-    const read = (await answer.json()) as {
+    if (response === undefined) return undefined;
+    const read = (await response.json()) as {
       code?: string;
       job_id?: string;
       job_ids?: string[];
@@ -65,8 +65,8 @@ async function post(url: string, path: string, body: object, header: boolean): P
       await new Promise((resolve) => setTimeout(resolve, 20));
       continue;
     }
-    const replayed = answer.headers.get('idempotency-replayed') === 'true' || read.results?.[0]?.replayed === true;
-    return { status: answer.status, replayed, ids: read.job_id ? [read.job_id] : (read.job_ids ?? []) };
+    const replayed = response.headers.get('idempotency-replayed') === 'true' || read.results?.[0]?.replayed === true;
+    return { status: response.status, replayed, ids: read.job_id ? [read.job_id] : (read.job_ids ?? []) };
   }
 }
 
@@ -93,21 +93,21 @@ describe('an API that is killed within a request with a key, embedded', () => {
         assert.equal(await post(first.url, path, body, header), undefined);
         await killed(first.child);
         const second = await startChild(t, { ...options, gap: 'none' });
-        const answers = [await post(second.url, path, body, header), await post(second.url, path, body, header)] as [
-          Answer,
-          Answer,
+        const responses = [await post(second.url, path, body, header), await post(second.url, path, body, header)] as [
+          JobResponse,
+          JobResponse,
         ];
         second.child.kill('SIGKILL');
         await killed(second.child);
         assert.deepEqual(
-          answers.map(({ status }) => status),
+          responses.map(({ status }) => status),
           [202, 202],
         );
         assert.deepEqual(
-          answers.map(({ replayed }) => replayed),
+          responses.map(({ replayed }) => replayed),
           [isStored, true],
         );
-        assert.deepEqual(answers[0].ids, answers[1].ids);
+        assert.deepEqual(responses[0].ids, responses[1].ids);
         const broker = await startBroker(t, { dataDir });
         assert.equal(await queuedJobs(broker.port), jobs);
       });
@@ -136,9 +136,9 @@ describe('an API that is killed within a request with a key, Redis', { skip: red
           await startChild(t, { ...options, underWayMsMax: 0, gap: 'none' }),
         ];
         if (status === 504 && header) assert.equal((await post(early.url, path, body, header))?.status, 409);
-        const answer = await post(late.url, path, body, header);
-        assert.deepEqual([answer?.status, answer?.replayed], [status, replayed]);
-        assert.equal(answer?.ids.length, jobs);
+        const response = await post(late.url, path, body, header);
+        assert.deepEqual([response?.status, response?.replayed], [status, replayed]);
+        assert.equal(response?.ids.length, jobs);
         assert.equal(await queuedJobs(broker.port), isStored ? jobs : 0);
       });
     }

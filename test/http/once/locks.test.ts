@@ -102,16 +102,16 @@ describe('a unique job', () => {
     for (const callers of [2, 10, 100]) {
       const before = producer.jobs.length;
       const sent = Array.from({ length: callers }, () => post('/jobs', unique({ unique_key: `k${callers}` })));
-      const answers = await Promise.all(sent);
+      const responses = await Promise.all(sent);
       assert.equal(producer.jobs.length - before, 1);
-      assert.ok(answers.every(({ statusCode }) => statusCode === 202 || statusCode === 409));
+      assert.ok(responses.every(({ statusCode }) => statusCode === 202 || statusCode === 409));
     }
   });
 
   it('is refused whole without a store, and with one that is away', async (t) => {
     const { post, producer } = build(t);
-    const answer = await post('/jobs', unique());
-    assert.deepEqual([answer.statusCode, answer.json().code], [501, 'keys_not_kept']);
+    const response = await post('/jobs', unique());
+    assert.deepEqual([response.statusCode, response.json().code], [501, 'keys_not_kept']);
     const batch = await post('/jobs/batch', { jobs: [{ operation: 'add', args }, unique()] });
     assert.deepEqual([batch.statusCode, producer.jobs.length], [501, 0]);
   });
@@ -122,22 +122,22 @@ describe('unique jobs in a batch', () => {
     const { post, producer } = await open(t);
     const first = (await post('/jobs', unique())).json().job_id as string;
     const jobs = [unique(), unique({ unique_key: 'k' }), { operation: 'add', args }, unique({ unique_key: 'k' })];
-    const answer = await post('/jobs/batch', { jobs });
+    const response = await post('/jobs/batch', { jobs });
     const [, k, plain] = producer.jobs.map(({ jid }) => jid);
-    assert.equal(answer.statusCode, 202);
-    assert.deepEqual(answer.json().results, [
+    assert.equal(response.statusCode, 202);
+    assert.deepEqual(response.json().results, [
       { index: 0, status: 'enqueued', job_id: first, duplicate: true },
       { index: 1, status: 'enqueued', job_id: k },
       { index: 2, status: 'enqueued', job_id: plain },
       { index: 3, status: 'enqueued', job_id: k, duplicate: true },
     ]);
-    assert.deepEqual(answer.json().job_ids, [first, k, plain, k]);
+    assert.deepEqual(response.json().job_ids, [first, k, plain, k]);
     assert.equal(producer.jobs.length, 3);
   });
 
   it('share the outcome of the one that they are like', async (t) => {
     const { post, producer } = await open(t);
-    for (const outcome of [refused('broker_refused', 'no'), unknown('no answer')]) {
+    for (const outcome of [refused('broker_refused', 'no'), unknown('no reply')]) {
       producer.decide((_job, index): Outcome => (index === 0 ? enqueued : outcome));
       const key = `k${outcome.kind}`;
       const jobs = [{ operation: 'add', args }, unique({ unique_key: key }), unique({ unique_key: key })];
@@ -168,7 +168,7 @@ describe('a unique job with a key', () => {
 
   it('that is like a job of unknown outcome keeps no response: sent again it is not called enqueued', async (t) => {
     const { post, producer } = await open(t);
-    producer.decide(() => unknown('no answer'));
+    producer.decide(() => unknown('no reply'));
     const entry = unique({ unique_key: 'u', key: 'e' });
     const first = await post('/jobs/batch', { jobs: [unique({ unique_key: 'u' }), entry] });
     assert.deepEqual([first.statusCode, first.json().results[1].status], [504, 'unknown']);

@@ -1,5 +1,5 @@
 // A store of keys as API processes share it, in memory and with faults that a seed draws: claims and settlements that are lost
-// on their way, or whose answer is. Bugs can be planted into it, for the checker of model.test.ts.
+// on their way, or whose reply is. Bugs can be planted into it, for the checker of model.test.ts.
 import {
   KeyStoreError,
   type Claim,
@@ -98,7 +98,7 @@ export function createModelKeys(random: Random, faultRate: number, bug?: Planted
       durability: 'fsync',
       async claim(claims) {
         if (random.chance(faultRate)) {
-          // Its answer is lost: the claim is withdrawn at once, or later.
+          // Its reply is lost: the claim is withdrawn at once, or later.
           if (random.chance(0.5)) {
             const taken = claims.filter((claim) => claimOne(claim).state === 'claimed');
             const withdrawals = taken.map((claim): Settlement => ({ claim, outcome: 'refused' }));

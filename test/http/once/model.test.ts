@@ -74,7 +74,7 @@ async function run({ app, use }: Subject, seed: number, bug?: PlantedBug): Promi
     ]);
     if (kind.includes('stored')) store(job);
     if (kind.startsWith('killed')) return 'hang';
-    if (kind.startsWith('unknown')) return unknown('no answer');
+    if (kind.startsWith('unknown')) return unknown('no reply');
     return kind === 'refused' ? refused('broker_unavailable', 'away') : enqueued;
   }
 
@@ -87,7 +87,7 @@ async function run({ app, use }: Subject, seed: number, bug?: PlantedBug): Promi
     const job = stored.find((one) => one.jid === jid);
     if (job === undefined) result.violations.push(`enqueued without a job: ${key}`);
     else if (job.a !== a) result.violations.push(`answered for another body: ${key}`);
-    if (known.size > 1) result.violations.push(`two answers: ${key}`);
+    if (known.size > 1) result.violations.push(`two responses: ${key}`);
   }
 
   use(model.store);
@@ -98,12 +98,12 @@ async function run({ app, use }: Subject, seed: number, bug?: PlantedBug): Promi
     const other = random.chance(0.1) ? 1 : 0;
     const calls = app.producer.calls.length;
     const asked = app.post('/jobs/add', { a: other, b: 2, request_id: key }, { 'idempotency-key': key });
-    let answer: Awaited<typeof asked> | undefined;
-    void asked.then((one) => (answer = one));
-    for (let turns = 0; answer === undefined && turns < 50; turns++) await turn();
-    if (answer) check(key, other, answer.statusCode, answer.json());
+    let response: Awaited<typeof asked> | undefined;
+    void asked.then((one) => (response = one));
+    for (let turns = 0; response === undefined && turns < 50; turns++) await turn();
+    if (response) check(key, other, response.statusCode, response.json());
     else {
-      assert.equal(app.producer.calls.length, calls + 1, 'only what hangs has no answer');
+      assert.equal(app.producer.calls.length, calls + 1, 'only what hangs has no response');
       // Its process is killed, and with it what the store was not told yet.
       model.forgetLost();
     }

@@ -12,7 +12,7 @@ import { createRecordingResults } from '../recording-results.ts';
 const add = { a: 1, b: 2 };
 const key = (text: string): Record<string, string> => ({ 'idempotency-key': text });
 const down = refused('broker_unavailable', 'the broker is away');
-const lost = unknown('no answer');
+const lost = unknown('no reply');
 
 async function open(t: TestContext, overrides: Parameters<typeof build>[1] = {}): Promise<BuiltApp> {
   return build(t, { keys: await openKeys(t), ...overrides });
@@ -20,15 +20,15 @@ async function open(t: TestContext, overrides: Parameters<typeof build>[1] = {})
 
 const isReplay = ({ headers }: LightMyRequestResponse): boolean => headers['idempotency-replayed'] === 'true';
 
-function assertReplay(answer: LightMyRequestResponse, first: LightMyRequestResponse): void {
-  assert.deepEqual([answer.statusCode, answer.payload], [first.statusCode, first.payload]);
-  assert.equal(answer.headers['content-type'], first.headers['content-type']);
-  assert.deepEqual([isReplay(answer), isReplay(first)], [true, false]);
+function assertReplay(response: LightMyRequestResponse, first: LightMyRequestResponse): void {
+  assert.deepEqual([response.statusCode, response.payload], [first.statusCode, first.payload]);
+  assert.equal(response.headers['content-type'], first.headers['content-type']);
+  assert.deepEqual([isReplay(response), isReplay(first)], [true, false]);
 }
 
-function assertProblem(answer: LightMyRequestResponse, status: number, code: string, outcome: string): void {
-  const body = answer.json();
-  assert.deepEqual([answer.statusCode, body.code, body.outcome], [status, code, outcome], answer.payload);
+function assertProblem(response: LightMyRequestResponse, status: number, code: string, outcome: string): void {
+  const body = response.json();
+  assert.deepEqual([response.statusCode, body.code, body.outcome], [status, code, outcome], response.payload);
 }
 
 const requests: readonly (readonly [string, object])[] = [
@@ -89,9 +89,9 @@ for (const [path, body] of requests) {
       producer.decide(() => 'hang');
       void post(path, body, key('k'));
       while (producer.calls.length === 0) await new Promise((resolve) => setImmediate(resolve));
-      const answer = await post(path, body, key('k'));
-      assertProblem(answer, 409, 'in_progress', 'unknown');
-      assert.match(String(answer.headers['retry-after']), /^[12]$/);
+      const response = await post(path, body, key('k'));
+      assertProblem(response, 409, 'in_progress', 'unknown');
+      assert.match(String(response.headers['retry-after']), /^[12]$/);
       assert.equal(producer.calls.length, 1);
     });
 
@@ -109,11 +109,11 @@ for (const [path, body] of requests) {
       for (const callers of [2, 10, 100]) {
         const before = producer.calls.length;
         const sent = Array.from({ length: callers }, () => post(path, body, key(`k${callers}`)));
-        const answers = await Promise.all(sent);
+        const responses = await Promise.all(sent);
         assert.equal(producer.calls.length - before, 1);
-        const ids = new Set(answers.filter(({ statusCode }) => statusCode === 202).map(({ payload }) => payload));
+        const ids = new Set(responses.filter(({ statusCode }) => statusCode === 202).map(({ payload }) => payload));
         assert.equal(ids.size, 1);
-        assert.ok(answers.every(({ statusCode }) => statusCode === 202 || statusCode === 409));
+        assert.ok(responses.every(({ statusCode }) => statusCode === 202 || statusCode === 409));
       }
     });
 
@@ -124,9 +124,9 @@ for (const [path, body] of requests) {
       for (const reason of ['away', 'full'] as const) {
         const keys = { ...(await openKeys(t)), claim: () => Promise.reject(new KeyStoreError(reason, 'x')) };
         const app = build(t, { keys });
-        const answer = await app.post(path, body, key('k'));
-        assertProblem(answer, 503, 'keys_unavailable', 'not_enqueued');
-        assert.match(String(answer.headers['retry-after']), /^[12]$/);
+        const response = await app.post(path, body, key('k'));
+        assertProblem(response, 503, 'keys_unavailable', 'not_enqueued');
+        assert.match(String(response.headers['retry-after']), /^[12]$/);
         const page = (await app.get('/metrics')).payload;
         const jobs = path === '/jobs/batch' ? 2 : 1;
         assert.match(
@@ -279,10 +279,10 @@ describe('a key whose first outcome is unknown', () => {
     const { post, producer, results, jid } = await unknownFirst(t);
     for (const record of [undefined, { job_id: jid, state: 'pending' as const }]) {
       if (record) await results.put([record]);
-      const answer = await post('/jobs/add', add, key('k'));
-      assertProblem(answer, 504, 'outcome_unknown', 'unknown');
-      assert.deepEqual(answer.json().job_ids, [jid]);
-      assert.equal(answer.headers['retry-after'], undefined);
+      const response = await post('/jobs/add', add, key('k'));
+      assertProblem(response, 504, 'outcome_unknown', 'unknown');
+      assert.deepEqual(response.json().job_ids, [jid]);
+      assert.equal(response.headers['retry-after'], undefined);
     }
     assert.equal(producer.calls.length, 1);
   });
@@ -290,8 +290,8 @@ describe('a key whose first outcome is unknown', () => {
   it('is answered as the first one would have been once a worker has had its jobs', async (t) => {
     const { post, producer, results, jid } = await unknownFirst(t);
     await results.put([{ job_id: jid, state: 'pending', attempts: 1, error: 'x' }]);
-    const answer = await post('/jobs/add', add, key('k'));
-    assert.deepEqual([answer.statusCode, answer.payload, isReplay(answer)], [202, '{"job_id":"x"}', true]);
+    const response = await post('/jobs/add', add, key('k'));
+    assert.deepEqual([response.statusCode, response.payload, isReplay(response)], [202, '{"job_id":"x"}', true]);
     assert.equal(producer.calls.length, 1);
   });
 });
@@ -309,20 +309,20 @@ describe('a caller with a key', () => {
     };
     const { post, producer } = build(t, { keys: slow, clock, enqueueTimeoutMs: 5000 });
     producer.decide(() => 'hang');
-    const answered = post('/jobs/add', add, key('k'));
+    const response = post('/jobs/add', add, key('k'));
     while (producer.calls.length === 0) await new Promise((resolve) => setImmediate(resolve));
     clock.advance(3501);
-    assertProblem(await answered, 504, 'outcome_unknown', 'unknown');
+    assertProblem(await response, 504, 'outcome_unknown', 'unknown');
   });
 
   it('is answered that its job is enqueued although the store of keys hangs afterwards', async (t) => {
     const clock = createFakeClock();
     const keys = { ...(await openKeys(t)), settle: () => new Promise<never>(() => undefined) };
     const { post, producer } = build(t, { keys, clock, enqueueTimeoutMs: 5000 });
-    const answered = post('/jobs/add', add, key('k'));
+    const response = post('/jobs/add', add, key('k'));
     while (producer.calls.length === 0) await new Promise((resolve) => setImmediate(resolve));
     await new Promise((resolve) => setImmediate(resolve));
     clock.advance(5001);
-    assert.equal((await answered).statusCode, 202);
+    assert.equal((await response).statusCode, 202);
   });
 });

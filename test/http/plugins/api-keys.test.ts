@@ -10,17 +10,17 @@ const key = (text: string): Record<string, string> => ({ authorization: `Bearer 
 describe('with API keys', () => {
   it('answers 401 without a key, before the body is read', async (t) => {
     const { post, get, producer } = build(t, { apiKeys: keys });
-    const answers = [
+    const responses = [
       await post('/jobs/add', '{broken'),
       await post('/jobs/batch', '{broken'),
       await get('/jobs/unknown-id'),
       await get('/metrics'),
     ];
-    for (const answer of answers) {
-      assert.deepEqual([answer.statusCode, answer.json().code], [401, 'unauthorized']);
-      assert.equal(answer.headers['www-authenticate'], 'Bearer');
+    for (const response of responses) {
+      assert.deepEqual([response.statusCode, response.json().code], [401, 'unauthorized']);
+      assert.equal(response.headers['www-authenticate'], 'Bearer');
     }
-    assert.equal(answers[0]?.json().outcome, 'not_enqueued');
+    assert.equal(responses[0]?.json().outcome, 'not_enqueued');
     assert.equal(producer.calls.length, 0);
   });
 
@@ -52,13 +52,13 @@ describe('with API keys', () => {
 
   it('tells no key in the log or in a response', async (t) => {
     const { post, get, log, producer } = build(t, { apiKeys: keys, logLevel: 'trace' });
-    const answers = [
+    const responses = [
       await post('/jobs/add', { a: 1, b: 2 }, key(keys[0]!)),
       await get('/metrics', key('wrong-key-xyz')),
     ];
     producer.breakWith(new Error('bug'));
-    answers.push(await post('/jobs/add', { a: 1, b: 2 }, key(keys[0]!)));
-    const told = JSON.stringify([log, answers.map(({ headers, payload }) => [headers, payload])]);
+    responses.push(await post('/jobs/add', { a: 1, b: 2 }, key(keys[0]!)));
+    const told = JSON.stringify([log, responses.map(({ headers, payload }) => [headers, payload])]);
     assert.ok(log.length > 0);
     assert.doesNotMatch(told, /first-key|second-key|wrong-key/);
   });

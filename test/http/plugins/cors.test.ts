@@ -51,16 +51,19 @@ describe('CORS_ORIGINS', () => {
     const { post, get } = build(t, { corsOrigins, apiKeys });
     const authorization = `Bearer ${apiKeys[0]}`;
     const job = { a: 1, b: 2 };
-    for (const [answer, status] of [
+    for (const [response, status] of [
       [await post('/jobs/add', job, { origin, authorization }), 202],
       [await post('/jobs/add', {}, { origin, authorization }), 422],
       [await post('/jobs/add', job, { origin }), 401],
       [await get('/nothing', { origin }), 404],
     ] as const) {
-      assert.equal(answer.statusCode, status);
-      assert.equal(answer.headers['access-control-allow-origin'], origin);
-      assert.equal(answer.headers['access-control-expose-headers'], 'idempotency-replayed, retry-after, x-request-id');
-      assert.equal(answer.headers.vary, 'Origin');
+      assert.equal(response.statusCode, status);
+      assert.equal(response.headers['access-control-allow-origin'], origin);
+      assert.equal(
+        response.headers['access-control-expose-headers'],
+        'idempotency-replayed, retry-after, x-request-id',
+      );
+      assert.equal(response.headers.vary, 'Origin');
     }
     const without = await get('/health');
     assert.deepEqual([corsOf(without.headers), without.headers.vary], [[], 'Origin']);
@@ -72,11 +75,11 @@ describe('CORS_ORIGINS', () => {
     const { del, post } = build(t, { corsOrigins, operator });
     const cancelled = await del('/jobs/job-00000001', { origin, 'sec-fetch-site': 'cross-site' });
     assert.notEqual(cancelled.json().code, 'cross_origin');
-    for (const answer of [
+    for (const response of [
       await del('/jobs/job-00000001', { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }),
       await post('/queues/default/pause', {}, { origin, 'sec-fetch-site': 'cross-site' }),
     ])
-      assert.equal(answer.json().code, 'cross_origin');
+      assert.equal(response.json().code, 'cross_origin');
   });
 
   it('lets it read a stream', async (t) => {

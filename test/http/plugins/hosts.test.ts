@@ -25,9 +25,9 @@ describe('the Host on a loopback bind without API keys', () => {
       const { get, post, producer } = build(t, { hosts });
       for (const path of ['/metrics', '/health', '/docs', '/jobs/unknown-id', '/nothing'])
         assert.equal((await get(path, { host })).statusCode, 421, path);
-      const answer = await post('/jobs/add', '{broken', { host });
-      const { code, outcome } = answer.json();
-      assert.deepEqual([answer.statusCode, code, outcome], [421, 'misdirected_request', 'not_enqueued']);
+      const response = await post('/jobs/add', '{broken', { host });
+      const { code, outcome } = response.json();
+      assert.deepEqual([response.statusCode, code, outcome], [421, 'misdirected_request', 'not_enqueued']);
       assert.equal(producer.calls.length, 0);
     });
 

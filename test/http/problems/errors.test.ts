@@ -132,13 +132,13 @@ describe('a problem', () => {
   for (const { code, ask, detail, fields, isPost, results } of cases) {
     it(`has exactly these fields: ${code}, ${detail}`, async (t) => {
       const built = build(t, { results });
-      const answer = await ask(built);
+      const response = await ask(built);
       const { status, title } = errorTable[code];
-      assert.equal(answer.statusCode, status);
-      assert.equal(answer.headers['content-type'], 'application/problem+json');
-      assert.equal(answer.headers['x-request-id'], 'i-1');
-      assert.equal(answer.headers['x-content-type-options'], 'nosniff');
-      assert.deepEqual(answer.json(), {
+      assert.equal(response.statusCode, status);
+      assert.equal(response.headers['content-type'], 'application/problem+json');
+      assert.equal(response.headers['x-request-id'], 'i-1');
+      assert.equal(response.headers['x-content-type-options'], 'nosniff');
+      assert.deepEqual(response.json(), {
         type: `/docs/errors#${code}`,
         title,
         status,
@@ -215,8 +215,8 @@ describe('a body', () => {
       const bomb = compress(Buffer.alloc(8_000_000, ' '));
       assert.ok(bomb.length < 524_288);
       const before = process.memoryUsage.rss();
-      const answer = await post('/jobs/batch', bomb, { 'content-encoding': encoding });
-      assert.deepEqual([answer.statusCode, answer.json().code], [413, 'body_too_large']);
+      const response = await post('/jobs/batch', bomb, { 'content-encoding': encoding });
+      assert.deepEqual([response.statusCode, response.json().code], [413, 'body_too_large']);
       assert.ok(process.memoryUsage.rss() - before < 40_000_000);
       assert.equal(producer.calls.length, 0);
     });
@@ -225,8 +225,8 @@ describe('a body', () => {
   it('that cannot be decoded is 400', async (t) => {
     const { post } = build(t);
     for (const bytes of [Buffer.from('no gzip'), gzipSync(text).subarray(0, 20)]) {
-      const answer = await post('/jobs/batch', bytes, { 'content-encoding': 'gzip' });
-      assert.deepEqual([answer.statusCode, answer.json().code], [400, 'malformed_json']);
+      const response = await post('/jobs/batch', bytes, { 'content-encoding': 'gzip' });
+      assert.deepEqual([response.statusCode, response.json().code], [400, 'malformed_json']);
     }
   });
 
@@ -275,9 +275,9 @@ describe('a body', () => {
     const { post } = build(t);
     assert.equal((await post('/jobs/add', '['.repeat(8000) + ']'.repeat(8000))).statusCode, 422);
     const entries = Array.from({ length: 1000 }, () => ({ operation: 'add', a: 'x'.repeat(300), b: [] }));
-    const answer = await post('/jobs/batch', { jobs: entries });
-    assert.equal(answer.statusCode, 422);
-    assert.ok(answer.payload.length < 400_000, String(answer.payload.length));
+    const response = await post('/jobs/batch', { jobs: entries });
+    assert.equal(response.statusCode, 422);
+    assert.ok(response.payload.length < 400_000, String(response.payload.length));
   });
 
   it('is answered in the encoding asked for, when the response is above 1 KB', async (t) => {

@@ -84,8 +84,8 @@ describe('/openapi.json', () => {
         ? [content.example]
         : Object.values(content?.examples ?? {}).map((one) => one.value);
       for (const example of examples) {
-        const answer = await post(path, example);
-        assert.equal(answer.statusCode, 202, `${path} ${JSON.stringify(example)}: ${answer.payload}`);
+        const response = await post(path, example);
+        assert.equal(response.statusCode, 202, `${path} ${JSON.stringify(example)}: ${response.payload}`);
         sent += 1;
       }
     }
@@ -132,8 +132,8 @@ describe('/openapi.json', () => {
         const [type = ''] = Object.keys(requestBody?.content ?? {});
         // A stream wants a real socket.
         if (requestBody === undefined || path === '/jobs/stream') continue;
-        const answer = await app.inject({ method, url, headers: { 'content-type': type }, payload: '{}' });
-        assert.notEqual(answer.statusCode, 415, path);
+        const response = await app.inject({ method, url, headers: { 'content-type': type }, payload: '{}' });
+        assert.notEqual(response.statusCode, 415, path);
       }
   });
 
@@ -212,9 +212,9 @@ describe('/docs', () => {
       [file, { range: 'bytes=999999999-' }, 400],
     ];
     for (const [path, headers, status] of cases) {
-      const answer = await get(path, headers);
-      assert.deepEqual([path, answer.statusCode], [path, status]);
-      assert.equal(answer.headers['content-type'], 'application/problem+json');
+      const response = await get(path, headers);
+      assert.deepEqual([path, response.statusCode], [path, status]);
+      assert.equal(response.headers['content-type'], 'application/problem+json');
     }
   });
 });
@@ -222,13 +222,13 @@ describe('/docs', () => {
 describe('a proxy that strips a prefix', () => {
   it('leads to the page, its files, its document and the errors', async (t) => {
     const url = await build(t).listen();
-    const proxy = createServer((request, answer) => {
+    const proxy = createServer((request, response) => {
       const path = request.url?.startsWith('/prefix/') ? request.url.slice('/prefix'.length) : undefined;
-      if (path === undefined) return void answer.writeHead(410).end();
+      if (path === undefined) return void response.writeHead(410).end();
       void fetch(url + path, { redirect: 'manual' }).then(async (served) => {
         const location = served.headers.get('location');
-        answer.writeHead(served.status, location === null ? {} : { location });
-        answer.end(Buffer.from(await served.arrayBuffer()));
+        response.writeHead(served.status, location === null ? {} : { location });
+        response.end(Buffer.from(await served.arrayBuffer()));
       });
     });
     t.after(() => proxy.close().closeAllConnections());

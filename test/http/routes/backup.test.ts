@@ -16,9 +16,9 @@ const failing = (reason: BackupErrorReason): Backups => ({
 describe('POST /admin/backup', () => {
   it('answers when the copy is made, and logs who asked for it', async (t) => {
     const { post, log } = build(t, { operator, backups: made, adminKeys: ['ops:admin-key-of-16-b'] });
-    const answer = await post('/admin/backup', { name: 'one' }, { authorization: 'Bearer admin-key-of-16-b' });
+    const response = await post('/admin/backup', { name: 'one' }, { authorization: 'Bearer admin-key-of-16-b' });
     const { startedAt, ...others } = report;
-    assert.deepEqual([answer.statusCode, answer.json()], [200, { ...others, started_at: startedAt }]);
+    assert.deepEqual([response.statusCode, response.json()], [200, { ...others, started_at: startedAt }]);
     const line = log.find(({ msg }) => msg === 'an operator acted');
     assert.deepEqual(
       [line?.['action'], line?.['name'], line?.['key_name'], line?.['outcome']],
@@ -47,8 +47,8 @@ describe('POST /admin/backup', () => {
 
   it('refuses pages of other origins', async (t) => {
     const { post } = build(t, { operator, backups: made });
-    const answer = await post('/admin/backup', { name: 'one' }, { 'sec-fetch-site': 'cross-site' });
-    assert.equal(answer.json().code, 'cross_origin');
+    const response = await post('/admin/backup', { name: 'one' }, { 'sec-fetch-site': 'cross-site' });
+    assert.equal(response.json().code, 'cross_origin');
   });
 
   it('says why there is no copy', async (t) => {
@@ -60,9 +60,9 @@ describe('POST /admin/backup', () => {
       ['stopped', 503, 'shutting_down'],
       ['failed', 500, 'backup_failed'],
     ] as const) {
-      const answer = await build(t, { operator, backups: failing(reason) }).post('/admin/backup', { name: 'one' });
-      const { code: told, detail } = answer.json<{ code: string; detail: string }>();
-      assert.deepEqual([answer.statusCode, told, detail], [status, code, 'Because']);
+      const response = await build(t, { operator, backups: failing(reason) }).post('/admin/backup', { name: 'one' });
+      const { code: told, detail } = response.json<{ code: string; detail: string }>();
+      assert.deepEqual([response.statusCode, told, detail], [status, code, 'Because']);
     }
     const faktory = await build(t, { operator, backups: noBackups }).post('/admin/backup', { name: 'one' });
     assert.match(faktory.json<{ detail: string }>().detail, /Faktory keeps them in its Redis/);

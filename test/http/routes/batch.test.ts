@@ -35,10 +35,10 @@ describe('POST /jobs/batch', () => {
     const { post, producer } = build(t);
     const outcomes = [enqueued, oom, lost];
     producer.decide((_job, index) => outcomes[index] as Outcome);
-    const answer = await post('/jobs/batch', { jobs: [good, { ...good, operation: 'pow' }, good, good] });
+    const response = await post('/jobs/batch', { jobs: [good, { ...good, operation: 'pow' }, good, good] });
     const [j0, , j3] = producer.jobs.map(({ jid }) => jid);
-    assert.equal(answer.statusCode, 206);
-    assert.deepEqual(answer.json(), {
+    assert.equal(response.statusCode, 206);
+    assert.deepEqual(response.json(), {
       job_ids: [j0],
       count: 1,
       total_requested: 4,
@@ -70,15 +70,15 @@ describe('POST /jobs/batch', () => {
     it(`answers ${status} ${code} with the fields of a 206 when none is stored because ${what}`, async (t) => {
       const { post, producer } = build(t);
       producer.decide((_job, index) => outcomes[index] as Outcome);
-      const answer = await post('/jobs/batch', { jobs: [good, { operation: 'pow' }, good] });
-      const body = answer.json();
-      assert.deepEqual([answer.statusCode, body.code, body.outcome, body.status], [status, code, outcome, status]);
+      const response = await post('/jobs/batch', { jobs: [good, { operation: 'pow' }, good] });
+      const body = response.json();
+      assert.deepEqual([response.statusCode, body.code, body.outcome, body.status], [status, code, outcome, status]);
       assert.deepEqual([body.count, body.total_requested, body.message], [0, 3, 'Enqueued 0/3 jobs']);
       assert.equal(body.results.length, 3);
       assert.equal(body.errors.length, 3);
       const unknownIds = producer.jobs.filter((_job, index) => outcomes[index] === lost).map(({ jid }) => jid);
       assert.deepEqual(body.job_ids, unknownIds);
-      assert.equal(answer.headers['retry-after'] !== undefined, status === 503);
+      assert.equal(response.headers['retry-after'] !== undefined, status === 503);
     });
   }
 
@@ -104,12 +104,12 @@ describe('POST /jobs/batch', () => {
 
   it('lists at most 20 violations, however many entries have several', async (t) => {
     const { post } = build(t);
-    const answer = (
+    const problem = (
       await post('/jobs/batch', { jobs: Array.from({ length: 30 }, () => ({ operation: 'add' })) })
     ).json();
-    assert.equal(answer.violations.length, 20);
-    assert.equal(answer.violations_total, 60);
-    assert.deepEqual(answer.violations[1], { pointer: '/jobs/0/b', message: 'must be a finite number' });
+    assert.equal(problem.violations.length, 20);
+    assert.equal(problem.violations_total, 60);
+    assert.deepEqual(problem.violations[1], { pointer: '/jobs/0/b', message: 'must be a finite number' });
   });
 
   it('counts every entry by operation, queue and outcome', async (t) => {
@@ -162,7 +162,7 @@ describe('the response to a batch', () => {
         const jids = accepted.map((isGood) => (isGood ? rest.shift() : undefined));
         assert.deepEqual(rest, []);
         const expected = expectedStatuses(accepted, outcomes);
-        checkAnswer(createBatchResponse(entries, outcomes), jids, expected);
+        checkResponse(createBatchResponse(entries, outcomes), jids, expected);
       }),
       { numRuns: 500 },
     );
@@ -180,21 +180,21 @@ function expectedStatuses(accepted: readonly boolean[], outcomes: readonly Outco
   });
 }
 
-function checkAnswer(
-  answer: ReturnType<typeof createBatchResponse>,
+function checkResponse(
+  response: ReturnType<typeof createBatchResponse>,
   jids: readonly (string | undefined)[],
   expected: readonly Status[],
 ): void {
   const has = (status: Status): boolean => expected.includes(status);
   const idsOf = (status: Status): (string | undefined)[] => jids.filter((_jid, index) => expected[index] === status);
   if (expected.every((status) => status === 'enqueued')) {
-    assert.deepEqual(answer, {
+    assert.deepEqual(response, {
       status: 202,
       body: { job_ids: jids, message: `Batch of ${jids.length} jobs enqueued`, count: jids.length },
     });
     return;
   }
-  const body = ('problem' in answer ? answer.problem.fields : answer.body) as PartialBatch;
+  const body = ('problem' in response ? response.problem.fields : response.body) as PartialBatch;
   assert.deepEqual(
     body.results.map(({ index }) => index),
     [...expected.keys()],
@@ -215,14 +215,14 @@ function checkAnswer(
   assert.equal(body.count, body.counts.enqueued);
   assert.equal(body.message, `Enqueued ${body.count}/${expected.length} jobs`);
   if (has('enqueued')) {
-    assert.equal('status' in answer && answer.status, 206);
+    assert.equal('status' in response && response.status, 206);
     assert.deepEqual([body.job_ids, body.outcome], [idsOf('enqueued'), 'partial']);
     return;
   }
-  assert.ok('problem' in answer);
+  assert.ok('problem' in response);
   assert.equal(body.outcome, has('unknown') ? 'unknown' : 'not_enqueued');
   assert.deepEqual(body.job_ids, idsOf('unknown'));
-  if (has('unknown')) assert.equal(answer.problem.code, 'outcome_unknown');
-  else if (has('failed')) assert.match(answer.problem.code, /^(broker_unavailable|overloaded)$/);
-  else assert.equal(answer.problem.code, 'validation_failed');
+  if (has('unknown')) assert.equal(response.problem.code, 'outcome_unknown');
+  else if (has('failed')) assert.match(response.problem.code, /^(broker_unavailable|overloaded)$/);
+  else assert.equal(response.problem.code, 'validation_failed');
 }

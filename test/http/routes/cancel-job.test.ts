@@ -55,7 +55,7 @@ const cases: readonly Case[] = [
   { title: 'between two attempts', record: retried, tells: true, status: 200, state: 'cancelled', removals: 1 },
   { title: 'between two attempts', record: retried, tells: false, status: 200, state: 'cancelled', removals: 1 },
   {
-    ...{ title: 'scheduled, and the broker gives no answer: no worker runs it', record: farAway, tells: false },
+    ...{ title: 'scheduled, and the broker gives no reply: no worker runs it', record: farAway, tells: false },
     ...{ remove: unknownOutcome, status: 200, state: 'cancelled', removals: 1 },
   },
   {
@@ -67,7 +67,7 @@ const cases: readonly Case[] = [
     ...{ status: 409, state: 'pending', removals: 1 },
   },
   {
-    ...{ title: 'begun or queued, and the broker gives no answer', record: begun, tells: true, remove: unknownOutcome },
+    ...{ title: 'begun or queued, and the broker gives no reply', record: begun, tells: true, remove: unknownOutcome },
     ...{ status: 504, state: 'pending', removals: 1 },
   },
   // A removal that nobody tells of would leave a job that is pending for ever.
@@ -77,7 +77,7 @@ const cases: readonly Case[] = [
     ...{ status: 200, state: 'cancelled', removals: 1 },
   },
   {
-    ...{ title: "other people's, scheduled, no answer", record: { ...farAway, ...foreign }, tells: false },
+    ...{ title: "other people's, scheduled, no reply", record: { ...farAway, ...foreign }, tells: false },
     ...{ remove: unknownOutcome, status: 504, state: 'scheduled', removals: 1 },
   },
   {
@@ -109,10 +109,10 @@ describe('DELETE /jobs/{job_id}', () => {
       const remover = createRemover(tells, remove);
       const { del, get } = build(t, { results, remover });
       await results.put([record]);
-      const answer = await del(path);
-      assert.equal(answer.statusCode, status, answer.payload);
-      if (status === 200) assert.deepEqual(answer.json(), { job_id: jid, state: 'cancelled' });
-      if (status === 409) assert.equal(answer.json().code, 'not_cancellable');
+      const response = await del(path);
+      assert.equal(response.statusCode, status, response.payload);
+      if (status === 200) assert.deepEqual(response.json(), { job_id: jid, state: 'cancelled' });
+      if (status === 409) assert.equal(response.json().code, 'not_cancellable');
       assert.equal((await get(path)).json().state, state);
       assert.deepEqual(
         remover.removed,
@@ -156,8 +156,8 @@ describe('DELETE /jobs/{job_id}', () => {
     const remover = createRemover(true);
     const { del } = build(t, { results, remover });
     results.breakWith(new Error('store is down'));
-    const answer = await del(path);
-    assert.deepEqual([answer.statusCode, answer.json().code], [503, 'results_unavailable']);
+    const response = await del(path);
+    assert.deepEqual([response.statusCode, response.json().code], [503, 'results_unavailable']);
     assert.deepEqual(remover.removed, []);
   });
 
@@ -167,10 +167,10 @@ describe('DELETE /jobs/{job_id}', () => {
     const removing = new Promise<boolean>((resolve) => (finish = resolve));
     const { del } = build(t, { results, remover: createRemover(true, () => removing) });
     results.remember(idsOf(jid));
-    const answers = Array.from({ length: 501 }, () => del(path));
-    assert.equal((await Promise.race(answers)).json().code, 'overloaded');
+    const responses = Array.from({ length: 501 }, () => del(path));
+    assert.equal((await Promise.race(responses)).json().code, 'overloaded');
     finish(true);
-    assert.equal((await Promise.all(answers)).filter(({ statusCode }) => statusCode === 200).length, 500);
+    assert.equal((await Promise.all(responses)).filter(({ statusCode }) => statusCode === 200).length, 500);
   });
 
   it('wants an API key where POST does, and is no way to delete an operation', async (t) => {
@@ -179,8 +179,8 @@ describe('DELETE /jobs/{job_id}', () => {
     assert.equal((await del(path)).statusCode, 401);
     const headers = { authorization: 'Bearer key-of-16-bytes!' };
     assert.equal((await del(path, headers)).statusCode, 404);
-    const answer = await del('/jobs/multiply', headers);
-    assert.deepEqual([answer.statusCode, answer.headers.allow], [405, 'POST']);
+    const response = await del('/jobs/multiply', headers);
+    assert.deepEqual([response.statusCode, response.headers.allow], [405, 'POST']);
   });
 
   it('takes a body without fields, and no other', async (t) => {

@@ -30,10 +30,10 @@ describe('GET /cron', () => {
       last: undefined,
     };
     const { get } = build(t, { operator, cron: { list: () => Promise.resolve([state, fresh]) } });
-    const answer = await get('/cron');
-    assert.deepEqual([answer.statusCode, answer.headers['cache-control']], [200, 'no-store']);
+    const response = await get('/cron');
+    assert.deepEqual([response.statusCode, response.headers['cache-control']], [200, 'no-store']);
     const [schedule, timeZone] = ['30 2 * * *', 'Europe/Berlin'];
-    assert.deepEqual(answer.json(), {
+    assert.deepEqual(response.json(), {
       schedules: [
         {
           ...{ name: 'nightly', operation: 'nightly', schedule, time_zone: timeZone, catch_up: true },
@@ -55,8 +55,8 @@ describe('GET /cron', () => {
 
   it('is 503 while the store does not answer', async (t) => {
     const { get } = build(t, { operator, cron: { list: () => Promise.reject(new Error('redis://:secret@host')) } });
-    const answer = await get('/cron');
-    assert.deepEqual([answer.statusCode, answer.json().code], [503, 'keys_unavailable']);
-    assert.ok(!answer.body.includes('secret'));
+    const response = await get('/cron');
+    assert.deepEqual([response.statusCode, response.json().code], [503, 'keys_unavailable']);
+    assert.ok(!response.body.includes('secret'));
   });
 });

@@ -1,4 +1,4 @@
-// GET /jobs/{job_id}: held answers, and a store that is away.
+// GET /jobs/{job_id}: held responses, and a store that is away.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { JobRecord } from '../../../src/domain/results.ts';
@@ -15,9 +15,9 @@ describe('GET /jobs/{job_id}', () => {
     const { get } = build(t, { results });
     const record = { ...ended, attempts: 1, finished_at: '2026-01-01T00:00:00.000Z' };
     await results.put([record]);
-    const answer = await get(`/jobs/${jid}`);
-    assert.deepEqual([answer.statusCode, answer.json()], [200, record]);
-    assert.equal(answer.headers['cache-control'], 'no-store');
+    const response = await get(`/jobs/${jid}`);
+    assert.deepEqual([response.statusCode, response.json()], [200, record]);
+    assert.equal(response.headers['cache-control'], 'no-store');
   });
 
   it('answers every field that a record may have', async (t) => {
@@ -43,10 +43,10 @@ describe('GET /jobs/{job_id}', () => {
   it('holds the response until the job ends, for an unknown id too', async (t) => {
     const results = createRecordingResults();
     const { get } = build(t, { results });
-    const answer = get(`/jobs/${jid}?wait=30`);
+    const response = get(`/jobs/${jid}?wait=30`);
     await results.untilWaiting(1);
     await results.put([ended]);
-    assert.deepEqual((await answer).json(), ended);
+    assert.deepEqual((await response).json(), ended);
   });
 
   it('answers the present state when the time is up', async (t) => {
@@ -68,12 +68,12 @@ describe('GET /jobs/{job_id}', () => {
     const results = createRecordingResults();
     const { get, drain } = build(t, { results });
     results.remember(idsOf(jid));
-    const answers = Array.from({ length: 20 }, () => get(`/jobs/${jid}?wait=30`));
+    const responses = Array.from({ length: 20 }, () => get(`/jobs/${jid}?wait=30`));
     await results.untilWaiting(20);
     drain();
-    for (const answer of await Promise.all(answers)) {
-      assert.equal(answer.json().state, 'pending');
-      assert.equal(answer.headers.connection, 'close');
+    for (const response of await Promise.all(responses)) {
+      assert.equal(response.json().state, 'pending');
+      assert.equal(response.headers.connection, 'close');
     }
     assert.equal((await get(`/jobs/${jid}?wait=30`)).json().state, 'pending');
     assert.equal(results.waiting(), 0);
@@ -105,7 +105,7 @@ describe('GET /jobs/{job_id}', () => {
     await results.untilWaiting(10);
     assert.equal((await get(`/jobs/${jid}?wait=30`)).json().state, 'pending');
     await results.put([ended]);
-    for (const answer of await Promise.all(held)) assert.equal(answer.json().state, 'succeeded');
+    for (const response of await Promise.all(held)) assert.equal(response.json().state, 'succeeded');
   });
 
   it('lets go of a caller that went away', async (t) => {
@@ -123,18 +123,18 @@ describe('GET /jobs/{job_id}', () => {
     const { get, log } = build(t, { results, logLevel: 'debug' });
     results.breakWith(new Error('store is down'));
     for (const query of ['', '?wait=1']) {
-      const answer = await get(`/jobs/${jid}${query}`);
-      assert.deepEqual([answer.statusCode, answer.json().code], [503, 'results_unavailable']);
-      assert.match(String(answer.headers['retry-after']), /^\d$/);
-      assert.doesNotMatch(answer.payload, /store is down/);
+      const response = await get(`/jobs/${jid}${query}`);
+      assert.deepEqual([response.statusCode, response.json().code], [503, 'results_unavailable']);
+      assert.match(String(response.headers['retry-after']), /^\d$/);
+      assert.doesNotMatch(response.payload, /store is down/);
     }
     assert.equal(log.filter(({ msg }) => msg === 'the store of results did not answer').length, 2);
   });
 
   it('says why there are no results when no store is set', async (t) => {
     const { get } = build(t);
-    const answer = await get(`/jobs/${jid}`);
-    assert.deepEqual([answer.statusCode, answer.json().code], [501, 'results_not_kept']);
-    assert.match(answer.json().error, /RESULTS_URL/);
+    const response = await get(`/jobs/${jid}`);
+    assert.deepEqual([response.statusCode, response.json().code], [501, 'results_not_kept']);
+    assert.match(response.json().error, /RESULTS_URL/);
   });
 });

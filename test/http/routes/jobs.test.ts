@@ -11,9 +11,9 @@ const body = { a: 1, b: 2 };
 describe('POST /jobs/{operation}', () => {
   it('pushes exactly the job that it answers with', async (t) => {
     const { post, producer } = build(t);
-    const answer = await post('/jobs/multiply', { ...body, request_id: 'r', color: 'red' });
+    const response = await post('/jobs/multiply', { ...body, request_id: 'r', color: 'red' });
     const [job] = producer.jobs;
-    assert.equal(answer.json().job_id, job?.jid);
+    assert.equal(response.json().job_id, job?.jid);
     assert.deepEqual(JSON.parse(job?.encoded ?? ''), {
       jid: job?.jid,
       jobtype: 'math_multiply',
@@ -33,8 +33,8 @@ describe('POST /jobs/{operation}', () => {
   it('answers only after the outcome is known', async (t) => {
     const { post, producer } = build(t);
     producer.decide(() => 'hang');
-    const answer = post('/jobs/add', body);
-    const first = await Promise.race([answer, new Promise((resolve) => setImmediate(resolve, 'nothing yet'))]);
+    const response = post('/jobs/add', body);
+    const first = await Promise.race([response, new Promise((resolve) => setImmediate(resolve, 'nothing yet'))]);
     assert.equal(first, 'nothing yet');
   });
 
@@ -48,11 +48,11 @@ describe('POST /jobs/{operation}', () => {
     it(`answers 503 ${code}, not enqueued, with Retry-After when the outcome is ${refusal}`, async (t) => {
       const { post, producer } = build(t);
       producer.decide(() => refused(refusal, 'some reason'));
-      const answer = await post('/jobs/add', body);
-      const { outcome, error, ...rest } = answer.json();
-      assert.deepEqual([answer.statusCode, rest.code, outcome, error], [503, code, 'not_enqueued', 'some reason']);
-      assert.match(String(answer.headers['retry-after']), /^[12]$/);
-      assert.equal(answer.headers.connection, refusal === 'shutting_down' ? 'close' : 'keep-alive');
+      const response = await post('/jobs/add', body);
+      const { outcome, error, ...rest } = response.json();
+      assert.deepEqual([response.statusCode, rest.code, outcome, error], [503, code, 'not_enqueued', 'some reason']);
+      assert.match(String(response.headers['retry-after']), /^[12]$/);
+      assert.equal(response.headers.connection, refusal === 'shutting_down' ? 'close' : 'keep-alive');
       assert.equal('job_ids' in rest, false);
     });
   }
@@ -60,11 +60,11 @@ describe('POST /jobs/{operation}', () => {
   it('answers 504 with the id and without Retry-After when the outcome is unknown', async (t) => {
     const { post, producer } = build(t);
     producer.decide(() => unknown('connection lost'));
-    const answer = await post('/jobs/add', body);
-    const problem = answer.json();
-    assert.deepEqual([answer.statusCode, problem.code, problem.outcome], [504, 'outcome_unknown', 'unknown']);
+    const response = await post('/jobs/add', body);
+    const problem = response.json();
+    assert.deepEqual([response.statusCode, problem.code, problem.outcome], [504, 'outcome_unknown', 'unknown']);
     assert.deepEqual(problem.job_ids, [producer.jobs[0]?.jid]);
-    assert.equal(answer.headers['retry-after'], undefined);
+    assert.equal(response.headers['retry-after'], undefined);
   });
 
   it('cuts and cleans what the broker said', async (t) => {
@@ -78,10 +78,10 @@ describe('POST /jobs/{operation}', () => {
   it('keeps the text of a bug inside, says that the outcome is unknown, and logs it under the instance', async (t) => {
     const { post, producer, log } = build(t);
     producer.breakWith(new Error('secret words'));
-    const answer = await post('/jobs/add', body);
-    const problem = answer.json();
-    assert.deepEqual([answer.statusCode, problem.code, problem.outcome], [500, 'internal', 'unknown']);
-    assert.doesNotMatch(answer.payload, /secret words|\.ts|at /);
+    const response = await post('/jobs/add', body);
+    const problem = response.json();
+    assert.deepEqual([response.statusCode, problem.code, problem.outcome], [500, 'internal', 'unknown']);
+    assert.doesNotMatch(response.payload, /secret words|\.ts|at /);
     const line = log.find(({ msg }) => msg === 'request failed by a bug');
     assert.equal(line?.['request_id'], problem.instance);
     assert.match(JSON.stringify(line), /secret words/);

@@ -38,9 +38,9 @@ describe('the routes of operators', () => {
     ] as const) {
       const { get } = build(t, { operator, ...keys });
       for (const path of paths) {
-        const answers = [await get(path), await get(path, bearer(apiKey)), await get(path, bearer(adminKey))];
+        const responses = [await get(path), await get(path, bearer(apiKey)), await get(path, bearer(adminKey))];
         assert.deepEqual(
-          answers.map(({ statusCode }) => statusCode),
+          responses.map(({ statusCode }) => statusCode),
           expected,
           `${path} ${JSON.stringify(keys)}`,
         );
@@ -53,8 +53,8 @@ describe('the routes of operators', () => {
   it('are told from paths that do not exist, and have their methods', async (t) => {
     const { del, get } = build(t, { operator });
     for (const path of paths) {
-      const answer = await del(path);
-      assert.deepEqual([answer.statusCode, answer.headers.allow], [405, 'GET, HEAD'], path);
+      const response = await del(path);
+      assert.deepEqual([response.statusCode, response.headers.allow], [405, 'GET, HEAD'], path);
     }
     for (const path of ['/queues/', '/queues/a/b', '/sets', '/sets/a/b/c/d'])
       assert.equal((await get(path)).statusCode, 404);
@@ -84,10 +84,10 @@ describe('the routes of operators', () => {
     ] as const) {
       const before = acted.length;
       const request = { method: 'POST', url: '/queues/q/pause', headers: { host: 'localhost', ...headers } } as const;
-      const answer = await app.inject(request);
-      assert.equal(answer.statusCode, status, JSON.stringify(headers));
+      const response = await app.inject(request);
+      assert.equal(response.statusCode, status, JSON.stringify(headers));
       assert.equal(acted.length - before, status === 200 ? 1 : 0);
-      if (status === 403) assert.equal(answer.json().code, 'cross_origin');
+      if (status === 403) assert.equal(response.json().code, 'cross_origin');
     }
     const job = await app.inject({ method: 'DELETE', url: `/jobs/${'x'.repeat(8)}`, headers: { host: 'localhost' } });
     assert.equal(job.statusCode, 415);
@@ -125,7 +125,7 @@ describe('the routes of operators', () => {
     const more = await post('/sets/dead/kill', { jobtype: 'a' });
     assert.deepEqual([more.statusCode, more.json().code], [503, 'overloaded']);
     clock.advance(1000);
-    for (const answer of await Promise.all(started)) assert.equal(answer.json().code, 'outcome_unknown');
+    for (const response of await Promise.all(started)) assert.equal(response.json().code, 'outcome_unknown');
     assert.equal(log.filter(({ outcome }) => outcome === 'outcome_unknown').length, 32);
     // They still are under way.
     assert.equal((await post('/sets/dead/kill', { jobtype: 'a' })).statusCode, 503);

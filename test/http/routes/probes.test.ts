@@ -10,10 +10,10 @@ import { createRecordingResults } from '../recording-results.ts';
 describe('/ready', () => {
   it('names the broker when it does not answer, without repeating what it said', async (t) => {
     const { get, producer } = build(t);
-    producer.answerPing(() => Promise.reject(new Error('tcp://:secret@broker:7419')));
-    const answer = await get('/ready');
-    assert.equal(answer.statusCode, 503);
-    assert.deepEqual(answer.json(), {
+    producer.onPing(() => Promise.reject(new Error('tcp://:secret@broker:7419')));
+    const response = await get('/ready');
+    assert.equal(response.statusCode, 503);
+    assert.deepEqual(response.json(), {
       status: 'unavailable',
       durability: 'memory',
       keys: 'none',
@@ -65,8 +65,8 @@ describe('the event loop guard', () => {
     clock.advance(250 + 1001);
     assert.equal(await status(), 202);
     clock.advance(250 + 1001);
-    const answer = await post('/jobs/add', { a: 1, b: 2 });
-    assert.deepEqual([answer.statusCode, answer.json().code], [503, 'overloaded']);
+    const response = await post('/jobs/add', { a: 1, b: 2 });
+    assert.deepEqual([response.statusCode, response.json().code], [503, 'overloaded']);
     assert.equal((await get('/ready')).json().checks.accepting.ok, false);
     assert.equal((await get('/health')).statusCode, 200);
     assert.equal((await get('/metrics')).statusCode, 200);

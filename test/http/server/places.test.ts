@@ -18,10 +18,10 @@ async function open(t: TestContext, overrides: Partial<PlacesOptions>) {
   const limits = { perAddressMax: 4, placesMax: 5, spareMax: 2 };
   const places = createPlaces({ clock, connections, logger, isShared, ...limits, ...overrides });
   const held: ServerResponse[] = [];
-  const server = createServer((request, answer) => {
+  const server = createServer((request, response) => {
     const isSpare = places.isSpare(request.socket);
-    if (request.url === '/held') held.push(answer);
-    else if (request.url !== '/body') answer.end(isSpare ? 'spare' : 'placed');
+    if (request.url === '/held') held.push(response);
+    else if (request.url !== '/body') response.end(isSpare ? 'spare' : 'placed');
   });
   connections.watch(server);
   places.watch(server);
@@ -44,9 +44,9 @@ async function open(t: TestContext, overrides: Partial<PlacesOptions>) {
       const read = once(server, 'request');
       const length = path === '/body' ? 'Content-Length: 2\r\n\r\n{' : '\r\n';
       socket.write(`POST ${path} HTTP/1.1\r\nHost: x\r\n${length}`);
-      const [, answer] = (await read) as [unknown, ServerResponse];
+      const [, response] = (await read) as [unknown, ServerResponse];
       if (path === '/') await once(socket, 'data');
-      if (path === '/' && !answer.writableFinished) await once(answer, 'finish');
+      if (path === '/' && !response.writableFinished) await once(response, 'finish');
     }
     clock.advance(afterMs);
     return { served, closed, socket, hasPlace: () => !served.destroyed };
@@ -83,7 +83,7 @@ describe('when places run low', () => {
     assert.ok(another.hasPlace());
     assert.ok(!probe.hasPlace() || !silent.hasPlace());
     assert.ok(owed.every(({ hasPlace }) => hasPlace()));
-    for (const answer of held) answer.end();
+    for (const response of held) response.end();
   });
 
   it('who came just now stays', async (t) => {

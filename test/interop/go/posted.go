@@ -31,14 +31,14 @@ func (job posted) post() string {
 	if err != nil {
 		check("the job is JSON", false, err)
 	}
-	answer, err := http.Post(os.Getenv("API_URL")+"/jobs", "application/json", bytes.NewReader(body))
+	response, err := http.Post(os.Getenv("API_URL")+"/jobs", "application/json", bytes.NewReader(body))
 	if err != nil {
 		check("POST /jobs", false, err)
 	}
-	defer answer.Body.Close()
+	defer response.Body.Close()
 	var told map[string]any
-	err = json.NewDecoder(answer.Body).Decode(&told)
-	check("POST /jobs of "+job.Jobtype, err == nil && answer.StatusCode == 202, told)
+	err = json.NewDecoder(response.Body).Decode(&told)
+	check("POST /jobs of "+job.Jobtype, err == nil && response.StatusCode == 202, told)
 	return told["job_id"].(string)
 }
 

@@ -8,7 +8,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { createAllowList } from '../../../src/jobs/http-request/allow-list.ts';
 import { createDelivery } from '../../../src/jobs/http-request/delivery.ts';
 import { createCertificate } from '../../helpers/certificate.ts';
-import { allow, attempt, context, ended, startReceiver, type Answer } from '../../helpers/receiver.ts';
+import { allow, attempt, context, ended, startReceiver, type Respond } from '../../helpers/receiver.ts';
 
 const rejected = async (delivered: Promise<unknown>): Promise<{ name: string; message: string }> => {
   const error = await delivered.then(
@@ -19,8 +19,8 @@ const rejected = async (delivered: Promise<unknown>): Promise<{ name: string; me
 };
 
 /** A receiver at a name that an entry with scheme and port trusts; the name resolves to it, and how often is counted. */
-async function setUp(t: TestContext, answer?: Answer) {
-  const receiver = await startReceiver(t, answer);
+async function setUp(t: TestContext, respond?: Respond) {
+  const receiver = await startReceiver(t, respond);
   const origin = `http://hooks.example.com:${receiver.port}`;
   let resolved = 0;
   const resolve = async () => {
@@ -32,7 +32,7 @@ async function setUp(t: TestContext, answer?: Answer) {
   return { receiver, origin, send, resolved: () => resolved };
 }
 
-const answering = (status: number, headers: Record<string, string> = {}, body = 'why not'): Answer =>
+const respondWith = (status: number, headers: Record<string, string> = {}, body = 'why not'): Respond =>
   (_request, response) => void response.writeHead(status, headers).end(body); // prettier-ignore
 
 describe('a request', () => {
@@ -106,13 +106,13 @@ describe('a request', () => {
 describe('a response', () => {
   for (const status of [200, 201, 204, 299])
     it(`${status} is a success`, async (t) => {
-      const { send } = await setUp(t, answering(status));
+      const { send } = await setUp(t, respondWith(status));
       assert.deepEqual(await send(), { status, body: status === 204 ? '' : 'why not' });
     });
 
   for (const status of [408, 425, 429, 500, 502, 503, 599])
     it(`${status} is retried`, async (t) => {
-      const { send } = await setUp(t, answering(status, { 'retry-after': '1' }));
+      const { send } = await setUp(t, respondWith(status, { 'retry-after': '1' }));
       const { name, message } = await rejected(send());
       assert.equal(name, 'DeliveryError');
       assert.match(message, new RegExp(`^hooks\\.example\\.com:\\d+ answered ${status}: why not$`));
@@ -131,7 +131,7 @@ describe('a response', () => {
 
   for (const status of [304, 400, 401, 404, 409, 410, 422, 451])
     it(`${status} is permanent`, async (t) => {
-      const { send } = await setUp(t, answering(status));
+      const { send } = await setUp(t, respondWith(status));
       assert.equal((await rejected(send())).name, 'PermanentError');
     });
 
@@ -171,7 +171,7 @@ describe('a response', () => {
   });
 
   it('is cut where its JSON would be too long for a result', async (t) => {
-    const { send } = await setUp(t, answering(200, {}, '\u0001'.repeat(16_384)));
+    const { send } = await setUp(t, respondWith(200, {}, '\u0001'.repeat(16_384)));
     const { body } = await send({}, { resultBytesMax: 1024 });
     assert.match(body, /^\u0001{100,160}$/);
     const binary = await setUp(t, (_request, response) => response.end(Buffer.alloc(16_384, 0xff)));
@@ -180,7 +180,7 @@ describe('a response', () => {
 
   it('that breaks off is retried when it was a success, and means what its status says otherwise', async (t) => {
     const broken =
-      (status: number): Answer =>
+      (status: number): Respond =>
       (_request, response) => {
         response.writeHead(status, { 'content-length': '100' }).write('half', () => response.destroy());
       };
@@ -322,9 +322,9 @@ describe('the address of a receiver', () => {
   it('is resolved once: what the name resolves to afterwards does not matter', async (t) => {
     const receiver = await startReceiver(t);
     const other = await startReceiver(t, undefined, '127.0.0.2');
-    const answers = ['127.0.0.1', '127.0.0.2', '127.0.0.2'];
+    const addresses = ['127.0.0.1', '127.0.0.2', '127.0.0.2'];
     let asked = 0;
-    const resolve = async () => [{ address: answers[asked++] as string, family: 4 }];
+    const resolve = async () => [{ address: addresses[asked++] as string, family: 4 }];
     const trusted = `http://hooks.example.com:${receiver.port}`;
     const delivered = await attempt({ url: trusted }, { allow: trusted, parts: { resolve } });
     assert.equal(delivered.status, 200);

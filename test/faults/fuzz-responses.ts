@@ -1,21 +1,21 @@
-// Reads HTTP answers as strictly as they are meant to be written, and says what is wrong with one.
+// Reads HTTP responses as strictly as they are meant to be written, and says what is wrong with one.
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 import { errorTable } from '../../src/http/problems/errors.ts';
 
-export interface Answer {
+export interface HttpResponse {
   status: number;
   headers: ReadonlyMap<string, string>;
   body: Buffer;
   isLast: boolean;
 }
 
-export interface AnswerReader {
+export interface ResponseReader {
   push(bytes: Buffer): void;
-  /** The next whole answer to a request of this method. Throws what is wrong with the bytes. */
-  next(method: string): Answer | undefined;
+  /** The next whole response to a request of this method. Throws what is wrong with the bytes. */
+  next(method: string): HttpResponse | undefined;
   /** The connection has ended: a response that says so may end there. */
   end(): void;
-  /** Bytes that are no whole answer yet. */
+  /** Bytes that are no whole response yet. */
   rest(): Buffer;
 }
 
@@ -85,7 +85,7 @@ function readBody(
   return bytes.length < end ? undefined : { body: bytes.subarray(0, end), end };
 }
 
-export function createAnswerReader(): AnswerReader {
+export function createResponseReader(): ResponseReader {
   let pieces: Buffer[] = [];
   let bytes: Buffer = Buffer.alloc(0);
   let isEnded = false;
@@ -116,7 +116,7 @@ export function createAnswerReader(): AnswerReader {
 }
 
 /** The body, decoded. */
-export function textOf({ body, headers }: Answer): string {
+export function textOf({ body, headers }: HttpResponse): string {
   const encoding = headers.get('content-encoding');
   if (encoding === undefined) return body.toString();
   if (encoding === 'gzip') return gunzipSync(body).toString();
@@ -128,34 +128,35 @@ export function textOf({ body, headers }: Answer): string {
 const okStatuses = new Set([200, 202, 206, 301, 302, 304]);
 const codes: Readonly<Record<string, { status: number; title: string }>> = errorTable;
 
-function problemOf(answer: Answer): string | undefined {
-  const type = answer.headers.get('content-type');
+function problemOf(response: HttpResponse): string | undefined {
+  const type = response.headers.get('content-type');
   if (type !== 'application/problem+json') return `content-type ${type}`;
-  if (answer.headers.get('x-content-type-options') !== 'nosniff') return 'no nosniff';
-  const problem = JSON.parse(textOf(answer)) as Record<string, unknown>;
+  if (response.headers.get('x-content-type-options') !== 'nosniff') return 'no nosniff';
+  const problem = JSON.parse(textOf(response)) as Record<string, unknown>;
   const row = codes[String(problem['code'])];
   if (row === undefined) return `code ${String(problem['code'])}`;
-  if (row.status !== answer.status || problem['status'] !== answer.status) return `status ${String(problem['status'])}`;
+  if (row.status !== response.status || problem['status'] !== response.status)
+    return `status ${String(problem['status'])}`;
   if (problem['title'] !== row.title || problem['type'] !== `/docs/errors#${String(problem['code'])}`)
     return 'title or type';
   if (typeof problem['detail'] !== 'string' || problem['error'] !== problem['detail']) return 'detail or error';
   if (/\p{Cc}/u.test(problem['detail'])) return 'a control character in the detail';
-  if (problem['instance'] !== answer.headers.get('x-request-id')) return 'instance is not x-request-id';
+  if (problem['instance'] !== response.headers.get('x-request-id')) return 'instance is not x-request-id';
   return undefined;
 }
 
 /** Undefined when nothing is. `method` is that of its request. */
-export function faultOf(answer: Answer, method: string): string | undefined {
-  const { status, headers } = answer;
+export function faultOf(response: HttpResponse, method: string): string | undefined {
+  const { status, headers } = response;
   if (status >= 500 && status !== 503 && status !== 504) return `status ${status}`;
   if (!headers.has('date')) return 'no date';
   if (status >= 400) {
-    const fault = method === 'HEAD' ? undefined : problemOf(answer);
+    const fault = method === 'HEAD' ? undefined : problemOf(response);
     return fault === undefined ? undefined : `a problem of status ${status}: ${fault}`;
   }
   if (!okStatuses.has(status)) return `status ${status}`;
   if (method === 'POST') {
-    const accepted = JSON.parse(textOf(answer)) as Record<string, unknown>;
+    const accepted = JSON.parse(textOf(response)) as Record<string, unknown>;
     if (typeof accepted['message'] !== 'string') return `no message in a ${status}`;
   }
   return undefined;
