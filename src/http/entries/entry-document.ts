@@ -36,7 +36,7 @@ const foreignOf = (jobtypes: readonly string[]): z.ZodType =>
 const later = '2030-12-01T08:00:00Z';
 
 /** Examples that the service accepts unchanged. */
-function examplesOf({ types }: JobRegistry): unknown[] {
+export function examplesOf({ types }: JobRegistry): object[] {
   return types.flatMap(({ name, examples: [example], bodyExamples: [body] }) =>
     example === undefined
       ? []

@@ -3,12 +3,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Job } from '../../domain/job.ts';
-import type { Outcome } from '../../domain/producer.ts';
+import { enqueued, type Outcome } from '../../domain/producer.ts';
 import type { JobOutcome } from '../../metrics/jobs.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import { createBatchResponse } from './batch-response.ts';
-import { createBatchReader, readEnvelope, type BatchEntries } from './batch-entries.ts';
-import { describeEntry } from '../entries/entry-document.ts';
+import { createBatchReader, readEnvelope, type BatchEntries, type BatchReader } from './batch-entries.ts';
+import { describeEntry, examplesOf } from '../entries/entry-document.ts';
 import { claimEntries } from '../once/claim-entries.ts';
 import { jobOutcomeOf, type JobRoutesOptions } from './jobs.ts';
 import { sendProblem } from '../problems/problem.ts';
@@ -40,6 +40,7 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
     response: { 202: acceptedBatch, 206: partialBatch, ...problemResponses([...bodyProblems, 'too_many_jobs']) },
   };
   const readEntries = createBatchReader(options);
+  rehearse(readEntries, examplesOf(options.registry));
   const route = { schema, bodyLimit: batchBodyBytesMax, onRequest: [...protect] };
   app.post('/jobs/batch', route, async (request, reply) => {
     const { body } = request;
@@ -89,6 +90,17 @@ export function registerBatchRoute(app: FastifyInstance, options: BatchRouteOpti
     if ('problem' in response) return sendProblem(reply, response.problem);
     reply.code(response.status);
     return response.body;
+  }
+}
+
+const rehearsals = 10;
+
+/** V8 compiles functions as they first run. When it does that before the first request, that request takes some 5 ms less. */
+function rehearse(readEntries: BatchReader, examples: readonly object[]): void {
+  for (let count = 0; count < rehearsals; count++) {
+    const entries = readEntries(examples, false);
+    const outcomes = entries.jobs.map(() => enqueued);
+    createBatchResponse(entries, outcomes);
   }
 }
 
