@@ -72,7 +72,7 @@ ${table([
 In a checkout: npm start, npm run start:api, start:worker, start:broker; and npx work-factory COMMAND.
 
 Commands find the service by --url or WORK_FACTORY_URL (http://127.0.0.1:3000), and show the key of
-WORK_FACTORY_API_KEY. They read no .env; a role, doctor and jobs check read their settings from the
+WORK_FACTORY_API_KEY. They read no .env; a role, doctor, restore and jobs check read their settings from the
 environment, then from the file .env in the working directory. Often used:
 
 ${table([
@@ -91,7 +91,7 @@ printed.
 The log of a role is JSON lines on standard output, on a terminal lines for a person. SIGUSR2 turns
 debug lines on, and off again. SIGTERM, SIGINT, SIGHUP or SIGQUIT stops it in order:
 no new jobs, jobs under way end, exit within SHUTDOWN_TIMEOUT_MS. Another signal a second later ends at
-once. Under nohup SIGHUP is ignored.
+once. Under nohup SIGHUP is ignored; with API_PROCESSES and no terminal it replaces the API processes.
 
 Exit codes of a role: 0 stopped in order; 1 cannot start, or did not stop in order; 2 wrong usage.
 Exit codes of a command: 0 done; 1 not enqueued, or the job failed; 2 wrong usage; 3 the outcome is

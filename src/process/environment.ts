@@ -6,11 +6,16 @@ import { loadConfig, type Config } from '../config/load.ts';
 import { RoleError } from '../roles/role.ts';
 
 /** Throws a ConfigError or a RoleError. Adds to `env` the variables of .env that it lacks. */
-export function readEnvironment(env: NodeJS.ProcessEnv): Config {
+export const readEnvironment = (env: NodeJS.ProcessEnv): Config => readEnvironmentAndFile(env).config;
+
+/** `fromFile` has the names of the variables that .env added. */
+export function readEnvironmentAndFile(env: NodeJS.ProcessEnv): { config: Config; fromFile: readonly string[] } {
   const text = readEnvFile();
   const problems = envFileProblems(text).filter(({ variable }) => env[variable] === undefined);
-  populate(env, parse(text));
-  return loadConfig(env, problems);
+  const variables = parse(text);
+  const fromFile = Object.keys(variables).filter((name) => env[name] === undefined);
+  populate(env, variables);
+  return { config: loadConfig(env, problems), fromFile };
 }
 
 function readEnvFile(): string {

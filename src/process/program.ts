@@ -2,14 +2,14 @@
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { ConfigError, type Config } from '../config/load.ts';
+import { ConfigError } from '../config/load.ts';
 import { configWarnings } from '../config/warnings.ts';
 import { RoleError, type Role, type RoleContext, type Running } from '../roles/role.ts';
 import { joinSupervisor } from '../supervisor/member.ts';
 import type { RoleName } from './command-line.ts';
 import type { DebugSwitch } from './debug-switch.ts';
 import { hasTerminal } from './descriptors.ts';
-import { readEnvironment } from './environment.ts';
+import { readEnvironmentAndFile } from './environment.ts';
 import { openLog, type ProgramLog } from './log.ts';
 import type { Stop } from './stop.ts';
 
@@ -28,11 +28,11 @@ export async function runProgram(options: ProgramOptions): Promise<number> {
   const { env, printError } = options;
   let log: ProgramLog | undefined;
   try {
-    const config = readEnvironment(env);
+    const { config, fromFile } = readEnvironmentAndFile(env);
     log = await openLog(config, env);
     options.debugSwitch.use(log.log);
     for (const warning of configWarnings(env)) log.log.warn(warning);
-    return await runRole(options, config, log);
+    return await runRole(options, { config, fromFile }, log);
   } catch (error) {
     const isExpected = error instanceof ConfigError || error instanceof RoleError;
     printError(isExpected ? error.message : error);
@@ -44,7 +44,7 @@ export async function runProgram(options: ProgramOptions): Promise<number> {
 
 async function runRole(
   { role: name, stop, version }: ProgramOptions,
-  config: Config,
+  { config, fromFile }: Pick<RoleContext, 'config' | 'fromFile'>,
   { log, lostLines, troubles }: ProgramLog,
 ): Promise<number> {
   stayAlive();
@@ -53,7 +53,7 @@ async function runRole(
   const member = joinSupervisor(fail);
   // A terminal that closes sends SIGHUP, too. So with a terminal SIGHUP is a stop.
   const onRestart = (restart: () => void): void => void (hasTerminal() || stop.reserve('SIGHUP', restart));
-  const context = { config, log, version, lostLogLines: lostLines, troubles, fail, member, onRestart };
+  const context = { config, fromFile, log, version, lostLogLines: lostLines, troubles, fail, member, onRestart };
   const running = loadRole(name, context).then((start) => start(context));
   let hasStarted = false;
   void running.then(

@@ -7,8 +7,9 @@ import type { Child } from '../supervisor/member-process.ts';
 import { createSupervisor } from '../supervisor/supervisor.ts';
 import { requireFaktory, RoleError, type Role } from './role.ts';
 
-function forkApi(): Child {
-  const worker = cluster.fork();
+/** The process reads .env anew, so it does not inherit what this process has read there. */
+function forkApi(fromFile: readonly string[]): Child {
+  const worker = cluster.fork(Object.fromEntries(fromFile.map((name) => [name, undefined])));
   return {
     pid: worker.process.pid,
     send: (message) => void (worker.isConnected() && worker.send(message)),
@@ -21,9 +22,9 @@ function forkApi(): Child {
 
 export const startApiProcesses =
   (count: number): Role =>
-  async ({ config, log, onRestart }) => {
+  async ({ config, fromFile, log, onRestart }) => {
     requireFaktory(config, 'API');
-    const supervisor = createSupervisor({ count, fork: forkApi, clock: systemClock, log });
+    const supervisor = createSupervisor({ count, fork: () => forkApi(fromFile), clock: systemClock, log });
     onRestart(() => void supervisor.restart());
     // The API processes have log levels of their own.
     process.on('SIGUSR2', () => supervisor.signalAll('SIGUSR2'));

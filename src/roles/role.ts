@@ -7,6 +7,8 @@ import type { Member } from '../supervisor/member.ts';
 
 export interface RoleContext {
   config: Config;
+  /** The variables that are in the environment only because .env has them. */
+  fromFile: readonly string[];
   log: Logger;
   version: string;
   /** Lines that the log lost because it could not be written, since the start. */
