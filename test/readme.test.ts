@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { relations } from '../src/config/load.ts';
 import { variableNames, variables } from '../src/config/variables.ts';
+import { optionFields } from '../src/http/entries/job-options.ts';
 import { loadJobs } from '../src/jobs/load-jobs.ts';
 import { execChild } from './helpers/children.ts';
 import { createJobsFolder } from './helpers/jobs-folder.ts';
@@ -25,14 +27,20 @@ function environmentTable(): string {
   return ['| Variable | Default | Unit | |', '| --- | --- | --- | --- |', ...rows].join('\n');
 }
 
+const relationList = (): string =>
+  relations.map(({ variables: names, accepts }) => `- ${names.join(', ')}: ${accepts}.`).join('\n');
+
 describe('docs/configuration.md', () => {
-  it('lists every variable of the environment as the configuration has it', () => {
+  it('lists every variable of the environment, and what they must be to each other', () => {
     const path = pathOf('docs/configuration.md');
     const text = readFileSync(path, 'utf8');
-    const updated = text.replace(
-      /(<!-- environment -->\n)[\s\S]*?(<!-- \/environment -->)/,
-      (_, before: string, after: string) => `${before}\n${environmentTable()}\n\n${after}`,
-    );
+    const parts = { environment: environmentTable(), relations: relationList() };
+    let updated = text;
+    for (const [name, part] of Object.entries(parts)) {
+      const marks = new RegExp(`(<!-- ${name} -->\\n)[\\s\\S]*?(<!-- /${name} -->)`);
+      assert.match(text, marks);
+      updated = updated.replace(marks, (_, before: string, after: string) => `${before}\n${part}\n\n${after}`);
+    }
     if (process.env['UPDATE_DOCS'] === '1') writeFileSync(path, updated);
     else assert.equal(text, updated, 'run UPDATE_DOCS=1 npm test readme');
   });
@@ -90,5 +98,13 @@ describe('docs/jobs.md', () => {
       ([, field]) => field as string,
     );
     assert.deepEqual(listed.sort(), fields.sort());
+  });
+
+  it('names every option of a job', () => {
+    const text = readFileSync(pathOf('docs/jobs.md'), 'utf8');
+    const [, options] = /\n## Options\n([\s\S]*?)\n## Files\n/.exec(text) ?? assert.fail('no options');
+    const rows = [...(options as string).matchAll(/^\| (`\w+`(?:, `\w+`)*) \|/gm)];
+    const listed = rows.flatMap(([, names]) => (names as string).replaceAll('`', '').split(', '));
+    assert.deepEqual(listed.sort(), Object.keys(optionFields).sort());
   });
 });

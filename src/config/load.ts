@@ -72,13 +72,14 @@ function wrappingOf(text: string): string | undefined {
 
 type NumberName = { [N in VariableName]: Config[N] extends number ? N : never }[VariableName];
 
-interface Relation {
+export interface Relation {
   variables: readonly NumberName[];
   holds: (config: Config) => boolean;
   accepts: string;
 }
 
-const relations: readonly Relation[] = [
+/** What variables must be to each other. */
+export const relations: readonly Relation[] = [
   {
     variables: ['FAKTORY_CONNECTION_TIMEOUT', 'FAKTORY_ACQUIRE_TIMEOUT_MS'],
     holds: (c) => c.FAKTORY_CONNECTION_TIMEOUT * 1000 < c.FAKTORY_ACQUIRE_TIMEOUT_MS,

@@ -144,7 +144,8 @@ export const variables = {
       'queue names of letters, digits, ".", "_", "-", separated by commas, each once',
     ),
     unit: 'names',
-    reason: 'The queues that the worker fetches from. Default: those of the job types that it can run.',
+    reason:
+      'The queues that the worker fetches from. A queue has its turn while those before it are empty. Default: the queues of the job types that it can run, in random order.',
   },
   WORKER_POLL_INTERVAL_MS: {
     schema: integer(0, 60_000),
