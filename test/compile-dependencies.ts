@@ -39,7 +39,8 @@ export async function compileDependencies(root: string, output: string): Promise
   };
   const packages = [...Object.keys(dependencies), ...onlyTests].filter((name) => !native.includes(name));
   const [entries, unfinished] = [join(output, `entries.${process.pid}`), join(output, `node_modules.${process.pid}`)];
-  // Not to be found in place of what npm installed. Whoever runs at this moment finds that, too.
+  // The old copies go first, so that Node resolves the packages of npm while the new copies are made. A test that runs now gets the
+  // packages of npm, too.
   rmSync(join(output, 'node_modules'), { recursive: true, force: true });
   for (const name of packages) await writeEntry(join(entries, `${name}/index.js`), name);
   // Imports are to see the exports of CommonJS as Node shows them.

@@ -54,7 +54,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'node:',
   ],
   enqueue: ['domain'],
-  // Of both only types: it runs where callers are.
+  // Only types of these: it runs in the process of a caller.
   client: ['domain', 'zod'],
   faktory: ['domain', 'faktory-worker', 'generic-pool', 'node:'],
   worker: ['domain', 'handlers', 'metrics', 'pino', 'node:'],
@@ -63,7 +63,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   keys: ['domain', 'results', 'ioredis', 'node:'],
   backup: ['domain', 'private-folder.ts', 'node:'],
   broker: ['level-records.ts', 'private-folder.ts', 'node:', 'classic-level'],
-  // Of the domain the form of what a variable reads.
+  // Only the types of values that are read from variables.
   config: ['domain', 'zod', 'node:fs'],
   // Its patterns are checked where definitions are read.
   cron: ['domain', 'metrics', 'croner', 'pino', 'node:crypto'],

@@ -38,7 +38,7 @@ export interface Sender {
   send(request: Request): Promise<ApiResponse>;
   /** Resolves when the time is over or a signal fires. */
   pause(ms: number, signal?: AbortSignal): Promise<void>;
-  /** Resolves with true after the pause; with false, at once where that is clear before, when too little time is left for an attempt. */
+  /** Resolves with true after the pause. Resolves with false, without a pause, when the deadline leaves too little time for an attempt. */
   pauseToRepeat(ms: number, deadlineMs: number, signal?: AbortSignal): Promise<boolean>;
   /** The pause before the next attempt, with jitter. */
   pauseMs(attempts: number): number;

@@ -25,7 +25,7 @@ export async function startServer(t: TestContext, listener: RequestListener, beg
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** With a pause that is longer than the commands try, so that what may pass is not asked for again. */
+/** Its Retry-After is longer than the time that the commands have, so that they do not repeat the request. */
 export const respond = (response: ServerResponse, status: number, body: object): void =>
   void response
     .writeHead(status, { 'content-type': 'application/json', 'retry-after': '100' })

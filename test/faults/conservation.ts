@@ -55,7 +55,7 @@ export interface Findings {
   readonly crossed: readonly string[];
   /** Stored or run more than once, without a reason. */
   readonly doubled: readonly OfferedJob[];
-  /** The same, with one: the outcome was unknown, or the broker stood still. */
+  /** Stored or run more than once, with a reason: the outcome was unknown, or the broker stood still. */
   readonly explained: { readonly unknown: readonly OfferedJob[]; readonly stalled: readonly OfferedJob[] };
   /** Unknown, and stored or run. */
   readonly recovered: readonly OfferedJob[];

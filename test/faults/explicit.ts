@@ -21,7 +21,7 @@ export const moreOf = ({ text, retry, reserve_for, custom, at }: More): string =
     .digest('hex');
 
 const phrase = 'größe \u{1f600} "<&>" ';
-/** Under what a job may hold, with the rest of it. */
+/** With the other fields it is below the largest size of a job. */
 const largeText = phrase.repeat(Math.floor(48_000 / Buffer.byteLength(JSON.stringify(phrase))));
 /** Far enough for any test: the job stays in the scheduled set. */
 const at = '2126-12-01T08:00:00.000Z';

@@ -161,7 +161,7 @@ function spoilBytes(draft: Draft, random: Random): void {
   draft.body = Buffer.concat([body.subarray(0, at), noise, body.subarray(at + skip)]);
 }
 
-/** After these it can still be told where the request ends. */
+/** Changes after which the end of the request can be found. */
 const cleanChanges: Readonly<Record<string, Change>> = {
   'another method': (draft, random) => {
     draft.method = random.pick([
@@ -276,7 +276,7 @@ const cleanChanges: Readonly<Record<string, Change>> = {
   },
 };
 
-/** After these it cannot, or nobody may answer what follows. */
+/** Changes after which a server cannot find the end of the request, or must not respond to later bytes. */
 const brokenChanges: Readonly<Record<string, (bytes: Buffer, random: Random) => Buffer>> = {
   'a broken line': (bytes, random) => {
     const at = bytes.indexOf('\r\n', 2) + 2;

@@ -1,4 +1,4 @@
-// The broker goes away, comes back, hangs, hangs up, lies on a path that does as well: every job has a outcome, and a true one.
+// The broker, or the network to it, fails in several ways. Every job gets an outcome, and the outcome is true.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, describe, it, type TestContext } from 'node:test';

@@ -102,8 +102,8 @@ describe('workers under load', { concurrency: !isFull }, () => {
     await killInTurn(scene, workers, 2, 50);
     await load.stop();
     await works(workers[0] as Service);
-    // Past the reservation, its reaper, the longest first pause of a retry and the look for those that are due: twice, as a
-    // round that is under way when the next is due is one less.
+    // The clock passes the reservation, the scan for expired reservations, the longest first pause of a retry and the scan for due
+    // retries. It does so twice, because a scan that is still running delays the next scan.
     for (let passedMs = 0; passedMs < 2 * (60_000 + 15_000 + 44_000 + 5000); passedMs += 5000) {
       clock.advance(5000);
       await delay(10);

@@ -7,7 +7,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { parseArgs } from 'node:util';
 import { pathToFileURL } from 'node:url';
 
-/** What befalls the bytes of one direction. May be changed at any time: every chunk looks at it anew. */
+/** The faults of one direction. A change applies from the next chunk on. */
 export interface Fault {
   delayMs?: number;
   /** Up to so much on top of the delay, for each chunk; order is kept. */
@@ -19,7 +19,7 @@ export interface Fault {
   mergeMs?: number;
   /** What arrives is read and lost. */
   blackHole?: boolean;
-  /** Hands so many bytes on, counted from when this was set, then does that; what comes after is never handed on. */
+  /** Forwards `afterBytes` bytes, counted from this setting, then ends the direction as `by` says. Later bytes are never forwarded. */
   cut?: { afterBytes: number; by: CutKind };
 }
 

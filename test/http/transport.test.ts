@@ -254,7 +254,7 @@ describe('a body that is still being read', () => {
         chunked(Buffer.concat([compress(json), Buffer.alloc(1)]), `Content-Encoding: ${encoding}\r\n`),
       );
       await client.until((text) => text.includes('malformed_json'));
-      // Its end would come now, or be broken: neither changes what was said.
+      // The body ends with a broken chunk. The response stays 400.
       client.socket.end('zzz\r\n');
       assert.equal((await client.closed).match(/HTTP\/1\.1 \d{3}/g)?.[0], 'HTTP/1.1 400');
       assert.equal(built.producer.calls.length, 0);

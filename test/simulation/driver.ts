@@ -99,8 +99,8 @@ export function createDriver(world: World, network: Network, client: Client, ran
   }
 
   /**
-   * Each after the reply to the one before: on a path that takes longer for a frame than a job may wait, two at a time
-   * are more than one connection can carry, and a refusal of the second is right.
+   * A probe is sent after the reply to the probe before it. On a slow path a connection cannot carry two probes in time, and the
+   * refusal of the second would be right.
    */
   function probe(index: number): void {
     if (closingSinceMs !== undefined) return;
@@ -156,7 +156,7 @@ export function createDriver(world: World, network: Network, client: Client, ran
         count('fast refusals');
       }
     },
-    /** A free slot is used: what waits there waits for nothing. */
+    /** Checks that no job waits while a slot is free. */
     checkWaiting() {
       const jobs = hasFreeze ? 0 : client.waitingBesideSlot();
       waiting = {

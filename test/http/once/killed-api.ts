@@ -13,7 +13,10 @@ import { createEngineSender } from '../../../src/roles/engine-sender.ts';
 import { build } from '../../helpers/app.ts';
 import { createProducer, unlimited } from '../../helpers/producer.ts';
 
-/** Before the record, behind it, at the write, behind it, when the outcome is known, when it is settled; never. */
+/**
+ * The moment of the kill: before or after the record is stored, before or after the write, when the outcome is known, when it is
+ * settled. `none`: no kill.
+ */
 export type Gap = 'claim' | 'claimed' | 'write' | 'written' | 'pushed' | 'settled' | 'none';
 
 export interface ChildOptions {
