@@ -15,8 +15,11 @@ function forkApi(fromFile: readonly string[]): Child {
     send: (message) => void (worker.isConnected() && worker.send(message)),
     kill: (signal) => void worker.process.kill(signal),
     onMessage: (take) => worker.on('message', take),
-    onExit: (take) =>
-      worker.once('exit', (code, signal) => take(signal ? null : code, (signal || null) as NodeJS.Signals | null)),
+    onExit(take) {
+      worker.once('exit', (code, signal) => take(signal ? null : code, (signal || null) as NodeJS.Signals | null));
+      // A process that could not be started has no pid, and no `exit` follows. Any other error is of the channel of a process that ends.
+      worker.on('error', () => worker.process.pid === undefined && take(null, null));
+    },
   };
 }
 

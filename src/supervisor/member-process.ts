@@ -1,4 +1,5 @@
 // An API process, as its supervisor sees it.
+import type { Clock } from '../domain/clock.ts';
 import type { FromMember, FromSupervisor } from './messages.ts';
 
 /** An API process: a cluster worker, or a test's replacement. */
@@ -7,7 +8,7 @@ export interface Child {
   send(message: FromSupervisor): void;
   kill(signal: NodeJS.Signals): void;
   onMessage(take: (message: FromMember) => void): void;
-  /** @param take called once; `code` is null when a signal ended it */
+  /** @param take called once; `code` is null when a signal ended it; both are null when it could not be started */
   onExit(take: (code: number | null, signal: NodeJS.Signals | null) => void): void;
 }
 
@@ -27,7 +28,10 @@ export interface MemberEvents {
   onEnded: (end: { code: number | null; signal: NodeJS.Signals | null }, wasReady: boolean) => void;
 }
 
-export function startMember(child: Child, { onMessage, onEnded }: MemberEvents): Member {
+/** A process reads its files and listens in a second or two. A file of JOBS_DIR may wait without end. */
+const startMsMax = 60_000;
+
+export function startMember(child: Child, clock: Clock, { onMessage, onEnded }: MemberEvents): Member {
   let state: Member['state'] = 'starting';
   let tellReady: () => void;
   let refuse: (error: Error) => void;
@@ -35,15 +39,18 @@ export function startMember(child: Child, { onMessage, onEnded }: MemberEvents):
   const ready = new Promise<void>((resolve, reject) => ([tellReady, refuse] = [resolve, reject]));
   const ended = new Promise<number | null>((resolve) => (tellEnded = resolve));
   ready.catch(() => undefined);
+  const startTimer = clock.after(startMsMax, () => child.kill('SIGKILL'));
   child.onMessage((message) => {
     if (message.type !== 'ready') return onMessage(message);
     if (state !== 'starting') return;
     state = 'ready';
+    startTimer.cancel();
     tellReady();
   });
   child.onExit((code, signal) => {
     const wasReady = state === 'ready';
     state = 'ended';
+    startTimer.cancel();
     refuse(new Error(`an API process ended with ${signal ?? code ?? 'nothing'} before it was ready`));
     tellEnded(code);
     onEnded({ code, signal }, wasReady);
@@ -55,7 +62,8 @@ export function startMember(child: Child, { onMessage, onEnded }: MemberEvents):
     },
     ready,
     end(signal) {
-      if (state !== 'ended') {
+      // A second signal would end the process at once, in the middle of its drain.
+      if (state === 'starting' || state === 'ready') {
         state = 'ending';
         child.kill(signal);
       }

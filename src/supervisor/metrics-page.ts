@@ -22,48 +22,50 @@ const replyTimeoutMs = 2000;
 
 export function createMetricsPage(clock: Clock): MetricsPage {
   let count = 0;
-  /** Last counts of the members that ended in order. */
-  let ended: readonly MetricSnapshot[] = [];
+  /** Last counts of the members that ended in order, added up one after another. */
+  let ended: Promise<readonly MetricSnapshot[]> = Promise.resolve([]);
   /** Members whose last counts are kept. If they were asked again, their values would count twice. */
   const counted = new WeakSet<Asked>();
-  const rounds = new Map<number, (metrics: readonly MetricSnapshot[]) => void>();
+  const rounds = new Map<number, (metrics: readonly MetricSnapshot[], from: Asked) => void>();
 
   function collect(members: readonly Asked[]): Promise<(readonly MetricSnapshot[])[]> {
     const id = ++count;
-    const snapshots: (readonly MetricSnapshot[])[] = [];
+    const snapshots = new Map<Asked, readonly MetricSnapshot[]>();
     return new Promise((resolve) => {
       const end = (): void => {
         timer.cancel();
         rounds.delete(id);
-        resolve(snapshots);
+        // A member may have ended since its reply.
+        for (const from of snapshots.keys()) if (counted.has(from)) snapshots.delete(from);
+        resolve([...snapshots.values()]);
       };
       const timer = clock.after(replyTimeoutMs, end);
-      rounds.set(id, (metrics) => {
-        snapshots.push(metrics);
-        if (snapshots.length === members.length) end();
+      rounds.set(id, (metrics, from) => {
+        snapshots.set(from, metrics);
+        if (snapshots.size === members.length) end();
       });
       for (const member of members) member.send({ type: 'snapshot wanted', id });
     });
   }
 
-  async function keepCounts(metrics: readonly MetricSnapshot[]): Promise<void> {
+  function keepCounts(metrics: readonly MetricSnapshot[]): void {
     const counts = metrics.filter(({ type }) => type === 'counter' || type === 'histogram');
-    ended = await AggregatorRegistry.aggregate([ended, counts]).getMetricsAsJSON();
+    ended = ended.then((before) => AggregatorRegistry.aggregate([before, counts]).getMetricsAsJSON());
   }
 
   async function sendPage(id: number, to: Asked, members: readonly Asked[]): Promise<void> {
     const snapshots = await collect(members);
-    to.send({ type: 'page', id, text: await AggregatorRegistry.aggregate([ended, ...snapshots]).metrics() });
+    to.send({ type: 'page', id, text: await AggregatorRegistry.aggregate([await ended, ...snapshots]).metrics() });
   }
 
   return {
     take(message, from, members) {
       switch (message.type) {
         case 'snapshot':
-          return rounds.get(message.id)?.(message.metrics);
+          return rounds.get(message.id)?.(message.metrics, from);
         case 'last counts':
           counted.add(from);
-          return void keepCounts(message.metrics);
+          return keepCounts(message.metrics);
         case 'page wanted':
           return void sendPage(
             message.id,

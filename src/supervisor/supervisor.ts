@@ -36,53 +36,50 @@ export function createSupervisor({ count, fork, clock, log }: SupervisorOptions)
   let failures = 0;
 
   const isStopping = (): boolean => state === 'stopping';
-  const inState = (...states: Member['state'][]): Member[] =>
-    [...members].filter(({ state }) => states.includes(state));
-
-  const reachable = (): Child[] => inState('ready', 'ending').map(({ child }) => child);
 
   function add(): Member {
     const startedMs = clock.now();
-    const member = startMember(fork(), {
-      onMessage: (message) => page.take(message, member.child, reachable()),
+    const member = startMember(fork(), clock, {
+      onMessage: (message) => page.take(message, member.child, reachable(members)),
       onEnded(end, wasReady) {
         members.delete(member);
-        if (wasReady) replace(member, startedMs, end);
+        if (wasReady) replace(startedMs, { process: member.child.pid, ...end });
       },
     });
     members.add(member);
     return member;
   }
 
-  function replace({ child: { pid } }: Member, startedMs: number, end: object): void {
+  const missing = (): number => count - inState(members, 'starting', 'ready').length;
+
+  function replace(startedMs: number, about: object): void {
     if (isStopping()) return;
     failures = clock.now() - startedMs >= healthyMs ? 1 : failures + 1;
-    const delayMs = backoffMs(failures, restart);
-    log.error({ process: pid, ...end, restartInMs: delayMs }, 'an API process ended by itself');
-    clock.after(delayMs, () => void tryAgain());
+    const restartInMs = backoffMs(failures, restart);
+    log.error({ ...about, restartInMs }, 'an API process ended by itself');
+    clock.after(restartInMs, () => void tryAgain());
   }
 
   async function tryAgain(): Promise<void> {
-    if (isStopping() || inState('starting', 'ready').length >= count) return;
-    const member = add();
-    await member.ready.then(
-      () => log.info({ process: member.child.pid }, 'an API process was started again'),
-      () => replace(member, clock.now(), { code: 'not started' }),
-    );
+    if (isStopping() || missing() <= 0) return;
+    try {
+      const member = add();
+      await member.ready;
+      log.info({ process: member.child.pid }, 'an API process was started again');
+    } catch (error) {
+      replace(clock.now(), { err: error });
+    }
   }
 
-  async function stop(signal: NodeJS.Signals): Promise<number> {
+  function stop(signal: NodeJS.Signals): Promise<number> {
     state = 'stopping';
-    const codes = await Promise.all([...members].map((member) => member.end(signal)));
-    return codes.filter((code) => code !== 0).length;
+    return endAll(members, signal);
   }
 
   return {
     async start() {
       try {
-        // Starts the first process alone, so that the error of a taken port is logged once.
-        await add().ready;
-        await Promise.all(Array.from({ length: count - 1 }, () => add().ready));
+        await startAll(count, add);
       } catch (error) {
         await stop('SIGINT');
         throw error;
@@ -91,12 +88,33 @@ export function createSupervisor({ count, fork, clock, log }: SupervisorOptions)
     async restart() {
       if (state !== 'running') return;
       state = 'restarting';
-      await replaceEach(inState('ready'), () => (isStopping() ? undefined : add()), log);
-      if (!isStopping()) state = 'running';
+      await replaceEach(inState(members, 'ready'), () => (isStopping() ? undefined : add()), log);
+      if (isStopping()) return;
+      state = 'running';
+      // A process that ended by itself meanwhile was not replaced while the successor of another process counted in its place.
+      for (let left = missing(); left > 0; left--) void tryAgain();
     },
     stop,
     signalAll: (signal) => members.forEach(({ child }) => child.kill(signal)),
   };
+}
+
+const inState = (members: ReadonlySet<Member>, ...states: Member['state'][]): Member[] =>
+  [...members].filter(({ state }) => states.includes(state));
+
+const reachable = (members: ReadonlySet<Member>): Child[] =>
+  inState(members, 'ready', 'ending').map(({ child }) => child);
+
+/** Starts the first process alone, so that the error of a taken port is logged once. */
+async function startAll(count: number, add: () => Member): Promise<void> {
+  await add().ready;
+  await Promise.all(Array.from({ length: count - 1 }, () => add().ready));
+}
+
+/** Resolves with the number of processes that did not end in order. */
+async function endAll(members: ReadonlySet<Member>, signal: NodeJS.Signals): Promise<number> {
+  const codes = await Promise.all([...members].map((member) => member.end(signal)));
+  return codes.filter((code) => code !== 0).length;
 }
 
 /** Ends each process when its successor is ready. Stops when no successor can start. */

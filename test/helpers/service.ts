@@ -47,18 +47,21 @@ function readLines(stream: Readable, take: (line: string) => void): void {
 /**
  * Starts `main.ts [role]` with this environment and no other variable of ours; it dies with the test.
  * @param hasTerminal false: whatever starts the test, no terminal controls the process
+ * @param cwd where it looks for .env
  */
 export function startService(
   t: Pick<TestContext, 'after'>,
   env: Record<string, string> = {},
   role?: string,
   hasTerminal = true,
+  cwd?: string,
 ): Service {
   const folder = env['DATA_DIR'] ?? mkdtempSync(join(tmpdir(), 'work-factory-'));
   const child = spawnChild(process.execPath, [...nodeArgs, main, ...(role === undefined ? [] : [role])], {
     env: { PATH: process.env['PATH'] ?? '', BIND_ADDR: '127.0.0.1:0', DATA_DIR: folder, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: !hasTerminal,
+    ...(cwd !== undefined && { cwd }),
   });
   const lines: LogLine[] = [];
   const waiting: (() => void)[] = [];

@@ -15,7 +15,7 @@ interface Running {
   url: string;
 }
 
-async function startTwo(t: TestContext, env: Record<string, string> = {}): Promise<Running> {
+async function startTwo(t: TestContext, env: Record<string, string> = {}, cwd?: string): Promise<Running> {
   const broker = startService(t, { FAKTORY_BIND: '127.0.0.1:0', FAKTORY_PASSWORD: 'of-the-test' }, 'broker');
   const { broker: address } = await broker.line(({ msg }) => msg?.startsWith('the broker listens') === true);
   const api = startService(
@@ -28,6 +28,7 @@ async function startTwo(t: TestContext, env: Record<string, string> = {}): Promi
     },
     'api',
     false,
+    cwd,
   );
   await api.line(({ msg }) => msg === 'the API processes are ready');
   return { broker, api, url: await api.readyUrl() };
@@ -88,6 +89,24 @@ describe('API_PROCESSES=2', () => {
     assert.ok(stored > 10);
     assert.equal(new Set(pidsThatListened(api)).size, 4);
     assert.equal(await countOf(url, /^work_factory_jobs_total\{.*outcome="enqueued"\} (\d+)$/m), stored);
+    assert.equal(await api.end(), 0);
+  });
+
+  it('reads .env anew on SIGHUP', async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), 'env-'));
+    t.after(() => rm(folder, { recursive: true, force: true }));
+    await writeFile(join(folder, '.env'), 'API_KEYS=of-yesterday-0123456789\n');
+    const { api, url } = await startTwo(t, {}, folder);
+    const statusWith = async (key: string): Promise<number> =>
+      (await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${key}`, connection: 'close' } })).status;
+    assert.equal(await statusWith('of-yesterday-0123456789'), 200);
+    await writeFile(join(folder, '.env'), 'API_KEYS=of-today-0123456789\n');
+    api.process.kill('SIGHUP');
+    await api.line(({ msg }) => msg === 'the API processes have restarted');
+    assert.deepEqual(
+      [await statusWith('of-yesterday-0123456789'), await statusWith('of-today-0123456789')],
+      [401, 200],
+    );
     assert.equal(await api.end(), 0);
   });
 

@@ -36,7 +36,9 @@ function scriptedChild(pid: number): Scripted {
 function setUp(count: number) {
   const children: Scripted[] = [];
   const clock = createFakeClock();
+  const failure: { ofFork?: Error } = {};
   const fork = (): Child => {
+    if (failure.ofFork) throw failure.ofFork;
     const child = scriptedChild(children.length);
     children.push(child);
     return child;
@@ -51,7 +53,7 @@ function setUp(count: number) {
     }
     await started;
   }
-  return { children, child, clock, supervisor, start };
+  return { children, child, clock, failure, supervisor, start };
 }
 
 function giveCounts(child: Scripted, metrics: { type: unknown }[] = []): void {
@@ -125,6 +127,63 @@ describe('the supervisor', () => {
     await turn();
     clock.advance(2000);
     assert.equal(children.length, 3);
+  });
+
+  it('starts again what could not be started', async () => {
+    const { children, child, clock, failure, start } = setUp(1);
+    await start();
+    failure.ofFork = new Error('spawn ENOMEM');
+    child(0).ends(null, 'SIGKILL');
+    clock.advance(1000);
+    await turn();
+    assert.equal(children.length, 1);
+    delete failure.ofFork;
+    clock.advance(2000);
+    assert.equal(children.length, 2);
+  });
+
+  it('kills a process that is not ready after a minute', async () => {
+    const { child, clock, supervisor } = setUp(1);
+    const started = supervisor.start();
+    clock.advance(59_999);
+    assert.deepEqual(child(0).signals, []);
+    clock.advance(1);
+    assert.deepEqual(child(0).signals, ['SIGKILL']);
+    child(0).ends(null, 'SIGKILL');
+    await assert.rejects(started, /ended with SIGKILL before it was ready/);
+  });
+
+  it('has all processes after a restart in which a successor ended by itself', async () => {
+    const { children, child, clock, supervisor, start } = setUp(2);
+    await start();
+    const restarted = supervisor.restart();
+    child(2).says({ type: 'ready' });
+    await turn();
+    child(0).ends(0);
+    await turn();
+    assert.equal(children.length, 4, 'the second successor starts');
+    child(2).ends(1);
+    clock.advance(1000);
+    await turn();
+    assert.equal(children.length, 4, 'the second successor counts in the place of the first');
+    child(3).says({ type: 'ready' });
+    await turn();
+    child(1).ends(0);
+    await restarted;
+    assert.equal(children.length, 5);
+  });
+
+  it('signals a process once that drains for its successor when all stop', async () => {
+    const { child, supervisor, start } = setUp(1);
+    await start();
+    void supervisor.restart();
+    child(1).says({ type: 'ready' });
+    await turn();
+    const stopped = supervisor.stop('SIGTERM');
+    assert.deepEqual([child(0).signals, child(1).signals], [['SIGTERM'], ['SIGTERM']]);
+    child(0).ends(0);
+    child(1).ends(0);
+    assert.equal(await stopped, 0);
   });
 
   it('restarts one after another, each when its successor is ready', async () => {
@@ -210,6 +269,30 @@ describe('the metrics of several processes', () => {
     clock.advance(2000);
     await turn();
     assert.match(pageOf(child(0)), /^jobs_total 3$/m);
+  });
+
+  it('count a process once that ends in order after its reply', async () => {
+    const { child, clock, start } = setUp(2);
+    await start();
+    child(1).says({ type: 'page wanted', id: 1 });
+    giveCounts(child(0), await metricsOf(3, 1));
+    child(0).says({ type: 'last counts', metrics: await metricsOf(3, 1) });
+    clock.advance(2000);
+    await turn();
+    await turn();
+    assert.match(pageOf(child(1)), /^jobs_total 3$/m);
+  });
+
+  it('keep the counts of processes that end in one turn', async () => {
+    const { child, clock, start } = setUp(3);
+    await start();
+    const metrics = await metricsOf(3, 1);
+    for (const index of [0, 1]) child(index).says({ type: 'last counts', metrics });
+    child(2).says({ type: 'page wanted', id: 1 });
+    clock.advance(2000);
+    await turn();
+    await turn();
+    assert.match(pageOf(child(2)), /^jobs_total 6$/m);
   });
 
   it('keep what a process had counted that was replaced', async () => {
