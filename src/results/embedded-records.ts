@@ -94,16 +94,18 @@ export async function openEmbeddedRecords(options: EmbeddedRecordsOptions): Prom
       const batch = db.batch();
       putIds(batch, generation, fresh.ids, stamp);
       for (const record of fresh.records) lasting.put(batch, record, nowMs);
+      let entries = generation.entries + fresh.ids.length;
       for (const one of records) {
         if (isEnded(one)) {
           batch.put(recordKeyOf(generation, one.job_id), `${stamp}:${JSON.stringify(one)}`);
           lasting.drop(batch, one);
-          generation.entries++;
+          entries++;
         } else lasting.put(batch, one, nowMs);
       }
-      generation.entries += fresh.ids.length;
-      batch.put(metaKeyOf(generation), JSON.stringify(generation));
+      batch.put(metaKeyOf(generation), JSON.stringify({ ...generation, entries }));
       await batch.write({ sync });
+      // After a write that failed the same entries come again.
+      generation.entries = entries;
     },
     async reopen() {
       await db.close();

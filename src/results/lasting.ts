@@ -52,8 +52,9 @@ export async function createLasting(opened: ClassicLevel, ttlMs: number): Promis
     drop(batch, ended) {
       if (!isUsed) return;
       const { job_id, state, attempts, at, started_at } = ended;
-      const wasKept = state === 'cancelled' || attempts !== 1 || at !== undefined || started_at !== undefined;
-      if (wasKept) batch.del(keyOf(job_id));
+      // Most jobs succeed at their first attempt and have no such record: to delete it would cost each of them a tombstone.
+      const mayBeKept = state !== 'succeeded' || attempts !== 1 || at !== undefined || started_at !== undefined;
+      if (mayBeKept) batch.del(keyOf(job_id));
     },
     async sweep(db, nowMs) {
       const before = hourKey(Math.floor(nowMs / hourMs));

@@ -179,6 +179,37 @@ describe('the embedded result store', () => {
     });
   }
 
+  it('forgets a job that expired after a failed attempt with the record of its end', async (t) => {
+    t.mock.timers.enable({ apis: ['Date'], now: startMs });
+    const results = await createEmbeddedResults({ dataDir: folder(), ...limits });
+    t.after(() => results.close());
+    const jid = createJid();
+    await results.put([{ job_id: jid, state: 'pending', started_at: new Date(startMs).toISOString(), attempts: 2 }]);
+    await results.put([{ job_id: jid, state: 'expired', attempts: 1 }]);
+    assert.equal((await results.get(jid))?.state, 'expired');
+    t.mock.timers.setTime(startMs + limits.ttlSeconds * 1000 + 1);
+    assert.equal(await results.get(jid), undefined);
+  });
+
+  it('does not count what the disk refused among the jobs that it keeps', async (t) => {
+    const dataDir = folder();
+    const few = { ttlSeconds: 86_400, resultsMax: 16 };
+    const results = await createEmbeddedResults({ dataDir, ...few });
+    t.after(() => results.close());
+    const kept = createJid();
+    await results.put([succeeded(kept)]);
+    const batches = t.mock.method(ClassicLevel.prototype, 'batch', () => ({
+      put: () => undefined,
+      write: () => Promise.reject(new Error('IO error: No space left on device')),
+    }));
+    for (let round = 0; round < 64; round++)
+      await assert.rejects(results.put([succeeded(createJid())]), /No space left/);
+    batches.mock.restore();
+    await results.check();
+    await results.put([succeeded(createJid())]);
+    assert.deepEqual(await results.get(kept), succeeded(kept));
+  });
+
   it('takes writes again after the disk refused a write, and has not lost an id', async (t) => {
     const results = await createEmbeddedResults({ dataDir: folder(), ...limits });
     t.after(() => results.close());
