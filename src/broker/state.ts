@@ -3,10 +3,9 @@
 import type { BrokerClock } from './clock.ts';
 import type { AmendedQueue } from './queues/amended-queue.ts';
 import { createCancelled, type Cancelled } from './queues/cancelled.ts';
-import { queueNameOf } from './queues/job.ts';
 import { createJobSet, type JobSet, type JobSetRecord } from './queues/job-set.ts';
 import { createQueues } from './queues/queues.ts';
-import type { Reservation } from './queues/reservation-index.ts';
+import { byQueue, type Reservation } from './queues/reservation-index.ts';
 import { createReservations, type Reservations } from './queues/reservations.ts';
 import { createKeyRecords, type KeyRecords, type KeyRecordsOptions } from './storage/key-records.ts';
 import type { Ledger } from './storage/ledger.ts';
@@ -123,7 +122,7 @@ export function createState({ meta, ...found }: Recovery, options: StateOptions)
   for (const [name, record] of found.queues) queues.restore(name, record);
   for (const [key, value] of found.reservations) state.working.restore(key, value);
   for (const [key] of found.cancelled) cancelled.restore(key);
-  for (const one of returned) queues.open(queueNameOf(one.text)).putBack([one]);
+  for (const [name, reservations] of byQueue(returned)) queues.open(name).putBack(reservations);
   return state;
 }
 

@@ -76,6 +76,20 @@ it('a job whose FAIL has give_back goes out again, before later ones, and no att
   assert.deepEqual(await fetchJids(await connectFwp(t, { port: again.port }), 2), jids.slice(2));
 });
 
+it('a FAIL ends no reservation of another worker, an ACK does', async (t) => {
+  const { one, producer, open, jids } = await setUp(t);
+  const stranger = await open('v');
+  for (const fields of [{}, { give_back: true }])
+    assert.equal(
+      await stranger.ask(`FAIL ${JSON.stringify({ jid: jids[0], ...fields })}`),
+      `-ERR Job not found ${jids[0]}`,
+    );
+  assert.deepEqual(await countsOf(producer), { queued: 1, working: 3, failures: 0 });
+  assert.equal(await stranger.ask(`ACK {"jid":"${jids[0]}"}`), '+OK');
+  assert.equal(await one.ask(`FAIL {"jid":"${jids[1]}"}`), '+OK');
+  assert.deepEqual(await countsOf(producer), { queued: 1, working: 1, failures: 1 });
+});
+
 it('after END, acknowledged jobs are done, and other workers keep their jobs', async (t) => {
   const { one, other, producer, jids } = await setUp(t);
   assert.deepEqual(await fetchJids(producer, 1), [jids[3]]);

@@ -8,18 +8,24 @@ import { placeOf } from '../storage/records.ts';
 interface CancelOptions {
   engine: Engine;
   matches: (text: string) => boolean;
+  /** How many jids the caller gave. */
+  given: number;
   cancelledJobsMax: number;
 }
 
 /** Resolves to the jids of the cancelled jobs. Only jobs that are on disk are found. */
-export async function cancelQueued({ engine, matches, cancelledJobsMax }: CancelOptions): Promise<string[]> {
+export async function cancelQueued({ engine, matches, given, cancelledJobsMax }: CancelOptions): Promise<string[]> {
   const state = engine.state();
   const jids: string[] = [];
 
+  function checkRoom(jobs: number): void {
+    if (state.cancelled.record().count + jobs > cancelledJobsMax)
+      throw new Error(`not stored: at most ${cancelledJobsMax} cancelled jobs may be in the queues`);
+  }
+
   function cancel(queue: AmendedQueue, place: number, job: FaktoryJob): void {
-    if (state.cancelled.record().count >= cancelledJobsMax) {
-      throw new Error(`not stored: ${cancelledJobsMax} cancelled jobs are in the queues, the limit`);
-    }
+    // A jid may have been pushed more than once.
+    checkRoom(1);
     if (!queue.cancel(place)) return;
     jids.push(job.jid as string);
     if (state.locks.isUsed) state.locks.jobEnded(JSON.stringify(job));
@@ -42,6 +48,8 @@ export async function cancelQueued({ engine, matches, cancelledJobsMax }: Cancel
     }
   }
 
+  // Before the first change: whoever is refused must not have cancelled a part.
+  checkRoom(given);
   for (const queue of [...state.queues.values()]) await cancelIn(queue);
   return jids;
 }

@@ -3,20 +3,23 @@ import type { BrokerClock } from '../clock.ts';
 import type { AmendedQueue } from './amended-queue.ts';
 import type { FailedJobs } from './failed-jobs.ts';
 import { reservationExpired, type FailPayload } from './failure.ts';
-import { queueNameOf } from './job.ts';
-import type { Reservation } from './reservation-index.ts';
+import { byQueue, type Reservation } from './reservation-index.ts';
 import type { State } from '../state.ts';
 
 export interface Endings {
+  /** Ends the latest reservation of this jid, whoever has it: the job is done. */
   ack(jid: string): void;
-  /** False: nothing is reserved under this jid. */
-  fail(jid: string, failure: FailPayload): boolean;
+  /**
+   * The worker `wid` failed. False: it has no reservation of this jid. A worker that was lost and comes back does not end the
+   * reservation of the worker that has the job now. Undefined: the client gave no wid, and ends any reservation, as in Faktory.
+   */
+  fail(jid: string, wid: string | undefined, failure: FailPayload): boolean;
   /** Fails jobs that were reserved for too long; returns how many. */
   expire(): number;
   /** Requeues a job whose client left before it got the job. */
   requeue(reservation: Reservation): void;
-  /** Requeues a job that its worker does not run after all. False: nothing is reserved under this jid. */
-  requeueJob(jid: string): boolean;
+  /** Requeues a job that its worker does not run after all. False: see `fail`. */
+  requeueJob(jid: string, wid: string | undefined): boolean;
   /** Requeues all jobs of a worker that has said END; returns how many. */
   requeueJobsOf(wid: string): number;
   /** Fails all jobs of lost workers, but puts them into their queues at once. Returns how many jobs there were. */
@@ -34,16 +37,12 @@ interface EndingsOptions {
 export function createEndings({ state, clock, failedJobs, handOut }: EndingsOptions): Endings {
   /** Puts jobs at the heads of their queues, because they have waited already. */
   function requeue(reservations: Iterable<Reservation>, textOf = ({ text }: Reservation): string => text): void {
-    const byQueue = new Map<string, Reservation[]>();
+    const returned: Reservation[] = [];
     for (const reservation of reservations) {
-      const returned = state().working.requeue(reservation, textOf(reservation));
-      if (!returned) continue;
-      const name = queueNameOf(returned.text);
-      const others = byQueue.get(name);
-      if (others) others.push(returned);
-      else byQueue.set(name, [returned]);
+      const one = state().working.requeue(reservation, textOf(reservation));
+      if (one) returned.push(one);
     }
-    for (const [name, list] of byQueue) {
+    for (const [name, list] of byQueue(returned)) {
       const queue = state().queue(name);
       queue.putBack(list);
       handOut(queue);
@@ -57,10 +56,12 @@ export function createEndings({ state, clock, failedJobs, handOut }: EndingsOpti
       state().counters.processed++;
       state().locks.jobEnded(ended.text);
     },
-    fail(jid, failure) {
-      const reservation = state().working.release(jid);
-      if (reservation) failedJobs.fail(reservation.text, failure);
-      return reservation !== undefined;
+    fail(jid, wid, failure) {
+      const reservation = state().working.latest(jid, wid);
+      if (reservation === undefined) return false;
+      state().working.remove(reservation);
+      failedJobs.fail(reservation.text, failure);
+      return true;
     },
     expire() {
       const ended = state().working.takeExpired(clock.nowMs());
@@ -68,8 +69,8 @@ export function createEndings({ state, clock, failedJobs, handOut }: EndingsOpti
       return ended.length;
     },
     requeue: (reservation) => requeue([reservation]),
-    requeueJob(jid) {
-      const reservation = state().working.latest(jid);
+    requeueJob(jid, wid) {
+      const reservation = state().working.latest(jid, wid);
       if (reservation) requeue([reservation]);
       return reservation !== undefined;
     },

@@ -1,4 +1,5 @@
 // The reservations in memory, by jid.
+import { queueNameOf } from './job.ts';
 
 export interface Reservation {
   readonly jid: string;
@@ -12,10 +13,22 @@ export interface Reservation {
   older: Reservation | undefined;
 }
 
+/** By the names of their jobs' queues, in the order given. */
+export function byQueue(reservations: readonly Reservation[]): Map<string, Reservation[]> {
+  const found = new Map<string, Reservation[]>();
+  for (const one of reservations) {
+    const name = queueNameOf(one.text);
+    const others = found.get(name);
+    if (others) others.push(one);
+    else found.set(name, [one]);
+  }
+  return found;
+}
+
 export interface ReservationIndex {
   add(reservation: Reservation): Reservation;
-  /** The latest reservation of this jid. */
-  latest(jid: string): Reservation | undefined;
+  /** The latest reservation of this jid. With `wid`: of this worker, or of a client that gave no wid. */
+  latest(jid: string, wid?: string): Reservation | undefined;
   takeLatest(jid: string): Reservation | undefined;
   /** Takes out this reservation. False: it has ended already. */
   take(reservation: Reservation): boolean;
@@ -68,7 +81,11 @@ export function createReservationIndex(): ReservationIndex {
       tally(reservation, 1);
       return reservation;
     },
-    latest: (jid) => latest.get(jid),
+    latest(jid, wid) {
+      let one = latest.get(jid);
+      while (one && wid !== undefined && one.wid !== undefined && one.wid !== wid) one = one.older;
+      return one;
+    },
     takeLatest(jid) {
       const reservation = latest.get(jid);
       if (!reservation) return undefined;

@@ -32,8 +32,8 @@ export interface Reservations {
   requeue(reservation: Reservation, text: string): Reservation | undefined;
   /** Called when the record of a requeued job is no longer needed. */
   dropReturned(place: number): void;
-  /** The latest reservation of this jid. */
-  latest(jid: string): Reservation | undefined;
+  /** See ReservationIndex. */
+  latest(jid: string, wid: string | undefined): Reservation | undefined;
   /** The reservations of these workers, in the order in which the jobs were handed out. */
   ofWorkers(wids: ReadonlySet<string>): Reservation[];
   /** The wids that have reservations. */

@@ -133,8 +133,20 @@ it('limits the cancelled jobs that are held in memory', async (t) => {
   await client.ask(push([one, other]));
   assert.equal(await cancel(client, one.jid), 1);
   const operation = { cmd: 'discard', target: 'queues', filter: { jids: [other.jid] } };
-  assert.match(String(await client.ask(`MUTATE ${JSON.stringify(operation)}`)), /^-ERR not stored: 1 cancelled/);
+  assert.match(
+    String(await client.ask(`MUTATE ${JSON.stringify(operation)}`)),
+    /^-ERR not stored: at most 1 cancelled job/,
+  );
   assert.equal(await queuedOf(client), 1);
+});
+
+it('cancels none of the jobs when there is no room for all', async (t) => {
+  const { client } = await open(t, { limits: { cancelledJobsMax: 2 } });
+  const jobs = [makeJob(), makeJob(), makeJob()];
+  await client.ask(push(jobs));
+  const operation = { cmd: 'discard', target: 'queues', filter: { jids: jobs.map(({ jid }) => jid) } };
+  assert.match(String(await client.ask(`MUTATE ${JSON.stringify(operation)}`)), /^-ERR not stored: /);
+  assert.equal(await queuedOf(client), 3);
 });
 
 it('moves the jobs that a set held at the call, page by page, while others push and fetch', async (t) => {

@@ -17,7 +17,8 @@ export const fail: Command = ({ engine: { endings } }, session, rest) => {
   const payload = parsePayload(rest, 'FAIL', failStruct);
   const { jid, give_back: isRequeue } = payload as { jid?: string | null; give_back?: boolean | null };
   if (!jid) throw new Error('missing JID');
-  const isKnown = isRequeue ? endings.requeueJob(jid) : endings.fail(jid, readFailure(payload));
+  const { wid } = session;
+  const isKnown = isRequeue ? endings.requeueJob(jid, wid) : endings.fail(jid, wid, readFailure(payload));
   if (!isKnown) throw new Error(`Job not found ${jid}`);
   session.replyStored(ok);
 };
