@@ -96,10 +96,15 @@ export function createCancelledEnd(job: FetchedJob, operation: OperationLabel): 
   return { ...createEnd({ job, operation, about: {}, logged: {} }, 'cancelled', {}), record: undefined };
 }
 
-/** For a job that is not run: the result store does not answer, so it may be cancelled. The broker keeps it for another attempt. */
-export function createNotBegunEnd(job: FetchedJob, operation: OperationLabel): EndedRun {
-  const failure = { errtype: 'NotBegun', message: 'the result store did not answer', backtrace: [] };
-  return { ...createFailedEnd({ job, operation, about: {}, logged: {} }, failure), record: undefined };
+/**
+ * For a job that is not run: the result store does not answer, so it may be cancelled. A broker that takes jobs back gets it back.
+ * Faktory gets a FAIL, and keeps the job for another attempt if its `retry` has one left.
+ */
+export function createNotBegunEnd(job: FetchedJob, operation: OperationLabel, takesBack: boolean): EndedRun {
+  const ran = { job, operation, about: {}, logged: {} };
+  const message = 'the result store did not answer';
+  if (takesBack) return createRequeuedEnd(ran, message);
+  return { ...createFailedEnd(ran, { errtype: 'NotBegun', message, backtrace: [] }), record: undefined };
 }
 
 /** The end of a job that ran in the turn that fetched it. */

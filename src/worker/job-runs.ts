@@ -21,6 +21,8 @@ export interface JobRunsOptions {
   handlers: Handlers | undefined;
   results: ResultStore | undefined;
   clock: Clock;
+  /** See JobSource. */
+  takesBack: () => boolean;
   onEnd: (end: EndedRun, seconds: number) => void;
   /** Called when a job begins to run. */
   onStart?: ((job: FetchedJob) => void) | undefined;
@@ -38,7 +40,8 @@ export interface JobRuns {
   close(): void;
 }
 
-export function createJobRuns({ registry, handlers, results, clock, onEnd, onStart, log }: JobRunsOptions): JobRuns {
+export function createJobRuns(options: JobRunsOptions): JobRuns {
+  const { registry, handlers, results, clock, takesBack, onEnd, onStart, log } = options;
   const beginnings = results && createBeginnings({ results, clock, log });
   const runHandlerJob = handlers && createHandlerJobs({ handlers, clock, results, onEnd });
 
@@ -68,7 +71,7 @@ export function createJobRuns({ registry, handlers, results, clock, onEnd, onSta
         operation: type.name,
         onBegun: () => run(job, text, type),
         onCancelled: () => onEnd(createCancelledEnd(job, type.name), 0),
-        onGivenUp: () => onEnd(createNotBegunEnd(job, type.name), 0),
+        onGivenUp: () => onEnd(createNotBegunEnd(job, type.name, takesBack()), 0),
       });
     },
     flush: () => beginnings?.flush(),

@@ -59,6 +59,7 @@ export function createParts(
   const queues = createFetchQueues(options);
   const runs = createJobRuns({
     ...options,
+    takesBack: () => source.takesBack,
     onEnd(end, seconds) {
       onEnd(end, seconds);
       endings.add(end);

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { systemClock } from '../../src/domain/clock.ts';
 import type { JobRecord } from '../../src/domain/results.ts';
 import { createBeginnings } from '../../src/worker/beginnings.ts';
+import { createNotBegunEnd } from '../../src/worker/ended-run.ts';
 import { createFakeClock } from '../helpers/fake-clock.ts';
 import { createRecordingResults } from '../http/recording-results.ts';
 import { createHeldResults, job, startFetchScript, startWorker } from './worker-harness.ts';
@@ -82,6 +83,14 @@ describe('a job that has waited', () => {
 
 describe('beginnings', () => {
   const waitedJob = { jid: 'job-12345', jobtype: 'math_add', at };
+
+  it('that were given up leave the job with a broker that takes it back, and cost an attempt on Faktory', () => {
+    const lastAttempt = { ...waitedJob, retry: 0 };
+    const back = createNotBegunEnd(lastAttempt, 'add', true);
+    assert.deepEqual([back.outcome, back.failure?.give_back], ['requeued', true]);
+    const failed = createNotBegunEnd(lastAttempt, 'add', false);
+    assert.deepEqual([failed.outcome, failed.failure?.errtype, failed.record], ['failed', 'NotBegun', undefined]);
+  });
 
   it('are asked again for 15 s while the store does not answer, then given up', async () => {
     const clock = createFakeClock();
