@@ -4,7 +4,7 @@ import type { HandlerProcess, HandlerProcessOptions } from './handler-process.ts
 import { createLane } from './lane.ts';
 import { createLineBudget, type HandlerLog } from './line-budget.ts';
 import { requeued, type HandlerJob, type Run } from './run.ts';
-import { countProcesses, type HandlerCounts } from './supervisor.ts';
+import { countProcesses, type HandlerCounts } from './kept-process.ts';
 import { createWaitingRuns } from './waiting-runs.ts';
 
 export interface HandlersOptions {
@@ -61,7 +61,7 @@ export function createHandlers({ processes, startProcess, clock, onChange, log }
   );
 
   function assignToLeastBusy(run: Run): boolean {
-    const [lane] = lanes.filter(({ supervisor }) => supervisor.isReady).sort((one, other) => one.size - other.size);
+    const [lane] = lanes.filter(({ keptProcess }) => keptProcess.isReady).sort((one, other) => one.size - other.size);
     if (lane === undefined) return false;
     waiting.remove(run);
     lane.begin(run);
@@ -70,15 +70,15 @@ export function createHandlers({ processes, startProcess, clock, onChange, log }
 
   const handlers: Handlers = {
     get isUp() {
-      return lanes.some(({ supervisor }) => supervisor.isReady);
+      return lanes.some(({ keptProcess }) => keptProcess.isReady);
     },
     get running() {
       return lanes.reduce((sum, { size }) => sum + size, waiting.size);
     },
     get processes() {
-      return countProcesses(lanes.map(({ supervisor }) => supervisor));
+      return countProcesses(lanes.map(({ keptProcess }) => keptProcess));
     },
-    start: () => lanes.forEach(({ supervisor }) => supervisor.start()),
+    start: () => lanes.forEach(({ keptProcess }) => keptProcess.start()),
     run(job) {
       if (isStopping) return job.onEnd(requeued(stopReason));
       const run: Run = { id: ++lastId, job, untilMs: clock.now() + job.reservedMs, timer: undefined, isHeard: false };
@@ -89,13 +89,9 @@ export function createHandlers({ processes, startProcess, clock, onChange, log }
       lanes.forEach((lane) => lane.interrupt());
       waiting.requeue(stopReason);
     },
-    requeue() {
-      isStopping = true;
-      lanes.forEach((lane) => lane.requeue(stopReason));
-      waiting.requeue(stopReason);
-    },
+    requeue: () => lanes.forEach((lane) => lane.requeue(stopReason)),
     async close() {
-      await Promise.all(lanes.map(({ supervisor }) => supervisor.close()));
+      await Promise.all(lanes.map(({ keptProcess }) => keptProcess.close()));
       budget.flush();
     },
   };

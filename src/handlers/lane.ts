@@ -4,10 +4,10 @@ import type { Clock } from '../domain/clock.ts';
 import type { HandlerLog, LineBudget } from './line-budget.ts';
 import { formatMessage, formatRun, type AbortReason, type FromHandler, type HandlerEnd } from './messages.ts';
 import { requeued, lostRun, type Run, type RunEnd } from './run.ts';
-import { createSupervisor, type Supervisor, type SupervisorOptions } from './supervisor.ts';
+import { createKeptProcess, type KeptProcess, type KeptProcessOptions } from './kept-process.ts';
 
 export interface LaneOptions {
-  startProcess: SupervisorOptions['start'];
+  startProcess: KeptProcessOptions['start'];
   clock: Clock;
   budget: LineBudget;
   log: HandlerLog;
@@ -20,7 +20,7 @@ export interface LaneOptions {
 }
 
 export interface Lane {
-  readonly supervisor: Supervisor;
+  readonly keptProcess: KeptProcess;
   /** Jobs in the process. */
   readonly size: number;
   /** Begins a run. Only while the process is ready. */
@@ -62,7 +62,7 @@ export function createLane(options: LaneOptions): Lane {
   const runs = new Map<number, Run>();
   /** The ids of runs that were given up and go on. */
   const abandoned = new Set<number>();
-  const supervisor = createSupervisor({ start: options.startProcess, clock, budget, onReady, onMessage, onGone });
+  const keptProcess = createKeptProcess({ start: options.startProcess, clock, budget, onReady, onMessage, onGone });
 
   function onMessage(message: Exclude<FromHandler, { type: 'ready' }>): void {
     const run = runs.get(message.id);
@@ -86,7 +86,7 @@ export function createLane(options: LaneOptions): Lane {
   }
 
   const abort = ({ id }: Run, reason: AbortReason): void =>
-    supervisor.send(formatMessage({ type: 'abort', id, reason }));
+    keptProcess.send(formatMessage({ type: 'abort', id, reason }));
 
   function giveUp(run: Run): void {
     abandoned.add(run.id);
@@ -98,7 +98,7 @@ export function createLane(options: LaneOptions): Lane {
   function replace(reason: string): void {
     log.error({ reason, jobs: runs.size }, 'a handler process is killed and started again');
     abandoned.clear();
-    supervisor.replace();
+    keptProcess.replace();
     requeue('its handler process was replaced');
     options.onReplaced();
   }
@@ -108,7 +108,7 @@ export function createLane(options: LaneOptions): Lane {
   }
 
   return {
-    supervisor,
+    keptProcess,
     get size() {
       return runs.size;
     },
@@ -119,7 +119,7 @@ export function createLane(options: LaneOptions): Lane {
         abort(run, 'timeout');
         run.timer = clock.after(graceMs, () => giveUp(run));
       });
-      supervisor.send(formatRun({ id: run.id, name, attempt }, text));
+      keptProcess.send(formatRun({ id: run.id, name, attempt }, text));
     },
     interrupt: () => runs.forEach((run) => abort(run, 'stop')),
     requeue,

@@ -1,5 +1,5 @@
 // The metrics of all workers of a process, added up over its groups of queues.
-import type { HandlerCounts } from '../handlers/supervisor.ts';
+import type { HandlerCounts } from '../handlers/kept-process.ts';
 import type { Handlers } from '../handlers/handlers.ts';
 import type { FaktorySource, FaktorySourceOptions } from '../faktory/source/faktory-source.ts';
 import type { ConnectionReading } from '../metrics/faktory.ts';

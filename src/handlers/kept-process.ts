@@ -6,7 +6,7 @@ import type { HandlerProcess, HandlerProcessOptions } from './handler-process.ts
 import type { LineBudget } from './line-budget.ts';
 import type { FromHandler } from './messages.ts';
 
-export interface SupervisorOptions {
+export interface KeptProcessOptions {
   start: (events: Pick<HandlerProcessOptions, 'onMessage' | 'onOutput' | 'onGone'>) => HandlerProcess;
   clock: Clock;
   budget: LineBudget;
@@ -20,7 +20,7 @@ export interface SupervisorOptions {
   onGone: (reason: string, lastWords: string | undefined) => void;
 }
 
-export interface Supervisor {
+export interface KeptProcess {
   /** True while the process takes jobs. */
   readonly isReady: boolean;
   /** How often the process has ended by itself. */
@@ -43,9 +43,9 @@ export interface HandlerCounts {
   replaced: number;
 }
 
-export function countProcesses(supervisors: readonly Supervisor[]): HandlerCounts {
+export function countProcesses(kept: readonly KeptProcess[]): HandlerCounts {
   const counts = { ready: 0, starting: 0, ended: 0, replaced: 0 };
-  for (const { isReady, ended, replaced } of supervisors) {
+  for (const { isReady, ended, replaced } of kept) {
     counts[isReady ? 'ready' : 'starting']++;
     counts.ended += ended;
     counts.replaced += replaced;
@@ -59,7 +59,8 @@ const lastWordsCharsMax = 300;
 /** A process that has lived this long has not failed at its start. */
 const livedMs = 10_000;
 
-export function createSupervisor({ start, clock, budget, onReady, onMessage, onGone }: SupervisorOptions): Supervisor {
+export function createKeptProcess(options: KeptProcessOptions): KeptProcess {
+  const { start, clock, budget, onReady, onMessage } = options;
   let current: HandlerProcess | undefined;
   let isReady = false;
   let isClosed = false;
@@ -71,23 +72,28 @@ export function createSupervisor({ start, clock, budget, onReady, onMessage, onG
 
   function open(): void {
     let lastWords: string | undefined;
+    function onGone(reason: string): void {
+      ended++;
+      again();
+      options.onGone(reason, lastWords);
+    }
+    function onOutput(output: string): void {
+      lastWords = output.trim().slice(0, lastWordsCharsMax) || lastWords;
+      budget.write('info', 'a handler process wrote', { output });
+    }
     startedMs = clock.now();
-    current = start({
-      onMessage(message) {
-        if (message.type !== 'ready') return onMessage(message);
-        isReady = true;
-        onReady();
-      },
-      onOutput(output) {
-        lastWords = output.trim().slice(0, lastWordsCharsMax) || lastWords;
-        budget.write('info', 'a handler process wrote', { output });
-      },
-      onGone(reason) {
-        ended++;
-        again();
-        onGone(reason, lastWords);
-      },
-    });
+    try {
+      current = start({ onMessage: take, onOutput, onGone });
+    } catch (error) {
+      // The machine has no memory for a further process.
+      onGone(`not started: ${(error as Error).message}`);
+    }
+  }
+
+  function take(message: FromHandler): void {
+    if (message.type !== 'ready') return onMessage(message);
+    isReady = true;
+    onReady();
   }
 
   function again(): void {
