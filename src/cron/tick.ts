@@ -7,7 +7,15 @@ import { digestOf, type Digest } from '../domain/digest.ts';
 import type { Job } from '../domain/job.ts';
 import type { JobArgs } from '../domain/job-args.ts';
 import type { JobType } from '../domain/job-type.ts';
-import { KeyStoreError, lockHolder, lockOf, type Claim, type KeyStore, type Verdict } from '../domain/keys.ts';
+import {
+  KeyStoreError,
+  lockHolder,
+  lockOf,
+  settledAs,
+  type Claim,
+  type KeyStore,
+  type Verdict,
+} from '../domain/keys.ts';
 import type { Outcome, JobProducer } from '../domain/producer.ts';
 import { lateMsMax } from './line.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -42,8 +50,6 @@ const retryMs = [250, 500, 1000, 2000, 5000];
 
 /** The key of a request has a path in its second line, so it never equals the key of a tick. */
 export const tickId = (name: string, atMs: number): Digest => digestOf(`cron\n${name}\n${atMs}`);
-
-const settled = { enqueued: 'done', refused: 'refused', unknown: 'unknown' } as const;
 
 interface Ended {
   readonly end: Exclude<TickOutcome, 'refused'>;
@@ -154,7 +160,7 @@ async function push(job: Job, claim: Claim, options: TickOptions): Promise<Try> 
   const { keys, producer, clock, enqueueTimeoutMs } = options;
   keys.attach(claim, [job], ([outcome]) => (outcome?.kind === 'enqueued' ? claim.response : undefined));
   const outcome: Outcome = await producer.push(job, clock.now() + enqueueTimeoutMs);
-  await keys.settle([{ claim, outcome: settled[outcome.kind] }]);
+  await keys.settle([{ claim, outcome: settledAs[outcome.kind] }]);
   if (outcome.kind === 'refused') return { end: 'again', detail: outcome.detail };
   return { end: outcome.kind, jobId: job.jid, ...(outcome.kind === 'unknown' && { detail: outcome.detail }) };
 }

@@ -48,6 +48,12 @@ export interface JobType {
   runInline?(args: unknown): InlineEnd;
 }
 
+/** UTF-8 has no lone surrogates, so the broker would get another character. */
+export const jobtypePattern = /^[^\p{Cc}\p{Cs}]{1,200}$/u;
+
+/** The broker gives a job to another worker when its reservation is over. The last 10 s are for reporting how the job ended. */
+export const reserveMarginSeconds = 10;
+
 export interface JobExample {
   readonly args: unknown;
   readonly result?: unknown;

@@ -79,6 +79,12 @@ export interface Settlement {
   readonly jids?: readonly string[];
 }
 
+/** The settlement of a claim by the outcome of its job. */
+export const settledAs = { enqueued: 'done', refused: 'refused', unknown: 'unknown' } as const satisfies Record<
+  Outcome['kind'],
+  Settlement['outcome']
+>;
+
 /** Added to the time in which a response is sent. An older claim belongs to a process that is gone. */
 export const underWayMarginMs = 5000;
 

@@ -53,14 +53,12 @@ type LibraryConnection = Parameters<Client['handshake']>[0];
 
 export class FaktoryClient extends Client {
   /**
-   * True when the broker's last INFO said that it stores the frames of all connections together. Faktory stores the frames of a
-   * connection one after another, with a round trip to its Redis for each job (contribsys/faktory server/commands.go, v1.9.4).
+   * True when the broker's last INFO said that it is an embedded one: it stores the frames of all connections together, requeues
+   * jobs that a worker gives back by a FAIL or by END, and replies to waiting FETCHes as soon as their connection sends no more
+   * (docs/broker.md). Faktory stores the frames of a connection one after another, with a round trip to its Redis for each job
+   * (contribsys/faktory server/commands.go, v1.9.4).
    */
-  storesInGroups = false;
-  /** True when the broker's last INFO said that it requeues jobs that a worker gives back by a FAIL or by END (docs/broker.md). */
-  takesBack = false;
-  /** True when the broker's last INFO said that it replies to waiting FETCHes as soon as their connection sends no more. */
-  endsFetches = false;
+  isEmbedded = false;
   /** How many connections have opened, and how many have ended again, since the start. */
   openedCount = 0;
   lostCount = 0;
@@ -178,8 +176,7 @@ export class FaktoryClient extends Client {
     });
     if (text?.startsWith('{')) {
       const info = JSON.parse(text) as Info & { server?: { description?: string } };
-      this.storesInGroups = info.server?.description === embeddedBroker;
-      this.takesBack = this.endsFetches = this.storesInGroups;
+      this.isEmbedded = info.server?.description === embeddedBroker;
       return info;
     }
     const error = new ProtocolError('the reply to INFO is no object');

@@ -27,7 +27,7 @@ export function createFrameLimits(client: FaktoryClient, clock: Clock, syncs: bo
   let leastHandshakeMs = Infinity;
 
   const pathMs = (): number => Math.min(roundTrip.value, leastHandshakeMs);
-  const syncsEachJob = (): boolean => syncs && !client.storesInGroups;
+  const syncsEachJob = (): boolean => syncs && !client.isEmbedded;
   const inFlightTarget = (): number => {
     const connections = client.live.length;
     const wanted = Math.max(Math.round(pathMs() / frameIntervalMs), syncsEachJob() ? connections : 0);
@@ -43,7 +43,7 @@ export function createFrameLimits(client: FaktoryClient, clock: Clock, syncs: bo
       return Math.min(framesPerConnectionMax, Math.max(2, each));
     },
     get lanes() {
-      const isWorthIt = !client.storesInGroups && (pathMs() < nearMs || syncsEachJob());
+      const isWorthIt = !client.isEmbedded && (pathMs() < nearMs || syncsEachJob());
       return isWorthIt ? Math.max(1, client.live.length) : 1;
     },
     get syncsEachJob() {

@@ -17,7 +17,7 @@ import type { FaktoryClient } from './client.ts';
 import { createSideClient, SideError, type SideClientOptions } from './side-client.ts';
 
 export interface FaktoryOperatorOptions extends SideClientOptions {
-  client: Pick<FaktoryClient, 'info' | 'send' | 'live' | 'downReason' | 'storesInGroups'>;
+  client: Pick<FaktoryClient, 'info' | 'send' | 'live' | 'downReason' | 'isEmbedded'>;
   address: Pick<FaktoryAddress, 'host'>;
 }
 
@@ -84,7 +84,7 @@ export function createFaktoryOperator({ client, address, ...options }: FaktoryOp
       }
     },
     page({ set }) {
-      if (client.storesInGroups)
+      if (client.isEmbedded)
         return Promise.reject(
           new OperatorError('not_supported', 'A broker in another process cannot list its sets to this API'),
         );

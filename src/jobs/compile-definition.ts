@@ -1,7 +1,13 @@
 // Makes a type of job from a definition as its author wrote it. It finds all problems of the definition at once, before anything
 // starts.
 import { z } from 'zod';
-import type { ArgsReading, Issues, JobType } from '../domain/job-type.ts';
+import {
+  jobtypePattern,
+  reserveMarginSeconds,
+  type ArgsReading,
+  type Issues,
+  type JobType,
+} from '../domain/job-type.ts';
 import { encodeJson, isObject } from '../domain/json-structure.ts';
 import { queueNameProblem } from '../domain/queue-name.ts';
 import { requestId } from '../domain/request-id.ts';
@@ -13,7 +19,6 @@ import { findAsynchronousCheck } from './schema-checks.ts';
 /** The routes use these names themselves. */
 const reservedNames: ReadonlySet<string> = new Set(['batch', 'stream']);
 const reservedArguments: ReadonlySet<string> = new Set(['args', 'jobtype', 'operation', 'request_id']);
-const jobtypePattern = /^[^\p{Cc}\p{Cs}]{1,200}$/u;
 
 /** The mark of a schema of zod 4, whichever copy of zod made it. */
 const isSchema = (value: unknown): value is z.ZodType =>
@@ -81,9 +86,6 @@ const toProblem = (issue: z.core.$ZodIssue): DefinitionProblem =>
   issue.code === 'unrecognized_keys'
     ? { field: issue.keys.join(', '), message: 'is no field of a definition' }
     : { field: issue.path.map(String).join('.'), message: issue.message };
-
-/** The broker gives the job to another worker at `reserveFor`. The last 10 s are for reporting how the job ended. */
-export const reserveMarginSeconds = 10;
 
 function problemsOfTimes({ reserveFor, timeoutSeconds }: ParsedDefinition): DefinitionProblem[] {
   const max = reserveFor - reserveMarginSeconds;

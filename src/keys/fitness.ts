@@ -3,7 +3,7 @@
 // because its settings may have changed.
 import type { Redis } from 'ioredis';
 import { KeyStoreError } from '../domain/keys.ts';
-import { createTrouble, type RedisLog, type Trouble } from '../results/redis-connection.ts';
+import { createOutageLog, type RedisLog, type OutageLog } from '../results/redis-connection.ts';
 
 export interface Fitness {
   /** The crash that a key survives, by the settings that Redis reports. */
@@ -23,7 +23,7 @@ interface Found {
 export function createFitness(redis: Redis, log: RedisLog): Fitness {
   let found: Promise<Found> | undefined;
   let latest: Found | undefined;
-  const silence = createTrouble(
+  const silence = createOutageLog(
     log,
     'Redis does not say whether it evicts keys: it must not',
     'Redis says whether it evicts keys',
@@ -84,7 +84,7 @@ export function createFitness(redis: Redis, log: RedisLog): Fitness {
 }
 
 /** The policy of a Redis that evicts. Undefined: it never evicts, or does not say. */
-async function evictionOf(redis: Redis, silence: Trouble): Promise<string | undefined> {
+async function evictionOf(redis: Redis, silence: OutageLog): Promise<string | undefined> {
   try {
     const info = await redis.info('memory');
     const policy = /^maxmemory_policy:([a-z-]+)/m.exec(info)?.[1];

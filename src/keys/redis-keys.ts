@@ -6,7 +6,7 @@ import { bytesOf } from '../domain/digest.ts';
 import { createGather } from '../domain/gather.ts';
 import { KeyStoreError, type Claim, type KeyStore } from '../domain/keys.ts';
 import { Outbox } from '../results/outbox.ts';
-import { checkRedis, createTrouble, closeRedis, openRedis, type RedisLog } from '../results/redis-connection.ts';
+import { checkRedis, createOutageLog, closeRedis, openRedis, type RedisLog } from '../results/redis-connection.ts';
 import { createFitness } from './fitness.ts';
 import { lookUpRecord, ownerOf, recordOf, states, verdictOf, type Found, type Told } from './records.ts';
 import { claimScript, settleScript, withdrawn } from './scripts.ts';
@@ -43,7 +43,7 @@ export function createRedisKeys({ url, ttlSeconds, underWayMsMax, log }: RedisKe
     nameOf: ({ claim }) => ownerOf(claim),
     itemsMax: unsentMax,
     redis,
-    trouble: createTrouble(
+    outage: createOutageLog(
       log,
       'the store of keys did not take some outcomes: they are sent again',
       'the store of keys has taken all outcomes',

@@ -2,7 +2,7 @@
 import { systemClock } from '../domain/clock.ts';
 import type { LastTick, TickStore } from '../domain/cron.ts';
 import { Outbox } from '../results/outbox.ts';
-import { createTrouble, closeRedis, openRedis, type RedisLog } from '../results/redis-connection.ts';
+import { createOutageLog, closeRedis, openRedis, type RedisLog } from '../results/redis-connection.ts';
 
 /** The rule is that of `replaces` in src/domain/cron.ts: processes store their ticks in any order. */
 const keepScript = `
@@ -40,7 +40,7 @@ export function createRedisTicks(url: string, log: RedisLog): TickStore {
     nameOf: ({ name }) => name,
     itemsMax: unsentMax,
     redis,
-    trouble: createTrouble(
+    outage: createOutageLog(
       log,
       'the store of keys did not take some ticks: they are sent again',
       'the store of keys has taken all ticks',

@@ -33,10 +33,14 @@ function roleOf(commandLine: string): RoleName | undefined {
 
 const reachable = (host: string): string => ({ '0.0.0.0': '127.0.0.1', '::': '::1' })[host] ?? host;
 
-async function responds({ host, port }: BindAddress): Promise<boolean> {
+/** The URL at which a caller on this machine reaches what listens there. */
+export function localUrl({ host, port }: BindAddress): string {
   const at = reachable(host);
-  const url = `http://${at.includes(':') ? `[${at}]` : at}:${port}/health`;
-  return fetch(url, { signal: AbortSignal.timeout(timeoutMs) }).then(
+  return `http://${at.includes(':') ? `[${at}]` : at}:${port}`;
+}
+
+async function responds(address: BindAddress): Promise<boolean> {
+  return fetch(`${localUrl(address)}/health`, { signal: AbortSignal.timeout(timeoutMs) }).then(
     ({ ok }) => ok,
     () => false,
   );

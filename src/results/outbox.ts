@@ -2,7 +2,7 @@
 // again.
 import type { Redis } from 'ioredis';
 import type { Clock, Timer } from '../domain/clock.ts';
-import type { Trouble } from './redis-connection.ts';
+import type { OutageLog } from './redis-connection.ts';
 
 export interface OutboxOptions<Item> {
   /** Sends the items in a single command. Redis may get the command twice. */
@@ -13,7 +13,7 @@ export interface OutboxOptions<Item> {
   itemsMax: number;
   redis: Pick<Redis, 'status'>;
   /** Begins when Redis refuses items, ends when it has taken all. */
-  trouble: Trouble;
+  outage: OutageLog;
   clock: Clock;
 }
 
@@ -84,16 +84,16 @@ export class Outbox<Item> {
   }
 
   async #trySend(items: readonly Item[]): Promise<boolean> {
-    const { send, nameOf, trouble } = this.#options;
+    const { send, nameOf, outage } = this.#options;
     try {
       await send(items);
     } catch (error) {
-      trouble.began(error as Error);
+      outage.began(error as Error);
       this.#wait(items);
       return false;
     }
     for (const item of items) if (this.#isKept(item)) this.#forget(nameOf(item));
-    if (this.#waiting.size === 0) trouble.ended();
+    if (this.#waiting.size === 0) outage.ended();
     return true;
   }
 

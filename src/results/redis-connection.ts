@@ -32,7 +32,7 @@ const readyMsMax = 8000;
 export function openRedis(name: string, url: string, log: RedisLog): Redis {
   let reconnectedMs = -Infinity;
   const redis = new Redis(url, { ...redisOptions, reconnectOnError: isMovedAway });
-  const trouble = createTrouble(log, 'Redis is away', 'Redis is there again', { store: name });
+  const outage = createOutageLog(log, 'Redis is away', 'Redis is there again', { store: name });
 
   /** The caller of the command logs the refusal. A script's error contains READONLY (Redis 6), other errors begin with it. */
   function isMovedAway({ message }: Error): boolean {
@@ -42,8 +42,8 @@ export function openRedis(name: string, url: string, log: RedisLog): Redis {
     return true;
   }
 
-  redis.on('error', (error: Error) => trouble.began(error));
-  redis.on('ready', () => trouble.ended());
+  redis.on('error', (error: Error) => outage.began(error));
+  redis.on('ready', () => outage.ended());
   watchReach(redis);
   return redis;
 }
@@ -84,13 +84,13 @@ export async function closeRedis(redis: Redis): Promise<void> {
   await redis.quit().catch(() => redis.disconnect());
 }
 
-export interface Trouble {
+export interface OutageLog {
   began(error: Error): void;
   ended(): void;
 }
 
 /** Logs a line when an outage begins, and a line when it is over. */
-export function createTrouble(log: RedisLog, began: string, ended: string, fields: object = {}): Trouble {
+export function createOutageLog(log: RedisLog, began: string, ended: string, fields: object = {}): OutageLog {
   let isOn = false;
   return {
     began({ message }) {

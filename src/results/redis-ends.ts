@@ -2,7 +2,7 @@
 // looked at once a second, because a Redis that refuses to publish sends neither a message nor an error here.
 import type { Redis } from 'ioredis';
 import { systemClock, type Timer } from '../domain/clock.ts';
-import { createTrouble, type RedisLog } from './redis-connection.ts';
+import { createOutageLog, type RedisLog } from './redis-connection.ts';
 import { endedChannel, type RedisRecords } from './redis-records.ts';
 import type { Waiters } from './waiters.ts';
 
@@ -82,7 +82,7 @@ interface Subscription {
  * because it would refuse a new connection as well.
  */
 function createSubscription({ redis, channel, log, onSubscribed, onMessage }: SubscriptionOptions): Subscription {
-  const refusal = createTrouble(
+  const refusal = createOutageLog(
     log,
     'Redis refuses the subscription: waiters look once a second',
     'Redis takes the subscription again',

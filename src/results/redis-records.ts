@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import { jidTimeMs } from '../domain/jid.ts';
 import { isEnded, type JobRecord } from '../domain/results.ts';
 import { keptMs } from './lifetime.ts';
-import type { Trouble } from './redis-connection.ts';
+import type { OutageLog } from './redis-connection.ts';
 
 export interface RedisRecords {
   /** `isKnown`: the id is there, the record may be missing. */
@@ -25,7 +25,7 @@ interface RedisRecordsOptions {
   redis: Redis;
   ttlSeconds: number;
   /** The ids of ended jobs could not be published. */
-  publishing: Trouble;
+  publishing: OutageLog;
 }
 
 const resultKey = (jid: string): string => `work-factory:result:${jid}`;

@@ -3,7 +3,7 @@
 import { systemClock } from '../domain/clock.ts';
 import { presentOf, type JobRecord, type ResultStore } from '../domain/results.ts';
 import { Outbox } from './outbox.ts';
-import { checkRedis, createTrouble, closeRedis, openRedis, type RedisLog } from './redis-connection.ts';
+import { checkRedis, createOutageLog, closeRedis, openRedis, type RedisLog } from './redis-connection.ts';
 import { createRedisEnds } from './redis-ends.ts';
 import { createRedisRecords } from './redis-records.ts';
 import { createWaiters } from './waiters.ts';
@@ -22,8 +22,8 @@ const recordsMax = 20_000;
 
 export function createRedisResults({ url, ttlSeconds, log }: RedisResultsOptions): ResultStore {
   const redis = openRedis('results', url, log);
-  const trouble = createTrouble(log, 'Redis took no ids: they stay in this process', 'Redis takes ids again');
-  const publishing = createTrouble(
+  const outage = createOutageLog(log, 'Redis took no ids: they stay in this process', 'Redis takes ids again');
+  const publishing = createOutageLog(
     log,
     'Redis refuses PUBLISH: waiters look once a second',
     'Redis takes PUBLISH again',
@@ -31,7 +31,7 @@ export function createRedisResults({ url, ttlSeconds, log }: RedisResultsOptions
   const records = createRedisRecords({ redis, ttlSeconds, publishing });
   const waiters = createWaiters(get);
   const ends = createRedisEnds({ connect: () => openRedis('results (subscriber)', url, log), records, waiters, log });
-  const common = { redis, trouble, clock: systemClock };
+  const common = { redis, outage, clock: systemClock };
   const unsentIds = new Outbox<string>({
     ...common,
     send: records.addIds,

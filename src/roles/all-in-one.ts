@@ -26,7 +26,7 @@ import type { EndedJob } from '../broker/queues/ended.ts';
 import { RoleError, type RoleContext, type Running } from './role.ts';
 import { runWorkers, type RunningWorker } from './worker.ts';
 
-const defaultBind = { host: '127.0.0.1', port: 0 };
+const freePort = { host: '127.0.0.1', port: 0 };
 
 /** Only this process uses the broker's port, unless the operator sets the port. But every user of the machine can connect to it. */
 function passwordOf({ FAKTORY_BIND, FAKTORY_PASSWORD }: Config): Pick<BrokerOptions, 'password' | 'hashRounds'> {
@@ -49,7 +49,7 @@ export async function startAllInOne(context: RoleContext): Promise<Running> {
     onEnded: (ended: readonly EndedJob[]) => tellEnded(ended),
   };
   const metrics = createMetrics(version);
-  const { broker, dataDir } = await openBroker(context, config.FAKTORY_BIND ?? defaultBind, settings, metrics);
+  const { broker, dataDir } = await openBroker(context, config.FAKTORY_BIND ?? freePort, settings, metrics);
   const { host, port, durability, recovered } = broker;
   log.info({ broker: `${host}:${port}`, durability, dataDir, recovered }, 'the embedded broker listens');
   const address = { host, port, tls: false, password: credentials.password };

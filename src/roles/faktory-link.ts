@@ -66,7 +66,7 @@ export function createFaktoryLink(
     clock,
     timeoutMs: config.ENQUEUE_TIMEOUT_MS,
   };
-  const remover = createJobRemover({ ...side, tells: () => client.storesInGroups });
+  const remover = createJobRemover({ ...side, tells: () => client.isEmbedded });
   return {
     sender,
     remover,

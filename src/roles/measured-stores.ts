@@ -3,7 +3,7 @@ import type { Clock } from '../domain/clock.ts';
 import type { KeyStore } from '../domain/keys.ts';
 import type { ResultStore } from '../domain/results.ts';
 import type { ResultOperation, StoreMetrics } from '../metrics/stores.ts';
-import { createTrouble, type RedisLog } from '../results/redis-connection.ts';
+import { createOutageLog, type RedisLog } from '../results/redis-connection.ts';
 
 interface Measured {
   /** Whether the store replied to the last call; undefined before the first. */
@@ -15,12 +15,12 @@ export type MeasuredKeys = KeyStore & Measured;
 
 /** Remembers how the last call ended, and logs when the store goes away and when it is back. */
 function createReach(log: RedisLog, store: 'results' | 'keys', away: string, back: string) {
-  const trouble = createTrouble(log, away, back, { store });
+  const outage = createOutageLog(log, away, back, { store });
   const reach = {
     isUp: undefined as boolean | undefined,
     replied(): void {
       reach.isUp = true;
-      trouble.ended();
+      outage.ended();
     },
     async watch<Value>(call: Promise<Value>): Promise<Value> {
       try {
@@ -29,7 +29,7 @@ function createReach(log: RedisLog, store: 'results' | 'keys', away: string, bac
         return value;
       } catch (error) {
         reach.isUp = false;
-        trouble.began(error as Error);
+        outage.began(error as Error);
         throw error;
       }
     },

@@ -21,7 +21,7 @@ export function createQueueGroups(
   const separate = queues.filter((queue) => own.has(queue));
   return [...(shared.length > 0 ? [shared] : []), ...separate.map((queue) => [queue])].map((group) => ({
     queues: group,
-    wid: createWid(Math.random),
+    wid: createWid(),
     hasOwnSlots: group !== shared,
   }));
 }
@@ -32,7 +32,7 @@ const queuesOf = ({ types }: JobRegistry): string[] => [
 ];
 
 /** Unique to one worker: a later worker with the same host and process id has another. */
-export function createWid(random: () => number): string {
-  const suffix = Math.floor(random() * 2 ** 32);
+export function createWid(): string {
+  const suffix = Math.floor(Math.random() * 2 ** 32);
   return `${hostname()}-${process.pid}-${suffix.toString(16).padStart(8, '0')}`;
 }

@@ -1,6 +1,6 @@
 // The jobs that run in handler processes: how long each may run, the start of its record, and its end.
 import type { Clock } from '../domain/clock.ts';
-import type { JobType } from '../domain/job-type.ts';
+import { reserveMarginSeconds, type JobType } from '../domain/job-type.ts';
 import type { JobRecord, ResultStore } from '../domain/results.ts';
 import type { Handlers } from '../handlers/handlers.ts';
 import type { RunEnd } from '../handlers/run.ts';
@@ -16,9 +16,6 @@ export interface HandlerJobsOptions {
 }
 
 export type RunHandlerJob = (job: FetchedJob, text: string, type: JobType) => void;
-
-/** The part of a reservation that is kept for reporting how the job ended. */
-const reserveMarginSeconds = 10;
 
 function reservedMsOf(job: FetchedJob, { reserveForSeconds }: JobType): number {
   const seconds =

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 import { Redis } from 'ioredis';
-import { contradictions } from '../../src/config/contradictions.ts';
+import { contradictions } from '../../src/cli/doctor/contradictions.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { connectFwp } from '../broker/fwp-client.ts';
 import { startBroker } from '../helpers/broker.ts';

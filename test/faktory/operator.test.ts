@@ -12,7 +12,7 @@ import { faktoryPath } from '../helpers/real-parts.ts';
 
 function setUp(info: () => Promise<never>) {
   const clock = createFakeClock();
-  const client = { info, send: info, live: [], downReason: undefined as Error | undefined, storesInGroups: false };
+  const client = { info, send: info, live: [], downReason: undefined as Error | undefined, isEmbedded: false };
   const open = (): never => assert.fail('no connection is opened');
   const options: FaktoryOperatorOptions = { client, address: { host: 'broker' }, open, clock, timeoutMs: 10_000 };
   return { clock, client, operator: createFaktoryOperator(options) };

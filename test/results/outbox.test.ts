@@ -27,7 +27,7 @@ function setUp(itemsMax = 1000) {
     nameOf: ({ name }) => name,
     itemsMax,
     redis,
-    trouble: { began: ({ message }) => void events.push(message), ended: () => void events.push('ended') },
+    outage: { began: ({ message }) => void events.push(message), ended: () => void events.push('ended') },
     clock,
   });
   return { outbox, sent, events, redis, store, clock };

@@ -8,6 +8,7 @@ import { RoleError, type RoleContext } from '../../src/roles/role.ts';
 
 const contextOf = (env: Record<string, string>): RoleContext => ({
   config: loadConfig(env),
+  fromFile: [],
   log: pino({ level: 'silent' }),
   version: '1',
   lostLogLines: () => 0,

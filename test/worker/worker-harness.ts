@@ -67,7 +67,7 @@ export function startWorker(t: Pick<TestContext, 'after'>, port: number, options
       const fields = isText ? {} : (first as Record<string, unknown>);
       lines.push({ level, fields, message: isText ? first : (message ?? '') });
     };
-  const wid = createWid(Math.random);
+  const wid = createWid();
   const common = {
     clock: systemClock,
     random: Math.random,

@@ -1,8 +1,9 @@
 // The settings of this environment and of .env: errors, variables without effect, contradictions.
-import { contradictions } from '../../config/contradictions.ts';
+import { contradictions } from './contradictions.ts';
 import { ConfigError, type Config } from '../../config/load.ts';
 import { configWarnings } from '../../config/warnings.ts';
 import { readEnvironment } from '../../process/environment.ts';
+import { localUrl } from '../../process/health-check.ts';
 import { RoleError } from '../../roles/role.ts';
 import { find, type Finding } from './finding.ts';
 
@@ -34,8 +35,5 @@ export function checkSettings(env: NodeJS.ProcessEnv): Settings {
 }
 
 /** The URL at which a caller on this machine reaches the API of these settings. Undefined: it listens at any free port. */
-export function urlOf({ BIND_ADDR: { host, port } }: Config): string | undefined {
-  if (port === 0) return undefined;
-  const near = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
-  return `http://${near.includes(':') ? `[${near}]` : near}:${port}`;
-}
+export const urlOf = ({ BIND_ADDR }: Config): string | undefined =>
+  BIND_ADDR.port === 0 ? undefined : localUrl(BIND_ADDR);

@@ -49,7 +49,7 @@ export function createFaktorySource<End extends Reported>(options: FaktorySource
     silence,
     client: fetch,
     fetchLine: () => `FETCH ${queues().join(' ')}`,
-    endsFetches: () => beat.endsFetches,
+    endsFetches: () => beat.isEmbedded,
     probe: () => beat.info(),
   });
   const awayLog = createAwayLog(clients, log);
@@ -63,7 +63,7 @@ export function createFaktorySource<End extends Reported>(options: FaktorySource
       return reporter.pending;
     },
     get takesBack() {
-      return beat.takesBack;
+      return beat.isEmbedded;
     },
     get problem() {
       return fetch.downReason ?? silence.problem;

@@ -1,7 +1,13 @@
 // The explicit form of a job: `operation` or `jobtype`, `args`, and options beside them. Unknown fields are refused, because a
 // job with a misspelt option would not run as its caller expects.
 import type { JobOptions, Uniqueness } from '../../domain/job.ts';
-import type { ArgsReading, Issues, JobRegistry, JobType } from '../../domain/job-type.ts';
+import {
+  jobtypePattern,
+  type ArgsReading,
+  type Issues,
+  type JobRegistry,
+  type JobType,
+} from '../../domain/job-type.ts';
 import { encodeJson } from '../../domain/json-structure.ts';
 import { cut } from '../problems/caller-text.ts';
 import { checkSize, createArgsCheck } from './flat-form.ts';
@@ -41,8 +47,6 @@ export interface Refusal {
 }
 
 const known: ReadonlySet<string> = new Set(['operation', 'jobtype', 'args', ...Object.keys(optionFields)]);
-/** UTF-8 has no lone surrogates, so the broker would get another character. */
-const jobtypePattern = /^[^\p{Cc}\p{Cs}]{1,200}$/u;
 
 export const isExplicit = (entry: Readonly<Record<string, unknown>>): boolean =>
   entry['args'] !== undefined || entry['jobtype'] !== undefined;

@@ -1,7 +1,7 @@
 // Claims for the entries of a batch that have a key, and the kept responses of repeated entries.
 import type { FastifyRequest } from 'fastify';
 import type { Job } from '../../domain/job.ts';
-import type { Claim, KeptResponse, Settlement, Verdict } from '../../domain/keys.ts';
+import { settledAs, type Claim, type KeptResponse, type Settlement, type Verdict } from '../../domain/keys.ts';
 import type { Outcome } from '../../domain/producer.ts';
 import { scheduledAt } from '../entries/entry.ts';
 import type { BatchEntries, RejectedEntry } from '../routes/batch-entries.ts';
@@ -73,8 +73,6 @@ export async function claimEntries(
     },
   };
 }
-
-const settledAs = { enqueued: 'done', refused: 'refused', unknown: 'unknown' } as const;
 
 /** An entry with a stand-in has pushed nothing: it is a duplicate, or its key is free again. */
 function settlementOf(claim: Claim, outcome: Outcome): Settlement {

@@ -1,7 +1,7 @@
 // Takes the locks of unique jobs before the push, and settles them after it.
 import type { FastifyRequest } from 'fastify';
 import type { Job, Uniqueness } from '../../domain/job.ts';
-import { lockHolder, lockOf, type Claim, type Settlement, type Verdict } from '../../domain/keys.ts';
+import { lockHolder, lockOf, settledAs, type Claim, type Settlement, type Verdict } from '../../domain/keys.ts';
 import { enqueued, unknown, type Outcome } from '../../domain/producer.ts';
 import { lockName } from '../entries/uniqueness.ts';
 import type { RequestKeys } from './request-keys.ts';
@@ -13,8 +13,6 @@ export interface Locked {
   complete(outcomes: readonly Outcome[]): readonly Outcome[];
   settlementsOf(outcomes: readonly Outcome[]): readonly Settlement[];
 }
-
-const settledAs = { enqueued: 'done', refused: 'refused', unknown: 'unknown' } as const;
 
 /** Takes the locks of unique jobs. Of two jobs of one request with the same lock, the second shares the outcome of the first. */
 export async function lockJobs(keys: RequestKeys, request: FastifyRequest, jobs: readonly Job[]): Promise<Locked> {

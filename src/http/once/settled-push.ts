@@ -43,7 +43,7 @@ const unlocked = (jobs: readonly Job[]): Locked => ({
 
 export function createSettledPush({ keys, producer, clock, enqueueTimeoutMs }: SettledPushOptions): SettledPush {
   /** The promise's value, or undefined when the time comes first. */
-  function inTime<Value>(promise: Promise<Value>, deadlineMs: number): Promise<Value | undefined> {
+  function valueInTime<Value>(promise: Promise<Value>, deadlineMs: number): Promise<Value | undefined> {
     return new Promise((resolve, reject) => {
       const timer = clock.after(Math.max(0, deadlineMs - clock.now()), () => resolve(undefined));
       promise.then(resolve, reject).finally(() => timer.cancel());
@@ -81,10 +81,10 @@ export function createSettledPush({ keys, producer, clock, enqueueTimeoutMs }: S
       ]);
       return outcomes;
     });
-    const outcomes = await (lateMs - deadlineMs <= lateMsMax ? ended : inTime(ended, deadlineMs));
+    const outcomes = await (lateMs - deadlineMs <= lateMsMax ? ended : valueInTime(ended, deadlineMs));
     if (outcomes === undefined) return locked.complete(locked.jobs.map(() => noReplyInTime));
     // A repeated request gets the same response only after this. A store that hangs delays no caller beyond the deadline.
-    if (settled !== undefined) await inTime(settled, deadlineMs);
+    if (settled !== undefined) await valueInTime(settled, deadlineMs);
     return locked.complete(outcomes);
   };
 }

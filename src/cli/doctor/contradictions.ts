@@ -1,6 +1,7 @@
 // Settings that are valid one by one and do not work together. The start goes on with them; `doctor` reports them.
-import type { Config } from './load.ts';
-import type { VariableName } from './variables.ts';
+import type { Config } from '../../config/load.ts';
+import type { VariableName } from '../../config/variables.ts';
+import { fetchesPerConnectionMax } from '../../faktory/source/fetch-lane.ts';
 
 interface Rule {
   readonly holds: (config: Config) => boolean;
@@ -10,9 +11,6 @@ interface Rule {
 
 const isSet = (config: Config, name: VariableName): boolean => config[name] !== undefined;
 const isLoopback = (host: string): boolean => /^(127\.|localhost$|::1$)/.test(host);
-
-/** The most FETCHes that a connection of a worker carries at once (src/faktory/source/fetch-lane.ts). */
-const fetchesPerConnection = 10;
 
 const rules: readonly Rule[] = [
   {
@@ -54,8 +52,8 @@ const rules: readonly Rule[] = [
     says: 'BIND_ADDR and FAKTORY_BIND have the same port: the API and the broker cannot both listen there',
   },
   {
-    holds: (config) => config.WORKER_CONCURRENCY > fetchesPerConnection * config.WORKER_MAX_CONNECTIONS,
-    says: `WORKER_CONCURRENCY is never reached: WORKER_MAX_CONNECTIONS connections fetch ${fetchesPerConnection} jobs each`,
+    holds: (config) => config.WORKER_CONCURRENCY > fetchesPerConnectionMax * config.WORKER_MAX_CONNECTIONS,
+    says: `WORKER_CONCURRENCY is never reached: WORKER_MAX_CONNECTIONS connections fetch ${fetchesPerConnectionMax} jobs each`,
   },
   {
     holds: (config) => config.RESULT_TTL_SECONDS < 60,
