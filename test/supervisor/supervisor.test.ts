@@ -277,6 +277,7 @@ describe('the metrics of several processes', () => {
     child(1).says({ type: 'page wanted', id: 1 });
     giveCounts(child(0), await metricsOf(3, 1));
     child(0).says({ type: 'last counts', metrics: await metricsOf(3, 1) });
+    await turn();
     clock.advance(2000);
     await turn();
     await turn();
