@@ -1,13 +1,13 @@
 // The embedded broker alone, for other processes and for any Faktory client.
 import { existsSync } from 'node:fs';
 import { lookup } from 'node:dns/promises';
+import { BlockList, isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
 import { createBroker, type Broker, type BrokerOptions } from '../broker/broker.ts';
 import { restoringFolder } from '../domain/backup.ts';
 import type { BrokerState } from '../domain/broker-state.ts';
 import { systemClock } from '../domain/clock.ts';
 import { checkOf, reportOf, type ReadinessReport } from '../domain/readiness.ts';
-import { isLoopback } from '../http/plugins/addresses.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
 import { messageOf } from '../broker/storage/ledger.ts';
 import { StoreError } from '../broker/storage/store.ts';
@@ -16,6 +16,10 @@ import { dataMountWarning } from './data-mount.ts';
 import { readEngineState } from './engine-state.ts';
 import { watchProcess } from './monitor.ts';
 import { RoleError, type RoleContext, type Running } from './role.ts';
+
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8);
+loopback.addAddress('::1', 'ipv6');
 
 const damageAdvice =
   'Jobs that were acknowledged may be missing: restore the folder from a copy, or move it away to start with an empty one';
@@ -59,7 +63,7 @@ const storeFailed = 'the store of the broker failed and takes nothing: the log s
 async function refuseOpenDoor({ host, port }: { host: string; port: number }): Promise<void> {
   // A name that no resolver knows is refused when the broker listens.
   const addresses = await lookup(host, { all: true }).catch(() => []);
-  if (addresses.every(({ address }) => isLoopback(address))) return;
+  if (addresses.every(({ address }) => loopback.check(address, isIPv6(address) ? 'ipv6' : 'ipv4'))) return;
   throw new RoleError(
     `the broker does not start: FAKTORY_BIND ${host}:${port} can be reached from other machines, and without a ` +
       'password anybody there could read and destroy all jobs: set FAKTORY_PASSWORD, or bind 127.0.0.1',
