@@ -65,6 +65,7 @@ export function startMember(child: Child, clock: Clock, { onMessage, onEnded }: 
       // A second signal would end the process at once, in the middle of its drain.
       if (state === 'starting' || state === 'ready') {
         state = 'ending';
+        startTimer.cancel();
         child.kill(signal);
       }
       return ended;

@@ -17,7 +17,7 @@ export interface SupervisorOptions {
 export interface Supervisor {
   /** Resolves when all processes are ready. Rejects when the first ends instead, after the others have ended. */
   start(): Promise<void>;
-  /** Replaces the processes one by one: each drains when its successor is ready. Does nothing while a restart runs. */
+  /** Replaces the processes one by one: each drains when its successor is ready. Does nothing during the start and a restart. */
   restart(): Promise<void>;
   /** Resolves with the number of processes that did not end in order (code 0). */
   stop(signal: NodeJS.Signals): Promise<number>;
@@ -31,8 +31,8 @@ const healthyMs = 60_000;
 export function createSupervisor({ count, fork, clock, log }: SupervisorOptions): Supervisor {
   const members = new Set<Member>();
   const page = createMetricsPage(clock);
-  /** running -> restarting -> running; from both to stopping, for good. */
-  let state: 'running' | 'restarting' | 'stopping' = 'running';
+  /** starting -> running -> restarting -> running; from each to stopping, for good. */
+  let state: 'starting' | 'running' | 'restarting' | 'stopping' = 'starting';
   let failures = 0;
 
   const isStopping = (): boolean => state === 'stopping';
@@ -80,6 +80,7 @@ export function createSupervisor({ count, fork, clock, log }: SupervisorOptions)
     async start() {
       try {
         await startAll(count, add);
+        if (!isStopping()) state = 'running';
       } catch (error) {
         await stop('SIGINT');
         throw error;
@@ -123,6 +124,8 @@ async function replaceEach(olds: readonly Member[], add: () => Member | undefine
   log.info(about, 'the API processes restart one after another');
   try {
     for (const old of olds) {
+      // It has ended by itself, and was replaced for that.
+      if (old.state === 'ended') continue;
       const successor = add();
       if (successor === undefined) return;
       await successor.ready;

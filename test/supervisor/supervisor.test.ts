@@ -173,6 +173,33 @@ describe('the supervisor', () => {
     assert.equal(children.length, 5);
   });
 
+  it('starts no further process when a process ends by itself whose turn in a restart comes later', async () => {
+    const { children, child, clock, supervisor, start } = setUp(2);
+    await start();
+    const restarted = supervisor.restart();
+    child(2).says({ type: 'ready' });
+    await turn();
+    child(1).ends(null, 'SIGKILL');
+    clock.advance(1000);
+    assert.equal(children.length, 4, 'it is replaced while the first process drains');
+    child(3).says({ type: 'ready' });
+    child(0).ends(0);
+    await restarted;
+    assert.equal(children.length, 4);
+  });
+
+  it('does not restart during the start', async () => {
+    const { children, child, supervisor } = setUp(2);
+    const started = supervisor.start();
+    await supervisor.restart();
+    for (const index of [0, 1]) {
+      child(index).says({ type: 'ready' });
+      await turn();
+    }
+    await started;
+    assert.equal(children.length, 2);
+  });
+
   it('signals a process once that drains for its successor when all stop', async () => {
     const { child, supervisor, start } = setUp(1);
     await start();
