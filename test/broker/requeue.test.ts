@@ -90,6 +90,24 @@ it('a FAIL ends no reservation of another worker, an ACK does', async (t) => {
   assert.deepEqual(await countsOf(producer), { queued: 1, working: 1, failures: 1 });
 });
 
+it('of two reservations of one jid each worker ends its own, and a client without a wid the latest', async (t) => {
+  const broker = await startBroker(t);
+  const open = (wid?: string) => connectFwp(t, { port: broker.port, ...(wid !== undefined && { wid }) });
+  const [first, second, producer] = [await open('v'), await open('w'), await open()];
+  const job = makeJob();
+  const pushTwice = async (): Promise<void> => {
+    for (let copy = 0; copy < 2; copy++) await producer.ask(push([job]));
+    for (const worker of [first, second]) assert.deepEqual(await fetchJids(worker, 1), [job.jid]);
+  };
+  await pushTwice();
+  assert.equal(await first.ask(`ACK {"jid":"${job.jid}"}`), '+OK');
+  assert.equal(await second.ask(`FAIL {"jid":"${job.jid}"}`), '+OK');
+  assert.deepEqual(await countsOf(producer), { queued: 0, working: 0, failures: 1 });
+  await pushTwice();
+  for (let copy = 0; copy < 2; copy++) assert.equal(await producer.ask(`FAIL {"jid":"${job.jid}"}`), '+OK');
+  assert.deepEqual(await countsOf(producer), { queued: 0, working: 0, failures: 3 });
+});
+
 it('after END, acknowledged jobs are done, and other workers keep their jobs', async (t) => {
   const { one, other, producer, jids } = await setUp(t);
   assert.deepEqual(await fetchJids(producer, 1), [jids[3]]);

@@ -8,48 +8,61 @@ import { placeOf } from '../storage/records.ts';
 interface CancelOptions {
   engine: Engine;
   matches: (text: string) => boolean;
-  /** How many jids the caller gave. */
-  given: number;
   cancelledJobsMax: number;
 }
 
-/** Resolves to the jids of the cancelled jobs. Only jobs that are on disk are found. */
-export async function cancelQueued({ engine, matches, given, cancelledJobsMax }: CancelOptions): Promise<string[]> {
-  const state = engine.state();
-  const jids: string[] = [];
+interface Found {
+  readonly queue: AmendedQueue;
+  readonly place: number;
+  readonly job: FaktoryJob;
+}
 
-  function checkRoom(jobs: number): void {
-    if (state.cancelled.record().count + jobs > cancelledJobsMax)
+/** The jobs of a page are cancelled in one turn. */
+const pageJobsMax = 1000;
+
+/**
+ * Resolves to the jids of the cancelled jobs. Only jobs that are on disk are found. All are found before the first is cancelled, so
+ * that a caller who is refused has cancelled none.
+ */
+export async function cancelQueued({ engine, matches, cancelledJobsMax }: CancelOptions): Promise<string[]> {
+  const state = engine.state();
+  const found: Found[] = [];
+
+  function checkState(): void {
+    if (engine.state() !== state) throw new Error('the store of the broker failed, the outcome is unknown');
+  }
+
+  function take(one: Found): void {
+    found.push(one);
+    if (state.cancelled.record().count + found.length > cancelledJobsMax)
       throw new Error(`not stored: at most ${cancelledJobsMax} cancelled jobs may be in the queues`);
   }
 
-  function cancel(queue: AmendedQueue, place: number, job: FaktoryJob): void {
-    // A jid may have been pushed more than once.
-    checkRoom(1);
-    if (!queue.cancel(place)) return;
-    jids.push(job.jid as string);
-    if (state.locks.isUsed) state.locks.jobEnded(JSON.stringify(job));
-  }
-
-  async function cancelIn(queue: AmendedQueue): Promise<void> {
-    jids.push(...queue.cancelReturned(matches));
+  async function findIn(queue: AmendedQueue): Promise<void> {
     let { chunk: from } = queue.record();
     const { tail } = queue.record();
     while (from < tail) {
       const records = await queue.page(from, tail);
-      if (engine.state() !== state) throw new Error('the store of the broker failed, the outcome is unknown');
+      checkState();
       if (records.length === 0 || state.queues.get(queue.name) !== queue) return;
       for (const [key, value] of records) {
         const { first, jobs } = openChunk(placeOf(key), key, value);
         for (const [index, job] of jobs.entries())
-          if (matches(JSON.stringify({ jid: job.jid }))) cancel(queue, first + index, job);
+          if (matches(JSON.stringify({ jid: job.jid }))) take({ queue, place: first + index, job });
         from = first + jobs.length;
       }
     }
   }
 
-  // Before the first change: whoever is refused must not have cancelled a part.
-  checkRoom(given);
-  for (const queue of [...state.queues.values()]) await cancelIn(queue);
+  for (const queue of [...state.queues.values()]) await findIn(queue);
+  const jids = [...state.queues.values()].flatMap((queue) => queue.cancelReturned(matches));
+  for (const [index, { queue, place, job }] of found.entries()) {
+    if (index > 0 && index % pageJobsMax === 0) await new Promise((resolve) => setImmediate(resolve));
+    checkState();
+    // It was handed out meanwhile, or its queue was removed.
+    if (state.queues.get(queue.name) !== queue || !queue.cancel(place)) continue;
+    jids.push(job.jid as string);
+    if (state.locks.isUsed) state.locks.jobEnded(JSON.stringify(job));
+  }
   return jids;
 }

@@ -7,11 +7,11 @@ import { byQueue, type Reservation } from './reservation-index.ts';
 import type { State } from '../state.ts';
 
 export interface Endings {
-  /** Ends the latest reservation of this jid, whoever has it: the job is done. */
-  ack(jid: string): void;
+  /** Ends the worker's reservation of this jid, or else the latest reservation of it: the job is done. */
+  ack(jid: string, wid: string | undefined): void;
   /**
-   * The worker `wid` failed. False: it has no reservation of this jid. A worker that was lost and comes back does not end the
-   * reservation of the worker that has the job now. Undefined: the client gave no wid, and ends any reservation, as in Faktory.
+   * Fails the job of a reservation that the worker `wid` has. Returns false when the worker has none of this jid: a worker that was
+   * lost and comes back does not fail the job of another worker. A client without a wid fails the job of any, as in Faktory.
    */
   fail(jid: string, wid: string | undefined, failure: FailPayload): boolean;
   /** Fails jobs that were reserved for too long; returns how many. */
@@ -50,14 +50,14 @@ export function createEndings({ state, clock, failedJobs, handOut }: EndingsOpti
   }
 
   return {
-    ack(jid) {
-      const ended = state().working.release(jid);
+    ack(jid, wid) {
+      const ended = state().working.release(jid, wid);
       if (!ended) return;
       state().counters.processed++;
       state().locks.jobEnded(ended.text);
     },
     fail(jid, wid, failure) {
-      const reservation = state().working.latest(jid, wid);
+      const reservation = state().working.ofWorker(jid, wid);
       if (reservation === undefined) return false;
       state().working.remove(reservation);
       failedJobs.fail(reservation.text, failure);
@@ -70,7 +70,7 @@ export function createEndings({ state, clock, failedJobs, handOut }: EndingsOpti
     },
     requeue: (reservation) => requeue([reservation]),
     requeueJob(jid, wid) {
-      const reservation = state().working.latest(jid, wid);
+      const reservation = state().working.ofWorker(jid, wid);
       if (reservation) requeue([reservation]);
       return reservation !== undefined;
     },

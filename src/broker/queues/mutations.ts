@@ -95,17 +95,17 @@ export function createMutations({ engine, nowMs, cancelledJobsMax }: MutationsOp
     return { affected, jids };
   }
 
-  async function cancel(matches: NonNullable<Matches>, given: number): Promise<Changed> {
-    const jids = await cancelQueued({ engine, cancelledJobsMax, matches, given });
+  async function cancel(matches: NonNullable<Matches>): Promise<Changed> {
+    const jids = await cancelQueued({ engine, cancelledJobsMax, matches });
     return { affected: jids.length, jids };
   }
 
   async function execute(mutation: Mutation): Promise<Changed> {
     // Pages are read from disk, so the changes of earlier commands must be there.
     await stored(engine.ledger);
-    const { target, matches, jids } = mutation;
+    const { target, matches } = mutation;
     const changed =
-      target === 'queues' ? await cancel(matches as NonNullable<Matches>, jids) : await changeSet(target, mutation);
+      target === 'queues' ? await cancel(matches as NonNullable<Matches>) : await changeSet(target, mutation);
     await stored(engine.ledger);
     return changed;
   }

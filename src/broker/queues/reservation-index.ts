@@ -13,7 +13,7 @@ export interface Reservation {
   older: Reservation | undefined;
 }
 
-/** By the names of their jobs' queues, in the order given. */
+/** Groups the reservations by the name of the queue of their jobs. Each group keeps their order. */
 export function byQueue(reservations: readonly Reservation[]): Map<string, Reservation[]> {
   const found = new Map<string, Reservation[]>();
   for (const one of reservations) {
@@ -27,9 +27,13 @@ export function byQueue(reservations: readonly Reservation[]): Map<string, Reser
 
 export interface ReservationIndex {
   add(reservation: Reservation): Reservation;
-  /** The latest reservation of this jid. With `wid`: of this worker, or of a client that gave no wid. */
-  latest(jid: string, wid?: string): Reservation | undefined;
-  takeLatest(jid: string): Reservation | undefined;
+  /**
+   * The latest reservation of this jid that the worker `wid` has, or else that a client without a wid has. `wid` is undefined: the
+   * latest of all.
+   */
+  ofWorker(jid: string, wid: string | undefined): Reservation | undefined;
+  /** Takes out the reservation that `ofWorker` names, or else the latest reservation of this jid. */
+  takeLatest(jid: string, wid: string | undefined): Reservation | undefined;
   /** Takes out this reservation. False: it has ended already. */
   take(reservation: Reservation): boolean;
   takeExpired(nowMs: number): Reservation[];
@@ -74,6 +78,15 @@ export function createReservationIndex(): ReservationIndex {
     return ended;
   }
 
+  function ofWorker(jid: string, wid: string | undefined): Reservation | undefined {
+    let withoutWid: Reservation | undefined;
+    for (let one = latest.get(jid); one; one = one.older) {
+      if (wid === undefined || one.wid === wid) return one;
+      if (one.wid === undefined) withoutWid ??= one;
+    }
+    return withoutWid;
+  }
+
   return {
     add(reservation) {
       reservation.older = latest.get(reservation.jid);
@@ -81,18 +94,17 @@ export function createReservationIndex(): ReservationIndex {
       tally(reservation, 1);
       return reservation;
     },
-    latest(jid, wid) {
-      let one = latest.get(jid);
-      while (one && wid !== undefined && one.wid !== undefined && one.wid !== wid) one = one.older;
-      return one;
-    },
-    takeLatest(jid) {
-      const reservation = latest.get(jid);
-      if (!reservation) return undefined;
-      if (reservation.older) latest.set(jid, reservation.older);
-      else latest.delete(jid);
-      tally(reservation, -1);
-      return reservation;
+    ofWorker,
+    takeLatest(jid, wid) {
+      const newest = latest.get(jid);
+      // Most jids are pushed once, and have no other reservation.
+      if (newest?.older === undefined) {
+        if (newest && latest.delete(jid)) tally(newest, -1);
+        return newest;
+      }
+      const ended = ofWorker(jid, wid) ?? newest;
+      takeWhere(jid, (one) => one === ended);
+      return ended;
     },
     take: ({ jid, place }) => takeWhere(jid, (one) => one.place === place).length > 0,
     takeExpired: (nowMs) => [...latest.keys()].flatMap((jid) => takeWhere(jid, (one) => one.expiryMs <= nowMs)),

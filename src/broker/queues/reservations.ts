@@ -24,8 +24,8 @@ interface NewReservation {
 export interface Reservations {
   readonly stream: number;
   add(fields: NewReservation): Reservation;
-  /** Takes out the latest reservation of this jid. */
-  release(jid: string): Reservation | undefined;
+  /** Takes out a reservation of this jid: see `takeLatest` of ReservationIndex. */
+  release(jid: string, wid: string | undefined): Reservation | undefined;
   /** Takes out this reservation. False: it has ended already. */
   remove(reservation: Reservation): boolean;
   /** Takes out this reservation. Its record stays, with this text, for the head of its queue. Undefined: it has ended already. */
@@ -33,7 +33,7 @@ export interface Reservations {
   /** Called when the record of a requeued job is no longer needed. */
   dropReturned(place: number): void;
   /** See ReservationIndex. */
-  latest(jid: string, wid: string | undefined): Reservation | undefined;
+  ofWorker(jid: string, wid: string | undefined): Reservation | undefined;
   /** The reservations of these workers, in the order in which the jobs were handed out. */
   ofWorkers(wids: ReadonlySet<string>): Reservation[];
   /** The wids that have reservations. */
@@ -83,8 +83,8 @@ export function createReservations(options: ReservationsOptions): Reservations {
       write(place, { jid, wid, own: isOwn || undefined, expiryMs }, text);
       return index.add({ jid, wid, place, expiryMs, text, older: undefined });
     },
-    release(jid) {
-      const ended = index.takeLatest(jid);
+    release(jid, wid) {
+      const ended = index.takeLatest(jid, wid);
       if (ended) drop(ended.place);
       return ended;
     },
@@ -105,7 +105,7 @@ export function createReservations(options: ReservationsOptions): Reservations {
       returned--;
       drop(place);
     },
-    latest: index.latest,
+    ofWorker: index.ofWorker,
     ofWorkers: (wids) => index.find(({ wid }) => wid !== undefined && wids.has(wid)),
     workers: index.workers,
     formerWids,

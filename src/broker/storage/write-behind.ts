@@ -18,7 +18,7 @@ export interface WriteBehind {
 /** A larger batch would hold up the event loop for more than a millisecond. */
 const batchOperationsMax = 500;
 const batchBytesMax = 1024 * 1024;
-/** A group waits for LevelDB this long at most. Damage of the log is noticed only for groups that LevelDB has noted as applied. */
+/** After this time LevelDB gets what has gathered. Damage of the log is noticed only for groups that LevelDB has noted as applied. */
 const gatherMsMax = 1000;
 /** LevelDB is slower than the log: beyond this the log waits. */
 const waitingBytesMax = 32 * 1024 * 1024;

@@ -140,6 +140,13 @@ it('limits the cancelled jobs that are held in memory', async (t) => {
   assert.equal(await queuedOf(client), 1);
 });
 
+it('wants room for the jobs that it finds, not for the jids that it is given', async (t) => {
+  const { client } = await open(t, { limits: { cancelledJobsMax: 1 } });
+  const job = makeJob();
+  await client.ask(push([job]));
+  assert.equal(await cancel(client, job.jid, 'no-such-job', 'nor-this-one'), 1);
+});
+
 it('cancels none of the jobs when there is no room for all', async (t) => {
   const { client } = await open(t, { limits: { cancelledJobsMax: 2 } });
   const jobs = [makeJob(), makeJob(), makeJob()];

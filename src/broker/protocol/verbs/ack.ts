@@ -4,7 +4,7 @@ import { isObject, isTexts } from '../go-json.ts';
 import { ok } from '../replies.ts';
 
 export const ack: Command = ({ engine }, session, rest) => {
-  engine.endings.ack(jidOf(rest));
+  engine.endings.ack(jidOf(rest), session.wid);
   session.replyStored(ok);
 };
 
