@@ -31,7 +31,7 @@ const relationList = (): string =>
   relations.map(({ variables: names, accepts }) => `- ${names.join(', ')}: ${accepts}.`).join('\n');
 
 describe('docs/configuration.md', () => {
-  it('lists every variable of the environment, and what they must be to each other', () => {
+  it('lists every variable of the environment, and the rules between them', () => {
     const path = pathOf('docs/configuration.md');
     const text = readFileSync(path, 'utf8');
     const parts = { environment: environmentTable(), relations: relationList() };

@@ -78,7 +78,7 @@ export interface Relation {
   accepts: string;
 }
 
-/** What variables must be to each other. */
+/** Rules between variables. */
 export const relations: readonly Relation[] = [
   {
     variables: ['FAKTORY_CONNECTION_TIMEOUT', 'FAKTORY_ACQUIRE_TIMEOUT_MS'],

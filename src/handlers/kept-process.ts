@@ -85,7 +85,7 @@ export function createKeptProcess(options: KeptProcessOptions): KeptProcess {
     try {
       current = start({ onMessage: take, onOutput, onGone });
     } catch (error) {
-      // The machine has no memory for a further process.
+      // For example, the machine has no memory for a further process.
       onGone(`not started: ${(error as Error).message}`);
     }
   }

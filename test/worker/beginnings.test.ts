@@ -5,6 +5,8 @@ import { systemClock } from '../../src/domain/clock.ts';
 import type { JobRecord } from '../../src/domain/results.ts';
 import { createBeginnings } from '../../src/worker/beginnings.ts';
 import { createNotBegunEnd } from '../../src/worker/ended-run.ts';
+import { connectFwp } from '../broker/fwp-client.ts';
+import { startBroker } from '../helpers/broker.ts';
 import { createFakeClock } from '../helpers/fake-clock.ts';
 import { createRecordingResults } from '../http/recording-results.ts';
 import { createHeldResults, job, startFetchScript, startWorker } from './worker-harness.ts';
@@ -79,6 +81,26 @@ describe('a job that has waited', () => {
     await Promise.all([worker.stop(1000), broker.reported('FAIL', 1)]);
     assert.equal(worker.stats.succeeded, 0);
   });
+});
+
+it('a job that could not begin is in its queue of the embedded broker again, without a failure', async (t) => {
+  const broker = await startBroker(t);
+  const client = await connectFwp(t, { port: broker.port });
+  const results = createHeldResults();
+  const asked = new Promise<void>((resolve) => {
+    results.onPut = () => {
+      resolve();
+      return new Promise(() => undefined);
+    };
+  });
+  const worker = startWorker(t, broker.port, { results });
+  await client.ask(`PUSHB [${job({ at: '2020-01-01T00:00:00.000Z' })}]`);
+  await asked;
+  await worker.stop(1000);
+  const { faktory } = (await client.askJson('INFO')) as {
+    faktory: { total_enqueued: number; total_failures: number };
+  };
+  assert.deepEqual([faktory.total_enqueued, faktory.total_failures], [1, 0]);
 });
 
 describe('beginnings', () => {
