@@ -36,6 +36,7 @@ export function createSupervisor({ count, fork, clock, log }: SupervisorOptions)
   let failures = 0;
 
   const isStopping = (): boolean => state === 'stopping';
+  const missing = (): number => count - inState(members, 'starting', 'ready').length;
 
   function add(): Member {
     const startedMs = clock.now();
@@ -49,8 +50,6 @@ export function createSupervisor({ count, fork, clock, log }: SupervisorOptions)
     members.add(member);
     return member;
   }
-
-  const missing = (): number => count - inState(members, 'starting', 'ready').length;
 
   function replace(startedMs: number, about: object): void {
     if (isStopping()) return;

@@ -46,6 +46,16 @@ export interface ReservationIndex {
   bytes(): number;
 }
 
+/** The reservations of one jid, the latest first. */
+function copiesFrom(latest: Reservation | undefined): Reservation[] {
+  const copies: Reservation[] = [];
+  for (let one = latest; one; one = one.older) copies.push(one);
+  return copies;
+}
+
+const copyOf = (wid: string | undefined, copies: readonly Reservation[]): Reservation | undefined =>
+  copies.find((one) => wid === undefined || one.wid === wid) ?? copies.find((one) => one.wid === undefined);
+
 export function createReservationIndex(): ReservationIndex {
   const latest = new Map<string, Reservation>();
   const countsByWid = new Map<string, number>();
@@ -63,9 +73,7 @@ export function createReservationIndex(): ReservationIndex {
 
   /** Takes out the reservations of a jid that `ends` selects, the oldest first. */
   function takeWhere(jid: string, ends: (reservation: Reservation) => boolean): Reservation[] {
-    const copies: Reservation[] = [];
-    for (let one = latest.get(jid); one; one = one.older) copies.push(one);
-    copies.reverse();
+    const copies = copiesFrom(latest.get(jid)).reverse();
     const ended = copies.filter(ends);
     if (ended.length === 0) return ended;
     latest.delete(jid);
@@ -78,15 +86,6 @@ export function createReservationIndex(): ReservationIndex {
     return ended;
   }
 
-  function ofWorker(jid: string, wid: string | undefined): Reservation | undefined {
-    let withoutWid: Reservation | undefined;
-    for (let one = latest.get(jid); one; one = one.older) {
-      if (wid === undefined || one.wid === wid) return one;
-      if (one.wid === undefined) withoutWid ??= one;
-    }
-    return withoutWid;
-  }
-
   return {
     add(reservation) {
       reservation.older = latest.get(reservation.jid);
@@ -94,7 +93,7 @@ export function createReservationIndex(): ReservationIndex {
       tally(reservation, 1);
       return reservation;
     },
-    ofWorker,
+    ofWorker: (jid, wid) => copyOf(wid, copiesFrom(latest.get(jid))),
     takeLatest(jid, wid) {
       const newest = latest.get(jid);
       // Most jids are pushed once, and have no other reservation.
@@ -102,17 +101,14 @@ export function createReservationIndex(): ReservationIndex {
         if (newest && latest.delete(jid)) tally(newest, -1);
         return newest;
       }
-      const ended = ofWorker(jid, wid) ?? newest;
+      const ended = copyOf(wid, copiesFrom(newest)) ?? newest;
       takeWhere(jid, (one) => one === ended);
       return ended;
     },
     take: ({ jid, place }) => takeWhere(jid, (one) => one.place === place).length > 0,
     takeExpired: (nowMs) => [...latest.keys()].flatMap((jid) => takeWhere(jid, (one) => one.expiryMs <= nowMs)),
     find(isWanted) {
-      const found: Reservation[] = [];
-      for (const newest of latest.values()) {
-        for (let one: Reservation | undefined = newest; one; one = one.older) if (isWanted(one)) found.push(one);
-      }
+      const found = [...latest.values()].flatMap(copiesFrom).filter(isWanted);
       return found.sort((one, other) => one.place - other.place);
     },
     workers: () => countsByWid.keys(),
