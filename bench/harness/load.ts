@@ -50,7 +50,7 @@ export interface LoadResult {
   generatorCpuMs: number;
 }
 
-/** What is without a response this long after the load's end counts as failed. */
+/** A request that has no response this long after the load's end counts as failed. */
 export const responseTimeoutMs = 30_000;
 
 let generator: ChildProcess | undefined;

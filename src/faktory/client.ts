@@ -53,9 +53,9 @@ type LibraryConnection = Parameters<Client['handshake']>[0];
 
 export class FaktoryClient extends Client {
   /**
-   * True when the broker's last INFO said that it is an embedded one: it stores the frames of all connections together, requeues
+   * True when the broker's last INFO said that it is the embedded broker: it stores the frames of all connections together, requeues
    * jobs that a worker gives back by a FAIL or by END, and replies to waiting FETCHes as soon as their connection sends no more
-   * (docs/broker.md). Faktory stores the frames of a connection one after another, with a round trip to its Redis for each job
+   * (docs/broker.md). Faktory stores a connection's frames in their order, with a round trip to its Redis for each job
    * (contribsys/faktory server/commands.go, v1.9.4).
    */
   isEmbedded = false;

@@ -78,7 +78,7 @@ async function loadRole(name: RoleName | undefined, { config, member }: RoleCont
   if (name === 'worker') return (await import('../roles/worker.ts')).startWorker;
   if (name === 'broker') return (await import('../roles/broker.ts')).startBroker;
   const count = config.API_PROCESSES === 'auto' ? availableParallelism() : config.API_PROCESSES;
-  // The .env of a restarted API process may have lost FAKTORY_URL: it must not become an all-in-one.
+  // An API process reads .env at its start. Without FAKTORY_URL there, the start fails: the process must not run a broker.
   if (name === 'api' || config.FAKTORY_URL || member) {
     if (count === 1 || member) return (await import('../roles/api.ts')).startApi;
     return (await import('../roles/api-processes.ts')).startApiProcesses(count);

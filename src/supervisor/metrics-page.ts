@@ -22,7 +22,7 @@ const replyTimeoutMs = 2000;
 
 export function createMetricsPage(clock: Clock): MetricsPage {
   let count = 0;
-  /** Last counts of the members that ended in order, added up one after another. */
+  /** The sum of the last counts of the members that ended in order. Each sum waits for the sum before it. */
   let ended: Promise<readonly MetricSnapshot[]> = Promise.resolve([]);
   /** Members whose last counts are kept. If they were asked again, their values would count twice. */
   const counted = new WeakSet<Asked>();

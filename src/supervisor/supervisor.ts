@@ -17,7 +17,7 @@ export interface SupervisorOptions {
 export interface Supervisor {
   /** Resolves when all processes are ready. Rejects when the first ends instead, after the others have ended. */
   start(): Promise<void>;
-  /** Replaces the processes one by one: each drains when its successor is ready. Does nothing during the start and a restart. */
+  /** Replaces the processes in turn: a process drains when its successor is ready. Does nothing during the start and a restart. */
   restart(): Promise<void>;
   /** Resolves with the number of processes that did not end in order (code 0). */
   stop(signal: NodeJS.Signals): Promise<number>;

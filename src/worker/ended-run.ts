@@ -98,7 +98,7 @@ export function createCancelledEnd(job: FetchedJob, operation: OperationLabel): 
 
 /**
  * For a job that is not run: the result store does not answer, so it may be cancelled. A broker that takes jobs back gets it back.
- * Faktory gets a FAIL, and keeps the job for another attempt if its `retry` has one left.
+ * Faktory gets a FAIL, and keeps the job if its `retry` allows a further attempt.
  */
 export function createNotBegunEnd(job: FetchedJob, operation: OperationLabel, takesBack: boolean): EndedRun {
   const ran = { job, operation, about: {}, logged: {} };

@@ -173,7 +173,7 @@ describe('workers under load', { concurrency: !isFull }, () => {
     await load.stop();
     const records = await scene.ends.all(load.expected.keys(), 60_000);
     await untilNothingLeft(faktory);
-    // Right after a burst an end in order takes up to 20 s: the FETCHes under way wait 2 s each.
+    // A stop right after a burst takes some 4 s: each connection has two FETCHes under way, which wait 2 s each.
     const last = isFull ? 'SIGTERM' : 'SIGKILL';
     await Promise.all([end(0, last), end(1, last)]);
     assertRight(load, records);

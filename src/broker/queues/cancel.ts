@@ -11,14 +11,16 @@ interface CancelOptions {
   cancelledJobsMax: number;
 }
 
+/** The part of a job that is needed later: 100,000 whole jobs would fill the memory. */
 interface Found {
   readonly queue: AmendedQueue;
   readonly place: number;
-  readonly job: FaktoryJob;
+  readonly jid: string;
+  readonly uniqueKey: unknown;
 }
 
-/** The jobs of a page are cancelled in one turn. */
-const pageJobsMax = 1000;
+/** A turn of the event loop cancels so many jobs: more would hold up other clients. */
+const turnJobsMax = 1000;
 
 /**
  * Resolves to the jids of the cancelled jobs. Only jobs that are on disk are found. All are found before the first is cancelled, so
@@ -32,8 +34,8 @@ export async function cancelQueued({ engine, matches, cancelledJobsMax }: Cancel
     if (engine.state() !== state) throw new Error('the store of the broker failed, the outcome is unknown');
   }
 
-  function take(one: Found): void {
-    found.push(one);
+  function take(queue: AmendedQueue, place: number, { jid, custom }: FaktoryJob): void {
+    found.push({ queue, place, jid: jid as string, uniqueKey: custom?.['unique_key'] });
     if (state.cancelled.record().count + found.length > cancelledJobsMax)
       throw new Error(`not stored: at most ${cancelledJobsMax} cancelled jobs may be in the queues`);
   }
@@ -48,7 +50,7 @@ export async function cancelQueued({ engine, matches, cancelledJobsMax }: Cancel
       for (const [key, value] of records) {
         const { first, jobs } = openChunk(placeOf(key), key, value);
         for (const [index, job] of jobs.entries())
-          if (matches(JSON.stringify({ jid: job.jid }))) take({ queue, place: first + index, job });
+          if (matches(JSON.stringify({ jid: job.jid }))) take(queue, first + index, job);
         from = first + jobs.length;
       }
     }
@@ -56,13 +58,13 @@ export async function cancelQueued({ engine, matches, cancelledJobsMax }: Cancel
 
   for (const queue of [...state.queues.values()]) await findIn(queue);
   const jids = [...state.queues.values()].flatMap((queue) => queue.cancelReturned(matches));
-  for (const [index, { queue, place, job }] of found.entries()) {
-    if (index > 0 && index % pageJobsMax === 0) await new Promise((resolve) => setImmediate(resolve));
+  for (const [index, { queue, place, jid, uniqueKey }] of found.entries()) {
+    if (index > 0 && index % turnJobsMax === 0) await new Promise((resolve) => setImmediate(resolve));
     checkState();
     // It was handed out meanwhile, or its queue was removed.
     if (state.queues.get(queue.name) !== queue || !queue.cancel(place)) continue;
-    jids.push(job.jid as string);
-    if (state.locks.isUsed) state.locks.jobEnded(JSON.stringify(job));
+    jids.push(jid);
+    if (uniqueKey !== undefined) state.locks.jobEnded(JSON.stringify({ jid, custom: { unique_key: uniqueKey } }));
   }
   return jids;
 }

@@ -25,7 +25,7 @@ export interface FaktoryJob {
   retry?: number | null;
   backtrace?: number | null;
   failure?: JobFailure | null;
-  custom?: object | null;
+  custom?: Record<string, unknown> | null;
 }
 
 const jobStruct = goStruct('Job', {

@@ -28,8 +28,8 @@ export function byQueue(reservations: readonly Reservation[]): Map<string, Reser
 export interface ReservationIndex {
   add(reservation: Reservation): Reservation;
   /**
-   * The latest reservation of this jid that the worker `wid` has, or else that a client without a wid has. `wid` is undefined: the
-   * latest of all.
+   * The latest reservation of this jid that the worker `wid` has. If the worker has none: the latest that a client without a wid has.
+   * If `wid` is undefined: the latest.
    */
   ofWorker(jid: string, wid: string | undefined): Reservation | undefined;
   /** Takes out the reservation that `ofWorker` names, or else the latest reservation of this jid. */
@@ -46,7 +46,7 @@ export interface ReservationIndex {
   bytes(): number;
 }
 
-/** The reservations of one jid, the latest first. */
+/** All reservations of a jid, from the latest to the oldest. */
 function copiesFrom(latest: Reservation | undefined): Reservation[] {
   const copies: Reservation[] = [];
   for (let one = latest; one; one = one.older) copies.push(one);

@@ -10,7 +10,7 @@ import { createWindow, type Window } from '../../../src/broker/queues/window.ts'
 const queueCount = 20;
 const jobsPerQueue = 6;
 const jobBytes = 1000;
-/** Room for two jobs. A read may exceed it by a page, which is here the jobs of one queue. */
+/** Room for two jobs. A read may exceed the limit by a page; here a page holds the jobs of a queue. */
 const bytesMax = 2 * jobBytes;
 const limitBytes = bytesMax + jobsPerQueue * jobBytes;
 
